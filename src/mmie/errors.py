@@ -1,0 +1,9 @@
+"""The one error class whose message is meant for the person at the terminal."""
+
+
+class InputError(ValueError):
+    """Bad input from outside: data, configuration, disk or network.
+
+    The message is one line: what is wrong, where (file and line, or the configuration key), what to do.
+    ``run.py`` prints it and exits with status 2; every other exception is a defect and keeps its traceback.
+    """

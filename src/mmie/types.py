@@ -1,0 +1,71 @@
+"""What the stages hand to each other: plain frozen values, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Quintuple(NamedTuple):
+    """(e1, t1, e2, t2, r) of JMERE-R1 section 3.1; every field a string, relation as the data spells it."""
+
+    head: str
+    head_type: str
+    tail: str
+    tail_type: str
+    relation: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a sample; ``path`` None stands for a blank one (``data.missing_images=blank``)."""
+
+    path: Path | None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One sample of any task.
+
+    Attributes:
+        id: unique within the data set, ``<split>-<number>``.
+        text: the tokens of the data joined by single blanks.
+        pictures: in the order in which the prompt shows them.
+        gold: the right answer in the task's own type (JMERE: a tuple of ``Quintuple``).
+        extra: what only one source or task knows (the toy world keeps its scene here); JSON values only.
+    """
+
+    id: str
+    text: str
+    pictures: tuple[Picture, ...]
+    gold: Any
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One reasoning chain that the teacher wrote for one sample, with what the teacher said about it afterwards.
+
+    Attributes:
+        example_id: the sample.
+        index: 0 … candidates-1.
+        chain: the text that goes between the think tags; empty where the teacher gave nothing usable.
+        repredicted: the quintuples that the teacher reads off picture, text and chain; None where unparsable.
+        score: the rule-based score, 0..1; None where unparsable.
+    """
+
+    example_id: str
+    index: int
+    chain: str
+    repredicted: tuple[Quintuple, ...] | None
+    score: float | None
+
+
+@dataclass(frozen=True)
+class Response:
+    """A response that has the form ``<think> … </think> <answer> … </answer>``."""
+
+    think: str
+    answer: str
