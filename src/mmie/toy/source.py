@@ -1,0 +1,65 @@
+"""The toy world as a data source: seeded scenes, pictures written as PNG files."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from mmie.errors import InputError
+from mmie.toy.drawing import draw_scene
+from mmie.toy.world import Scene, make_scene
+from mmie.types import Example, Picture
+
+SIZES = {"train": 600, "val": 100, "test": 400}
+
+
+class ToySource:
+    """Generated splits. No tweet stands in two of them.
+
+    Args:
+        seed: of the world, not of the training; another seed is another data set.
+        sizes: samples a split.
+        images: folder for the pictures, ``<split>/<id>.png``; written when a split is loaded.
+    """
+
+    def __init__(self, *, seed: int = 0, sizes: Mapping[str, int] = SIZES, images: str | Path = "artifacts/toy_images") -> None:
+        self.seed = seed
+        self.sizes = sizes
+        self.images = Path(images)
+
+    def scenes(self, split: str) -> list[Scene]:
+        """The split's scenes. The three splits come from one stream, so that each depends on the seed and the sizes alone."""
+        rng = random.Random(f"toy-world-{self.seed}")
+        seen: set[str] = set()
+        for name in ("test", "val", "train"):
+            scenes = _distinct(rng, self.sizes[name], seen)
+            if name == split:
+                return scenes
+        raise InputError(f"toy data has no split {split!r}: use train, val or test")
+
+    def load(self, split: str) -> list[Example]:
+        folder = self.images / f"seed{self.seed}" / split
+        folder.mkdir(parents=True, exist_ok=True)
+        examples = []
+        for number, scene in enumerate(self.scenes(split)):
+            name = f"{split}-{number:05d}"
+            path = folder / f"{name}.png"
+            draw_scene(scene.icons).save(path)
+            examples.append(Example(name, scene.text, (Picture(path),), scene.quintuples, _extra(scene)))
+        return examples
+
+
+def _distinct(rng: random.Random, count: int, seen: set[str]) -> list[Scene]:
+    scenes: list[Scene] = []
+    while len(scenes) < count:
+        scene = make_scene(rng)
+        if scene.text not in seen:
+            seen.add(scene.text)
+            scenes.append(scene)
+    return scenes
+
+
+def _extra(scene: Scene) -> dict[str, object]:
+    return {"icons": [list(icon) for icon in scene.icons], "facts": [asdict(fact) for fact in scene.facts]}

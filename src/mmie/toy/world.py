@@ -1,0 +1,95 @@
+"""The generator: a scene is a tweet, the icons of its picture and the quintuples that hold in it.
+
+A relation between two types that allow several can be told from one icon of the picture only (or, for a quarter of
+the facts, from the verb). Icons that hint at relations of other type pairs stand beside it, and names that take part in no relation.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from mmie.toy import words
+from mmie.types import Quintuple
+
+SAID_IN_TEXT = 0.25
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One quintuple and what gives it away: an icon's name, a verb, or neither where the types allow one relation only."""
+
+    quintuple: Quintuple
+    clue: str
+    verb: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A tweet, its entities in the order of the text, the icons ``(colour, icon, quadrant)`` and the facts."""
+
+    text: str
+    entities: tuple[tuple[str, str], ...]
+    icons: tuple[tuple[str, str, int], ...]
+    facts: tuple[Fact, ...]
+
+    @property
+    def quintuples(self) -> tuple[Quintuple, ...]:
+        return tuple(fact.quintuple for fact in self.facts)
+
+
+def make_scene(rng: random.Random) -> Scene:
+    """One scene: half of them one fact, three in ten two facts that share an entity, the rest a fact and an idle mention."""
+    shape = rng.choices(("one", "two", "mention"), (0.5, 0.3, 0.2))[0]
+    pair = rng.choices(list(words.PAIR_SHARES), list(words.PAIR_SHARES.values()))[0]
+    names = [_name(kind, rng, ()) for kind in pair]
+    if names[0] == names[1]:
+        names[1] = _name(pair[1], rng, names)
+    entities = list(zip(names, pair, strict=True))
+    facts = [_fact(entities[0], entities[1], rng)]
+    body = [names[0], facts[0].verb or rng.choice(words.LINKS), names[1]]
+    further = [tail for head, tail in words.RELATIONS if head == pair[1] and (head, tail) != pair]
+    if shape == "two" and further:
+        tail_type = rng.choice(further)
+        entities.append((_name(tail_type, rng, names), tail_type))
+        facts.append(_fact(entities[1], entities[2], rng))
+        body += [facts[1].verb or rng.choice(words.SECOND_LINKS), entities[2][0]]
+    elif shape != "one":
+        kind = rng.choice(list(words.NAMES))
+        entities.append((_name(kind, rng, names), kind))
+        body += [rng.choice(words.MENTIONS), entities[2][0]]
+    text = " ".join(part for part in (rng.choice(words.OPENINGS), *body, rng.choice(words.CLOSINGS)) if part)
+    return Scene(text, tuple(entities), _icons(facts, rng), tuple(facts))
+
+
+def _name(kind: str, rng: random.Random, taken: list[str] | tuple[()]) -> str:
+    first, second = words.NAMES[kind]
+    while True:
+        name = f"{rng.choice(first)} {rng.choice(second)}"
+        if name not in taken:
+            return name
+
+
+def _fact(head: tuple[str, str], tail: tuple[str, str], rng: random.Random) -> Fact:
+    options = words.RELATIONS[head[1], tail[1]]
+    relation = rng.choices(list(options), [share for share, _, _ in options.values()])[0]
+    _, clue, verb = options[relation]
+    said = bool(verb) and rng.random() < SAID_IN_TEXT
+    return Fact(Quintuple(*head, *tail, relation), "" if said else clue, verb if said else "")
+
+
+def _icons(facts: list[Fact], rng: random.Random) -> tuple[tuple[str, str, int], ...]:
+    """The facts' clues and, up to two or three icons in all, others that mean nothing for these type pairs."""
+    shown = list(dict.fromkeys(fact.clue for fact in facts if fact.clue))
+    pairs = {(fact.quintuple.head_type, fact.quintuple.tail_type) for fact in facts}
+    loaded = {clue for pair in pairs for _, clue, _ in words.RELATIONS[pair].values()}
+    idle = [icon for icon in words.ICONS if icon not in loaded]
+    shown += rng.sample(idle, max(0, rng.choice((2, 3)) - len(shown)))
+    quadrants = sorted(rng.sample(range(4), len(shown)))
+    rng.shuffle(shown)
+    return tuple((rng.choice(list(words.COLOURS)), icon, quadrant) for icon, quadrant in zip(shown, quadrants, strict=True))
+
+
+def describe(icons: tuple[tuple[str, str, int], ...]) -> str:
+    """``a red heart , a blue boat``: the icons in reading order."""
+    return " , ".join(f"a {colour} {icon}" for colour, icon, _ in icons)
