@@ -1,0 +1,19 @@
+"""The re-prediction filter (JMERE-R1 section 3.2, Figure 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from mmie.types import Candidate, Quintuple
+
+
+class RepredictionFilter:
+    """Keeps a chain where the quintuples that the teacher reads off it are exactly the gold ones, as sets."""
+
+    def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Collection[Quintuple]]) -> list[Candidate]:
+        """The candidates that lead to the gold answer, in their order; ``gold`` maps sample id to quintuples."""
+        return [
+            candidate
+            for candidate in candidates
+            if candidate.repredicted is not None and set(candidate.repredicted) == set(gold[candidate.example_id])
+        ]

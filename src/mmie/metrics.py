@@ -1,0 +1,105 @@
+"""Micro precision, recall and F1 over per-sample sets, with confidence intervals.
+
+Strings are compared after trimming and folding white space, case kept; all parts of an item must be equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmie.parsing import fold
+from mmie.types import Quintuple
+
+Item = str | tuple[str, ...]
+Predicted = Sequence[Collection[Item] | None]
+Gold = Sequence[Collection[Item]]
+
+
+@dataclass(frozen=True)
+class PRF:
+    """Precision, recall and F1 in 0..1 (0 where the denominator is 0), and the counts that they come from."""
+
+    precision: float
+    recall: float
+    f1: float
+    correct: int
+    predicted: int
+    gold: int
+
+
+def micro_prf(predicted: Predicted, gold: Gold) -> PRF:
+    """P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold), counted over all samples.
+
+    Args:
+        predicted: one collection of items a sample; None (an unparsable answer) counts as empty.
+        gold: one collection a sample, in the same order. Items are strings or tuples of strings.
+
+    Raises:
+        ValueError: the two differ in length.
+    """
+    counts = _counts(predicted, gold)
+    correct, n, m = (sum(row[column] for row in counts) for column in range(3))
+    return PRF(_ratio(correct, n), _ratio(correct, m), _ratio(2 * correct, n + m), correct, n, m)
+
+
+def bootstrap_f1(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of micro F1, drawn over test samples: (low, high)."""
+    counts = np.array(_counts(predicted, gold)).reshape(-1, 3)
+    if not len(counts):
+        return 0.0, 0.0
+    draws = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
+    correct, n, m = (draws @ counts).T
+    low, high = np.percentile(2 * correct / np.maximum(n + m, 1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def per_relation(predicted: Predicted, gold: Gold) -> dict[str, PRF]:
+    """``micro_prf`` of each relation that is predicted or gold, in alphabetical order."""
+    _check_lengths(predicted, gold)
+    predictions, golds = [folded_set(sample) for sample in predicted], [folded_set(sample) for sample in gold]
+    relations = sorted({item[-1] for sample in (*predictions, *golds) for item in sample})
+    return {r: micro_prf([_only(r, s) for s in predictions], [_only(r, s) for s in golds]) for r in relations}
+
+
+def entities(quintuples: Iterable[Quintuple]) -> set[tuple[str, str]]:
+    """The (name, type) pairs of heads and tails."""
+    return {pair for q in quintuples for pair in ((q.head, q.head_type), (q.tail, q.tail_type))}
+
+
+def direction_blind(quintuples: Iterable[Quintuple]) -> set[Quintuple]:
+    """The quintuples with head and tail in alphabetical order: a swapped pair then counts as correct (as in EEGA)."""
+    return {_in_order(Quintuple(*map(fold, q))) for q in quintuples}
+
+
+def folded_set(items: Iterable[Item] | None) -> set[Item]:
+    """The distinct items with the white space of every string folded; empty for None."""
+    return {fold(item) if isinstance(item, str) else tuple(map(fold, item)) for item in items or ()}
+
+
+def _counts(predicted: Predicted, gold: Gold) -> list[tuple[int, int, int]]:
+    _check_lengths(predicted, gold)
+    sets = [(folded_set(p), folded_set(g)) for p, g in zip(predicted, gold, strict=True)]
+    return [(len(p & g), len(p), len(g)) for p, g in sets]
+
+
+def _check_lengths(predicted: Predicted, gold: Gold) -> None:
+    if len(predicted) != len(gold):
+        raise ValueError(f"{len(predicted)} predictions for {len(gold)} gold samples: give one prediction a sample")
+
+
+def _in_order(quintuple: Quintuple) -> Quintuple:
+    head, head_type, tail, tail_type, relation = quintuple
+    if (tail, tail_type) < (head, head_type):
+        return Quintuple(tail, tail_type, head, head_type, relation)
+    return quintuple
+
+
+def _only(relation: str, items: set[Item]) -> set[Item]:
+    return {item for item in items if item[-1] == relation}
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    return numerator / denominator if denominator else 0.0

@@ -1,0 +1,105 @@
+"""What the policy needs of a backbone, and what all backbones share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+import mmie
+from mmie.errors import InputError
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One encoded prompt.
+
+    Attributes:
+        ids: token ids with the image placeholders expanded, [P].
+        positions: rotary positions, [C, P]; C = 3 for Qwen2.5-VL (time, height, width), 1 for plain backbones.
+        features: the pictures' features in prompt order, [image tokens, hidden size].
+    """
+
+    ids: Tensor
+    positions: Tensor
+    features: Tensor
+
+
+class Backbone(Protocol):
+    """One architecture: how its prompt looks, what its pictures become, where its language model's linear layers are."""
+
+    model: Any
+    tokenizer: Any
+    lora_targets: str
+    marker_ids: list[int]
+
+    def encode(self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None) -> Prompt:
+        """Chat template, expanded placeholders, positions; ``features`` [n, H] of each picture where known."""
+
+    def vision_features(self, picture: Image.Image) -> Tensor:
+        """The frozen vision tower's (and projector's) output for one picture, [image tokens, hidden size]."""
+
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def resolve_path(path: str) -> str:
+    """``mmie:x`` is a folder shipped inside the package; anything else is a local folder or a hub name, as it stands."""
+    if not path.startswith("mmie:"):
+        return path
+    folder = Path(mmie.__file__).parent / path.removeprefix("mmie:")
+    if not (folder / "config.json").exists():
+        raise InputError(f"model.path={path}: no checkpoint in the package at {folder}: reinstall, or rebuild it as the README says")
+    return str(folder)
+
+
+def load_pretrained(loader: Any, path: str, **options: Any) -> Any:
+    """``from_pretrained`` whose failure is one line.
+
+    Raises:
+        InputError: the folder is not there, is no checkpoint, or is one of another architecture.
+    """
+    try:
+        return loader.from_pretrained(path, **options)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"model.path={path}: {loader.__name__} cannot be loaded ({reason}): give a checkpoint folder or hub name") from error
+
+
+def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
+    """A frozen base in eval mode; a checkpoint of another architecture is refused instead of filled with random weights."""
+    if dtype not in DTYPES:
+        raise InputError(f"model.dtype={dtype}: use one of {', '.join(DTYPES)}")
+    model, loading = load_pretrained(
+        loader, path, dtype=DTYPES[dtype], attn_implementation=attention, output_loading_info=True
+    )
+    missing = sorted(loading["missing_keys"])
+    if missing:
+        raise InputError(f"model.path={path}: {len(missing)} weights of {loader.__name__} are not in it (first: {missing[0]}): it is a checkpoint of another model")
+    model.requires_grad_(False)
+    return model.eval()
+
+
+def plain(text: str, tokenizer: Any) -> str:
+    """User text in which no marker of the tokenizer is live: a blank is put after its first character."""
+    for token in tokenizer.all_special_tokens:
+        text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
+
+
+def expand(rendered: str, placeholder: str, counts: Sequence[int]) -> str:
+    """Replaces the i-th placeholder by ``counts[i]`` copies; the number of placeholders must be that of the pictures."""
+    parts = rendered.split(placeholder)
+    if len(parts) != len(counts) + 1:
+        raise InputError(f"the chat template shows {len(parts) - 1} pictures where the sample has {len(counts)}: check the template of model.path")
+    return "".join(part + placeholder * count for part, count in zip(parts, (*counts, 0), strict=True))
+
+
+def conversation(text: str, pictures: int) -> list[dict[str, Any]]:
+    """One user turn: the pictures, then the text."""
+    return [{"role": "user", "content": [*({"type": "image"} for _ in range(pictures)), {"type": "text", "text": text}]}]

@@ -1,0 +1,54 @@
+"""LLaVA-1.5: one fixed number of image tokens a picture, plain 1-D positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoTokenizer, LlavaForConditionalGeneration
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from mmie.models.backbone import Prompt, conversation, expand, load_model, load_pretrained, plain, resolve_path
+
+PLACEHOLDER = "<image>"
+
+
+class Llava:
+    """A LLaVA-1.5 checkpoint in the Hugging Face layout.
+
+    Args:
+        path: local folder, hub name, or ``mmie:…`` for one inside the package.
+        dtype: float32 or bfloat16.
+        attention: an attention implementation of transformers (sdpa, eager, flash_attention_2).
+    """
+
+    lora_targets = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+
+    def __init__(self, path: str, *, dtype: str = "float32", attention: str = "sdpa") -> None:
+        folder = resolve_path(path)
+        self.model = load_model(LlavaForConditionalGeneration, folder, dtype=dtype, attention=attention)
+        self.tokenizer = load_pretrained(AutoTokenizer, folder)
+        self.processor = load_pretrained(CLIPImageProcessorPil, folder)
+        self.marker_ids = [self.model.config.image_token_id]
+
+    @torch.no_grad()
+    def vision_features(self, picture: Image.Image) -> Tensor:
+        pixels = self.processor(images=[picture], return_tensors="pt")["pixel_values"]
+        config = self.model.config
+        outputs = self.model.model.get_image_features(
+            pixel_values=pixels.to(self.model.device, self.model.dtype),
+            vision_feature_layer=config.vision_feature_layer,
+            vision_feature_select_strategy=config.vision_feature_select_strategy,
+        )
+        return outputs.pooler_output[0]
+
+    def encode(self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None) -> Prompt:
+        features = [self.vision_features(picture) for picture in pictures] if features is None else features
+        turn = conversation(plain(text, self.tokenizer), len(pictures))
+        rendered = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        expanded = expand(rendered, PLACEHOLDER, [len(feature) for feature in features])
+        ids = self.tokenizer(expanded, add_special_tokens=True, return_tensors="pt")["input_ids"][0]
+        shown = torch.cat([torch.empty(0, self.model.config.text_config.hidden_size, device=self.model.device), *features])
+        return Prompt(ids, torch.arange(len(ids))[None], shown)

@@ -1,0 +1,73 @@
+"""Qwen2.5-VL: dynamic resolution, 3-D rotary positions, vision markers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from mmie.models.backbone import Prompt, conversation, expand, load_model, load_pretrained, plain, resolve_path
+
+PLACEHOLDER = "<|image_pad|>"
+MARKERS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>")
+
+
+class Qwen25VL:
+    """A Qwen2.5-VL checkpoint in the Hugging Face layout.
+
+    Args:
+        path: local folder, hub name, or ``mmie:…`` for one inside the package.
+        dtype: float32 or bfloat16.
+        max_pixels: upper bound of a picture's area after resizing (28 x 28 pixels are one token); None keeps the checkpoint's own.
+        attention: an attention implementation of transformers (sdpa, eager, flash_attention_2).
+    """
+
+    # The language model only: the usual seven names also hit the vision MLP's gate, up and down projections.
+    lora_targets = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+
+    def __init__(self, path: str, *, dtype: str = "float32", max_pixels: int | None = None, attention: str = "sdpa") -> None:
+        folder = resolve_path(path)
+        self.model = load_model(Qwen2_5_VLForConditionalGeneration, folder, dtype=dtype, attention=attention)
+        self.tokenizer = load_pretrained(AutoTokenizer, folder)
+        self.processor = load_pretrained(Qwen2VLImageProcessorPil, folder)
+        if max_pixels is not None:
+            self.processor.size = {**self.processor.size, "longest_edge": max_pixels}
+        vocabulary = self.tokenizer.get_vocab()
+        self.marker_ids = [vocabulary[marker] for marker in MARKERS if marker in vocabulary]
+
+    def _pixels(self, picture: Image.Image) -> tuple[Tensor, Tensor]:
+        processed = self.processor(images=[picture], return_tensors="pt")
+        return processed["pixel_values"], processed["image_grid_thw"]
+
+    def _grid(self, picture: Image.Image) -> Tensor:
+        """(time, height, width) in patches, [1, 3], without touching the pixels."""
+        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
+
+        settings = self.processor
+        height, width = smart_resize(
+            picture.height, picture.width, factor=settings.patch_size * settings.merge_size,
+            min_pixels=settings.size["shortest_edge"], max_pixels=settings.size["longest_edge"],
+        )  # fmt: skip
+        return torch.tensor([[1, height // settings.patch_size, width // settings.patch_size]])
+
+    @torch.no_grad()
+    def vision_features(self, picture: Image.Image) -> Tensor:
+        pixels, grid = self._pixels(picture)
+        device = self.model.device
+        return self.model.model.get_image_features(pixels.to(device), grid.to(device)).pooler_output[0]
+
+    def encode(self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None) -> Prompt:
+        features = [self.vision_features(picture) for picture in pictures] if features is None else features
+        turn = conversation(plain(text, self.tokenizer), len(pictures))
+        rendered = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        expanded = expand(rendered, PLACEHOLDER, [len(feature) for feature in features])
+        ids = self.tokenizer(expanded, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        grids = torch.cat([self._grid(picture) for picture in pictures]) if pictures else None
+        kinds = (ids == self.model.config.image_token_id).int()
+        positions, _ = self.model.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grids)
+        shown = torch.cat([torch.empty(0, self.model.config.text_config.hidden_size, device=self.model.device), *features])
+        return Prompt(ids[0], positions[:, 0], shown)

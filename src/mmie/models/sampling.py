@@ -1,0 +1,97 @@
+"""The rollout: prefill each prompt once, copy its cache G times, decode; finished responses leave the batch.
+
+Sampling is neutral: top_p 1, top_k 0, no repetition penalty, whatever the checkpoint's ``generation_config`` says; only the
+temperature divides the logits. Each response has its own random numbers, so that it does not depend on which others are in the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmie.models.batch import Completions, PromptBatch
+from mmie.models.shared_prefix import as_positions, prefill
+
+
+def draw(logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: list[int]) -> tuple[Tensor, Tensor]:
+    """One token a row by inverse transform; temperature 0 takes the most likely one.
+
+    Args:
+        logits: [N, V].
+        uniforms: numbers in [0, 1), one a row, float64 [N].
+        temperature: divides the logits.
+        suppressed: ids that are never drawn.
+
+    Returns:
+        tokens [N] and their log-probabilities under the policy with nothing suppressed [N].
+    """
+    scaled = logits.float() / (temperature or 1.0)
+    allowed = scaled.clone()
+    allowed[:, suppressed] = -torch.inf
+    if temperature == 0:
+        tokens = allowed.argmax(-1)
+    else:
+        cumulative = allowed.double().softmax(-1).cumsum(-1)
+        wanted = uniforms * cumulative[:, -1]
+        tokens = torch.searchsorted(cumulative, wanted[:, None], right=True)[:, 0]
+    return tokens, scaled.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+
+
+@torch.no_grad()
+def sample(
+    model: Any, prompts: PromptBatch, uniforms: Tensor, *, temperature: float,
+    suppressed: list[int], eos_ids: list[int], pad_id: int,
+) -> Completions:  # fmt: skip
+    """G responses for each prompt.
+
+    Args:
+        model: the causal model in eval mode with the wanted adapter active.
+        prompts: B prompts.
+        uniforms: random numbers in [0, 1), float64 [N, T]; T is the length limit, a response cut there counts as not finished.
+        temperature: divides the logits; 0 is greedy.
+        suppressed: ids that must never be drawn (image and video markers, padding where it is no EOS).
+        eos_ids: any of these ends a response and belongs to it.
+        pad_id: fills the rest.
+
+    Returns:
+        Completions with N = B·G rows.
+    """
+    rows, max_new_tokens = uniforms.shape
+    group_size = rows // len(prompts.ids)
+    device = prompts.ids.device
+    uniforms = uniforms.to(device)
+    cache, first = prefill(model, prompts)
+    cache.batch_repeat_interleave(group_size)
+    logits = first.repeat_interleave(group_size, dim=0)
+    mask = prompts.mask.repeat_interleave(group_size, dim=0)
+    position = prompts.next_position.repeat_interleave(group_size)
+    tokens = torch.full((rows, max_new_tokens), pad_id, device=device)
+    logps = torch.zeros(rows, max_new_tokens, device=device)
+    kept = torch.zeros(rows, max_new_tokens, dtype=torch.bool, device=device)
+    finished = torch.zeros(rows, dtype=torch.bool, device=device)
+    ends = torch.tensor(eos_ids, device=device)
+    alive = torch.arange(rows, device=device)
+    for step in range(max_new_tokens):
+        drawn, drawn_logps = draw(logits, uniforms[alive, step], temperature=temperature, suppressed=suppressed)
+        going = ~finished[alive]
+        tokens[alive[going], step] = drawn[going]
+        logps[alive[going], step] = drawn_logps[going]
+        kept[alive[going], step] = True
+        finished[alive] |= torch.isin(drawn, ends)
+        still = ~finished[alive]
+        if step + 1 == max_new_tokens or not still.any():
+            break
+        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+        if still.float().mean() <= 0.75:
+            index = still.nonzero()[:, 0]
+            cache.batch_select_indices(index)
+            alive, mask, position, drawn = alive[index], mask[index], position[index], drawn[index]
+        positions = (position + step)[None, :, None].expand(len(prompts.positions), -1, -1)
+        logits = model(
+            input_ids=drawn[:, None], attention_mask=mask.long(), position_ids=as_positions(positions),
+            past_key_values=cache, use_cache=True,
+        ).logits[:, -1]  # fmt: skip
+    used = max(1, int(kept.any(0).sum()))
+    return Completions(tokens[:, :used], kept[:, :used], logps[:, :used], finished)

@@ -1,0 +1,106 @@
+"""The rewards of JMERE-R1 (eq. 2 to 5): plain functions on quintuples and strings.
+
+Where the paper leaves room:
+
+1. Quintuples are compared as sets, after trimming and folding white space; repeating a right quintuple gains nothing.
+2. Two empty sets agree wholly: eq. 2 gives 1 there, where its fraction is 0/0. Two empty strings likewise in eq. 3.
+3. The correct components of eq. 3 are counted under the best one-to-one matching of predicted to gold quintuples, so
+   their order does not matter. With nothing predicted that term is 0.
+4. A response that breaks the form or holds an invalid quintuple gets 0 in total (``invalid_zeroes="total"``), or only
+   loses eq. 2 and the matching of eq. 3 (``"accuracy"``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+import editdistance
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from mmie.errors import InputError
+from mmie.metrics import Item, folded_set
+from mmie.parsing import parse_response
+from mmie.types import Quintuple
+
+INVALID_ZEROES = ("total", "accuracy")
+
+
+def accuracy_reward(predicted: Iterable[Quintuple], gold: Iterable[Quintuple]) -> float:
+    """Eq. 2: r_q = 2c / (m + n), with m gold, n predicted and c correct quintuples; 0..1."""
+    n, m = folded_set(predicted), folded_set(gold)
+    return 2 * len(n & m) / (len(n) + len(m)) if n or m else 1.0
+
+
+def partial_reward(predicted: Iterable[Quintuple], gold: Iterable[Quintuple], answer: str, gold_answer: str) -> float:
+    """Eq. 3: r_p = w / 5n + (1 − ED(Ŷ, Y) / max(|Ŷ|, |Y|)); 0..2.
+
+    w counts the correct components of the n distinct predicted quintuples, ED is the edit distance in characters.
+    """
+    n = folded_set(predicted)
+    matching = _matched_components(n, folded_set(gold)) / (5 * len(n)) if n else 0.0
+    longest = max(len(answer), len(gold_answer))
+    similarity = 1 - editdistance.eval(answer, gold_answer) / longest if longest else 1.0
+    return matching + similarity
+
+
+def format_reward(response: str) -> float:
+    """Eq. 4: r_f = 1 if the response is one think block followed by one answer block, else 0."""
+    return 0.0 if parse_response(response) is None else 1.0
+
+
+def total_reward(r_q: float, r_p: float, *, r_f: float, alpha: float, beta: float) -> float:
+    """Eq. 5: r = r_q + α·r_p + β·r_f."""
+    return r_q + alpha * r_p + beta * r_f
+
+
+class JMEREReward:
+    """Eq. 2 to 5 on one response.
+
+    Args:
+        alpha: weight of the partial reward (the paper: 0.2).
+        beta: weight of the format reward (the paper: 0.1).
+        invalid_zeroes: what an invalid response loses: ``total`` or ``accuracy`` (see the module's point 4).
+
+    Raises:
+        InputError: ``invalid_zeroes`` is neither.
+    """
+
+    def __init__(self, *, alpha: float, beta: float, invalid_zeroes: str = "total") -> None:
+        if invalid_zeroes not in INVALID_ZEROES:
+            raise InputError(f"reward.invalid_zeroes: {invalid_zeroes!r} is unknown; use {' or '.join(INVALID_ZEROES)}")
+        self.alpha = alpha
+        self.beta = beta
+        self.invalid_zeroes = invalid_zeroes
+
+    def __call__(
+        self,
+        response: str,
+        predicted: Collection[Quintuple] | None,
+        gold: Collection[Quintuple],
+        answer: str,
+        gold_answer: str,
+    ) -> dict[str, float]:
+        """Score one response; ``predicted`` None means that its answer holds an invalid quintuple.
+
+        Returns:
+            ``reward`` (eq. 5) and its parts ``r_q``, ``r_p``, ``r_f``, unweighted. The parts of an invalid response are
+            those of ``accuracy``, also where its ``reward`` is 0.
+        """
+        r_f = format_reward(response)
+        if r_f == 0.0:
+            predicted = None
+        r_q = 0.0 if predicted is None else accuracy_reward(predicted, gold)
+        r_p = partial_reward(predicted or (), gold, answer, gold_answer)
+        reward = total_reward(r_q, r_p, r_f=r_f, alpha=self.alpha, beta=self.beta)
+        if predicted is None and self.invalid_zeroes == "total":
+            reward = 0.0
+        return {"reward": reward, "r_q": r_q, "r_p": r_p, "r_f": r_f}
+
+
+def _matched_components(predicted: set[Item], gold: set[Item]) -> int:
+    """The most components that a one-to-one matching of the two sets makes equal."""
+    if not gold:
+        return 0
+    equal = np.array([[sum(a == b for a, b in zip(p, g, strict=True)) for g in gold] for p in predicted])
+    return int(equal[linear_sum_assignment(equal, maximize=True)].sum())

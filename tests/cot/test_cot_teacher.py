@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+from pathlib import Path
+
+import pytest
+
+from mmie.cot.teacher import OpenAITeacher, Request
+from mmie.errors import InputError
+from mmie.types import Example, Picture
+
+PNG = b"\x89PNG\r\n\x1a\n and so on"
+
+
+def teacher(**changes):
+    settings = {"model": "m-1", "temperature": 0.7, "max_tokens": 64, "concurrency": 2, "max_retries": 0, "timeout": 5}
+    return OpenAITeacher(**(settings | changes))
+
+
+def ask(openai_teacher, *, pictures=(), prompt="What is it?"):
+    example = Example(id="train-0", text="A tweet", pictures=tuple(map(Picture, pictures)), gold=())
+
+    async def run():
+        try:
+            return await openai_teacher.ask(Request("distil", example, 0, prompt))
+        finally:
+            await openai_teacher.close()
+
+    return asyncio.run(run())
+
+
+def refused(openai_teacher, **question):
+    with pytest.raises(InputError) as raised:
+        ask(openai_teacher, **question)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_the_server_gets_model_parameters_key_and_text(server):
+    assert ask(teacher(), prompt="What is it? ☃") == "Fine."
+    message = {"role": "user", "content": [{"type": "text", "text": "What is it? ☃"}]}
+    assert server.received == [{"model": "m-1", "temperature": 0.7, "max_tokens": 64, "messages": [message]}]
+    assert server.paths == [("/v1/chat/completions", "Bearer test-key")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("png", PNG),
+        ("jpeg", b"\xff\xd8\xff\xe0\x00\x10JFIF"),
+        ("gif", b"GIF87a.."),
+        ("gif", b"GIF89a.."),
+        ("webp", b"RIFF\n\x00\x00\x00WEBPVP8 "),
+    ],
+)
+def test_a_picture_travels_as_data_url_of_its_true_kind(server, tmp_path, kind, data):
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes(data)
+    ask(teacher(), pictures=[picture])
+    image, text = server.received[0]["messages"][0]["content"]
+    url = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    assert image == {"type": "image_url", "image_url": {"url": url}}
+    assert text == {"type": "text", "text": "What is it?"}
+
+
+def test_pictures_keep_their_order_and_a_blank_one_is_left_out(server, tmp_path):
+    first, second = tmp_path / "1.png", tmp_path / "2.png"
+    first.write_bytes(PNG + b"1")
+    second.write_bytes(PNG + b"2")
+    ask(teacher(), pictures=[second, None, first])
+    urls = [part["image_url"]["url"] for part in server.received[0]["messages"][0]["content"][:-1]]
+    assert [base64.b64decode(url.split(",")[1]) for url in urls] == [PNG + b"2", PNG + b"1"]
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "half a body", "nothing", "nonsense"])
+def test_a_fault_is_asked_again(server, fault):
+    def reply(handler, _, number):
+        server.fail(handler, fault) if number == 1 else server.complete(handler, "Better.")
+
+    server.reply = reply
+    assert ask(teacher(max_retries=1)) == "Better."
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("401", "401 - not now"),
+        ("429", "429 - not now"),
+        ("500", "500 - not now"),
+        ("half a body", "Connection error. peer closed connection"),
+        ("nothing", "Connection error. Server disconnected"),
+        ("an empty body", "1 bodies that are no chat completion"),
+        ("a page", "no chat completion"),
+        ('{"choices": [', "no chat completion"),
+        ("null", "no chat completion"),
+        ("[]", "no chat completion"),
+        ('"choices"', "no chat completion"),
+        ('{"error": "x"}', "no chat completion"),
+        ('{"choices": []}', "no chat completion"),
+        ('{"choices": null}', "no chat completion"),
+        ('{"choices": [{"index": 0}]}', "no chat completion"),
+        ('{"choices": [{"message": "text"}]}', "no chat completion"),
+        ('{"choices": [{"message": {"content": 5}}]}', "no chat completion"),
+        ("[" * 100_000, "no chat completion"),
+    ],
+)
+def test_a_fault_that_stays_is_one_line_with_server_reason_and_way_out(server, fault, reason):
+    server.reply = lambda handler, *_: server.fail(handler, fault)
+    message = refused(teacher())
+    assert message.startswith(f"teacher m-1 at {server.address}: ")
+    assert reason in message
+    assert "OPENAI_BASE_URL" in message
+    assert "test-key" not in message
+
+
+def test_the_reason_is_cut(server):
+    server.reply = lambda handler, *_: handler.send(400, b'{"error": {"message": "' + b"long " * 1000 + b'"}}')
+    assert len(refused(teacher())) < 500
+
+
+def test_retries_of_nonsense_are_bounded(server):
+    server.reply = lambda handler, *_: server.fail(handler, "nonsense")
+    assert "2 bodies" in refused(teacher(max_retries=1))
+    assert len(server.received) == 2
+
+
+def test_silence_ends_at_the_timeout(server):
+    server.reply = lambda handler, *_: server.fail(handler, "silence")
+    assert "timed out" in refused(teacher(timeout=0.2))
+
+
+def test_nobody_at_the_address(server, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://user:secret@127.0.0.1:{taken.getsockname()[1]}/v1")
+        message = refused(teacher())
+    assert "Connection error" in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize("message", [{"content": None}, {"content": ""}, {"role": "assistant"}])
+def test_an_empty_answer_is_an_answer(server, message):
+    server.reply = lambda handler, *_: handler.send(200, server.completion(message))
+    assert ask(teacher()) == ""
+    assert len(server.received) == 1
+
+
+def test_half_a_character_is_made_whole(server):
+    server.reply = lambda handler, *_: server.complete(handler, "a \ud83d b 😀")
+    assert ask(teacher()) == "a ? b 😀"
+
+
+@pytest.mark.parametrize("key", [None, "", "  \n", "ключ"])
+def test_a_missing_key_is_named_when_it_is_needed(server, monkeypatch, key):
+    monkeypatch.delenv("MY_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("MY_KEY", key)
+    unused = teacher(api_key_env="MY_KEY")
+    assert "MY_KEY" in refused(unused)
+    assert server.received == []
+
+
+@pytest.mark.parametrize("address", ["nonsense", "ftp://host/v1", "http://host:port/v1", "http://[::1/v1", "http:///v1"])
+def test_a_bad_address_names_its_variable(server, monkeypatch, address):
+    monkeypatch.setenv("MY_URL", address)
+    assert "MY_URL" in refused(teacher(base_url_env="MY_URL"))
+
+
+def test_without_an_address_it_is_openai(monkeypatch):
+    monkeypatch.delenv("MY_URL", raising=False)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+
+    async def host():
+        openai_teacher = teacher(base_url_env="MY_URL")
+        client = openai_teacher._connected()
+        await openai_teacher.close()
+        return client.base_url.host
+
+    assert asyncio.run(host()) == "api.openai.com"
+
+
+def test_a_picture_that_is_missing_or_none_is_named(server, tmp_path):
+    note = tmp_path / "note.png"
+    note.write_text("no picture")
+    assert str(note) in refused(teacher(), pictures=[note])
+    assert "missing.png" in refused(teacher(), pictures=[Path("missing.png")])
+    assert server.received == []
+
+
+def test_it_can_be_asked_again_after_close(server):
+    openai_teacher = teacher()
+    assert [ask(openai_teacher), ask(openai_teacher)] == ["Fine.", "Fine."]
+
+
+def test_no_concurrency_is_refused():
+    with pytest.raises(InputError, match="concurrency is 0"):
+        teacher(concurrency=0)

@@ -1,0 +1,85 @@
+"""Imports only go down the floors, and each heavy package stays on its floor."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SRC = ROOT / "src"
+
+FLOORS = {
+    0: ["types", "errors", "parsing", "metrics", "voting", "rewards"],
+    1: ["losses"],
+    2: ["tasks", "data", "toy", "cot", "schedules", "models"],
+    3: ["training"],
+    4: ["config", "pipeline"],
+}
+FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
+MODULES = sorted(path for path in (SRC / "mmie").rglob("*.py") if path != SRC / "mmie" / "__init__.py")
+NO_TORCH = {"torch", "transformers", "peft", "pytorch_lightning", "lightning", "deepspeed", "safetensors"}
+CONFIGURATION = {"hydra", "omegaconf"}
+
+
+def imports(source: str, *, package: str) -> Iterator[str]:
+    """The dotted names that a module of ``package`` imports anywhere, relative ones resolved."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")
+            base = ".".join(parents[: len(parents) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def imports_of(path: Path) -> list[str]:
+    return list(imports(path.read_text(encoding="utf-8"), package=".".join(path.parent.relative_to(SRC).parts)))
+
+
+def unit(path: Path) -> str:
+    """The module or package directly under ``mmie`` that a file belongs to."""
+    return path.relative_to(SRC / "mmie").parts[0].removesuffix(".py")
+
+
+def units(names: list[str]) -> set[str]:
+    return {name.split(".")[1] for name in names if name.startswith("mmie.")}
+
+
+def packages(names: list[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(SRC).as_posix()
+
+
+def test_imports_are_found_in_every_form() -> None:
+    source = "import a.b\ndef f():\n    from . import c\n    from ..d import e\nif x:\n    from mmie import g"
+    assert list(imports(source, package="mmie.cot.filters")) == ["a.b", "mmie.cot.filters.c", "mmie.cot.d.e", "mmie.g"]
+
+
+def test_there_are_modules_and_each_has_a_floor() -> None:
+    found = {unit(path) for path in MODULES}
+    assert found >= set(FLOORS[0]) | set(FLOORS[1])
+    assert found <= set(FLOOR_OF), f"give {sorted(found - set(FLOOR_OF))} a floor"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_only_go_down(path: Path) -> None:
+    floor = FLOOR_OF[unit(path)]
+    upward = {name for name in units(imports_of(path)) if FLOOR_OF[name] > floor}
+    assert not upward, f"floor {floor} imports {upward}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_heavy_packages_stay_on_their_floor(path: Path) -> None:
+    floor, used = FLOOR_OF[unit(path)], packages(imports_of(path))
+    assert floor > 0 or not used & NO_TORCH
+    assert floor == 4 or not used & CONFIGURATION
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if unit(path) == "rewards"], ids=name_of)
+def test_rewards_never_import_tasks(path: Path) -> None:
+    assert "tasks" not in units(imports_of(path))
