@@ -60,6 +60,7 @@ def test_different_lengths_are_refused(function, predicted, gold) -> None:
 
 def test_entities_are_pairs_of_name_and_type() -> None:
     assert entities([PARIS, LYON]) == {("France", "loc"), ("Paris", "loc"), ("Lyon", "loc")}
+    assert entities([JOSH]) == {("Josh Gordon", "per"), ("Browns", "org")}
     assert entities([]) == set()
 
 
@@ -93,7 +94,7 @@ def test_bootstrap_of_certain_results_has_no_width() -> None:
 
 
 def test_bootstrap_has_the_width_of_the_binomial() -> None:
-    # one item a sample: F1 is the share of right samples, sd √(0.5·0.5/400) = 0.025, so 0.5 ± 1.96·0.025 = 0.451 … 0.549
+    # one item a sample: F1 is the share of right samples, sd √(0.5·0.5/400) = 0.025, and 0.5 ± 1.96·0.025 = 0.5 ± 0.049
     predicted = [["a" if i % 2 else "b"] for i in range(400)]
     low, high = bootstrap_f1(predicted, [["a"]] * 400, samples=4000)
     assert (low, high) == pytest.approx((0.451, 0.549), abs=0.006)

@@ -8,17 +8,15 @@ from hypothesis import strategies as st
 from mmie.parsing import TYPES, fold, format_quintuples, parse_quintuples, parse_response
 from mmie.types import Quintuple, Response
 
-RELATIONS = (
-    "peer member_of contain present_in locate_at place_of_residence alternate_names held_on subsidiary couple nationality "
-    "part_of place_of_birth awarded charges parent siblings neighbor alumi religion race"
-).split()
+RELATIONS = ["peer", "member_of", "contain", "place_of_residence", "locate_at", "part_of", "alumi"]
 JOSH = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")
 PARIS = Quintuple("Paris", "loc", "Lyon", "loc", "contain")
 
 WHITE = list(" \t\n\r\v\f\x1c\x85\xa0\u2003\u3000")
 PIECES = [
-    *TYPES, *RELATIONS[:3], "member of", "party", "a", "Müller", "東京", "🎉", "O'Neil \"x\"", "\\", "\\\\", ",", ", ", "[", "]",
-    "], [", "][", "]\n[", ", per, ", ",org", ", per, b, org, peer], [", "[]", "¯\\_(ツ)_/¯", "_", "<answer>", *WHITE,
+    *TYPES, *RELATIONS[:3], *WHITE, "member of", "party", "a", "Müller", "東京", "🎉", "O'Neil \"x\"", "<answer>",
+    "\\", "\\\\", "_", "¯\\_(ツ)_/¯", ",", ", ", "[", "]", "], [", "][", "]\n[", "[]", ", per, ", ",org",
+    ", per, b, org, peer], [", ", org, peer]",
 ]  # fmt: skip
 NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(min_size=1, max_size=8)
 QUINTUPLES = st.builds(
@@ -128,6 +126,9 @@ def test_relation_comes_back_as_the_label_set_spells_it(written: str, known: str
         ("[\"A\", per, 'B' <b>, org, peer]", '"A"', "'B' <b>"),
         ("[東京, loc, 🎉🎉 München, misc, peer]", "東京", "🎉🎉 München"),
         ("[¯\\_(ツ)_/¯, per, a_b, per, peer]", "¯\\_(ツ)_/¯", "a_b"),
+        ("[a, org, org, peer x] b, org, peer]", "a", "org, peer x] b"),
+        ("[a, org, b, peer] c, org, peer]", "a", "b, peer] c"),
+        ("[a, org, b, per, peer, org, peer]", "a", "b, per, peer"),
         ("[per, x, per, PER, x, org, peer]", "per, x", "PER, x"),
     ],
 )
@@ -172,11 +173,10 @@ BAD = [
     "[Josh Gordon, per, , org, member of]",
     "[Josh Gordon, per, org, member of]",
     "[Josh Gordon, per, Browns, org, member of, per]",
-    "[Josh Gordon, per, Browns, org, member of\\]",
 ]
 
 
-@pytest.mark.parametrize("bad", [b for b in BAD if b != "[]"])
+@pytest.mark.parametrize("bad", [b for b in BAD if b != "[]"] + [r"[Josh Gordon, per, Browns, org, member of\]"])
 def test_bad_item_alone_is_none(bad: str) -> None:
     assert parse(bad) is None
 
@@ -196,10 +196,13 @@ def test_bad_item_spoils_the_answer_and_is_not_swallowed_by_a_name(bad: str, bet
         "]",
         "][",
         "none",
+        f"x{GOOD[1:]}",
+        f"{GOOD[:-1]})",
         f"{GOOD},",
         f",{GOOD}",
         f"{GOOD},, {GOOD}",
         f"{GOOD}; {GOOD}",
+        f"{GOOD} and {GOOD}",
         f"[{GOOD}]",
         f"{GOOD} x",
     ],
@@ -298,7 +301,7 @@ def test_work_grows_linearly_with_garbage(piece: str) -> None:
 
 @pytest.mark.parametrize("piece", GARBAGE)
 def test_long_garbage_ends(piece: str) -> None:
-    """A regular expression that backtracks over more than one quantifier would not come back from a million characters."""
+    """A regular expression with quadratic backtracking would not come back from a million characters."""
     text = piece * (1_000_000 // len(piece))
     assert parse(f"[{text}x]") is None
     parse_response(f"<think>{text}</answer>")

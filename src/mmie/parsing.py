@@ -1,12 +1,13 @@
 """Responses and answers as text, both ways. A failure is the value None, never an exception.
 
-An answer is ``[]`` or a row of items ``[head, type, tail, type, relation]`` with white space and at most one comma between.
+An answer is ``[]`` or a row of items ``[head, type, tail, type, relation]``, parted by white space and at most a comma.
 Names are free text and may hold commas, brackets and quotes, so an item is read from its ends and from the known types:
 
-1. ``]`` and ``[`` with nothing but white space and at most one comma between them always part two items. An item that
-   is wrong therefore never hides inside a name of its neighbour.
+1. ``]`` and ``[`` with nothing but white space and at most one comma between them always part two items, so an item
+   that is wrong never hides inside a name of its neighbour.
 2. The last field is a known relation, the field before it a known type. The first inner field that is a known type ends
-   the head, and what remains is the tail: of several readings, the one with the shortest head.
+   the head, and what remains is the tail: of several readings, the one with the shortest head. A tail that holds the
+   end of an item (type, relation, ``]``) is invalid: other text stands between two items.
 3. A backslash before ``,``, ``[``, ``]``, a backslash or white space takes that character literally; elsewhere it
    stands for itself. White space that is not escaped is folded.
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from itertools import pairwise
 
 from mmie.types import Quintuple, Response
 
@@ -103,14 +105,20 @@ def _split(text: str, cut: re.Pattern[str]) -> list[str]:
 
 def _parse_item(item: str, types: set[str], spelling: dict[str, str]) -> Quintuple | None:
     fields = _split(item, _FIELD_CUT)
-    head_end = next((i for i in range(1, len(fields) - 3) if fold(fields[i]) in types), None)
+    head_end = next((i for i in range(1, len(fields)) if fold(fields[i]) in types), None)
     if head_end is None or fold(fields[-2]) not in types:
         return None
-    head, tail = _unescape(",".join(fields[:head_end])), _unescape(",".join(fields[head_end + 1 : -2]))
+    tail_fields = fields[head_end + 1 : -2]
+    head, tail = _unescape(",".join(fields[:head_end])), _unescape(",".join(tail_fields))
     relation = spelling.get(_blanks(fields[-1]))
-    if not (head and tail and relation):
+    if not (head and tail and relation) or _holds_item_end(tail_fields, types, spelling):
         return None
     return Quintuple(head, fold(fields[head_end]), tail, fold(fields[-2]), relation)
+
+
+def _holds_item_end(fields: list[str], types: set[str], spelling: dict[str, str]) -> bool:
+    ends = (after.partition("]") for label, after in pairwise(fields) if fold(label) in types)
+    return any(bracket and _blanks(relation) in spelling for relation, bracket, _ in ends)
 
 
 def _format_item(quintuple: Quintuple, types: set[str]) -> str:

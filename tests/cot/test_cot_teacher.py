@@ -90,15 +90,12 @@ def test_a_fault_is_asked_again(server, fault):
         ("401", "401 - not now"),
         ("429", "429 - not now"),
         ("500", "500 - not now"),
-        ("half a body", "Connection error. peer closed connection"),
-        ("nothing", "Connection error. Server disconnected"),
+        ("half a body", "peer closed connection"),
+        ("nothing", "Server disconnected"),
         ("an empty body", "1 bodies that are no chat completion"),
         ("a page", "no chat completion"),
         ('{"choices": [', "no chat completion"),
         ("null", "no chat completion"),
-        ("[]", "no chat completion"),
-        ('"choices"', "no chat completion"),
-        ('{"error": "x"}', "no chat completion"),
         ('{"choices": []}', "no chat completion"),
         ('{"choices": null}', "no chat completion"),
         ('{"choices": [{"index": 0}]}', "no chat completion"),
@@ -163,10 +160,12 @@ def test_a_missing_key_is_named_when_it_is_needed(server, monkeypatch, key):
     assert server.received == []
 
 
-@pytest.mark.parametrize("address", ["nonsense", "ftp://host/v1", "http://host:port/v1", "http://[::1/v1", "http:///v1"])
+@pytest.mark.parametrize(
+    "address", ["nonsense", "ftp://host/v1", "http://host:port/v1", "http://[::1/v1", "http:///v1"]
+)
 def test_a_bad_address_names_its_variable(server, monkeypatch, address):
     monkeypatch.setenv("MY_URL", address)
-    assert "MY_URL" in refused(teacher(base_url_env="MY_URL"))
+    assert "variable MY_URL is no address" in refused(teacher(base_url_env="MY_URL"))
 
 
 def test_without_an_address_it_is_openai(monkeypatch):

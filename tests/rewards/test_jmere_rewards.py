@@ -50,7 +50,7 @@ def test_accuracy_reward(predicted: list, gold: list, expected: float) -> None:
         ([A._replace(tail_type="loc")], [A], 0.8),  # 4 of 5
         ([A], [A, B], 1.0),  # n counts what is predicted
         ([A, C], [A], 0.5),  # C stays without a partner: 5 / 10
-        ([A, A], [A], 1.0),  # n counts distinct quintuples
+        ([A, A._replace(head=" Josh  Gordon ")], [A], 1.0),  # n counts distinct quintuples
         ([B, A], [A, B], 1.0),
         ([], [A], 0.0),
         ([A], [], 0.0),

@@ -35,6 +35,7 @@ class Backbone(Protocol):
 
     model: Any
     tokenizer: Any
+    processor: Any
     lora_targets: str
     marker_ids: list[int]
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mmie.data.pictures import open_picture
@@ -101,6 +102,19 @@ class Policy(nn.Module):
         self.load_adapter_state(self.adapter_state(), REFERENCE)
         self._activate(POLICY)
 
+    def remove_reference(self) -> None:
+        """Back to one adapter; nothing happens where there is no reference."""
+        if REFERENCE in self.model.peft_config:
+            self.model.delete_adapter(REFERENCE)
+            self._activate(POLICY)
+
+    def read_adapter(self, folder: Path) -> None:
+        """Loads a saved adapter into ``policy``; raises InputError where it is missing or does not fit."""
+        file = folder / "adapter_model.safetensors"
+        if not file.exists():
+            raise InputError(f"{file}: no adapter there: run the training stage that writes it")
+        self.load_adapter_state(load_file(file))
+
     def adapter_hash(self, name: str) -> str:
         digest = hashlib.sha256()
         for key, value in sorted(self.adapter_state(name).items()):
@@ -114,6 +128,21 @@ class Policy(nn.Module):
         for file in nested.iterdir():
             file.replace(folder / file.name)
         nested.rmdir()
+
+    def save_merged(self, folder: Path) -> None:
+        """Writes base plus policy adapter as one ordinary checkpoint folder; the policy itself stays as it is."""
+        self.model.merge_adapter([POLICY])
+        try:
+            weights = {
+                key.replace(".base_layer.", "."): value
+                for key, value in self.model.get_base_model().state_dict().items()
+                if ".lora_" not in key
+            }
+            self.backbone.model.save_pretrained(folder, state_dict=weights)
+        finally:
+            self.model.unmerge_adapter()
+        self.backbone.tokenizer.save_pretrained(folder)
+        self.backbone.processor.save_pretrained(folder)
 
     def _activate(self, name: str) -> None:
         """Switches the adapter that runs without touching what is trained: PEFT's own switch flips ``requires_grad``."""

@@ -64,7 +64,7 @@ def image_outputs(features: Tensor) -> dict[str, Any]:
 
 
 def _refuse_checkpointing(model: Any) -> None:
-    if model.training and getattr(model, "is_gradient_checkpointing", False):
+    if model.training and getattr(model, "is_activation_checkpointing", False):
         raise RuntimeError(
             "gradient checkpointing drops the prompt's cache, so a response would not see its prompt: "
             "switch it off for GRPO (sft.gradient_checkpointing concerns SFT alone)"

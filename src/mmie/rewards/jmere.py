@@ -100,7 +100,5 @@ class JMEREReward:
 
 def _matched_components(predicted: set[Item], gold: set[Item]) -> int:
     """The most components that a one-to-one matching of the two sets makes equal."""
-    if not gold:
-        return 0
     equal = np.array([[sum(a == b for a, b in zip(p, g, strict=True)) for g in gold] for p in predicted])
     return int(equal[linear_sum_assignment(equal, maximize=True)].sum())

@@ -1,6 +1,6 @@
 """Builds and pre-trains the tiny base: a real Qwen2.5-VL of about a million parameters in the Hugging Face folder layout.
 
-    python -m mmie.toy.base OUT [--steps 6000]
+    python -m mmie.toy.base OUT [--steps 3000]
 
 The checkpoint that the toy profile loads was made by this command with its defaults. Only lessons of ``lessons.py`` are seen.
 """
@@ -143,7 +143,7 @@ def save(model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokeniz
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)

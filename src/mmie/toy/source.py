@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -38,6 +39,11 @@ class ToySource:
             if name == split:
                 return scenes
         raise InputError(f"toy data has no split {split!r}: use train, val or test")
+
+    def content(self) -> str:
+        """A digest of every scene: another generator is another data set, even under the same seed."""
+        scenes = [self.scenes(split) for split in ("train", "val", "test")]
+        return hashlib.sha256(repr(scenes).encode()).hexdigest()[:16]
 
     def load(self, split: str) -> list[Example]:
         folder = self.images / f"seed{self.seed}" / split

@@ -1,0 +1,20 @@
+"""python run.py [+experiment=NAME] [profile=paper] [key=value …]; conf/ holds every key, -m makes it a sweep."""
+
+import sys
+
+import hydra
+
+from mmie.config import DictConfig, InputError
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg: DictConfig) -> None:
+    try:
+        hydra.utils.get_method("mmie.pipeline.run")(cfg)  # late: a mistyped key is answered before torch is loaded
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""The types and ranges of every configuration key, and the door at which YAML ends.
+
+Values stand in ``conf/``, types here, neither twice. Closed sets of numbers are dataclasses; open sets of things are
+nodes with a ``_target_`` inside mmie, held against that target's signature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from mmie.checks import above, at_least, misfits, one_of, out_of_range, share
+from mmie.errors import InputError
+
+STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
+ON_DEMAND = ("predict", "export")
+NODES = ("task", "data", "model", "teacher", "reward", "schedule")
+ADDED = {"task": ["response"]}  # arguments that the pipeline gives, not the configuration
+
+
+@dataclass(kw_only=True)
+class CotConfig:
+    candidates: int = at_least(1)
+
+
+@dataclass(kw_only=True)
+class LoraConfig:
+    rank: int = at_least(1)
+    alpha: float = above(0)
+    dropout: float = share()
+
+
+@dataclass(kw_only=True)
+class LearningConfig:
+    """What SFT and GRPO share: the number of validations over the whole training, the updates between checkpoints."""
+
+    epochs: float = above(0)
+    lr: float = above(0)
+    warmup_ratio: float = share()
+    weight_decay: float = at_least(0)
+    max_grad_norm: float = above(0)
+    validations: int = at_least(1)
+    checkpoint_every: int = at_least(1)
+
+
+@dataclass(kw_only=True)
+class SFTConfig(LearningConfig):
+    """``batch_size`` is that of one update, all devices together; ``micro_batch_size`` that of one forward on one."""
+
+    response: str = one_of("reasoned", "direct")
+    batch_size: int = at_least(1)
+    micro_batch_size: int = at_least(1)
+    gradient_checkpointing: bool
+
+
+@dataclass(kw_only=True)
+class GRPOConfig(LearningConfig):
+    """``prompts_per_step`` are those of one update, all devices together; ``micro_prompts`` of one forward on one."""
+
+    prompts_per_step: int = at_least(1)
+    micro_prompts: int = at_least(1)
+    group_size: int = at_least(2)
+    temperature: float = above(0)
+    max_new_tokens: int = at_least(1)
+    kl_coef: float = at_least(0)
+    kl_estimator: str = one_of("k1", "k2", "k3")
+    advantage_eps: float = at_least(0)
+    unbiased_std: bool
+
+
+@dataclass(kw_only=True)
+class EvaluationConfig:
+    temperature: float = at_least(0)
+    max_new_tokens: int = at_least(1)
+    batch_size: int = at_least(1)
+    bootstrap_samples: int = at_least(0)
+    validation_samples: int | None = at_least(1)
+
+
+@dataclass(kw_only=True)
+class TrainerConfig:
+    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them alone."""
+
+    accelerator: str
+    devices: int = at_least(1)
+    num_nodes: int = at_least(1)
+    strategy: str
+    precision: str
+    threads: int | None = at_least(1)
+
+
+@dataclass(kw_only=True)
+class LoggerConfig:
+    csv: bool
+    wandb: bool
+    project: str
+    entity: str | None
+    rollouts_every: int = at_least(1)
+    rollouts_kept: int = at_least(0)
+
+
+@dataclass(kw_only=True)
+class PredictConfig:
+    image: str | None
+    text: str | None
+    adapter: str | None
+
+
+@dataclass(kw_only=True)
+class ExportConfig:
+    merged: bool
+    folder: str | None
+
+
+@dataclass(kw_only=True)
+class RunConfig:
+    """One run. Open nodes are dicts with a ``_target_``; ``paper`` is the row that the experiment reproduces."""
+
+    experiment: str
+    profile: str
+    seed: int = at_least(0)
+    stages: list[str]
+    artifacts: str
+    reasoning_instruction: str
+    task: Any
+    data: Any
+    model: Any
+    teacher: Any
+    cot: CotConfig
+    filter: dict[str, Any]
+    lora: LoraConfig
+    sft: SFTConfig | None
+    grpo: GRPOConfig | None
+    reward: Any
+    schedule: Any
+    evaluation: EvaluationConfig
+    trainer: TrainerConfig
+    logger: LoggerConfig
+    predict: PredictConfig
+    export: ExportConfig
+    paper: dict[str, Any] | None
+
+
+ConfigStore.instance().store(name="run_config", node=RunConfig)
+
+
+def to_run_config(cfg: DictConfig) -> RunConfig:
+    """The composed configuration, resolved and checked, as plain Python values.
+
+    Raises:
+        InputError: a value is missing, out of range or contradicts another, or a node does not fit its target; the
+            message begins with the full key.
+    """
+    try:
+        run = OmegaConf.to_object(cfg)
+    except OmegaConfBaseException as error:
+        raise InputError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
+    assert isinstance(run, RunConfig), f"composed without the schema run_config: {type(run)}"
+    for problem in chain(out_of_range(run), _contradictions(run), _node_misfits(run)):
+        raise InputError(problem)
+    return run
+
+
+def node(value: dict[str, Any], **extra: Any) -> Any:
+    """The object that an open node describes, built with the extra arguments; its own errors arrive as they are."""
+    return instantiate(value, _convert_="all", _partial_=True)(**extra)
+
+
+def _contradictions(run: RunConfig) -> Iterator[str]:
+    for stage in run.stages:
+        if stage not in STAGES + ON_DEMAND:
+            yield f"stages: {stage!r} is unknown; the stages are {', '.join(STAGES + ON_DEMAND)}"
+    devices = run.trainer.devices * run.trainer.num_nodes
+    if run.sft and run.sft.batch_size % (run.sft.micro_batch_size * devices):
+        part = f"sft.micro_batch_size {run.sft.micro_batch_size}"
+        yield f"sft.batch_size: {run.sft.batch_size} is no multiple of {part} × {devices} devices; change one of them"
+    if run.grpo and run.grpo.prompts_per_step % (run.grpo.micro_prompts * devices):
+        part, whole = f"grpo.micro_prompts {run.grpo.micro_prompts}", run.grpo.prompts_per_step
+        yield f"grpo.prompts_per_step: {whole} is no multiple of {part} × {devices} devices; change one of them"
+    if run.grpo and run.sft and run.sft.response != "reasoned":
+        yield f"sft.response: {run.sft.response!r} cannot warm up GRPO; use sft=cot_warmup, sft=none or grpo=none"
+    for key in ("image", "text"):
+        if "predict" in run.stages and not getattr(run.predict, key):
+            yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"
+
+
+def _node_misfits(run: RunConfig) -> Iterator[str]:
+    for key in NODES:
+        yield from misfits(key, getattr(run, key), added=ADDED.get(key, ()))
+    for key, value in run.filter.items():
+        yield from misfits(f"filter.{key}", value)
+    for key in ("alpha", "beta"):
+        if not run.reward.get(key, 0) >= 0:
+            yield f"reward.{key}: {run.reward[key]} is negative; the weights of eq. 5 are 0 or more"

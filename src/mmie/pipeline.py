@@ -1,0 +1,95 @@
+"""data → distil → filter → SFT warm-up → GRPO → evaluate → report, for one resolved configuration."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.logging import RichHandler
+
+from mmie.artifacts import Store
+from mmie.config import ON_DEMAND, STAGES, RunConfig, to_run_config
+from mmie.stages import deliver, learn, prepare, tracking
+from mmie.stages.context import Context
+from mmie.stages.evaluate import Phase, evaluate
+from mmie.stages.report import report, write_results
+
+Stage = tuple[Path, str]
+
+
+def run(cfg: DictConfig) -> None:
+    """Runs the chosen stages; a stage whose inputs have not changed is taken from the store.
+
+    Raises:
+        InputError: bad configuration, data, disk or network, in one line.
+    """
+    config = to_run_config(cfg)
+    _quiet()
+    if config.trainer.threads is not None:
+        torch.set_num_threads(config.trainer.threads)
+    context = Context(config, Store(config.artifacts), Path(HydraConfig.get().runtime.output_dir))
+    try:
+        evaluated = stages(context)
+    finally:
+        tracking.finish()
+    path = write_results(context, evaluated)
+    print(f"results: {path}", flush=True)
+
+
+def stages(context: Context) -> dict[str, Path]:
+    """Runs what is asked for and, before it, what that needs; gives model name → evaluation folder."""
+    config, last = context.config, _last(context.config)
+    evaluated: dict[str, Path] = {}
+    data_stage = prepare.data(context)
+    if last == "data":
+        return evaluated
+    sft_stage = grpo_stage = filter_stage = None
+    if config.sft is not None and config.sft.response == "reasoned":
+        distil_stage = prepare.distil(context, data_stage)
+        if last == "distil":
+            return evaluated
+        filter_stage = prepare.filtered(context, data_stage, distil_stage)
+    if config.sft is not None and last not in ("distil", "filter"):
+        sft_stage = learn.sft(context, config.sft, data_stage, filter_stage)
+    if config.grpo is not None and last not in ("distil", "filter", "sft"):
+        grpo_stage = learn.grpo(context, config.grpo, data_stage, sft_stage)
+    if {"evaluate", "report"} & set(config.stages):
+        for phase in phases(context, sft_stage, grpo_stage):
+            evaluated[phase.name] = evaluate(context, phase, data_stage)[0]
+    if "report" in config.stages:
+        report(context, evaluated)
+    if "predict" in config.stages:
+        deliver.predict(context, grpo_stage or sft_stage)
+    if "export" in config.stages:
+        deliver.export(context, grpo_stage or sft_stage)
+    return evaluated
+
+
+def phases(context: Context, sft_stage: Stage | None, grpo_stage: Stage | None) -> list[Phase]:
+    """The rows of the run's table: zero-shot, after the warm-up, after GRPO, as far as the configuration has them."""
+    rows = [Phase("zero-shot", context.direct, None)]
+    if sft_stage is not None and context.config.sft is not None:
+        direct = context.config.sft.response == "direct"
+        rows.append(Phase("SFT", context.direct, sft_stage) if direct else Phase("CoT-SFT", context.reasoned, sft_stage))
+    if grpo_stage is not None:
+        rows.append(Phase("JMERE-R1" if sft_stage else "Only-RL", context.reasoned, grpo_stage))
+    return rows
+
+
+def _last(config: RunConfig) -> str:
+    """The latest of the chosen stages; what lies before it runs, too, unless it is kept from before."""
+    order = [*STAGES, *ON_DEMAND]
+    return max(config.stages, key=order.index) if config.stages else "data"
+
+
+def _quiet() -> None:
+    """One handler for our own messages; libraries speak from warnings up."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)], force=True)
+    logging.getLogger("mmie").setLevel(logging.INFO)
+    for name in ("pytorch_lightning", "transformers", "lightning", "wandb", "DeepSpeed"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch.utils.data")

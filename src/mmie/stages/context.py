@@ -1,0 +1,128 @@
+"""What the stages of one run share: configuration, artefact store, task, model, and a note of what each stage took."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from mmie.artifacts import Store, fingerprint
+from mmie.config import RunConfig, node
+from mmie.data.source import SPLITS, examples_from_jsonl
+from mmie.models.backbone import resolve_path
+from mmie.models.policy import Policy, build_policy
+from mmie.tasks.responses import Direct, Reasoned
+from mmie.types import Example
+
+HASHED_WHOLE = 64 << 20  # bytes; larger weight files are identified by name and size
+
+
+@dataclass
+class Context:
+    """One run.
+
+    Attributes:
+        config: the resolved configuration.
+        store: the artefacts.
+        output: this run's own folder.
+        console: where tables and progress go.
+        stages: name → {seconds, cached, fingerprint} of the stages so far.
+        notes: things a reader of the results must know (blank pictures, say).
+    """
+
+    config: RunConfig
+    store: Store
+    output: Path
+    console: Console = field(default_factory=Console)
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def stage(self, name: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str = "") -> tuple[Path, str]:
+        """Runs ``body`` in the stage's working folder unless its artefact is already there.
+
+        Args:
+            name: of the stage, and of its folder in the store.
+            parts: all that the result depends on.
+            body: writes into the folder that it is given; may find there what a killed run left.
+            label: distinguishes two runs of one stage (evaluations).
+
+        Returns:
+            The finished folder and its fingerprint.
+        """
+        mark = fingerprint(stage=name, **parts)
+        start = time.perf_counter()
+        with self.store.writing(name, mark, parts=parts) as folder:
+            cached = folder is None
+            if folder is not None:
+                self.console.rule(f"[bold]{label or name}", align="left")
+                body(folder)
+        seconds = round(time.perf_counter() - start, 2)
+        self.stages[label or name] = {"seconds": seconds, "cached": cached, "fingerprint": mark}
+        if cached:
+            self.console.print(f"[dim]{label or name}: kept from before ({self.store.path(name, mark)})")
+        return self.store.path(name, mark), mark
+
+    @cached_property
+    def reasoned(self) -> Any:
+        """The task with think-then-answer responses."""
+        return node(self.config.task, response=Reasoned(self.config.reasoning_instruction))
+
+    @cached_property
+    def direct(self) -> Any:
+        """The task with bare answers (zero-shot and answer-only SFT)."""
+        return node(self.config.task, response=Direct())
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The base with a fresh adapter; loaded once a run."""
+        lora = self.config.lora
+        with self.console.status("loading the model"):
+            policy = build_policy(node(self.config.model), rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, seed=self.config.seed)
+        if self.config.trainer.accelerator in ("gpu", "cuda") or (self.config.trainer.accelerator == "auto" and torch.cuda.is_available()):
+            policy.to(torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))))
+        self.fresh_adapter = policy.adapter_state()
+        return policy
+
+    @cached_property
+    def model_identity(self) -> dict[str, Any]:
+        """What tells this checkpoint from another: the path and, for a local folder, its files."""
+        settings = dict(self.config.model)
+        folder = Path(resolve_path(settings["path"]))
+        files = sorted(folder.iterdir()) if folder.is_dir() else []
+        return {**settings, "files": {file.name: _identity(file) for file in files if file.is_file()}, "lora": asdict(self.config.lora)}
+
+    def examples(self, folder: Path, split: str) -> list[Example]:
+        assert split in SPLITS
+        return examples_from_jsonl(folder / f"{split}.jsonl", revive=self.reasoned.revive_gold)
+
+    @contextmanager
+    def progress(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A progress bar; the yielded function advances it."""
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=self.console) as bar:
+            task = bar.add_task(description, total=total)
+            yield lambda done: bar.advance(task, done)
+
+    def track(self, items: list[Any], description: str) -> Iterable[Any]:
+        with self.progress(description, len(items)) as advance:
+            for item in items:
+                yield item
+                advance(1)
+
+
+def _identity(file: Path) -> str:
+    if file.stat().st_size > HASHED_WHOLE:
+        return f"{file.stat().st_size} bytes"
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]

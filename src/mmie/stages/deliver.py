@@ -1,0 +1,63 @@
+"""Stages predict and export: what one takes away from a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmie.artifacts import versions, write_json
+from mmie.data.pictures import verify_pictures
+from mmie.errors import InputError
+from mmie.stages.context import Context
+from mmie.training.generate import Sampling, respond
+from mmie.types import Example, Picture
+
+Stage = tuple[Path, str]
+
+
+def predict(context: Context, adapter: Stage | None) -> None:
+    """Prints the reasoning and the answer for one picture and text."""
+    config = context.config
+    picture = Path(str(config.predict.image))
+    if verify_pictures([picture]):
+        raise InputError(f"predict.image={picture}: no readable picture there; give the path of one")
+    _load(context, adapter)
+    example = Example("predict", str(config.predict.text), (Picture(picture),), ())
+    task, sampling = _task(context), Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
+    response = respond(context.policy, task, [example], sampling=sampling, batch_size=1, seed=config.seed)[0]
+    parsed = task.parse(response)
+    context.console.print(response, markup=False, highlight=False)
+    if parsed is None:
+        context.console.print("no valid answer in this response", style="yellow")
+    for item in parsed or []:
+        context.console.print(" · ".join(item), markup=False, highlight=False)
+    write_json(context.output / "prediction.json", {"text": example.text, "response": response, "parsed": parsed})
+
+
+def export(context: Context, adapter: Stage | None) -> Path:
+    """Writes ``adapter/`` in PEFT layout and, where asked, ``merged/`` as a whole checkpoint for ``from_pretrained`` or a serving engine."""
+    config = context.config.export
+    _load(context, adapter)
+    folder = Path(config.folder) if config.folder else context.output / "export"
+    folder.mkdir(parents=True, exist_ok=True)
+    policy = context.policy
+    policy.save_adapter(folder / "adapter")
+    if config.merged:
+        policy.save_merged(folder / "merged")
+    write_json(folder / "origin.json", {"stages": context.stages, "config": context.config, "versions": versions()})
+    context.console.print(f"exported to {folder}")
+    return folder
+
+
+def _task(context: Context):  # type: ignore[no-untyped-def]
+    sft = context.config.sft
+    return context.direct if sft is not None and sft.response == "direct" else context.reasoned
+
+
+def _load(context: Context, adapter: Stage | None) -> None:
+    given = context.config.predict.adapter
+    if given is not None:
+        context.policy.read_adapter(Path(given))
+    elif adapter is not None:
+        context.policy.read_adapter(adapter[0] / "adapter")
+    else:
+        raise InputError("predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one")

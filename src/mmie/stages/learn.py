@@ -1,0 +1,124 @@
+"""Stages sft and grpo: from chains to the warmed-up adapter, from there to the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mmie.artifacts import write_json
+from mmie.config import GRPOConfig, SFTConfig, node
+from mmie.errors import InputError
+from mmie.stages.context import Context
+from mmie.stages.prepare import chosen
+from mmie.stages.tracking import wandb_loggers
+from mmie.training.callbacks import RolloutRows
+from mmie.training.fit import Fit, fit
+from mmie.training.generate import Sampling, respond
+from mmie.training.grpo import GRPOModule
+from mmie.training.plan import StepLoader, plan_steps
+from mmie.training.sft import Demonstration, SFTModule
+from mmie.types import Example
+
+Stage = tuple[Path, str]
+
+
+def sft(context: Context, config: SFTConfig, data_stage: Stage, filter_stage: Stage | None) -> Stage:
+    """SFT on the answers alone (``direct``) or on the chosen chains (``reasoned``); writes ``adapter/``."""
+    task = context.direct if config.response == "direct" else context.reasoned
+
+    def body(folder: Path) -> None:
+        examples = {example.id: example for example in context.examples(data_stage[0], "train")}
+        chains: dict[str, str | None] = dict.fromkeys(examples)
+        if filter_stage is not None:
+            chains = {candidate.example_id: candidate.chain for candidate in chosen(filter_stage[0])}
+        policy = context.policy
+        policy.load_adapter_state(context.fresh_adapter)
+        items = [
+            Demonstration(examples[name], task.prompt(examples[name]), policy.response_ids(task.target(examples[name], chain)))
+            for name, chain in chains.items()
+        ]
+        plan = _plan(context, len(items), config.epochs, config.batch_size, "sft.batch_size")
+        module = SFTModule(policy, config, steps=len(plan), gradient_checkpointing=config.gradient_checkpointing)
+        sizes = [len(item.response_ids) for item in items]
+
+        def loader(rank: int, world_size: int) -> StepLoader:
+            return StepLoader(items, plan, sizes=sizes, micro_batch_size=config.micro_batch_size, rank=rank, world_size=world_size)
+
+        _train(context, Fit(module, loader, _validation(context, task, data_stage), folder, wandb_loggers(context, "sft")), config)
+
+    parts = {**_common(context, data_stage), "sft": config, "chains": filter_stage and filter_stage[1]}
+    return context.stage("sft", parts, body)
+
+
+def grpo(context: Context, config: GRPOConfig, data_stage: Stage, sft_stage: Stage | None) -> Stage:
+    """GRPO from the warmed-up adapter, or from the base where there is no warm-up; writes ``adapter/`` and ``rollouts.jsonl``."""
+
+    def body(folder: Path) -> None:
+        examples = context.examples(data_stage[0], "train")
+        policy = context.policy
+        policy.remove_reference()
+        policy.load_adapter_state(context.fresh_adapter)
+        if sft_stage is not None:
+            policy.read_adapter(sft_stage[0] / "adapter")
+            policy.add_reference()
+        plan = _plan(context, len(examples), config.epochs, config.prompts_per_step, "grpo.prompts_per_step")
+        reward = node(context.config.reward)
+        module = GRPOModule(policy, context.reasoned, reward, config, steps=len(plan), seed=context.config.seed)
+
+        def loader(rank: int, world_size: int) -> StepLoader:
+            sizes = [1] * len(examples)
+            return StepLoader(examples, plan, sizes=sizes, micro_batch_size=config.micro_prompts, rank=rank, world_size=world_size)
+
+        logger = context.config.logger
+        rows = RolloutRows(folder / "rollouts.jsonl", every=logger.rollouts_every, kept=logger.rollouts_kept)
+        validate = _validation(context, context.reasoned, data_stage)
+        _train(context, Fit(module, loader, validate, folder, wandb_loggers(context, "grpo"), [rows]), config)
+
+    parts = {
+        **_common(context, data_stage), "grpo": config, "reward": context.config.reward,
+        "reference": sft_stage and sft_stage[1],
+    }  # fmt: skip
+    return context.stage("grpo", parts, body)
+
+
+def _common(context: Context, data_stage: Stage) -> dict[str, Any]:
+    """What both trainings depend on."""
+    config = context.config
+    return {
+        "data": data_stage[1], "task": config.task, "instruction": config.reasoning_instruction, "model": context.model_identity,
+        "schedule": config.schedule, "validation": config.evaluation, "precision": config.trainer.precision, "seed": config.seed,
+    }  # fmt: skip
+
+
+def _plan(context: Context, samples: int, epochs: float, batch_size: int, key: str) -> list[list[int]]:
+    schedule = node(context.config.schedule)
+    plan = plan_steps(schedule, samples=samples, epochs=epochs, batch_size=batch_size, seed=context.config.seed)
+    if not plan:
+        raise InputError(f"{key}={batch_size} is more than {samples} samples × {epochs} epochs: not one step; make it smaller")
+    return plan
+
+
+def _validation(context: Context, task: Any, data_stage: Stage) -> Callable[[], float]:
+    config = context.config.evaluation
+    examples: list[Example] = context.examples(data_stage[0], "val")[: config.validation_samples]
+    sampling = Sampling(config.temperature, config.max_new_tokens)
+
+    def f1() -> float:
+        responses = respond(
+            context.policy, task, examples, sampling=sampling, batch_size=config.batch_size, seed=context.config.seed
+        )
+        scores = task.score([task.parse(response) for response in responses], examples, bootstrap_samples=0, seed=0)
+        return float(scores[task.selection_metric]["f1"])
+
+    return f1
+
+
+def _train(context: Context, training: Fit, config: SFTConfig | GRPOConfig) -> None:
+    best = fit(training, config, context.config.trainer)
+    context.policy.save_adapter(training.folder / "adapter")
+    write_json(training.folder / "validations.json", {"best_step": best.step, "best_f1": best.f1, "history": best.history})
+    for checkpoint in training.folder.glob("step-*.ckpt"):
+        checkpoint.unlink() if checkpoint.is_file() else None
+    shown = ", ".join(f"step {step}: {f1:.3f}" for step, f1 in best.history)
+    context.console.print(f"validation F1 ({shown}); kept step {best.step}")

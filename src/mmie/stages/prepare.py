@@ -1,0 +1,102 @@
+"""Stages data, distil and filter: from the source to one reasoning chain a training sample."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from mmie.artifacts import write_json
+from mmie.config import node
+from mmie.cot.distil import candidates_from_jsonl, candidates_to_jsonl, run_distillation
+from mmie.cot.record import Record
+from mmie.cot.select import apply_filters
+from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
+from mmie.data.statistics import statistics, statistics_table
+from mmie.stages.context import Context
+from mmie.types import Candidate
+
+
+def data(context: Context) -> tuple[Path, str]:
+    """Reads the source, checks it, writes ``train.jsonl``, ``val.jsonl``, ``test.jsonl`` and ``statistics.json``."""
+    source = node(context.config.data)
+
+    def body(folder: Path) -> None:
+        splits = {split: source.load(split) for split in context.track(list(SPLITS), "reading")}
+        shared = check_splits(splits)
+        for split, examples in splits.items():
+            examples_to_jsonl(folder / f"{split}.jsonl", examples)
+        write_json(folder / "statistics.json", {**statistics(splits), **shared})
+
+    parts = {"data": context.config.data, "task": context.config.task, "files": source.content()}
+    folder, mark = context.stage("data", parts, body)
+    counted = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+    context.console.print(statistics_table(counted))
+    blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
+    if any(blank.values()):
+        context.notes["blank_pictures"] = blank
+        context.console.print(f"[yellow]blank pictures stand in for missing ones: {blank}")
+    return folder, mark
+
+
+def distil(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str]:
+    """The teacher writes and judges the candidates of every training sample; answers are kept in the record as they come."""
+    config, (data_folder, data_mark) = context.config, data_stage
+    teacher = node(config.teacher)
+
+    def body(folder: Path) -> None:
+        examples = context.examples(data_folder, "train")
+        record = Record(context.store.root / "record" / f"{teacher.model.replace('/', '_')}.jsonl")
+        done = 0
+        with context.progress("distilling", len(examples) * config.cot.candidates) as advance:
+
+            def count(finished: int) -> None:
+                nonlocal done
+                advance(finished - done)
+                done = finished
+
+            candidates = run_distillation(
+                examples, teacher, record, candidates=config.cot.candidates,
+                types=context.reasoned.types, relations=list(context.reasoned.relations), progress=count,
+            )  # fmt: skip
+        candidates_to_jsonl(candidates, folder / "candidates.jsonl")
+        write_json(folder / "requests.json", {"asked": record.asked, "reused": record.reused})
+        context.console.print(f"teacher {teacher.model}: {record.asked} requests, {record.reused} answers from the record")
+
+    parts = {
+        "data": data_mark, "task": config.task, "cot": config.cot, "teacher": [teacher.model, dict(teacher.parameters)],
+    }  # fmt: skip
+    return context.stage("distil", parts, body)
+
+
+def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple[Path, str]) -> tuple[Path, str]:
+    """Applies the chosen filters to the recorded columns and keeps one chain a sample; counts as in Figure 7."""
+    config = context.config
+
+    def body(folder: Path) -> None:
+        gold = {example.id: example.gold for example in context.examples(data_stage[0], "train")}
+        candidates = candidates_from_jsonl(distil_stage[0] / "candidates.jsonl")
+        filters = {name: node(settings) for name, settings in config.filter.items()}
+        selection = apply_filters(candidates, filters, gold, seed=config.seed)
+        candidates_to_jsonl(selection.chosen, folder / "chosen.jsonl")
+        write_json(folder / "counts.json", selection.counts)
+
+    parts = {"distil": distil_stage[1], "filter": config.filter, "order": list(config.filter), "seed": config.seed}
+    folder, mark = context.stage("filter", parts, body)
+    context.console.print(_counts_table(json.loads((folder / "counts.json").read_text(encoding="utf-8"))))
+    return folder, mark
+
+
+def chosen(folder: Path) -> list[Candidate]:
+    return candidates_from_jsonl(folder / "chosen.jsonl")
+
+
+def _counts_table(counts: list[dict[str, Any]]) -> Table:
+    table = Table(title="Reasoning chains left after each stage", title_justify="left")
+    for column in ("stage", "candidates", "samples"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for row in counts:
+        table.add_row(row["stage"], f"{row['candidates']:,}", f"{row['samples']:,}")
+    return table

@@ -1,0 +1,150 @@
+"""What happens after an optimizer step, in this order: validation, keeping the best adapter, rollout rows, the resume point."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from mmie.errors import InputError
+
+
+def _stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+
+
+class BestAdapter(pl.Callback):
+    """Validates every so many steps and keeps the adapter with the highest F1; a tie keeps the earlier one.
+
+    Args:
+        validate: F1 (0..1) of the present policy on the validation split.
+        steps: optimizer steps in all; the last one is always validated.
+        validations: how many times, evenly spread.
+    """
+
+    def __init__(self, validate: Callable[[], float], *, steps: int, validations: int) -> None:
+        self.validate = validate
+        self.at = {round(steps * (turn + 1) / max(1, validations)) for turn in range(max(1, validations))}
+        self.f1 = -1.0
+        self.step = 0
+        self.adapter: dict[str, Tensor] = {}
+        self.history: list[tuple[int, float]] = []
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if not _stepped(trainer, batch_idx) or trainer.global_step not in self.at:
+            return
+        f1 = self.validate()
+        self.history.append((trainer.global_step, f1))
+        for logger in trainer.loggers:
+            logger.log_metrics({"val/f1": f1}, step=trainer.global_step)
+        if f1 > self.f1:
+            self.f1, self.step, self.adapter = f1, trainer.global_step, module.policy.adapter_state()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"f1": self.f1, "step": self.step, "adapter": self.adapter, "history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.f1, self.step = state_dict["f1"], state_dict["step"]
+        self.adapter, self.history = state_dict["adapter"], state_dict["history"]
+
+
+class RolloutRows(pl.Callback):
+    """Appends rollouts to ``rollouts.jsonl`` and hands them to loggers that show tables.
+
+    Args:
+        path: the file.
+        every: steps between two recorded steps; 0 records none.
+        kept: responses recorded of such a step.
+    """
+
+    def __init__(self, path: Path, *, every: int, kept: int) -> None:
+        self.path = path
+        self.every = every
+        self.kept = kept
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Drops rows of steps that a killed run did after its resume point: they come again."""
+        if self.path.exists():
+            rows = [line for line in self.path.read_text(encoding="utf-8").splitlines() if _whole(line)]
+            kept = [line for line in rows if json.loads(line)["step"] < trainer.global_step]
+            self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        rollouts = module.last_rollouts
+        if not self.every or rollouts is None or rollouts.step % self.every or not trainer.is_global_zero:
+            return
+        rows = rollouts.rows()[: self.kept]
+        with self.path.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        for logger in trainer.loggers:
+            if isinstance(logger, pl.loggers.WandbLogger):
+                log_table(logger, rows, step=trainer.global_step)
+
+
+def _whole(line: str) -> bool:
+    return line.startswith("{") and line.endswith("}")
+
+
+def log_table(logger: Any, rows: list[dict[str, Any]], *, step: int) -> None:
+    """A wandb table of rollouts with their pictures."""
+    import wandb
+
+    columns = [*rows[0]]
+    table = wandb.Table(columns=columns)
+    for row in rows:
+        pictures = [wandb.Image(path) for path in row["image"] if path != "None"]
+        table.add_data(*(pictures[0] if name == "image" and pictures else str(row[name]) for name in columns))
+    logger.experiment.log({"rollouts": table, "trainer/global_step": step})
+
+
+class ResumePoint(pl.Callback):
+    """Saves everything that the rest of the training depends on; a run killed at any time goes on from the last one.
+
+    Args:
+        folder: holds one ``step-<n>.ckpt`` at a time.
+        every: steps between two saves.
+    """
+
+    def __init__(self, folder: Path, *, every: int) -> None:
+        self.folder = folder
+        self.every = every
+        self._random: Tensor | None = None
+
+    def latest(self) -> Path | None:
+        """The newest whole checkpoint."""
+        found = sorted(self.folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.removeprefix("step-")))
+        return found[-1] if found else None
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        if self._random is not None:
+            torch.set_rng_state(self._random)
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        step = trainer.global_step
+        if not _stepped(trainer, batch_idx) or step % self.every:
+            return
+        final = self.folder / f"step-{step}.ckpt"
+        part = self.folder / f"part-{step}"
+        try:
+            trainer.save_checkpoint(part)
+            if trainer.is_global_zero:
+                os.replace(part, final)
+                for old in self.folder.glob("step-*.ckpt"):
+                    if old != final:
+                        shutil.rmtree(old) if old.is_dir() else old.unlink()
+        except OSError as error:
+            raise InputError(f"{self.folder}: the resume point of step {step} cannot be written ({error}): free space or change artifacts=…") from error
+        trainer.strategy.barrier()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"random": torch.get_rng_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._random = state_dict["random"]

@@ -1,0 +1,127 @@
+"""Runs one training stage in its working folder, from the beginning or from where a killed run stopped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.strategies import DeepSpeedStrategy
+
+from mmie.training.callbacks import BestAdapter, ResumePoint
+from mmie.training.metrics_log import MetricsLog
+from mmie.training.module import AdapterModule
+from mmie.training.plan import StepLoader
+
+log = logging.getLogger(__name__)
+
+
+class TrainerConfig(Protocol):
+    """The ``trainer`` node."""
+
+    accelerator: str
+    devices: int
+    num_nodes: int
+    strategy: str
+    precision: str
+
+
+class LoopConfig(Protocol):
+    """The part of ``sft`` and ``grpo`` that the loop reads."""
+
+    max_grad_norm: float
+    validations: int
+    checkpoint_every: int
+
+
+@dataclass
+class Fit:
+    """One training: module, data, validation, and where it writes.
+
+    Attributes:
+        module: what is trained.
+        loader: made for (rank, world size) when the processes are up.
+        validate: F1 of the present policy on the validation split.
+        folder: working folder; holds the resume point and ``metrics.csv``.
+        loggers: besides ``metrics.csv``.
+        callbacks: besides the two that every training has.
+    """
+
+    module: AdapterModule
+    loader: Callable[[int, int], StepLoader]
+    validate: Callable[[], float]
+    folder: Path
+    loggers: Sequence[Any] = ()
+    callbacks: Sequence[Callback] = field(default_factory=list)
+
+
+class _Data(pl.LightningDataModule):
+    def __init__(self, make: Callable[[int, int], StepLoader]) -> None:
+        super().__init__()
+        self.make = make
+
+    def train_dataloader(self) -> StepLoader:
+        assert self.trainer is not None
+        loader = self.make(self.trainer.global_rank, self.trainer.world_size)
+        loader.first_step = self.trainer.global_step
+        return loader
+
+
+class _CutMetrics(Callback):
+    def __init__(self, metrics: MetricsLog) -> None:
+        self.metrics = metrics
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self.metrics.start_at(trainer.global_step)
+
+
+def strategy_of(config: TrainerConfig) -> Any:
+    """Lightning's strategy; ZeRO-2 leaves the frozen base out of its checkpoints."""
+    if config.strategy == "deepspeed_zero2":
+        return DeepSpeedStrategy(stage=2, exclude_frozen_parameters=True)
+    return config.strategy
+
+
+def make_trainer(config: TrainerConfig, **options: Any) -> pl.Trainer:
+    """Lightning's trainer with what every run of ours has in common."""
+    return pl.Trainer(
+        accelerator=config.accelerator, devices=config.devices, num_nodes=config.num_nodes, strategy=strategy_of(config),
+        precision=config.precision, enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
+        limit_val_batches=0, log_every_n_steps=1, max_epochs=1, **options,
+    )  # fmt: skip
+
+
+def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapter:
+    """Trains to the end and leaves the best adapter by validation F1 in the policy.
+
+    Args:
+        task: what to train.
+        loop: gradient clipping, number of validations, steps between resume points.
+        trainer_config: where to run.
+
+    Returns:
+        The callback with the best F1, its step and the history of validations.
+    """
+    steps = task.module.steps
+    best = BestAdapter(task.validate, steps=steps, validations=loop.validations)
+    resume = ResumePoint(task.folder, every=loop.checkpoint_every)
+    metrics = MetricsLog(task.folder / "metrics.csv")
+    start = resume.latest()
+    if start is not None:
+        log.info("resuming from %s", start)
+    accumulate = task.loader(0, trainer_config.devices * trainer_config.num_nodes).accumulate
+    trainer = make_trainer(
+        trainer_config, accumulate_grad_batches=accumulate, gradient_clip_val=loop.max_grad_norm,
+        logger=[metrics, *task.loggers],
+        callbacks=[_CutMetrics(metrics), best, *task.callbacks, resume, RichProgressBar(leave=True)],
+    )  # fmt: skip
+    trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=False if start else None)
+    task.module.to(torch.device("cpu") if trainer_config.accelerator == "cpu" else task.module.device)
+    if best.adapter:
+        task.module.policy.load_adapter_state(best.adapter)
+    return best

@@ -1,0 +1,50 @@
+"""metrics.csv: one line a value (step, name, value), appended as it comes and cut back to the resume point after a kill."""
+
+from __future__ import annotations
+
+import csv
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.utilities import rank_zero_only
+
+
+class MetricsLog(Logger):
+    """A Lightning logger that writes ``metrics.csv`` in long form.
+
+    Args:
+        path: the file; an existing one is continued.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return "metrics"
+
+    @property
+    def version(self) -> str:
+        return "0"
+
+    @rank_zero_only
+    def start_at(self, step: int) -> None:
+        """Keeps the rows up to ``step`` and drops later ones and a torn last line."""
+        kept: list[list[str]] = []
+        if self.path.exists():
+            with self.path.open(encoding="utf-8", newline="") as file:
+                kept = [row for row in csv.reader(file) if len(row) == 3 and row[0].isdigit() and int(row[0]) <= step]
+        with self.path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([["step", "name", "value"], *kept])
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            rows = [[step or 0, name, f"{float(value):.9g}"] for name, value in sorted(metrics.items()) if name != "epoch"]
+            csv.writer(file).writerows(rows)
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """The configuration stands beside the file in results.json."""

@@ -1,0 +1,64 @@
+"""What SFT and GRPO share as LightningModules: the optimizer, the warm-up, and checkpoints that hold the adapter alone."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from mmie.models.policy import Policy
+
+
+class OptimizerConfig(Protocol):
+    """AdamW with linear warm-up and linear decay."""
+
+    lr: float
+    warmup_ratio: float
+    weight_decay: float
+
+
+class AdapterModule(pl.LightningModule):
+    """Trains the policy adapter and nothing else.
+
+    Args:
+        policy: base and adapters.
+        config: learning rate, warm-up ratio, weight decay.
+        steps: optimizer steps in all.
+    """
+
+    strict_loading = False
+
+    def __init__(self, policy: Policy, config: OptimizerConfig, *, steps: int) -> None:
+        super().__init__()
+        self.policy = policy
+        self.optimizer_config = config
+        self.steps = steps
+
+    def configure_optimizers(self) -> Any:
+        config = self.optimizer_config
+        optimizer = torch.optim.AdamW(self.policy.trainable(), lr=config.lr, weight_decay=config.weight_decay)
+        warmup = max(1, round(config.warmup_ratio * self.steps))
+
+        def rate(step: int) -> float:
+            return min((step + 1) / warmup, max(0.0, (self.steps - step) / max(1, self.steps - warmup)))
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """The trained adapter under its parameter names; the frozen base comes from its own folder."""
+        trained = {name for name, value in self.named_parameters() if value.requires_grad}
+        return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name in trained}
+
+    def load_state_dict(self, state_dict: Any, strict: bool = False, assign: bool = False) -> Any:
+        return super().load_state_dict(state_dict, strict=False, assign=assign)
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Batches hold examples; tensors are made on the device when they are encoded."""
+        return batch
+
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        norms = [value.grad.norm() for value in self.policy.trainable() if value.grad is not None]
+        self.log("train/gradient_norm", torch.stack(norms).norm())

@@ -1,0 +1,48 @@
+"""Eq. 1: supervised fine-tuning of the adapter on responses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from mmie.losses import sft_loss
+from mmie.models.policy import Policy
+from mmie.training.module import AdapterModule, OptimizerConfig
+from mmie.training.plan import MicroBatch
+from mmie.types import Example
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One SFT sample: the example, its prompt text and the tokens of the response to learn."""
+
+    example: Example
+    prompt: str
+    response_ids: list[int]
+
+
+class SFTModule(AdapterModule):
+    """Token-mean cross-entropy on the response, prompt masked (eq. 1, section 3.2).
+
+    Args:
+        policy: base and adapter.
+        config: the ``sft`` node.
+        steps: optimizer steps in all.
+        gradient_checkpointing: recompute activations in the backward pass.
+    """
+
+    def __init__(self, policy: Policy, config: OptimizerConfig, *, steps: int, gradient_checkpointing: bool = False) -> None:
+        super().__init__(policy, config, steps=steps)
+        if gradient_checkpointing:
+            policy.backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+
+    def training_step(self, batch: MicroBatch, index: int) -> Tensor:
+        prompts = self.policy.batch([self.policy.encode(item.prompt, item.example.pictures) for item in batch.items])
+        responses = self.policy.given([item.response_ids for item in batch.items])
+        loss = sft_loss(self.policy.row_logps(prompts, responses), responses.mask)
+        self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch.items))
+        return loss * batch.weight
+
+    def on_train_end(self) -> None:
+        self.policy.backbone.model.gradient_checkpointing_disable()

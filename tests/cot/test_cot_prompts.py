@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmie.cot.prompts import RULE_SCORE, chain_of, distil_prompt, parse_score, repredict_prompt, score_prompt
+from mmie.parsing import parse_response
+from mmie.types import Example
+
+TWEET = "Browns place {WR} Josh Gordon on list # {0} {answer}"
+EXAMPLE = Example(id="train-0", text=TWEET, pictures=(), gold=("never shown",))
+
+
+def test_the_distil_prompt_ends_like_figure_10():
+    prompt = distil_prompt(EXAMPLE, "[Josh Gordon, per, Browns, org, member of]")
+    assert prompt.endswith(
+        f"The text data is: {{{TWEET}}}\nThe 5-tuple is: {{[Josh Gordon, per, Browns, org, member of]}}"
+    )
+    parts = [
+        "1. A description of the image content.",
+        "2. The connection between the text and the image.",
+        "3. A reasoning process for extracting the 5-tuple (keep it concise).",
+    ]
+    assert [line for line in prompt.splitlines() if line[:2] in ("1.", "2.", "3.")] == parts
+
+
+def test_the_repredict_prompt_offers_labels_with_blanks_and_no_gold():
+    prompt = repredict_prompt(EXAMPLE, "A {chain}.", types=["per", "org"], relations=["member_of", "locate_at"])
+    assert "Entity types: per, org.\nRelation types: member of, locate at.\n" in prompt
+    assert f"The text data is: {{{TWEET}}}\nThe reasoning is: {{A {{chain}}.}}\n" in prompt
+    assert "never shown" not in prompt
+
+
+def test_the_score_prompt_ends_with_text_and_chain():
+    assert score_prompt(EXAMPLE, "A {chain}.").endswith(
+        f"The text data is: {{{TWEET}}}\nThe reasoning is: {{A {{chain}}.}}"
+    )
+
+
+def test_the_scoring_rules_add_up_to_one_and_the_examples_follow_them():
+    rules, examples = RULE_SCORE.split("Example 1")
+    points = [[float(p) for p in re.findall(r"^  (\d\.\d) ", part, re.MULTILINE)] for part in rules.split(":\n")[1:]]
+    assert sum(max(part) for part in points) == pytest.approx(1.0)
+    parts = re.findall(r"^(?:Image description|Association|Completeness): (.*)$", examples, re.MULTILINE)
+    scores = re.findall(r"^Score: (.*)$", examples, re.MULTILINE)
+    assert len(scores) == 2
+    for number, score in enumerate(scores):
+        given_points = [float(p) for p in parts[3 * number : 3 * number + 3]]
+        assert all(p in allowed for p, allowed in zip(given_points, points, strict=True))
+        assert float(score) == pytest.approx(sum(given_points))
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Score: 0.7", 0.7),
+        ("Image description: 0.4\nScore: 0.2\nno, wait\n  Score:  1  \n", 1.0),
+        ("**Score: 0.9**", 0.9),
+        ("**Score:** 0.9", 0.9),
+        ("Score: 0", 0.0),
+        ("Score: 1.1", None),
+        ("Score: -0.1", None),
+        ("Score: nan", None),
+        ("Score: inf", None),
+        ("Score: 0,8", None),
+        ("Score: 0.8 of 1", None),
+        ("Score: 0.8\nScore: high", None),
+        ("Score:\n0.8", None),
+        ("The Score: 0.8", None),
+        ("score 0.8", None),
+        ("", None),
+    ],
+)
+def test_the_score_is_the_last_whole_score_line(text, score):
+    assert parse_score(text) == score
+
+
+@pytest.mark.parametrize(
+    ("text", "chain"),
+    [
+        ("  1. A field. ", "1. A field."),
+        ("```\n1. A field.\n2. Both.\n```", "1. A field.\n2. Both."),
+        ("```markdown\n1. A field.\n```\n", "1. A field."),
+        ("<think>\n1. A field.\n</think>", "1. A field."),
+        ("```\n<think>```\n1. A field.\n```</think>\n```", "1. A field."),
+        ("1. See ```x``` here.", "1. See ```x``` here."),
+        ("a < b and <thinking> aloud", "a < b and <thinking> aloud"),
+        ("", ""),
+        ("```\n```", ""),
+        ("<think></think>", ""),
+        ("<think>one</think> <think>two</think>", ""),
+        ("<think>one</think> <answer>[]</answer>", ""),
+        ("one </think>", ""),
+        ("one < / Answer >", ""),
+    ],
+)
+def test_the_chain_is_what_stands_inside(text, chain):
+    assert chain_of(text) == chain
+
+
+@given(
+    st.lists(st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "```\n", "\n```", "word", " "])).map(
+        "".join
+    )
+)
+def test_a_chain_never_breaks_the_format_of_a_response(text):
+    chain = chain_of(text)
+    response = parse_response(f"<think> {chain} </think> <answer> [] </answer>")
+    assert response is not None
+    assert response.think == chain

@@ -1,0 +1,219 @@
+"""Every mistake in the configuration is an error that names the key, on the command line and in YAML."""
+
+import runpy
+import shutil
+import sys
+from collections.abc import Iterator
+from copy import deepcopy
+from math import inf, nan
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+import mmie
+from mmie.checks import misfits
+from mmie.config import RunConfig, to_run_config
+from mmie.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+REWARD = "mmie.rewards.jmere.JMEREReward"
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_left() -> Iterator[None]:
+    yield
+    GlobalHydra.instance().clear()
+
+
+def run_config(*overrides: str, conf: Path = ROOT / "conf") -> RunConfig:
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        return to_run_config(compose("config", list(overrides)))
+
+
+def message(*overrides: str) -> str:
+    with pytest.raises(InputError) as caught:
+        run_config(*overrides)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def good() -> DictConfig:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose("config")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("grpo.group_size", 1),
+        ("grpo.kl_coef", -0.01),
+        ("grpo.kl_coef", nan),
+        ("grpo.kl_estimator", "k4"),
+        ("grpo.temperature", 0),
+        ("grpo.micro_prompts", 0),
+        ("grpo.prompts_per_step", 18),
+        ("sft.lr", inf),
+        ("sft.epochs", 0),
+        ("sft.response", "both"),
+        ("sft.response", "direct"),
+        ("sft.warmup_ratio", 1),
+        ("sft.batch_size", 20),
+        ("evaluation.temperature", -0.1),
+        ("evaluation.validation_samples", 0),
+        ("lora.dropout", 1),
+        ("seed", -1),
+        ("seed", "???"),
+        ("artifacts", "${nowhere}"),
+        ("stages", ["data", "destil"]),
+        ("reward", "jmere"),
+        ("reward.alpha", -0.2),
+        ("reward.alpha", "much"),
+        ("reward.alpha", True),
+        ("reward.alpha", "???"),
+        ("reward.beta", nan),
+        ("reward.alhpa", 0.2),
+        ("filter.rule_score.treshold", 0.5),
+        ("task.response", "direct"),
+        ("reward._target_", "mmie.rewards.jmere.JMERERewrad"),
+        ("reward._target_", "mmie.rewards.more_.MOREReward"),
+        ("reward._target_", "os.system"),
+        ("reward._target_", "mmie.artifacts.os.system"),
+        ("reward._target_", "mmie.rewards.jmere.linear_sum_assignment"),
+        ("reward._target_", "mmie.rewards.jmere.editdistance"),
+        ("reward._target_", 3),
+    ],
+)
+def test_the_message_begins_with_the_key(good: DictConfig, key: str, value: Any) -> None:
+    cfg = deepcopy(good)
+    OmegaConf.update(cfg, key, value, merge=False, force_add=True)
+    with pytest.raises(InputError) as caught:
+        to_run_config(cfg)
+    assert str(caught.value).startswith((f"{key}: ", f"{key}._target_: "))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_configuration_that_is_broken_above_is_good(good: DictConfig) -> None:
+    assert to_run_config(deepcopy(good)).profile == "toy"
+
+
+def test_arguments_can_be_neither_added_nor_taken_away() -> None:
+    assert message("~reward.alpha").startswith("reward.alpha: missing")
+    assert message("~reward._target_").startswith("reward._target_: missing")
+    assert message("+reward.alhpa=0.2") == (
+        f"reward.alhpa: {REWARD} takes no such argument here; it takes alpha, beta, invalid_zeroes"
+    )
+
+
+def test_batches_are_divided_by_all_devices() -> None:
+    """16 samples make four micro-batches of 2 on each of two devices, but no whole number on three."""
+    run_config("trainer.devices=2", "sft.micro_batch_size=2", "grpo.micro_prompts=2")
+    assert message("trainer.devices=3", "sft.micro_batch_size=2") == (
+        "sft.batch_size: 16 is no multiple of sft.micro_batch_size 2 × 3 devices; change one of them"
+    )
+    assert message("sft=none", "trainer.devices=5").startswith("grpo.prompts_per_step: 12 is no multiple of")
+
+
+@pytest.mark.parametrize(("given", "key"), [("text=x", "predict.image"), ("image=x.png", "predict.text")])
+def test_predict_needs_picture_and_text(given: str, key: str) -> None:
+    assert message("stages=[predict]", f"predict.{given}").startswith(key)
+    run_config(f"predict.{given}")
+    run_config("stages=[predict]", "predict.image=x.png", "predict.text=x")
+
+
+def test_misfits_looks_into_nested_nodes() -> None:
+    nested = {"_target_": REWARD, "alpha": 0.0, "betta": 0.0}
+    problems = list(misfits("x", {"_target_": "mmie.config.node", "value": nested}))
+    assert [problem.split(":")[0] for problem in problems[:2]] == ["x.value.betta", "x.value.beta"]
+
+
+def test_misfits_names_every_problem() -> None:
+    problems = list(misfits("x", {"_target_": REWARD, "beta": "0.1", "gamma": 1}, added=["invalid_zeroes"]))
+    assert [problem.split(":")[0] for problem in problems] == ["x.beta", "x.gamma", "x.alpha"]
+    assert list(misfits("x", {"_target_": REWARD, "alpha": 1, "beta": 0.1})) == []
+
+
+@pytest.mark.parametrize("value", [None, "text", {}, {"_target_": 3}])
+def test_what_is_no_node_is_said_so(value: Any) -> None:
+    assert next(misfits("x", value)).startswith("x._target_: missing")
+
+
+def with_experiment(folder: Path, text: str) -> Path:
+    conf = Path(shutil.copytree(ROOT / "conf", folder / "conf"))
+    (conf / "experiment" / "own.yaml").write_text(text)
+    return conf
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("# @package _global_\nreward: {alhpa: 0}\n", "reward.alhpa"),
+        ("# @package _global_\nsft: {epochz: 3}\n", "epochz"),
+        ("# @package _global_\nsedd: 3\n", "sedd"),
+        ("# @package _global_\nsft: {epochs: many}\n", "sft.epochs"),
+        ("# @package _global_\ndefaults: [override /sfd: none]\n", "sfd"),
+        ("# @package _global_\ndefaults: [override /sft: nine]\n", "sft/nine"),
+        ("reward: {alpha: 0}\n", "experiment"),
+        ("experiment: own\n", "experiment"),
+    ],
+)
+def test_a_mistake_in_a_file_names_the_key(tmp_path: Path, text: str, key: str) -> None:
+    with pytest.raises(Exception, match=key):  # noqa: PT011  (Hydra's, OmegaConf's or ours)
+        run_config("+experiment=own", conf=with_experiment(tmp_path, text))
+
+
+def command_line(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
+    """The exit status of ``python run.py`` where the pipeline checks the configuration and nothing else."""
+    pipeline = ModuleType("mmie.pipeline")
+    pipeline.run = to_run_config  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "mmie.pipeline", pipeline)
+    monkeypatch.setattr(mmie, "pipeline", pipeline, raising=False)
+    monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
+    monkeypatch.chdir(folder)
+    try:
+        runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
+    except SystemExit as end:
+        return int(str(end.code))
+    return 0
+
+
+def test_a_good_command_line_ends_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert command_line(monkeypatch, tmp_path, "seed=1") == 0
+    assert list(tmp_path.glob("outputs/default/*/.hydra/config.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("argument", "key"),
+    [
+        ("reward.alhpa=0", "reward.alhpa"),
+        ("sft.epochz=3", "sft.epochz"),
+        ("sft=nine", "sft/nine"),
+        ("+experiment=nine", "experiment/nine"),
+        ("profil=paper", "profil"),
+        ("sft.epochs=many", "sft.epochs"),
+    ],
+)
+def test_a_typo_on_the_command_line_fails(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], argument: str, key: str
+) -> None:
+    assert command_line(monkeypatch, tmp_path, argument) == 1
+    assert key in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["grpo.group_size=1"], ["-m", "grpo.group_size=8,1"]])
+def test_bad_input_is_one_line_and_status_2(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert command_line(monkeypatch, tmp_path, *arguments) == 2
+    assert capsys.readouterr().err == "error: grpo.group_size: 1 is out of range; it must be at least 2\n"
+
+
+def test_filters_can_be_swept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    choices = "filter=[],[reprediction],[rule_score],[reprediction,rule_score]"
+    assert command_line(monkeypatch, tmp_path, "-m", choices, "reward.alpha=0") == 0
+    assert sorted(path.name for path in tmp_path.glob("multirun/default/*/*/")) == ["0", "1", "2", "3"]

@@ -1,0 +1,227 @@
+"""Every experiment and every option composes under both profiles and fits the code."""
+
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from mmie.config import RunConfig, node, to_run_config
+from mmie.errors import InputError
+
+CONF = Path(__file__).parents[1] / "conf"
+EXPERIMENTS = sorted(path.relative_to(CONF / "experiment") for path in (CONF / "experiment").rglob("*.yaml"))
+NAMES = [path.with_suffix("").as_posix() for path in EXPERIMENTS]
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("experiment", "profile"))
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+PROFILES = ["toy", "paper"]
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_left() -> Iterator[None]:
+    yield
+    GlobalHydra.instance().clear()
+
+
+@cache
+def composed(*overrides: str, conf: Path = CONF, whole: bool = False) -> DictConfig:
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        return compose("config", list(overrides), return_hydra_config=whole)
+
+
+def run_config(*overrides: str, conf: Path = CONF) -> RunConfig:
+    return to_run_config(composed(*overrides, conf=conf))
+
+
+@pytest.fixture
+def own_conf(tmp_path: Path) -> Path:
+    """A copy of conf/ to add files to."""
+    return Path(shutil.copytree(CONF, tmp_path / "conf"))
+
+
+def test_there_are_experiments_and_options() -> None:
+    assert {
+        "jmere_r1", "sft", "cot_sft", "only_rl", "zero_shot", "figure3_group_size", "ablation_no_partial_reward",
+        "ablation_no_rule_score_filter", "ablation_no_reprediction_filter", "ablation_no_filter",
+        "cot_sft_no_reprediction_filter", "cot_sft_no_filter",
+    } <= set(NAMES)  # fmt: skip
+    assert {
+        "task", "data", "model", "teacher", "cot", "filter", "sft", "grpo", "reward", "schedule", "trainer", "logger",
+        "lora", "evaluation",
+    } == set(GROUPS)  # fmt: skip
+    assert {"none", "direct", "cot", "cot_warmup"} == {option for group, option in OPTIONS if group == "sft"}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_fits_both_profiles(name: str, profile: str) -> None:
+    run = run_config(f"+experiment={name}", f"profile={profile}")
+    assert (run.experiment, run.profile) == (name.rsplit("/", 1)[-1], profile)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_fits_the_code(group: str, option: str) -> None:
+    choice = f"[{option}]" if group == "filter" else option
+    chosen = {"profile": "paper", "grpo": "none", group: choice}
+    run_config(*(f"{key}={value}" for key, value in chosen.items()))
+
+
+def test_no_override_is_the_toy_profile() -> None:
+    run = run_config()
+    assert (run.experiment, run.profile, run.seed, run.paper) == ("default", "toy", 0, None)
+    assert run == run_config("profile=toy")
+    assert run.data["_target_"] == "mmie.toy.source.ToySource"
+    assert run.data["images"] == "artifacts/toy_images"
+    assert run.trainer.accelerator == "cpu"
+
+
+def test_jmere_r1_is_the_default_configuration() -> None:
+    default, named = run_config(), run_config("+experiment=jmere_r1", "profile=toy")
+    named.experiment, named.paper = default.experiment, default.paper
+    assert named == default
+
+
+def test_paper_profile_is_appendix_a() -> None:
+    run = run_config("+experiment=jmere_r1", "profile=paper")
+    assert run.sft is not None
+    assert run.grpo is not None
+    assert (run.trainer.devices, run.trainer.strategy) == (4, "deepspeed_zero2")
+    assert (run.lora.rank, run.lora.alpha) == (128, 64)
+    assert (run.sft.epochs, run.sft.lr, run.sft.warmup_ratio) == (5, 2e-5, 0.06)
+    assert (run.sft.batch_size, run.sft.micro_batch_size) == (8, 2)
+    assert (run.grpo.epochs, run.grpo.lr, run.grpo.kl_coef, run.grpo.group_size) == (30, 2e-6, 0.01, 8)
+    assert (run.reward["alpha"], run.reward["beta"]) == (0.2, 0.1)
+    assert (run.evaluation.temperature, run.evaluation.max_new_tokens) == (0.8, 2048)
+    assert (run.cot.candidates, run.filter["rule_score"]["threshold"]) == (5, 0.7)
+    assert run.teacher["model"] == "gpt-4o-2024-11-20"
+    assert run.model["path"] == "Qwen/Qwen2.5-VL-7B-Instruct"
+    assert run.reasoning_instruction == (
+        "First output the thinking process in <think> </think> tags and then output the final answer in"
+        " <answer> </answer> tags."
+    )
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    ("name", "response", "long", "reinforced"),
+    [
+        ("jmere_r1", "reasoned", False, True),
+        ("cot_sft", "reasoned", True, False),
+        ("sft", "direct", True, False),
+        ("only_rl", None, None, True),
+        ("zero_shot", None, None, False),
+    ],
+)
+def test_paradigms(name: str, response: str | None, long: bool | None, reinforced: bool, profile: str) -> None:
+    run = run_config(f"+experiment={name}", f"profile={profile}")
+    epochs = {"toy": {True: 12, False: 4}, "paper": {True: 20, False: 5}}[profile]
+    assert (run.sft and run.sft.response) == response
+    assert (run.sft and run.sft.epochs) == (None if long is None else epochs[long])
+    assert (run.grpo is not None) == reinforced
+
+
+@pytest.mark.parametrize(
+    ("name", "filters"),
+    [
+        ("jmere_r1", ["reprediction", "rule_score"]),
+        ("ablation_no_rule_score_filter", ["reprediction"]),
+        ("ablation_no_reprediction_filter", ["rule_score"]),
+        ("ablation_no_filter", []),
+        ("cot_sft_no_reprediction_filter", ["rule_score"]),
+        ("cot_sft_no_filter", []),
+    ],
+)
+def test_filters_of_the_ablations(name: str, filters: list[str]) -> None:
+    assert list(run_config(f"+experiment={name}", "profile=toy").filter) == filters
+
+
+def test_filters_keep_the_order_of_the_command_line() -> None:
+    assert list(run_config("filter=[rule_score,reprediction]").filter) == ["rule_score", "reprediction"]
+    assert run_config("filter=[]").filter == {}
+
+
+def test_partial_reward_is_off_in_its_ablation() -> None:
+    assert run_config("+experiment=ablation_no_partial_reward", "profile=toy").reward["alpha"] == 0
+
+
+def test_figure3_is_a_sweep_over_group_size() -> None:
+    hydra = composed("+experiment=figure3_group_size", whole=True).hydra
+    assert hydra.mode.name == "MULTIRUN"
+    assert hydra.sweeper.params == {"grpo.group_size": "2,4,8,16"}
+
+
+def test_output_folders_carry_the_experiment() -> None:
+    hydra = composed("+experiment=sft", whole=True).hydra
+    assert hydra.run.dir.startswith("outputs/sft/2")
+    assert hydra.sweep.dir.startswith("multirun/sft/2")
+    assert hydra.job.chdir is False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_experiment_files_open_with_what_they_reproduce(name: str) -> None:
+    lines = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# @package _global_"
+    assert lines[1].startswith(("# Table ", "# Figure "))
+    assert lines[2] == f"#   python run.py +experiment={name} [profile=paper]"
+    assert lines[3].startswith("#   Cost: ")
+    assert lines[4].startswith("#   Paper: ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> None:
+    """F1 = 2PR / (P + R) up to the rounding of the print; the paper's own CoT-SFT row is off by 0.04."""
+    paper = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").get("paper")
+    if paper is None:
+        assert name == "figure3_group_size"
+        return
+    for scores in (paper.quintuple, *([paper.entity] if "entity" in paper else [])):
+        p, r = scores.precision, scores.recall
+        assert scores.f1 == pytest.approx(2 * p * r / (p + r), abs=5e-4)
+    shown = "/".join(f"{100 * paper.quintuple[score]:.2f}" for score in ("precision", "recall", "f1"))
+    assert f"quintuple P/R/F1 {shown}" in (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+EXPERIMENT = """# @package _global_
+defaults:
+  - override /model: llava_1_5_7b
+  - override /trainer: gpu
+
+experiment: own
+lora: {rank: 7}
+evaluation: {temperature: 0.5}
+"""
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_experiment_wins_over_profile_and_command_line_over_both(own_conf: Path, profile: str) -> None:
+    (own_conf / "experiment" / "own.yaml").write_text(EXPERIMENT)
+    given = ["+experiment=own", f"profile={profile}"]
+    run = run_config(*given, conf=own_conf)
+    assert (run.model["_target_"], run.trainer.strategy, run.lora.rank) == ("mmie.models.llava.Llava", "auto", 7)
+    over = run_config(*given, "model=qwen2_5_vl_7b", "lora.rank=9", "evaluation.temperature=0", conf=own_conf)
+    assert (over.model["dtype"], over.lora.rank, over.evaluation.temperature) == ("bfloat16", 9, 0)
+    assert over.trainer.accelerator == "gpu"
+
+
+def test_yaml_ends_at_the_door() -> None:
+    run = run_config("profile=paper")
+    assert type(run.task["types"]) is list
+    assert type(run.data) is dict
+    assert run.data["relations"] == run.task["relations"]
+    assert len(set(run.task["relations"])) == 21
+
+
+def test_node_builds_the_target_with_the_extra_arguments() -> None:
+    value = {"_target_": "mmie.rewards.jmere.JMEREReward", "alpha": 0.2}
+    reward = node(value, beta=0.3)
+    assert (reward.alpha, reward.beta) == (0.2, 0.3)
+
+
+def test_node_passes_errors_of_the_target_on() -> None:
+    value = {"_target_": "mmie.rewards.jmere.JMEREReward", "alpha": 0.2, "beta": 0.1, "invalid_zeroes": "all"}
+    with pytest.raises(InputError, match=r"^reward\.invalid_zeroes"):
+        node(value)
