@@ -116,6 +116,7 @@ def test_batches_are_divided_by_all_devices() -> None:
     assert message("trainer.devices=3", "sft.micro_batch_size=2") == (
         "sft.batch_size: 16 is no multiple of sft.micro_batch_size 2 × 3 devices; change one of them"
     )
+    assert message("trainer.num_nodes=3").startswith("sft.batch_size: 16 is no multiple of")
     assert message("sft=none", "trainer.devices=5").startswith("grpo.prompts_per_step: 12 is no multiple of")
 
 
@@ -136,6 +137,13 @@ def test_misfits_names_every_problem() -> None:
     problems = list(misfits("x", {"_target_": REWARD, "beta": "0.1", "gamma": 1}, added=["invalid_zeroes"]))
     assert [problem.split(":")[0] for problem in problems] == ["x.beta", "x.gamma", "x.alpha"]
     assert list(misfits("x", {"_target_": REWARD, "alpha": 1, "beta": 0.1})) == []
+
+
+def test_what_lies_outside_is_not_even_imported() -> None:
+    sys.modules.pop("this", None)
+    with pytest.raises(InputError, match=r"^x\._target_: this\.s is outside mmie"):
+        next(misfits("x", {"_target_": "this.s"}))
+    assert "this" not in sys.modules
 
 
 @pytest.mark.parametrize("value", [None, "text", {}, {"_target_": 3}])

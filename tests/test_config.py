@@ -77,6 +77,7 @@ def test_no_override_is_the_toy_profile() -> None:
     assert run.data["_target_"] == "mmie.toy.source.ToySource"
     assert run.data["images"] == "artifacts/toy_images"
     assert run.trainer.accelerator == "cpu"
+    assert run.reasoning_instruction == "think then answer ."
 
 
 def test_jmere_r1_is_the_default_configuration() -> None:

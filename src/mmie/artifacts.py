@@ -13,13 +13,12 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mmie.errors import InputError
+from mmie.files import disk_errors, plain, write_json
 
 PACKAGES = ("mmie", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "numpy")
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
@@ -80,17 +79,17 @@ class Store:
             if self.ready(stage, fingerprint):  # made by another run while this one waited
                 yield None
                 return
-            with _as_input_error(partial):
+            with disk_errors(partial):
                 partial.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
-            with _as_input_error(partial, only=DISK):
+            with disk_errors(partial, only=DISK):
                 yield partial
             meta = {
                 "stage": stage, "fingerprint": fingerprint, "parts": parts, "seconds": time.perf_counter() - start,
                 "commit": commit(), "versions": versions(), "date": datetime.now(UTC).isoformat(timespec="seconds"),
             }  # fmt: skip
             write_json(partial / "meta.json", meta)
-            with _as_input_error(final):
+            with disk_errors(final):
                 os.replace(partial, final)
 
     def meta(self, stage: str, fingerprint: str) -> dict[str, Any]:
@@ -101,7 +100,7 @@ class Store:
     def _alone(self, final: Path) -> Iterator[None]:
         """Holds ``<fingerprint>.lock``; the system lets go of it when the process ends, however it ends."""
         lock = final.with_name(f"{final.name}.lock")
-        with _as_input_error(lock):
+        with disk_errors(lock):
             lock.parent.mkdir(parents=True, exist_ok=True)
             handle = lock.open("w")
         with handle:
@@ -112,47 +111,6 @@ class Store:
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield
             lock.unlink(missing_ok=True)  # safe: the work is finished, whoever comes now finds it so
-
-
-def write_json(path: Path, value: Any) -> None:
-    """``write_text`` of indented JSON; dataclasses, tuples and paths as in ``fingerprint``."""
-    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """The file holds the whole text or what it held before, whatever happens meanwhile; missing folders are made.
-
-    Raises:
-        InputError: the folder cannot be written, or the disk is full.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with _as_input_error(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                file.write(text.encode(errors="backslashreplace"))  # a lone surrogate becomes its JSON escape
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def plain(value: Any) -> Any:
-    """The value in JSON's own types.
-
-    Raises:
-        TypeError: a mapping has a key that is no string.
-    """
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError(f"keys must be strings: {list(value)}")
-        return {key: plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    return str(value) if isinstance(value, Path) else value
 
 
 def commit() -> str:
@@ -175,14 +133,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-@contextmanager
-def _as_input_error(path: Path, *, only: set[int] | None = None) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if only is not None and error.errno not in only:
-            raise
-        reason = f"cannot be written ({error.strerror})"
-        raise InputError(f"{path}: {reason}; make room there or choose another folder") from error

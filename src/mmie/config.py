@@ -22,7 +22,7 @@ from mmie.errors import InputError
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
 ON_DEMAND = ("predict", "export")
 NODES = ("task", "data", "model", "teacher", "reward", "schedule")
-ADDED = {"task": ["response"]}  # arguments that the pipeline gives, not the configuration
+ADDED = {"task": ["response"]}  # arguments that the pipeline gives
 
 
 @dataclass(kw_only=True)
@@ -33,7 +33,7 @@ class CotConfig:
 @dataclass(kw_only=True)
 class LoraConfig:
     rank: int = at_least(1)
-    alpha: float = above(0)
+    alpha: int = above(0)
     dropout: float = share()
 
 
@@ -155,14 +155,13 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
     """The composed configuration, resolved and checked, as plain Python values.
 
     Raises:
-        InputError: a value is missing, out of range or contradicts another, or a node does not fit its target; the
-            message begins with the full key.
+        InputError: a value is missing, out of range, contradicts another or fits no target; the full key comes first.
     """
     try:
         run = OmegaConf.to_object(cfg)
     except OmegaConfBaseException as error:
         raise InputError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
-    assert isinstance(run, RunConfig), f"composed without the schema run_config: {type(run)}"
+    assert isinstance(run, RunConfig)
     for problem in chain(out_of_range(run), _contradictions(run), _node_misfits(run)):
         raise InputError(problem)
     return run
@@ -182,8 +181,8 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
         part = f"sft.micro_batch_size {run.sft.micro_batch_size}"
         yield f"sft.batch_size: {run.sft.batch_size} is no multiple of {part} × {devices} devices; change one of them"
     if run.grpo and run.grpo.prompts_per_step % (run.grpo.micro_prompts * devices):
-        part, whole = f"grpo.micro_prompts {run.grpo.micro_prompts}", run.grpo.prompts_per_step
-        yield f"grpo.prompts_per_step: {whole} is no multiple of {part} × {devices} devices; change one of them"
+        part, prompts = f"grpo.micro_prompts {run.grpo.micro_prompts}", run.grpo.prompts_per_step
+        yield f"grpo.prompts_per_step: {prompts} is no multiple of {part} × {devices} devices; change one of them"
     if run.grpo and run.sft and run.sft.response != "reasoned":
         yield f"sft.response: {run.sft.response!r} cannot warm up GRPO; use sft=cot_warmup, sft=none or grpo=none"
     for key in ("image", "text"):

@@ -100,7 +100,6 @@ class Record:
             if os.write(descriptor, line) < len(line):
                 os.ftruncate(descriptor, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
 
 
 @contextmanager

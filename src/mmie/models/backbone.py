@@ -69,7 +69,8 @@ def load_pretrained(loader: Any, path: str, **options: Any) -> Any:
         return loader.from_pretrained(path, **options)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise InputError(f"model.path={path}: {loader.__name__} cannot be loaded ({reason}): give a checkpoint folder or hub name") from error
+        what = f"model.path={path}: {loader.__name__} cannot be loaded ({reason})"
+        raise InputError(f"{what}: give a checkpoint folder or hub name") from error
 
 
 def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
@@ -81,7 +82,8 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
     )
     missing = sorted(loading["missing_keys"])
     if missing:
-        raise InputError(f"model.path={path}: {len(missing)} weights of {loader.__name__} are not in it (first: {missing[0]}): it is a checkpoint of another model")
+        lacking = f"{len(missing)} weights of {loader.__name__} are not in it (first: {missing[0]})"
+        raise InputError(f"model.path={path}: {lacking}: it is a checkpoint of another model")
     model.requires_grad_(False)
     return model.eval()
 
@@ -97,7 +99,8 @@ def expand(rendered: str, placeholder: str, counts: Sequence[int]) -> str:
     """Replaces the i-th placeholder by ``counts[i]`` copies; the number of placeholders must be that of the pictures."""
     parts = rendered.split(placeholder)
     if len(parts) != len(counts) + 1:
-        raise InputError(f"the chat template shows {len(parts) - 1} pictures where the sample has {len(counts)}: check the template of model.path")
+        shown = f"the chat template shows {len(parts) - 1} pictures where the sample has {len(counts)}"
+        raise InputError(f"{shown}: check the template of model.path")
     return "".join(part + placeholder * count for part, count in zip(parts, (*counts, 0), strict=True))
 
 

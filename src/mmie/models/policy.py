@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -42,7 +42,7 @@ class Policy(nn.Module):
         max_pixels: bound of a picture's area before it reaches the image processor.
     """
 
-    def __init__(self, backbone: Backbone, *, rank: int, alpha: float, dropout: float = 0.0, max_pixels: int = 1 << 22) -> None:
+    def __init__(self, backbone: Backbone, *, rank: int, alpha: int, dropout: float = 0.0, max_pixels: int = 1 << 22) -> None:
         super().__init__()
         self.backbone = backbone
         self.max_pixels = max_pixels
@@ -93,7 +93,7 @@ class Policy(nn.Module):
         given = {key: value.shape for key, value in state.items()}
         if wanted != given:
             odd = sorted(set(wanted.items()) ^ set(given.items()))[0][0]
-            raise InputError(f"the adapter does not fit this model (first difference: {odd}): it belongs to another checkpoint or lora.rank")
+            raise InputError(f"the adapter does not fit this model (first at {odd}): it belongs to another checkpoint or lora.rank")
         set_peft_model_state_dict(self.model, state, adapter_name=name)
 
     def add_reference(self) -> None:
@@ -237,7 +237,7 @@ class Policy(nn.Module):
             self.train(before)
 
 
-def build_policy(backbone: Any, *, rank: int, alpha: float, dropout: float, seed: int) -> Policy:
+def build_policy(backbone: Any, *, rank: int, alpha: int, dropout: float, seed: int) -> Policy:
     """A policy whose fresh adapter depends on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

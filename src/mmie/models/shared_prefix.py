@@ -60,7 +60,8 @@ def image_outputs(features: Tensor) -> dict[str, Any]:
     """Precomputed picture features in the form of the vision tower's output; a fresh object each time, as ``forward`` keeps it."""
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-    return {"image": BaseModelOutputWithPooling(pooler_output=(features,))} if len(features) else {}
+    parts: Any = (features,)  # one entry a picture, or all in one: they are joined
+    return {"image": BaseModelOutputWithPooling(pooler_output=parts)} if len(features) else {}
 
 
 def _refuse_checkpointing(model: Any) -> None:

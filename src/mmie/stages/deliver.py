@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mmie.artifacts import versions, write_json
+from mmie.artifacts import versions
 from mmie.data.pictures import verify_pictures
 from mmie.errors import InputError
+from mmie.files import write_json
 from mmie.stages.context import Context
 from mmie.training.generate import Sampling, respond
 from mmie.types import Example, Picture
@@ -34,7 +35,7 @@ def predict(context: Context, adapter: Stage | None) -> None:
 
 
 def export(context: Context, adapter: Stage | None) -> Path:
-    """Writes ``adapter/`` in PEFT layout and, where asked, ``merged/`` as a whole checkpoint for ``from_pretrained`` or a serving engine."""
+    """Writes ``adapter/`` in PEFT layout and, where asked, ``merged/``, a whole checkpoint for ``from_pretrained`` or a serving engine."""
     config = context.config.export
     _load(context, adapter)
     folder = Path(config.folder) if config.folder else context.output / "export"

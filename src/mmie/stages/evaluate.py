@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmie.artifacts import write_json
+from mmie.files import write_json
 from mmie.stages.context import Context
 from mmie.training.generate import Sampling, respond
 from mmie.types import Example

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mmie.artifacts import write_json
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.errors import InputError
+from mmie.files import write_json
 from mmie.stages.context import Context
 from mmie.stages.prepare import chosen
 from mmie.stages.tracking import wandb_loggers

@@ -8,13 +8,13 @@ from typing import Any
 
 from rich.table import Table
 
-from mmie.artifacts import write_json
 from mmie.config import node
 from mmie.cot.distil import candidates_from_jsonl, candidates_to_jsonl, run_distillation
 from mmie.cot.record import Record
 from mmie.cot.select import apply_filters
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
+from mmie.files import write_json
 from mmie.stages.context import Context
 from mmie.types import Candidate
 

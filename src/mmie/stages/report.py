@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from mmie.artifacts import commit, fingerprint, versions, write_json
+from mmie.artifacts import commit, fingerprint, versions
+from mmie.files import write_json
 from mmie.stages.context import Context
 from mmie.stages.evaluate import metrics
 
@@ -27,7 +28,8 @@ def report(context: Context, evaluated: dict[str, Path]) -> None:
 
 
 def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) -> Table:
-    table = Table(title=f"Test set, {context.config.profile} profile, seed {context.config.seed}: % (95 % bootstrap interval of F1)", title_justify="left")
+    title = f"Test set, {context.config.profile} profile, seed {context.config.seed}: % (95 % bootstrap interval of F1)"
+    table = Table(title=title, title_justify="left")
     table.add_column("model")
     measures = list(next(iter(rows.values())))
     for measure in measures:

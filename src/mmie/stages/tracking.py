@@ -28,7 +28,7 @@ def wandb_loggers(context: Context, stage: str) -> list[Any]:
     return [WandbLogger(experiment=wandb.run, prefix=stage)]
 
 
-def _mode() -> str:
+def _mode() -> Any:
     """``WANDB_MODE`` where it is set; else online with a key at hand, offline without."""
     return os.environ.get("WANDB_MODE") or ("online" if _has_key() else "offline")
 
@@ -47,4 +47,4 @@ def finish() -> None:
     import wandb
 
     if wandb.run is not None:
-        wandb.finish(quiet=True)
+        wandb.finish()

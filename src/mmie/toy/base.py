@@ -32,7 +32,8 @@ IMAGE_TOKENS = (SIZE // 28) ** 2
 
 def build_model(tokenizer: PreTrainedTokenizerFast, *, width: int = 128, layers: int = 4) -> Qwen2_5_VLForConditionalGeneration:
     """A random Qwen2.5-VL of the given width and depth whose vocabulary is the tokenizer's."""
-    ids = tokenizer.convert_tokens_to_ids
+    vocabulary = tokenizer.get_vocab()
+    ids = vocabulary.__getitem__
     config = Qwen2_5_VLConfig(
         text_config={
             "vocab_size": len(tokenizer), "hidden_size": width, "intermediate_size": 3 * width, "num_hidden_layers": layers,
@@ -93,7 +94,7 @@ class LessonBatches:
         return {
             "input_ids": input_ids,
             "labels": pad_sequence(labels, batch_first=True, padding_value=-100),
-            "mm_token_type_ids": (input_ids == self.tokenizer.convert_tokens_to_ids("<|image_pad|>")).int(),
+            "mm_token_type_ids": (input_ids == self.tokenizer.get_vocab()["<|image_pad|>"]).int(),
             "pixel_values": pixels.flatten(0, 1),
             "image_grid_thw": torch.tensor([[1, SIZE // 14, SIZE // 14]] * len(lessons)),
         }

@@ -89,11 +89,11 @@ DRAWERS: dict[str, Callable[[Draw, int, int, Colour], None]] = {
 }  # fmt: skip
 
 
-def draw_scene(icons: Sequence[Sequence[str]]) -> Image.Image:
+def draw_scene(icons: Sequence[tuple[str, str, int]]) -> Image.Image:
     """Draws ``(colour, icon, quadrant 0..3)`` triples on a light ground; 112 x 112 pixels, RGB."""
     image = Image.new("RGB", (SIZE, SIZE), (236, 236, 228))
     draw = ImageDraw.Draw(image)
     for colour, icon, quadrant in icons:
-        row, column = divmod(int(quadrant), 2)
+        row, column = divmod(quadrant, 2)
         DRAWERS[icon](draw, column * HALF, row * HALF, COLOURS[colour])
     return image

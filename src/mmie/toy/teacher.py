@@ -17,7 +17,10 @@ from mmie.parsing import format_quintuples
 from mmie.toy import words
 from mmie.types import Example, Quintuple
 
-READ = re.compile(r"(?:reason :|;) (?P<head>.+?) (?P<head_type>per|org|loc|misc) , (?P<tail>.+?) (?P<tail_type>per|org|loc|misc) ,(?: \w+ means)? (?P<relation>[a-z ]+?) (?=[.;])")
+READ = re.compile(
+    r"(?:reason :|;) (?P<head>.+?) (?P<head_type>per|org|loc|misc) , (?P<tail>.+?) (?P<tail_type>per|org|loc|misc) ,"
+    r"(?: \w+ means)? (?P<relation>[a-z ]+?) (?=[.;])"
+)
 NO_CLUE = "the text"
 
 

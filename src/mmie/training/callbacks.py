@@ -96,7 +96,7 @@ def log_table(logger: Any, rows: list[dict[str, Any]], *, step: int) -> None:
     """A wandb table of rollouts with their pictures."""
     import wandb
 
-    columns = [*rows[0]]
+    columns: list[Any] = [*rows[0]]
     table = wandb.Table(columns=columns)
     for row in rows:
         pictures = [wandb.Image(path) for path in row["image"] if path != "None"]
@@ -140,7 +140,8 @@ class ResumePoint(pl.Callback):
                     if old != final:
                         shutil.rmtree(old) if old.is_dir() else old.unlink()
         except OSError as error:
-            raise InputError(f"{self.folder}: the resume point of step {step} cannot be written ({error}): free space or change artifacts=…") from error
+            what = f"{self.folder}: the resume point of step {step} cannot be written ({error})"
+            raise InputError(f"{what}: free the disk or choose another folder with artifacts=…") from error
         trainer.strategy.barrier()
 
     def state_dict(self) -> dict[str, Any]:

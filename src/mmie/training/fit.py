@@ -28,7 +28,7 @@ class TrainerConfig(Protocol):
     devices: int
     num_nodes: int
     strategy: str
-    precision: str
+    precision: Any
 
 
 class LoopConfig(Protocol):

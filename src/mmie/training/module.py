@@ -47,7 +47,7 @@ class AdapterModule(pl.LightningModule):
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """The trained adapter under its parameter names; the frozen base comes from its own folder."""
         trained = {name for name, value in self.named_parameters() if value.requires_grad}
         return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name in trained}

@@ -19,7 +19,8 @@ class Schedule(Protocol):
 def plan_steps(schedule: Schedule, *, samples: int, epochs: float, batch_size: int, seed: int) -> list[list[int]]:
     """The sample indices of every optimizer step.
 
-    Epochs follow each other without a seam; a fractional last epoch takes that share of its samples; a rest smaller than a batch is left out.
+    Epochs follow each other without a seam; a fractional last epoch takes that share of its samples; a rest smaller than
+    a batch is left out.
 
     Args:
         schedule: gives each epoch's indices in order.

@@ -1,0 +1,117 @@
+"""JMERE V1, rebuilt from the public text files of MNRE-2 (JMERE-R1 section 4.1).
+
+A sample is a run of neighbouring lines that have a relation and equal tokens. So a line without a relation ends a
+sample, and the same tweet further down is another sample: 3,618 / 496 / 475 samples, 4,503 / 624 / 640 quintuples.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from mmie.data.pictures import PictureFolder
+from mmie.data.source import SPLITS, Labels, Sample, digest, file_of, limits, picture_name, text_of, to_examples
+from mmie.errors import InputError
+from mmie.types import Example, Quintuple
+
+FILES = {"train": ["mnre_train.txt"], "val": ["mnre_val .txt", "mnre_val.txt"], "test": ["mnre_test.txt"]}
+MAX_LINE = 1 << 16  # bytes; a line of MNRE-2 has some hundred
+
+
+@dataclass(frozen=True)
+class _Line:
+    tokens: list[str]
+    img_id: str
+    quintuple: Quintuple | None
+    where: str
+
+
+class MNRE:
+    """Python-literal dicts, one a line: ``token``, ``h`` and ``t`` with ``name``, ``img_id``, ``relation``.
+
+    Args:
+        root: folder of ``mnre_train.txt``, ``mnre_val .txt`` (with or without the blank), ``mnre_test.txt``.
+        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
+        types: entity types.
+        relations: relation → type pairs such as ``per-org``.
+        missing_images: ``error`` or ``blank``.
+        limit: samples to take of a split, the first ones; all where it gives no number.
+
+    Raises:
+        InputError: also from ``load`` and ``content``: a file is missing or broken (with its line), a label is unknown,
+            pictures are missing.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        images: str | Path,
+        *,
+        types: Sequence[str],
+        relations: Mapping[str, Sequence[str]],
+        missing_images: str = "error",
+        limit: Mapping[str, int] | None = None,
+    ) -> None:
+        self.root = Path(root)
+        self.pictures = PictureFolder(images, missing_images)
+        self.labels = Labels(types, relations)
+        self.limit = limits(limit)
+
+    def load(self, split: str) -> list[Example]:
+        return to_examples(split, self._samples(split), limit=self.limit, pictures=self.pictures)
+
+    def content(self) -> str:
+        return digest((file_of(self.root, *FILES[split]) for split in SPLITS), self.pictures)
+
+    def _samples(self, split: str) -> Iterator[Sample]:
+        lines = self._lines(file_of(self.root, *FILES[split]))
+        for (labelled, _), run in groupby(lines, key=lambda line: (line.quintuple is not None, line.tokens)):
+            if labelled:
+                first, *others = run
+                quintuples = dict.fromkeys(line.quintuple for line in (first, *others) if line.quintuple)
+                yield Sample(text_of(first.tokens, first.where), first.img_id, tuple(quintuples))
+
+    def _lines(self, path: Path) -> Iterator[_Line]:
+        for where, line in _literals(path):
+            match line:
+                case {
+                    "token": [*tokens],
+                    "h": {"name": str(head)},
+                    "t": {"name": str(tail)},
+                    "img_id": str(img_id),
+                    "relation": (str() | None) as relation,
+                }:
+                    quintuple = self._quintuple(head, tail, relation, where)
+                    yield _Line(tokens, picture_name(img_id, where), quintuple, where)
+                case _:
+                    raise InputError(f"{where}: not a line of MNRE-2; it needs token, h and t with a name, img_id and relation")
+
+    def _quintuple(self, head: str, tail: str, relation: str | None, where: str) -> Quintuple | None:
+        if relation in (None, "None"):
+            return None
+        match relation.split("/"):
+            case ["", head_type, tail_type, name]:
+                return self.labels.checked(Quintuple(head, head_type, tail, tail_type, name), where)
+        raise InputError(f"{where}: relation {relation!r} is not of the form /per/org/member_of; correct it")
+
+
+def _literals(path: Path) -> Iterator[tuple[str, Any]]:
+    """``file:line`` and the value of each line that is not blank."""
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
+            where = f"{path}:{number}"
+            if len(line) > MAX_LINE:
+                raise InputError(f"{where}: longer than {MAX_LINE:,} bytes; this is no line of MNRE-2")
+            if line.strip():
+                yield where, _literal(line, where)
+
+
+def _literal(line: bytes, where: str) -> Any:
+    try:
+        return ast.literal_eval(line.decode("utf-8-sig").strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise InputError(f"{where}: not a Python literal in UTF-8; correct or remove the line") from error

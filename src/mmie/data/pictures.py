@@ -1,0 +1,134 @@
+"""Pictures from disk: found, checked, and bounded before any model sees them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from mmie.errors import InputError
+from mmie.types import Picture
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+UNREADABLE = (
+    OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning,
+)  # fmt: skip
+GREY = (128, 128, 128)
+WHITE = (255, 255, 255, 255)
+MAX_ASPECT = 100  # Qwen2.5-VL's image processor refuses 200
+SHOWN = 5  # names in a message
+
+log = logging.getLogger(__name__)
+
+
+class PictureFolder:
+    """The pictures of a data set: ``<folder>/<split>/<name>`` or else ``<folder>/<name>``.
+
+    Args:
+        folder: where they are.
+        missing: ``error``, or ``blank`` for a blank picture in place of each that is missing or unreadable.
+
+    Raises:
+        InputError: another value of ``missing``.
+    """
+
+    def __init__(self, folder: str | Path, missing: str) -> None:
+        if missing not in ("error", "blank"):
+            raise InputError(f"data.missing_images={missing}: use error or blank")
+        self.folder = Path(folder)
+        self.missing = missing
+
+    def find(self, split: str, names: Sequence[str]) -> list[Picture]:
+        """One picture a name; every file is decoded once to know that it can be.
+
+        Raises:
+            InputError: some are missing or unreadable and no blank ones may stand in.
+        """
+        paths = {name: self._path(split, name) for name in names}
+        bad = set(verify_pictures(paths.values()))
+        if bad:
+            self._complain(split, [name for name, path in paths.items() if path in bad], len(paths))
+        return [Picture(None if paths[name] in bad else paths[name]) for name in names]
+
+    def listing(self) -> list[tuple[str, int]]:
+        """Name and size of all files in the folder and one level below, sorted: tells when pictures have come or gone."""
+        files = (path for pattern in ("*", "*/*") for path in self.folder.glob(pattern) if path.is_file())
+        return sorted((str(path.relative_to(self.folder)), path.stat().st_size) for path in files)
+
+    def _path(self, split: str, name: str) -> Path:
+        inside = self.folder / split / name
+        return inside if os.path.isfile(inside) else self.folder / name
+
+    def _complain(self, split: str, bad: Sequence[str], count: int) -> None:
+        shown = ", ".join(bad[:SHOWN]) + (", …" if len(bad) > SHOWN else "")
+        message = f"{self.folder}: {len(bad)} of {count} pictures of {split} are missing or unreadable ({shown})"
+        if self.missing == "error":
+            raise InputError(f"{message}; put them there, set data.images, or set data.missing_images=blank")
+        log.warning(f"{message}; blank ones stand in")
+
+
+def open_picture(picture: Picture, *, max_pixels: int, blank_size: tuple[int, int] = (112, 112)) -> Image.Image:
+    """The picture upright, in RGB, on white where it is transparent; mid-grey for a blank one.
+
+    Args:
+        picture: the file to read, or a blank one.
+        max_pixels: width × height above which it is scaled down, shape kept; 100 or more. A side is never made shorter
+            than 1/100 of the other: what is thinner in the file is stretched.
+        blank_size: width and height of a blank one.
+
+    Raises:
+        InputError: the file cannot be read, is broken, or has more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels.
+    """
+    if picture.path is None:
+        return Image.new("RGB", blank_size, GREY)
+    try:
+        with _opened(picture.path) as image:
+            opaque = _on_white(ImageOps.exif_transpose(image))
+    except UNREADABLE as error:
+        raise InputError(f"{picture.path}: not a readable picture ({error}); replace the file") from error
+    size = _bounded(*opaque.size, max_pixels)
+    return opaque if size == opaque.size else opaque.resize(size, Image.Resampling.BICUBIC)
+
+
+def verify_pictures(paths: Iterable[Path]) -> list[Path]:
+    """Those that are missing, broken or too large to decode, each once and in order."""
+    return [path for path in dict.fromkeys(paths) if not _is_sound(path)]
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with _opened(path) as image:
+            image.draft("RGB", (1, 1))  # JPEG: an eighth of the size shows a cut file as well
+            image.load()
+    except UNREADABLE:
+        return False
+    return True
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The open file; Pillow's warning of a decompression bomb is an error, its other warnings are dropped."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=FORMATS) as image:
+            yield image
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image.convert("RGBA")).convert("RGB")
+
+
+def _bounded(width: int, height: int, max_pixels: int) -> tuple[int, int]:
+    """The largest size of this shape within ``max_pixels``."""
+    width, height = max(width, math.ceil(height / MAX_ASPECT)), max(height, math.ceil(width / MAX_ASPECT))
+    scale = min(1.0, math.sqrt(max_pixels / (width * height)))
+    return int(width * scale), int(height * scale)

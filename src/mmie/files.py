@@ -1,0 +1,65 @@
+"""Files that are whole or not there, and disk trouble as one line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from mmie.errors import InputError
+
+
+def write_json(path: Path, value: Any) -> None:
+    """``write_text`` of indented JSON; dataclasses, tuples and paths as in ``fingerprint``."""
+    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """The file holds the whole text or what it held before, whatever happens meanwhile; missing folders are made.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(text.encode(errors="backslashreplace"))  # a lone surrogate becomes its JSON escape
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def plain(value: Any) -> Any:
+    """The value in JSON's own types.
+
+    Raises:
+        TypeError: a mapping has a key that is no string.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError(f"keys must be strings: {list(value)}")
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+@contextmanager
+def disk_errors(path: Path, *, only: set[int] | None = None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if only is not None and error.errno not in only:
+            raise
+        reason = f"cannot be written ({error.strerror})"
+        raise InputError(f"{path}: {reason}; make room there or choose another folder") from error

@@ -1,0 +1,128 @@
+"""Joint multimodal entity-relation extraction (JMERE-R1 section 3.1, Appendix E).
+
+Deviation: of Figure 11 only the last sentence is in the paper's text; what stands before it is rebuilt from Appendix E
+("the text, image, and type ranges") and in the words of Figure 10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from mmie.metrics import Gold, Predicted, bootstrap_f1, entities, micro_prf
+from mmie.parsing import format_quintuples, parse_quintuples
+from mmie.tasks.responses import Response
+from mmie.types import Example, Quintuple
+
+RL_PROMPT = """\
+From the image and the text of a tweet one can extract 5-tuples in the form \
+[head entity, head entity type, tail entity, tail entity type, relation type].
+The entity types are: {types}.
+The relation types are: {relations}.
+Entities are copied from the text letter by letter. Separate several 5-tuples by commas; if there is none, answer [].
+The text data is: {{text}}
+Extract all 5-tuples."""
+
+TYPES = ("per", "org", "loc", "misc")
+RELATIONS = {  # spelled as in the data, by frequency in the training split
+    "peer": ("per-per",),
+    "member_of": ("per-org",),
+    "contain": ("loc-loc",),
+    "present_in": ("per-misc",),
+    "locate_at": ("org-loc",),
+    "place_of_residence": ("per-loc",),
+    "alternate_names": ("per-per", "org-org"),
+    "held_on": ("misc-loc",),
+    "subsidiary": ("org-org",),
+    "couple": ("per-per",),
+    "nationality": ("per-misc",),
+    "part_of": ("misc-misc",),
+    "place_of_birth": ("per-loc",),
+    "awarded": ("per-misc",),
+    "charges": ("per-per",),
+    "parent": ("per-per",),
+    "siblings": ("per-per",),
+    "alumi": ("per-per",),
+    "neighbor": ("per-per",),
+    "race": ("per-misc",),
+    "religion": ("per-misc",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JMERE:
+    """From text and picture to a set of quintuples (e1, t1, e2, t2, r).
+
+    Attributes:
+        types: entity types.
+        relations: relation → type pairs such as ``per-org``, for the data sources to check; an answer with another pair
+            is wrong, not invalid. Kept with blanks for underscores, as prompts, answers and quintuples have them.
+        response: how it responds.
+        instruction: the prompt, with the places ``{types}``, ``{relations}`` and ``{text}``.
+    """
+
+    types: Sequence[str]
+    relations: Mapping[str, Sequence[str]]
+    response: Response
+    instruction: str = RL_PROMPT
+
+    name: ClassVar[str] = "jmere"
+    selection_metric: ClassVar[str] = "quintuple"
+
+    def __post_init__(self) -> None:
+        spelled = {relation.replace("_", " "): pairs for relation, pairs in self.relations.items()}
+        object.__setattr__(self, "relations", spelled)
+
+    def prompt(self, example: Example) -> str:
+        """Figure 11: the filled instruction, then what the response says about its form."""
+        labels = self.instruction.replace("{types}", ", ".join(self.types)).replace("{relations}", ", ".join(self.relations))
+        return f"{labels.replace('{text}', example.text)} {self.response.instruction}".strip()
+
+    def target(self, example: Example, chain: str | None) -> str:
+        """The response to learn."""
+        return self.response.wrap(chain, self.gold_answer(example))
+
+    def parse(self, response: str) -> list[Quintuple] | None:
+        """The quintuples in order, None where the form is broken or any of them is invalid."""
+        return parse_quintuples(self.answer_of(response), types=self.types, relations=self.relations)
+
+    def answer_of(self, response: str) -> str:
+        """The answer as it stands in the response, "" where there is none."""
+        return self.response.answer_of(response)
+
+    def gold_answer(self, example: Example) -> str:
+        """``[Josh Gordon, per, Browns, org, member of]``, all quintuples joined by ``, ``."""
+        return format_quintuples(example.gold)
+
+    def correct(self, prediction: Collection[Quintuple] | None, example: Example) -> int:
+        """The number of gold quintuples that are predicted."""
+        return micro_prf([prediction], [example.gold]).correct
+
+    def score(
+        self,
+        predictions: Sequence[Collection[Quintuple] | None],
+        examples: Sequence[Example],
+        *,
+        bootstrap_samples: int,
+        seed: int,
+    ) -> dict[str, dict[str, Any]]:
+        """Micro scores over per-sample sets: ``quintuple`` (all five fields equal) and ``entity`` (name and type).
+
+        ``ci95`` is the bootstrap interval of F1; [0, 1], which says nothing, without bootstrap samples.
+        """
+        gold = [example.gold for example in examples]
+        measured = {
+            "quintuple": (predictions, gold),
+            "entity": ([entities(prediction or ()) for prediction in predictions], [entities(sample) for sample in gold]),
+        }
+        return {name: _scores(*pair, samples=bootstrap_samples, seed=seed) for name, pair in measured.items()}
+
+    def revive_gold(self, value: Sequence[Sequence[str]]) -> tuple[Quintuple, ...]:
+        """Lists of five strings → quintuples."""
+        return tuple(Quintuple(*fields) for fields in value)
+
+
+def _scores(predicted: Predicted, gold: Gold, *, samples: int, seed: int) -> dict[str, Any]:
+    interval = bootstrap_f1(predicted, gold, samples=samples, seed=seed) if samples else (0.0, 1.0)
+    return {**asdict(micro_prf(predicted, gold)), "ci95": list(interval)}
