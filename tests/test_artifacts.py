@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from mmie import artifacts
-from mmie.artifacts import Store, commit, fingerprint, plain, versions, write_json, write_text
+from mmie.artifacts import Store, commit, fingerprint, versions
 from mmie.errors import InputError
+from mmie.files import plain, write_json, write_text
 from mmie.types import Quintuple
 
 GOLD = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")

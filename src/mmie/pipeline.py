@@ -10,6 +10,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.logging import RichHandler
+from transformers.utils.logging import disable_progress_bar
 
 from mmie.artifacts import Store
 from mmie.config import ON_DEMAND, STAGES, RunConfig, to_run_config
@@ -92,4 +93,6 @@ def _quiet() -> None:
     logging.getLogger("mmie").setLevel(logging.INFO)
     for name in ("pytorch_lightning", "transformers", "lightning", "wandb", "DeepSpeed"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric|torch.utils.data")

@@ -42,7 +42,7 @@ class JMEREJson:
         types: Sequence[str],
         relations: Mapping[str, Sequence[str]],
         missing_images: str = "error",
-        limit: Mapping[str, int] | None = None,
+        limit: Mapping[str, int | None] | None = None,
         files: Mapping[str, str] = FILES,
     ) -> None:
         self.root = Path(root)

@@ -54,7 +54,7 @@ class MNRE:
         types: Sequence[str],
         relations: Mapping[str, Sequence[str]],
         missing_images: str = "error",
-        limit: Mapping[str, int] | None = None,
+        limit: Mapping[str, int | None] | None = None,
     ) -> None:
         self.root = Path(root)
         self.pictures = PictureFolder(images, missing_images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import struct
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +16,9 @@ from PIL import Image, ImageOps
 from mmie.errors import InputError
 from mmie.types import Picture
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-UNREADABLE = (
-    OSError, EOFError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning,
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+UNREADABLE = (  # what Pillow raises over broken files
+    OSError, EOFError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
 )  # fmt: skip
 GREY = (128, 128, 128)
 WHITE = (255, 255, 255, 255)
@@ -25,6 +26,7 @@ MAX_ASPECT = 100  # Qwen2.5-VL's image processor refuses 200
 SHOWN = 5  # names in a message
 
 log = logging.getLogger(__name__)
+Image.init()  # knows all of FORMATS; otherwise only those that happen to be loaded
 
 
 class PictureFolder:
@@ -89,11 +91,11 @@ def open_picture(picture: Picture, *, max_pixels: int, blank_size: tuple[int, in
         return Image.new("RGB", blank_size, GREY)
     try:
         with _opened(picture.path) as image:
-            opaque = _on_white(ImageOps.exif_transpose(image))
+            shown = _shown(image)
     except UNREADABLE as error:
         raise InputError(f"{picture.path}: not a readable picture ({error}); replace the file") from error
-    size = _bounded(*opaque.size, max_pixels)
-    return opaque if size == opaque.size else opaque.resize(size, Image.Resampling.BICUBIC)
+    size = _bounded(*shown.size, max_pixels)
+    return shown if size == shown.size else shown.resize(size, Image.Resampling.BICUBIC)
 
 
 def verify_pictures(paths: Iterable[Path]) -> list[Path]:
@@ -105,7 +107,7 @@ def _is_sound(path: Path) -> bool:
     try:
         with _opened(path) as image:
             image.draft("RGB", (1, 1))  # JPEG: an eighth of the size shows a cut file as well
-            image.load()
+            _shown(image)
     except UNREADABLE:
         return False
     return True
@@ -121,10 +123,14 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             yield image
 
 
-def _on_white(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image.convert("RGB")
-    return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image.convert("RGBA")).convert("RGB")
+def _shown(image: Image.Image) -> Image.Image:
+    """Decoded, upright, in RGB, on white."""
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode == "I;16":  # 16 bits of grey, which Pillow would clip to white
+        upright = upright.point(lambda value: value / 256, "L")
+    if upright.has_transparency_data:
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, WHITE), upright.convert("RGBA"))
+    return upright.convert("RGB")
 
 
 def _bounded(width: int, height: int, max_pixels: int) -> tuple[int, int]:

@@ -93,17 +93,17 @@ def file_of(root: Path, *names: str) -> Path:
     raise InputError(f"data.root={root}: there is no {' or '.join(map(repr, names))} in it; set data.root to the folder of the data")
 
 
-def limits(limit: Mapping[str, int] | None) -> dict[str, int]:
+def limits(limit: Mapping[str, int | None] | None) -> dict[str, int | None]:
     """``data.limit`` checked: samples to take of a split; a split without a number is taken whole."""
     if limit is not None and not isinstance(limit, Mapping):
         raise InputError(f"data.limit={limit}: name the splits, as in {{train: 48, val: 8, test: 8}}")
     for split, count in (limit or {}).items():
-        if split not in SPLITS or type(count) is not int or count < 1:
-            raise InputError(f"data.limit.{split}={count}: give each of {', '.join(SPLITS)} a whole number of 1 or more, or none")
+        if split not in SPLITS or count is not None and (type(count) is not int or count < 1):
+            raise InputError(f"data.limit.{split}={count}: give each of {', '.join(SPLITS)} a whole number of 1 or more, or null")
     return dict(limit or {})
 
 
-def to_examples(split: str, samples: Iterable[Sample], *, limit: Mapping[str, int], pictures: PictureFolder) -> list[Example]:
+def to_examples(split: str, samples: Iterable[Sample], *, limit: Mapping[str, int | None], pictures: PictureFolder) -> list[Example]:
     """The first samples of a split with their pictures; ``extra`` keeps the picture's name as ``img_id``."""
     taken = list(islice(samples, limit.get(split)))
     found = pictures.find(split, [sample.img_id for sample in taken])

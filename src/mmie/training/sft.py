@@ -34,8 +34,9 @@ class SFTModule(AdapterModule):
 
     def __init__(self, policy: Policy, config: OptimizerConfig, *, steps: int, gradient_checkpointing: bool = False) -> None:
         super().__init__(policy, config, steps=steps)
+        self.gradient_checkpointing = gradient_checkpointing
         if gradient_checkpointing:
-            policy.backbone.model.gradient_checkpointing_enable({"use_reentrant": False})
+            policy.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
         prompts = self.policy.batch([self.policy.encode(item.prompt, item.example.pictures) for item in batch.items])
@@ -45,4 +46,5 @@ class SFTModule(AdapterModule):
         return loss * batch.weight
 
     def on_train_end(self) -> None:
-        self.policy.backbone.model.gradient_checkpointing_disable()
+        if self.gradient_checkpointing:
+            self.policy.backbone.model.activation_checkpointing_disable()

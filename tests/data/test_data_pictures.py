@@ -1,0 +1,188 @@
+"""Pictures: found by name, refused when broken, bounded, upright, on white."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mmie.data.pictures import PictureFolder, open_picture, verify_pictures
+from mmie.errors import InputError
+from mmie.types import Picture
+
+RED, BLUE, WHITE, GREY = (255, 0, 0), (0, 0, 255), (255, 255, 255), (128, 128, 128)
+PLENTY = 1 << 22
+
+
+def red(path: Path, size: tuple[int, int] = (8, 6)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, RED).save(path)
+    return path
+
+
+def cut_jpeg(path: Path) -> Path:
+    Image.effect_noise((400, 300), 80).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path
+
+
+def test_a_picture_comes_as_rgb_unchanged(tmp_path: Path) -> None:
+    image = open_picture(Picture(red(tmp_path / "a.png")), max_pixels=PLENTY)
+    assert (image.mode, image.size, image.getpixel((0, 0))) == ("RGB", (8, 6), RED)
+
+
+def test_a_blank_picture_is_mid_grey() -> None:
+    image = open_picture(Picture(None), max_pixels=PLENTY)
+    assert (image.mode, image.size) == ("RGB", (112, 112))
+    assert image.getcolors() == [(112 * 112, GREY)]
+    assert open_picture(Picture(None), max_pixels=PLENTY, blank_size=(56, 28)).size == (56, 28)
+
+
+@pytest.mark.parametrize(
+    ("size", "max_pixels", "expected"),
+    [
+        ((400, 200), 80_000, (400, 200)),  # exactly at the bound
+        ((400, 200), 20_000, (200, 100)),
+        ((200, 400), 20_000, (100, 200)),
+        ((300, 300), 10_000, (100, 100)),
+        ((401, 200), 80_000, (400, 199)),  # one pixel too much: 401·s = 400.5, 200·s = 199.8
+    ],
+)
+def test_a_large_picture_is_scaled_down_in_shape(
+    tmp_path: Path, size: tuple[int, int], max_pixels: int, expected: tuple[int, int]
+) -> None:
+    image = open_picture(Picture(red(tmp_path / "a.png", size)), max_pixels=max_pixels)
+    assert image.size == expected
+    assert image.getpixel((0, 0)) == RED
+
+
+@pytest.mark.parametrize("size", [(3000, 1), (1, 3000), (20_000, 3), (1, 1)])
+def test_no_picture_is_thinner_than_one_in_a_hundred(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = open_picture(Picture(red(tmp_path / "a.png", size)), max_pixels=100_000).size
+    assert max(width, height) <= 110 * min(width, height)
+    assert width * height <= 100_000
+
+
+def test_a_huge_picture_is_bounded(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    Image.new("1", (8000, 6000)).save(path)
+    assert open_picture(Picture(path), max_pixels=1_000_000).size == (1154, 866)
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned, refused = red(tmp_path / "warned.png", (40, 30)), red(tmp_path / "refused.png", (60, 50))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1199)  # Pillow warns above it and refuses above its double
+    for path in (warned, refused):
+        with pytest.raises(InputError, match=f"{path.name}: not a readable picture .*bomb"):
+            open_picture(Picture(path), max_pixels=PLENTY)
+    assert verify_pictures([warned, refused]) == [warned, refused]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1200)
+    assert verify_pictures([warned, refused]) == [refused]
+
+
+def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
+    image = Image.new("RGB", (64, 32), RED)
+    image.paste(BLUE, (0, 0, 32, 32))  # left half
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90° clockwise: left becomes top
+    image.save(tmp_path / "a.png", exif=exif)
+    upright = open_picture(Picture(tmp_path / "a.png"), max_pixels=PLENTY)
+    assert upright.size == (32, 64)
+    assert (upright.getpixel((16, 5)), upright.getpixel((16, 60))) == (BLUE, RED)
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+def test_transparency_shows_white(tmp_path: Path, alpha: int) -> None:
+    Image.new("RGBA", (4, 4), (*RED, alpha)).save(tmp_path / "a.png")
+    expected = {0: WHITE, 128: (255, 127, 127), 255: RED}[alpha]
+    assert open_picture(Picture(tmp_path / "a.png"), max_pixels=PLENTY).getpixel((0, 0)) == expected
+
+
+def test_transparent_palette_and_grey_alpha_show_white(tmp_path: Path) -> None:
+    palette = Image.new("P", (4, 4), 0)
+    palette.putpalette([*BLUE, *RED])
+    palette.putpixel((1, 1), 1)
+    palette.save(tmp_path / "palette.gif", transparency=0)
+    Image.new("LA", (4, 4), (0, 0)).save(tmp_path / "grey.png")
+    image = open_picture(Picture(tmp_path / "palette.gif"), max_pixels=PLENTY)
+    assert (image.getpixel((0, 0)), image.getpixel((1, 1))) == (WHITE, RED)
+    assert open_picture(Picture(tmp_path / "grey.png"), max_pixels=PLENTY).getpixel((0, 0)) == WHITE
+
+
+@pytest.mark.parametrize(("mode", "suffix"), [("L", "png"), ("1", "png"), ("CMYK", "jpg"), ("P", "png")])
+def test_other_modes_become_rgb(tmp_path: Path, mode: str, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    Image.new(mode, (4, 4)).save(path)
+    assert open_picture(Picture(path), max_pixels=PLENTY).mode == "RGB"
+
+
+def test_sixteen_bits_of_grey_are_not_clipped(tmp_path: Path) -> None:
+    Image.frombytes("I;16", (2, 1), bytes([0, 128, 255, 255])).save(tmp_path / "a.png")
+    image = open_picture(Picture(tmp_path / "a.png"), max_pixels=PLENTY)
+    assert (image.getpixel((0, 0)), image.getpixel((1, 0))) == (GREY, WHITE)
+
+
+def test_a_broken_picture_is_an_input_error_with_its_name(tmp_path: Path) -> None:
+    text, empty, script = tmp_path / "text.jpg", tmp_path / "empty.png", tmp_path / "script.jpg"
+    text.write_text("no picture")
+    empty.touch()
+    Image.new("RGB", (8, 8)).save(script, "EPS")  # Pillow would run Ghostscript on it
+    for path in (text, empty, script, cut_jpeg(tmp_path / "cut.jpg"), tmp_path / "gone.jpg", tmp_path):
+        with pytest.raises(InputError, match=f"^{path}: not a readable picture .*replace the file$"):
+            open_picture(Picture(path), max_pixels=PLENTY)
+
+
+def test_verify_names_the_bad_ones_once_and_in_order(tmp_path: Path) -> None:
+    cut, gone, sound = cut_jpeg(tmp_path / "cut.jpg"), tmp_path / "gone.png", red(tmp_path / "a.jpg")
+    broken = red(tmp_path / "b.png")
+    broken.write_bytes(broken.read_bytes()[:50])
+    assert verify_pictures([sound, gone, cut, broken, sound, gone]) == [gone, cut, broken]
+
+
+def test_a_picture_is_looked_for_in_the_split_then_beside_it(tmp_path: Path) -> None:
+    inside, beside = red(tmp_path / "train" / "a.jpg"), red(tmp_path / "b.jpg")
+    red(tmp_path / "a.jpg")
+    folder = PictureFolder(tmp_path, "error")
+    assert folder.find("train", ["b.jpg", "a.jpg", "b.jpg"]) == [Picture(beside), Picture(inside), Picture(beside)]
+    assert folder.find("val", ["a.jpg"]) == [Picture(tmp_path / "a.jpg")]
+
+
+def test_missing_pictures_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
+    red(tmp_path / "here.jpg")
+    names = ["here.jpg", *(f"{number}.jpg" for number in range(7)), "0.jpg"]
+    with pytest.raises(InputError) as caught:
+        PictureFolder(tmp_path, "error").find("test", names)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}: 7 of 8 pictures of test are missing or unreadable (0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, …);")
+    assert message.endswith("set data.missing_images=blank")
+    assert "\n" not in message
+
+
+def test_blank_pictures_stand_in_and_are_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    here, cut = red(tmp_path / "here.jpg"), cut_jpeg(tmp_path / "cut.jpg")
+    with caplog.at_level(logging.INFO):
+        found = PictureFolder(tmp_path, "blank").find("train", ["gone.jpg", here.name, cut.name])
+    assert found == [Picture(None), Picture(here), Picture(None)]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}: 2 of 3 pictures of train are missing or unreadable (gone.jpg, cut.jpg); blank ones stand in"
+    ]
+
+
+def test_names_that_no_file_can_have_are_missing(tmp_path: Path) -> None:
+    names = ["x" * 300, "a\0b", ".."]
+    assert PictureFolder(tmp_path, "blank").find("train", names) == [Picture(None)] * 3
+
+
+def test_another_value_of_missing_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^data\.missing_images=skip: use error or blank$"):
+        PictureFolder(tmp_path, "skip")
+
+
+def test_the_listing_tells_new_pictures(tmp_path: Path) -> None:
+    folder = PictureFolder(tmp_path / "img_org", "error")
+    assert folder.listing() == []
+    size = red(tmp_path / "img_org" / "train" / "a.png").stat().st_size
+    assert folder.listing() == [("train/a.png", size)]
+    (tmp_path / "img_org" / "0.png").write_bytes(b"123")
+    assert folder.listing() == [("0.png", 3), ("train/a.png", size)]
