@@ -1,6 +1,67 @@
-"""One hypothesis profile for all tests: the same examples on every run, no timers."""
+"""One hypothesis profile for all tests (the same examples on every run, no timers), tiny checkpoints and policies."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("mmie", derandomize=True, deadline=None, max_examples=150)
 settings.load_profile("mmie")
+
+
+@pytest.fixture(scope="session")
+def checkpoint_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Tiny random checkpoints in the folder layouts of the two backbones."""
+    import checkpoints
+    import torch
+
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("checkpoints")
+    return {"qwen": checkpoints.write_qwen(root / "qwen"), "llava": checkpoints.write_llava(root / "llava")}
+
+
+@pytest.fixture
+def load_backbone(checkpoint_folders: dict[str, Path]) -> Callable[[str], Any]:
+    """``load_backbone("qwen" or "llava")``: the tiny checkpoint through the class that loads the large one."""
+    from mmie.models.llava import Llava
+    from mmie.models.qwen2_5_vl import Qwen25VL
+
+    kinds: dict[str, Any] = {"qwen": Qwen25VL, "llava": Llava}
+    return lambda kind: kinds[kind](str(checkpoint_folders[kind]))
+
+
+@pytest.fixture
+def make_policy(load_backbone: Callable[[str], Any]) -> Callable[..., Any]:
+    """``make_policy(kind)``: a policy of its own whose adapter is random and not zero."""
+    import torch
+
+    from mmie.models.policy import build_policy
+
+    def make(kind: str = "qwen", *, rank: int = 4, alpha: int = 8, dropout: float = 0.0) -> Any:
+        policy = build_policy(load_backbone(kind), rank=rank, alpha=alpha, dropout=dropout, seed=1)
+        generator = torch.Generator().manual_seed(2)
+        state = policy.adapter_state()
+        noise = {name: torch.randn(value.shape, generator=generator) for name, value in state.items()}
+        policy.load_adapter_state({name: value + 0.1 * noise[name] for name, value in state.items()})
+        return policy.eval()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """Five pictures of unequal sizes and shapes, and a blank one."""
+    import numpy as np
+    from PIL import Image
+
+    from mmie.types import Picture
+
+    folder = tmp_path_factory.mktemp("pictures")
+    random = np.random.default_rng(0)
+    for number, (width, height) in enumerate([(112, 84), (56, 168), (140, 56), (84, 84), (200, 57)]):
+        Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    return [*(Picture(folder / f"{number}.png") for number in range(5)), Picture(None)]

@@ -13,7 +13,7 @@ from mmie.toy.drawing import draw_scene
 from mmie.toy.world import Scene, make_scene
 from mmie.types import Example, Picture
 
-SIZES = {"train": 600, "val": 100, "test": 400}
+SIZES = {"train": 600, "val": 200, "test": 400}
 
 
 class ToySource:

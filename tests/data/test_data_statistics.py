@@ -1,0 +1,63 @@
+"""Counts by hand."""
+
+import io
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from mmie.data.statistics import statistics, statistics_table
+from mmie.types import Example, Picture, Quintuple
+
+JOSH = Quintuple("Josh", "per", "Browns", "org", "member of")
+BAKER = Quintuple("Baker", "per", "Browns", "org", "member of")
+PEER = Quintuple("Josh", "per", "Baker", "per", "peer")
+SPLITS = {
+    "train": [
+        Example("a", "one two three", (Picture(Path("a.jpg")),), (JOSH, BAKER, PEER)),
+        Example("b", "one two", (Picture(None),), (JOSH,)),
+    ],
+    "test": [Example("c", "one two", (Picture(None),), ())],
+}
+
+
+def test_counts() -> None:
+    stats = statistics(SPLITS)
+    assert stats == {
+        "train": {
+            "samples": 2,
+            "quintuples": 4,
+            "entities": {"per": 3, "org": 2},  # Josh, Baker; Josh again in the other sample
+            "relations": {"member of": 3, "peer": 1},
+            "words": {"mean": 2.5, "max": 3},
+            "blank_pictures": 1,
+        },
+        "test": {
+            "samples": 1, "quintuples": 0, "entities": {}, "relations": {}, "words": {"mean": 2.0, "max": 2}, "blank_pictures": 1,
+        },
+        "shared_sentences": {"train/test": 1},
+    }  # fmt: skip
+    assert json.loads(json.dumps(stats)) == stats
+
+
+def test_labels_are_in_order_of_frequency_then_name() -> None:
+    gold = (PEER, *(JOSH._replace(relation=relation) for relation in ("b", "a", "c", "c")))
+    relations = statistics({"train": [Example("a", "x", (), gold)]})["train"]["relations"]
+    assert list(relations) == ["c", "a", "b", "peer"]
+
+
+def test_an_empty_split_counts_nothing() -> None:
+    assert statistics({"train": []})["train"]["words"] == {"mean": 0.0, "max": 0}
+
+
+def test_the_table_has_a_column_a_split() -> None:
+    console = Console(width=100, file=io.StringIO())
+    console.print(statistics_table(statistics(SPLITS)))
+    assert isinstance(console.file, io.StringIO)
+    rows = [line.replace("│", " ").replace("┃", " ").split() for line in console.file.getvalue().splitlines()]
+    for row in (
+        "train test", "samples 2 1", "quintuples 4 0", "blank pictures 1 1", "words, mean 2.5 2.0", "words, max 3 2",
+        "per 3 0", "org 2 0", "member of 3 0", "peer 1 0",
+    ):  # fmt: skip
+        assert row.split() in rows
+    assert " ".join(word for row in rows for word in row).endswith("sentences in two splits: train/test 1")

@@ -1,0 +1,113 @@
+"""The shared prefix gives what plain rows give, and plain rows give what the model's own forward gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mmie.losses import grpo_loss
+from mmie.models.rows import row_logps
+
+TEXTS = ["wow Ann Lee and Bob Ray tonight", "x", "Omar Pia @ Jazz Fest , photo by Gus Hart near Elm Bay !", "no picture here"]
+LENGTHS = [7, 1, 4, 9, 2, 1, 3, 3, 5, 8, 1, 6]
+TEMPERATURE = 0.7
+
+
+@pytest.fixture(params=["qwen", "llava"])
+def policy(request: pytest.FixtureRequest, make_policy: Any) -> Any:
+    return make_policy(request.param)
+
+
+@pytest.fixture
+def prompts(policy: Any, pictures: list[Any]) -> list[Any]:
+    """Four prompts: one picture, another shape, two pictures, none."""
+    shown = [pictures[:1], pictures[1:2], [pictures[2], pictures[4]], []]
+    return [policy.encode(text, part) for text, part in zip(TEXTS, shown, strict=True)]
+
+
+@pytest.fixture
+def completions(policy: Any) -> Any:
+    generator = torch.Generator().manual_seed(5)
+    return policy.given([torch.randint(20, 300, (length,), generator=generator).tolist() for length in LENGTHS])
+
+
+def gradient(policy: Any, logps: Tensor, mask: Tensor) -> Tensor:
+    advantages = torch.linspace(-1.5, 1.0, len(logps))
+    loss = grpo_loss(logps, logps.detach(), logps.detach() - 0.3, advantages, mask, kl_coef=0.1)
+    policy.zero_grad()
+    loss.backward()
+    return torch.cat([value.grad.flatten() for value in policy.trainable()])
+
+
+def test_prompts_and_responses_are_unequal(prompts: list[Any]) -> None:
+    assert len({len(prompt.ids) for prompt in prompts}) == 4
+    assert [len(prompt.features) for prompt in prompts][3] == 0
+    assert min(LENGTHS) == 1
+
+
+@pytest.mark.parametrize("temperature", [1.0, TEMPERATURE])
+def test_shared_prefix_equals_repeated_rows(policy: Any, prompts: list[Any], completions: Any, temperature: float) -> None:
+    batch, mask = policy.batch(prompts), completions.mask
+    shared = policy.logps(batch, completions, temperature=temperature)
+    rows = row_logps(policy.model, batch, completions, temperature=temperature)
+    torch.testing.assert_close(shared[mask], rows[mask], atol=1e-5, rtol=0)
+    one, other = gradient(policy, shared, mask), gradient(policy, rows, mask)
+    assert one.norm() > 0
+    assert (one - other).norm() < 1e-4 * other.norm()
+
+
+def test_one_token_responses(policy: Any, prompts: list[Any]) -> None:
+    batch, completions = policy.batch(prompts), policy.given([[30], [40], [50], [60]])
+    shared = policy.logps(batch, completions, temperature=1.0)
+    assert shared.shape == (4, 1)
+    torch.testing.assert_close(shared, policy.row_logps(batch, completions), atol=1e-5, rtol=0)
+
+
+def own_inputs(policy: Any, ids: Tensor, images: list[Any]) -> dict[str, Tensor]:
+    """What the model's own processor would hand it: pixels, no positions, no features."""
+    backbone = policy.backbone
+    inputs = {"input_ids": ids[None], "attention_mask": torch.ones_like(ids)[None]}
+    if images:
+        inputs |= dict(backbone.processor(images=images, return_tensors="pt"))
+    if "image_grid_thw" in inputs:
+        inputs["mm_token_type_ids"] = (inputs["input_ids"] == backbone.model.config.image_token_id).int()
+    return inputs
+
+
+@pytest.mark.parametrize("score", ["logps", "row_logps"])
+def test_equals_the_models_own_forward_on_single_rows(
+    policy: Any, prompts: list[Any], completions: Any, pictures: list[Any], score: str
+) -> None:
+    from mmie.data.pictures import open_picture
+
+    with torch.no_grad():
+        batch = policy.batch(prompts)
+        ours = policy.logps(batch, completions, temperature=1.0) if score == "logps" else policy.row_logps(batch, completions)
+        for row, length in enumerate(LENGTHS):
+            prompt = prompts[row // 3]
+            shown = [pictures[:1], pictures[1:2], [pictures[2], pictures[4]], []][row // 3]
+            tokens = completions.tokens[row, :length]
+            images = [open_picture(picture, max_pixels=1 << 22) for picture in shown]
+            outputs = policy.model(**own_inputs(policy, torch.cat([prompt.ids, tokens]), images), use_cache=False)
+            wanted = outputs.logits[0, len(prompt.ids) - 1 : -1].log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+            torch.testing.assert_close(ours[row, :length], wanted, atol=1e-5, rtol=0)
+
+
+def test_sampling_logps_are_the_updates(policy: Any, prompts: list[Any]) -> None:
+    uniforms = torch.rand(12, 10, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    batch = policy.batch(prompts)
+    responses = policy.sample(batch, uniforms, temperature=TEMPERATURE)
+    scored = policy.logps(batch, responses, temperature=TEMPERATURE)
+    assert responses.tokens.shape == (12, 10)
+    torch.testing.assert_close(responses.logps[responses.mask], scored[responses.mask], atol=1e-5, rtol=0)
+
+
+def test_pictures_and_their_order_matter(policy: Any, pictures: list[Any]) -> None:
+    responses = policy.given([[30, 40, 50]])
+    seen = [[pictures[0], pictures[3]], [pictures[3], pictures[0]], [pictures[0], pictures[5]]]
+    logps = [policy.logps(policy.batch([policy.encode("x", shown)]), responses, temperature=1.0) for shown in seen]
+    assert (logps[0] - logps[1]).abs().max() > 1e-3
+    assert (logps[0] - logps[2]).abs().max() > 1e-3

@@ -1,0 +1,165 @@
+"""The task's prompt, answers and metric, with hand-counted scores."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from mmie.tasks.jmere import JMERE, RELATIONS, RL_PROMPT, TYPES
+from mmie.tasks.responses import Direct, Reasoned
+from mmie.tasks.task import Task
+from mmie.types import Example, Quintuple
+
+JOSH = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
+BAKER = Quintuple("Baker, Jr. [QB]", "per", "Browns", "org", "member of")
+PEER = Quintuple("Josh Gordon", "per", "Baker, Jr. [QB]", "per", "peer")
+TWEET = Example("test-0", "Browns place WR Josh Gordon", (), (JOSH, PEER))
+EMPTY = Example("test-1", "nothing", (), ())
+
+
+def task(**changes: Any) -> JMERE:
+    return JMERE(**{"types": TYPES, "relations": RELATIONS, "response": Reasoned(), **changes})
+
+
+def response(answer: str) -> str:
+    return f"<think> a player </think> <answer> {answer} </answer>"
+
+
+def test_the_labels_are_those_of_the_paper() -> None:
+    assert len(RELATIONS) == 21
+    assert {kind for pairs in RELATIONS.values() for pair in pairs for kind in pair.split("-")} == set(TYPES)
+
+
+def test_the_configuration_has_the_same_labels() -> None:
+    node = OmegaConf.load(Path(__file__).parents[2] / "conf" / "task" / "jmere.yaml")
+    configured = OmegaConf.to_container(node)
+    assert isinstance(configured, dict)
+    assert tuple(configured["types"]) == TYPES
+    assert [(name, tuple(pairs)) for name, pairs in configured["relations"].items()] == list(RELATIONS.items())
+
+
+def test_the_prompt_gives_labels_and_text_then_the_form() -> None:
+    prompt = task().prompt(TWEET)
+    assert "The entity types are: per, org, loc, misc.\n" in prompt
+    assert "The relation types are: peer, member of, contain, " in prompt
+    assert "_" not in prompt
+    assert "The text data is: {Browns place WR Josh Gordon}\n" in prompt
+    assert prompt.endswith(
+        "Extract all 5-tuples. First output the thinking process in <think> </think> tags "
+        "and then output the final answer in <answer> </answer> tags."
+    )
+
+
+def test_the_zero_shot_prompt_is_the_same_without_the_form() -> None:
+    direct = task(response=Direct()).prompt(TWEET)
+    assert f"{direct} {Reasoned().instruction}" == task().prompt(TWEET)
+    assert direct.endswith("Extract all 5-tuples.")
+
+
+@pytest.mark.parametrize("text", ["{types} {relations} {text}", "{0} {} {x!r} {{", "100 % {text", "\\1 \\g<0>"])
+def test_text_with_braces_stays_as_it_is(text: str) -> None:
+    example = Example("x", text, (), ())
+    assert task(instruction="[{types}|{text}]", types=["per"]).prompt(example).startswith(f"[per|{text}] First")
+    assert f"The text data is: {{{text}}}\n" in task().prompt(example)
+
+
+def test_a_configuration_may_give_another_instruction() -> None:
+    toy = task(instruction="text : {text} . extract the quintuples .", response=Reasoned("think then answer ."))
+    assert toy.prompt(EMPTY) == "text : nothing . extract the quintuples . think then answer ."
+
+
+@pytest.mark.parametrize("example", [TWEET, EMPTY, Example("x", "…", (), (BAKER, JOSH))])
+@pytest.mark.parametrize("responder", [Reasoned(), Direct()])
+def test_a_target_parses_to_its_gold(example: Example, responder: Reasoned | Direct) -> None:
+    made = task(response=responder)
+    target = made.target(example, "the chain")
+    assert made.parse(target) == list(example.gold)
+    assert made.answer_of(target) == made.gold_answer(example)
+    assert ("the chain" in target) == isinstance(responder, Reasoned)
+
+
+def test_the_gold_answer_has_blanks_for_underscores() -> None:
+    assert task().gold_answer(TWEET) == (
+        "[Josh Gordon, per, Browns, org, member of], [Josh Gordon, per, Baker, Jr. [QB], per, peer]"
+    )
+    assert task().gold_answer(EMPTY) == "[]"
+
+
+@pytest.mark.parametrize("relation", ["member of", "member_of"])
+def test_predictions_spell_relations_as_gold_does(relation: str) -> None:
+    assert task().parse(response(f"[Josh Gordon, per, Browns, org, {relation}]")) == [JOSH]
+    assert list(task(relations={relation: ["per-org"]}).relations) == ["member of"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", response(""), response("none"), response("[Josh Gordon, per, Browns, org, works for]"), response("[a, per]"),
+     response("[Josh Gordon, PERSON, Browns, org, member of]"), response("[]") + "[]"],
+)  # fmt: skip
+def test_an_invalid_response_is_none(text: str) -> None:
+    assert task().parse(text) is None
+
+
+def test_an_empty_answer_is_a_prediction() -> None:
+    assert task().parse(response("[]")) == []
+    assert task(response=Direct()).parse(" [] ") == []
+    assert task().answer_of(response("[]")) == "[]"
+    assert task().answer_of("[]") == ""
+
+
+def test_a_wrong_type_pair_is_a_wrong_quintuple_and_not_an_invalid_one() -> None:
+    parsed = task().parse(response("[Browns, org, Josh Gordon, per, member of]"))
+    assert parsed == [Quintuple("Browns", "org", "Josh Gordon", "per", "member of")]
+    assert task().correct(parsed, TWEET) == 0
+
+
+def test_scores_by_hand() -> None:
+    examples = [TWEET, EMPTY, Example("test-2", "x", (), (BAKER,)), Example("test-3", "y", (), (JOSH,))]
+    wrong = JOSH._replace(relation="peer")
+    predictions = [[JOSH, JOSH, wrong], [JOSH], None, [JOSH]]
+    scores = task().score(predictions, examples, bootstrap_samples=200, seed=0)
+    assert list(scores) == ["quintuple", "entity"]
+    quintuple, entity = scores["quintuple"], scores["entity"]
+    # Predicted {JOSH, wrong}, {JOSH}, {}, {JOSH}; gold {JOSH, PEER}, {}, {BAKER}, {JOSH}.
+    assert (quintuple["correct"], quintuple["predicted"], quintuple["gold"]) == (2, 4, 4)
+    assert (quintuple["precision"], quintuple["recall"], quintuple["f1"]) == (0.5, 0.5, 0.5)
+    # Predicted {Josh, Browns}, {Josh, Browns}, {}, {Josh, Browns}; gold {Josh, Browns, Baker}, {}, {Baker, Browns}, {Josh, Browns}.
+    assert (entity["correct"], entity["predicted"], entity["gold"]) == (4, 6, 7)
+    assert entity["f1"] == pytest.approx(8 / 13)
+    low, high = quintuple["ci95"]
+    assert 0 <= low < 0.5 < high <= 1
+    assert json.loads(json.dumps(scores)) == scores
+    assert scores == task().score(predictions, examples, bootstrap_samples=200, seed=0)
+    assert scores["quintuple"]["ci95"] != task().score(predictions, examples, bootstrap_samples=200, seed=1)["quintuple"]["ci95"]
+
+
+def test_correct_adds_up_to_the_score() -> None:
+    examples, predictions = [TWEET, EMPTY, TWEET], [[PEER, JOSH, JOSH], [JOSH], None]
+    assert [task().correct(*pair) for pair in zip(predictions, examples, strict=True)] == [2, 0, 0]
+    scores = task().score(predictions, examples, bootstrap_samples=0, seed=0)
+    assert scores[task().selection_metric]["correct"] == 2
+    assert scores["quintuple"]["ci95"] == [0.0, 1.0]
+
+
+def test_gold_survives_json() -> None:
+    assert task().revive_gold(json.loads(json.dumps(TWEET.gold))) == TWEET.gold
+    assert all(isinstance(quintuple, Quintuple) for quintuple in task().revive_gold([list(JOSH)]))
+    assert task().revive_gold([]) == ()
+    with pytest.raises(TypeError):
+        task().revive_gold([["too", "short"]])
+
+
+def test_the_task_is_frozen_and_picklable() -> None:
+    made: Task = task()
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert (made.name, made.selection_metric) == ("jmere", "quintuple")
+    with pytest.raises(AttributeError):
+        made.instruction = "x"  # type: ignore[attr-defined]
+
+
+def test_the_default_instruction_has_all_places() -> None:
+    assert task().instruction == RL_PROMPT
+    assert all(place in RL_PROMPT for place in ("{types}", "{relations}", "{text}"))
