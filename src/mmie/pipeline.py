@@ -23,28 +23,40 @@ Stage = tuple[Path, str]
 
 
 def run(cfg: DictConfig) -> None:
+    """One Hydra job: runs it in its output folder and prints where the results are as the last line."""
+    print(f"results: {execute(to_run_config(cfg), Path(HydraConfig.get().runtime.output_dir))}", flush=True)
+
+
+def execute(config: RunConfig, output: Path) -> Path:
     """Runs the chosen stages; a stage whose inputs have not changed is taken from the store.
+
+    Args:
+        config: the resolved configuration.
+        output: this run's own folder.
+
+    Returns:
+        The path of ``results.json``.
 
     Raises:
         InputError: bad configuration, data, disk or network, in one line.
     """
-    config = to_run_config(cfg)
     _quiet()
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
-    context = Context(config, Store(config.artifacts), Path(HydraConfig.get().runtime.output_dir))
+    context = Context(config, Store(config.artifacts), output)
     try:
         evaluated = stages(context)
     finally:
         tracking.finish()
-    path = write_results(context, evaluated)
-    print(f"results: {path}", flush=True)
+    return write_results(context, evaluated)
 
 
 def stages(context: Context) -> dict[str, Path]:
     """Runs what is asked for and, before it, what that needs; gives model name → evaluation folder."""
     config, last = context.config, _last(context.config)
     evaluated: dict[str, Path] = {}
+    if config.predict.adapter is not None and set(config.stages) <= set(ON_DEMAND):
+        return _deliver(context, None, evaluated)
     data_stage = prepare.data(context)
     if last == "data":
         return evaluated
@@ -63,10 +75,14 @@ def stages(context: Context) -> dict[str, Path]:
             evaluated[phase.name] = evaluate(context, phase, data_stage)[0]
     if "report" in config.stages:
         report(context, evaluated)
-    if "predict" in config.stages:
-        deliver.predict(context, grpo_stage or sft_stage)
-    if "export" in config.stages:
-        deliver.export(context, grpo_stage or sft_stage)
+    return _deliver(context, grpo_stage or sft_stage, evaluated)
+
+
+def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]) -> dict[str, Path]:
+    if "predict" in context.config.stages:
+        deliver.predict(context, adapter)
+    if "export" in context.config.stages:
+        deliver.export(context, adapter)
     return evaluated
 
 

@@ -1,10 +1,11 @@
 """Pictures: found by name, refused when broken, bounded, upright, on white."""
 
 import logging
+import struct
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from mmie.data.pictures import PictureFolder, open_picture, verify_pictures
 from mmie.errors import InputError
@@ -124,13 +125,34 @@ def test_sixteen_bits_of_grey_are_not_clipped(tmp_path: Path) -> None:
 
 
 def test_a_broken_picture_is_an_input_error_with_its_name(tmp_path: Path) -> None:
-    text, empty, script = tmp_path / "text.jpg", tmp_path / "empty.png", tmp_path / "script.jpg"
+    text, empty, rare = tmp_path / "text.jpg", tmp_path / "empty.png", tmp_path / "rare.jpg"
     text.write_text("no picture")
     empty.touch()
-    Image.new("RGB", (8, 8)).save(script, "EPS")  # Pillow would run Ghostscript on it
-    for path in (text, empty, script, cut_jpeg(tmp_path / "cut.jpg"), tmp_path / "gone.jpg", tmp_path):
+    Image.new("RGB", (8, 8)).save(rare, "PPM")  # readable, but Pillow's rare formats are closed: one runs Ghostscript
+    for path in (text, empty, rare, cut_jpeg(tmp_path / "cut.jpg"), tmp_path / "gone.jpg", tmp_path):
         with pytest.raises(InputError, match=f"^{path}: not a readable picture .*replace the file$"):
             open_picture(Picture(path), max_pixels=PLENTY)
+
+
+@pytest.mark.parametrize("error", [OSError, EOFError, ValueError, SyntaxError, struct.error])
+def test_whatever_pillow_raises_over_a_broken_file_is_an_input_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def broken(image: Image.Image) -> Image.Image:
+        raise error("broken inside")
+
+    path = red(tmp_path / "a.jpg")
+    monkeypatch.setattr(ImageOps, "exif_transpose", broken)
+    assert verify_pictures([path]) == [path]
+    with pytest.raises(InputError, match=r"not a readable picture \(broken inside\)"):
+        open_picture(Picture(path), max_pixels=PLENTY)
+
+
+def test_pillows_small_complaints_are_dropped(tmp_path: Path) -> None:
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"  # announces five entries, holds none; Pillow warns and goes on
+    Image.new("RGB", (4, 4), GREY).save(tmp_path / "a.jpg", exif=exif)
+    assert verify_pictures([tmp_path / "a.jpg"]) == []
+    assert open_picture(Picture(tmp_path / "a.jpg"), max_pixels=PLENTY).getpixel((0, 0)) == GREY
 
 
 def test_verify_names_the_bad_ones_once_and_in_order(tmp_path: Path) -> None:
@@ -170,6 +192,7 @@ def test_blank_pictures_stand_in_and_are_logged_once(tmp_path: Path, caplog: pyt
 
 
 def test_names_that_no_file_can_have_are_missing(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
     names = ["x" * 300, "a\0b", ".."]
     assert PictureFolder(tmp_path, "blank").find("train", names) == [Picture(None)] * 3
 

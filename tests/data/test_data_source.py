@@ -106,6 +106,19 @@ def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["train.jsonl"]
 
 
+def test_the_file_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(unfinished: Path, path: Path) -> None:
+        assert not path.exists()
+        assert unfinished.parent == path.parent
+        assert len(examples_from_jsonl(unfinished, revive=revive)) == 2
+        raise OSError("power cut")
+
+    monkeypatch.setattr(os, "replace", seen)
+    with pytest.raises(OSError, match="power cut"):
+        examples_to_jsonl(tmp_path / "train.jsonl", [example("a", "one"), example("b", "two")])
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

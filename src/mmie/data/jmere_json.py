@@ -86,7 +86,7 @@ class JMEREJson:
 def entity_type(tags: Any) -> str:
     """The type in ``per``, ``PER``, ``B-per`` or ``["B-per", "I-per"]``; of anything else its text, which is no type."""
     first = tags[0] if isinstance(tags, list) and tags else tags
-    return re.sub("^[bi]-", "", str(first).strip().lower())
+    return re.sub("^[bi]-", "", str(first).lower())
 
 
 def _flat(labels: Sequence[Any]) -> Iterator[Any]:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
+from transformers import AutoConfig, AutoTokenizer
 
 import mmie
 from mmie.errors import InputError
@@ -47,6 +50,7 @@ class Backbone(Protocol):
 
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+UNLOADABLE = (OSError, ValueError, SafetensorError, StrictDataclassError)
 
 
 def resolve_path(path: str) -> str:
@@ -63,11 +67,11 @@ def load_pretrained(loader: Any, path: str, **options: Any) -> Any:
     """``from_pretrained`` whose failure is one line.
 
     Raises:
-        InputError: the folder is not there, is no checkpoint, or is one of another architecture.
+        InputError: the folder is not there, is incomplete or broken.
     """
     try:
         return loader.from_pretrained(path, **options)
-    except (OSError, ValueError) as error:
+    except UNLOADABLE as error:
         reason = str(error).strip().splitlines()[0]
         what = f"model.path={path}: {loader.__name__} cannot be loaded ({reason})"
         raise InputError(f"{what}: give a checkpoint folder or hub name") from error
@@ -77,21 +81,35 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
     """A frozen base in eval mode; a checkpoint of another architecture is refused instead of filled with random weights."""
     if dtype not in DTYPES:
         raise InputError(f"model.dtype={dtype}: use one of {', '.join(DTYPES)}")
+    config = load_pretrained(AutoConfig, path)
+    if config.model_type != loader.config_class.model_type:
+        wanted = f"where {loader.__name__} needs {loader.config_class.model_type}"
+        raise InputError(f"model.path={path}: it is a checkpoint of {config.model_type}, {wanted}: choose the other model")
     model, loading = load_pretrained(
-        loader, path, dtype=DTYPES[dtype], attn_implementation=attention, output_loading_info=True
-    )
-    missing = sorted(loading["missing_keys"])
-    if missing:
-        lacking = f"{len(missing)} weights of {loader.__name__} are not in it (first: {missing[0]})"
-        raise InputError(f"model.path={path}: {lacking}: it is a checkpoint of another model")
+        loader, path, config=config, dtype=DTYPES[dtype], attn_implementation=attention,
+        output_loading_info=True, ignore_mismatched_sizes=True,
+    )  # fmt: skip
+    lacking = sorted({*loading["missing_keys"], *(key[0] for key in loading["mismatched_keys"])})
+    if lacking:
+        raise InputError(
+            f"model.path={path}: {len(lacking)} weights that its config.json asks for are not in it (first: {lacking[0]}): get it again"
+        )
     model.requires_grad_(False)
     return model.eval()
 
 
+def load_tokenizer(path: str) -> Any:
+    """The tokenizer of the folder; InputError where it has no chat template."""
+    tokenizer = load_pretrained(AutoTokenizer, path)
+    if tokenizer.chat_template is None:
+        raise InputError(f"model.path={path}: its tokenizer has no chat template: put chat_template.jinja into the folder")
+    return tokenizer
+
+
 def plain(text: str, tokenizer: Any) -> str:
     """User text in which no marker of the tokenizer is live: a blank is put after its first character."""
-    for token in tokenizer.all_special_tokens:
-        text = text.replace(token, f"{token[0]} {token[1:]}")
+    for token in tokenizer.added_tokens_decoder.values():
+        text = text.replace(token.content, f"{token.content[0]} {token.content[1:]}")
     return text
 
 

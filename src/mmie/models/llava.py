@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoTokenizer, LlavaForConditionalGeneration
+from transformers import LlavaForConditionalGeneration
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from mmie.models.backbone import Prompt, conversation, expand, load_model, load_pretrained, plain, resolve_path
+from mmie.models.backbone import Prompt, conversation, expand, load_model, load_pretrained, load_tokenizer, plain, resolve_path
 
 PLACEHOLDER = "<image>"
 
@@ -29,7 +29,7 @@ class Llava:
     def __init__(self, path: str, *, dtype: str = "float32", attention: str = "sdpa") -> None:
         folder = resolve_path(path)
         self.model = load_model(LlavaForConditionalGeneration, folder, dtype=dtype, attention=attention)
-        self.tokenizer = load_pretrained(AutoTokenizer, folder)
+        self.tokenizer = load_tokenizer(folder)
         self.processor = load_pretrained(CLIPImageProcessorPil, folder)
         self.marker_ids = [self.model.config.image_token_id]
 

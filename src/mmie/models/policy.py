@@ -49,7 +49,7 @@ class Policy(nn.Module):
         self.lora = LoraConfig(
             r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=backbone.lora_targets, task_type="CAUSAL_LM"
         )
-        self.model = get_peft_model(backbone.model, self.lora, adapter_name=POLICY)
+        self.model: Any = get_peft_model(backbone.model, self.lora, adapter_name=POLICY)
         self._cache = VisionCache()
         self._prompts: dict[tuple[str | Path | None, ...], tuple[Tensor, Tensor]] = {}
 

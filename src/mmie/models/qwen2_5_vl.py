@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
+from transformers import Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from mmie.models.backbone import Prompt, conversation, expand, load_model, load_pretrained, plain, resolve_path
+from mmie.models.backbone import Prompt, conversation, expand, load_model, load_pretrained, load_tokenizer, plain, resolve_path
 
 PLACEHOLDER = "<|image_pad|>"
 MARKERS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>")
@@ -32,10 +32,9 @@ class Qwen25VL:
     def __init__(self, path: str, *, dtype: str = "float32", max_pixels: int | None = None, attention: str = "sdpa") -> None:
         folder = resolve_path(path)
         self.model = load_model(Qwen2_5_VLForConditionalGeneration, folder, dtype=dtype, attention=attention)
-        self.tokenizer = load_pretrained(AutoTokenizer, folder)
-        self.processor = load_pretrained(Qwen2VLImageProcessorPil, folder)
-        if max_pixels is not None:
-            self.processor.size = {**self.processor.size, "longest_edge": max_pixels}
+        self.tokenizer = load_tokenizer(folder)
+        bound = {} if max_pixels is None else {"max_pixels": max_pixels}
+        self.processor = load_pretrained(Qwen2VLImageProcessorPil, folder, **bound)
         vocabulary = self.tokenizer.get_vocab()
         self.marker_ids = [vocabulary[marker] for marker in MARKERS if marker in vocabulary]
 

@@ -24,6 +24,8 @@ from mmie.models.policy import Policy, build_policy
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example
 
+COLLECTIVE = ("sft", "grpo")  # stages in which all processes of a run take part
+POLL = 0.5  # seconds between two looks at what the first process is doing
 HASHED_WHOLE = 64 << 20  # bytes; larger weight files are identified by name and size
 
 
@@ -60,6 +62,8 @@ class Context:
             The finished folder and its fingerprint.
         """
         mark = fingerprint(stage=name, **parts)
+        if self.follower:
+            return self._follow(name, mark, body), mark
         start = time.perf_counter()
         with self.store.writing(name, mark, parts=parts) as folder:
             cached = folder is None
@@ -71,6 +75,18 @@ class Context:
         if cached:
             self.console.print(f"[dim]{label or name}: kept from before ({self.store.path(name, mark)})")
         return self.store.path(name, mark), mark
+
+    @property
+    def follower(self) -> bool:
+        """Whether this process is not the first of several: it trains with the first one and leaves the writing to it."""
+        return any(int(os.environ.get(name, 0)) > 0 for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
+
+    def _follow(self, name: str, mark: str, body: Callable[[Path], None]) -> Path:
+        if name in COLLECTIVE and not self.store.ready(name, mark):
+            body(self.store.partial(name, mark))
+        while not self.store.ready(name, mark):
+            time.sleep(POLL)
+        return self.store.path(name, mark)
 
     @cached_property
     def reasoned(self) -> Any:

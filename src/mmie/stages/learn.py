@@ -116,6 +116,8 @@ def _validation(context: Context, task: Any, data_stage: Stage) -> Callable[[], 
 
 def _train(context: Context, training: Fit, config: SFTConfig | GRPOConfig) -> None:
     best = fit(training, config, context.config.trainer)
+    if context.follower:
+        return
     context.policy.save_adapter(training.folder / "adapter")
     write_json(training.folder / "validations.json", {"best_step": best.step, "best_f1": best.f1, "history": best.history})
     for checkpoint in training.folder.glob("step-*.ckpt"):

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
 from mmie.models.policy import Policy
 

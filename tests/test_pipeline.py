@@ -1,0 +1,156 @@
+"""The whole pipeline on a very small toy run: what is reused, what a sweep repeats, what a killed run goes on from."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from mmie.config import to_run_config
+from mmie.errors import InputError
+from mmie.pipeline import execute
+
+ROOT = Path(__file__).parents[1]
+SMALL = [
+    "data.sizes={train: 16, val: 4, test: 6}", "cot.candidates=2", "sft.epochs=1", "sft.batch_size=8", "sft.micro_batch_size=8",
+    "sft.checkpoint_every=1", "sft.validations=1", "grpo.epochs=0.5", "grpo.prompts_per_step=4", "grpo.micro_prompts=2",
+    "grpo.group_size=2", "grpo.max_new_tokens=16", "grpo.checkpoint_every=1", "grpo.validations=1", "evaluation.max_new_tokens=16",
+    "evaluation.batch_size=3", "evaluation.bootstrap_samples=20", "logger.wandb=false", "trainer.threads=1", "filter=[]",
+]  # fmt: skip
+
+
+def config_of(tmp_path: Path, *overrides: str):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return to_run_config(compose("config", [*SMALL, f"artifacts={tmp_path}/artifacts", *overrides]))
+
+
+def go(tmp_path: Path, name: str, *overrides: str) -> dict:
+    output = tmp_path / name
+    output.mkdir()
+    path = execute(config_of(tmp_path, *overrides), output)
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def folders(tmp_path: Path, stage: str) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "artifacts" / stage).iterdir() if path.is_dir())
+
+
+@pytest.mark.slow
+def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
+    results = [
+        go(tmp_path, f"job{size}{alpha}", f"grpo.group_size={size}", f"reward.alpha={alpha}") for size in (2, 3) for alpha in (0, 0.2)
+    ]
+    assert [len(folders(tmp_path, stage)) for stage in ("data", "distil", "filter", "sft", "grpo")] == [1, 1, 1, 1, 4]
+    assert [job["stages"]["sft"]["cached"] for job in results] == [False, True, True, True]
+    assert [job["stages"]["distil"]["cached"] for job in results] == [False, True, True, True]
+    assert not any(job["stages"]["grpo"]["cached"] for job in results)
+    assert len({job["config_fingerprint"] for job in results}) == 4
+
+
+@pytest.mark.slow
+def test_results_hold_what_their_readers_need(tmp_path: Path) -> None:
+    found = go(tmp_path, "run", "+experiment=jmere_r1")
+    assert {"experiment", "task", "profile", "seed", "commit", "config_fingerprint", "versions", "stages", "metrics", "paper"} <= set(found)
+    assert (found["experiment"], found["task"], found["profile"], found["seed"]) == ("jmere_r1", "jmere", "toy", 0)
+    score = found["metrics"]["test/quintuple"]
+    assert {"precision", "recall", "f1", "correct", "predicted", "gold", "ci95"} == set(score)
+    assert list(found["models"]) == ["zero-shot", "CoT-SFT", "JMERE-R1"]
+    assert found["paper"]["quintuple"]["f1"] == pytest.approx(0.5684)
+    rows = [json.loads(line) for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 6
+    assert set(rows[0]) == {"id", "text", "image", "gold", "response", "parsed", "correct"}
+    again = go(tmp_path, "again", "+experiment=jmere_r1")
+    assert again["metrics"] == found["metrics"]
+    assert all(stage["cached"] for stage in again["stages"].values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("experiment", "models", "absent"),
+    [
+        ("zero_shot", ["zero-shot"], ["distil", "sft", "grpo"]),
+        ("sft", ["zero-shot", "SFT"], ["distil", "grpo"]),
+        ("cot_sft", ["zero-shot", "CoT-SFT"], ["grpo"]),
+        ("only_rl", ["zero-shot", "Only-RL"], ["distil", "sft"]),
+    ],
+)
+def test_each_paradigm_runs_its_own_stages_only(tmp_path: Path, experiment: str, models: list[str], absent: list[str]) -> None:
+    overrides = [f"+experiment={experiment}"]
+    dropped = {"zero_shot": ("sft.", "grpo."), "sft": ("grpo.",), "cot_sft": ("grpo.",), "only_rl": ("sft.",)}[experiment]
+    small = [item for item in SMALL if not item.startswith(dropped)]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = to_run_config(compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides]))
+    (tmp_path / "run").mkdir()
+    found = json.loads(execute(config, tmp_path / "run").read_text(encoding="utf-8"))
+    assert list(found["models"]) == models
+    assert not set(absent) & set(found["stages"])
+
+
+def test_chosen_stages_stop_where_they_are_told(tmp_path: Path) -> None:
+    found = go(tmp_path, "run", "stages=[filter]")
+    assert list(found["stages"]) == ["data", "distil", "filter"]
+    assert found["metrics"] == {}
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+    """SIGKILL as soon as each stage has left something on disk; the resumed run's metrics are the undisturbed run's."""
+    script = (
+        "import sys; from pathlib import Path; from hydra import compose, initialize_config_dir\n"
+        "from mmie.config import to_run_config; from mmie.pipeline import execute\n"
+        f"with initialize_config_dir({str(ROOT / 'conf')!r}, version_base='1.3'):\n"
+        "    config = to_run_config(compose('config', sys.argv[2:]))\n"
+        "execute(config, Path(sys.argv[1]))\n"
+    )
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    marks = ["artifacts/record/*.jsonl", "artifacts/sft/*.partial/step-*.ckpt", "artifacts/grpo/*.partial/step-*.ckpt",
+             "artifacts/evaluate/*.partial/predictions.jsonl"]  # fmt: skip
+    for folder in (whole, broken):
+        (folder / "out").mkdir(parents=True)
+
+    def start(folder: Path) -> subprocess.Popen:
+        command = [sys.executable, "-c", script, str(folder / "out"), *SMALL, f"artifacts={folder}/artifacts"]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+    for mark in marks:
+        process = start(broken)
+        while not list(broken.glob(mark)) and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    for folder in (whole, broken):
+        process = start(folder)
+        assert process.wait() == 0, process.stderr.read().decode()
+    found = [json.loads((folder / "out/results.json").read_text(encoding="utf-8"))["models"] for folder in (whole, broken)]
+    assert found[0] == found[1]
+    adapters = [[path.read_bytes() for path in sorted(folder.glob("artifacts/*/*/adapter/*.safetensors"))] for folder in (whole, broken)]
+    assert len(adapters[0]) == 2
+    assert adapters[0] == adapters[1]
+    answers = [len((folder / "artifacts/record/template.jsonl").read_text(encoding="utf-8").splitlines()) for folder in (whole, broken)]
+    assert answers[0] == answers[1] == 16 * 2 * 3
+
+
+@pytest.mark.slow
+def test_predict_and_export_take_a_finished_run_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    go(tmp_path, "run")
+    picture = next((tmp_path / "artifacts/toy_images").rglob("test-00000.png"))
+    go(tmp_path, "predict", "stages=[predict]", f"predict.image={picture}", "predict.text='Ann Lee and Bob Ray'")
+    said = json.loads((tmp_path / "predict/prediction.json").read_text(encoding="utf-8"))
+    assert said["text"] == "Ann Lee and Bob Ray"
+    assert said["response"].split()[0] in capsys.readouterr().out
+    go(tmp_path, "export", "stages=[export]")
+    exported = tmp_path / "export/export"
+    assert (exported / "adapter/adapter_config.json").exists()
+    assert (exported / "merged/model.safetensors").exists()
+    trained = next(path for path in (tmp_path / "artifacts/grpo").iterdir() if path.is_dir())
+    assert (exported / "adapter/adapter_model.safetensors").read_bytes() == (trained / "adapter/adapter_model.safetensors").read_bytes()
+
+
+def test_a_missing_picture_to_predict_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="predict.image=nowhere.png"):
+        go(tmp_path, "run", "stages=[predict]", "predict.image=nowhere.png", "predict.text=x", f"predict.adapter={tmp_path}")
