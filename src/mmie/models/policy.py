@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -29,6 +31,7 @@ from mmie.models.vision_cache import VisionCache
 from mmie.types import Picture
 
 POLICY, REFERENCE = "policy", "reference"
+UNREADABLE = (OSError, ValueError, KeyError, SafetensorError)
 
 
 class Policy(nn.Module):
@@ -109,11 +112,15 @@ class Policy(nn.Module):
             self._activate(POLICY)
 
     def read_adapter(self, folder: Path) -> None:
-        """Loads a saved adapter into ``policy``; raises InputError where it is missing or does not fit."""
-        file = folder / "adapter_model.safetensors"
-        if not file.exists():
-            raise InputError(f"{file}: no adapter there: run the training stage that writes it")
-        self.load_adapter_state(load_file(file))
+        """Loads a saved adapter into ``policy``; raises InputError where it is missing, broken or does not fit."""
+        file, settings = folder / "adapter_model.safetensors", folder / "adapter_config.json"
+        try:
+            state, alpha = load_file(file), json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"]
+        except UNREADABLE as error:
+            raise InputError(f"{folder}: no whole adapter there ({error}): run the training stage that writes it") from error
+        if alpha != self.lora.lora_alpha:
+            raise InputError(f"{settings}: the adapter was trained with lora.alpha={alpha}, not {self.lora.lora_alpha}: set it so")
+        self.load_adapter_state(state)
 
     def adapter_hash(self, name: str) -> str:
         digest = hashlib.sha256()
@@ -130,17 +137,14 @@ class Policy(nn.Module):
         nested.rmdir()
 
     def save_merged(self, folder: Path) -> None:
-        """Writes base plus policy adapter as one ordinary checkpoint folder; the policy itself stays as it is."""
-        self.model.merge_adapter([POLICY])
-        try:
-            weights = {
-                key.replace(".base_layer.", "."): value
-                for key, value in self.model.get_base_model().state_dict().items()
-                if ".lora_" not in key
-            }
-            self.backbone.model.save_pretrained(folder, state_dict=weights)
-        finally:
-            self.model.unmerge_adapter()
+        """Writes base plus policy adapter as one ordinary checkpoint folder; the policy itself is not touched."""
+        base = self.model.get_base_model()
+        weights = {name.replace(".base_layer.", "."): value for name, value in base.state_dict().items() if ".lora_" not in name}
+        for name, layer in base.named_modules():
+            if isinstance(layer, LoraLayer):
+                weight = layer.get_base_layer().weight.data
+                weights[f"{name}.weight"] = (weight + layer.get_delta_weight(POLICY)).to(weight.dtype)
+        self.backbone.model.save_pretrained(folder, state_dict=weights)
         self.backbone.tokenizer.save_pretrained(folder)
         self.backbone.processor.save_pretrained(folder)
 

@@ -39,7 +39,9 @@ def sft(context: Context, config: SFTConfig, data_stage: Stage, filter_stage: St
             for name, chain in chains.items()
         ]
         plan = _plan(context, len(items), config.epochs, config.batch_size, "sft.batch_size")
-        module = SFTModule(policy, config, steps=len(plan), gradient_checkpointing=config.gradient_checkpointing)
+        module = SFTModule(
+            policy, config, steps=len(plan), gradient_checkpointing=config.gradient_checkpointing, seed=context.config.seed
+        )
         sizes = [len(item.response_ids) for item in items]
 
         def loader(rank: int, world_size: int) -> StepLoader:

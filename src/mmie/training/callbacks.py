@@ -105,7 +105,9 @@ def log_table(logger: Any, rows: list[dict[str, Any]], *, step: int) -> None:
 
 
 class ResumePoint(pl.Callback):
-    """Saves everything that the rest of the training depends on; a run killed at any time goes on from the last one.
+    """Saves what the rest of the training depends on; a run killed at any time goes on from the last one.
+
+    No state of a random number generator is among it: all random numbers belong to their step (see ``SFTModule``, ``uniforms``).
 
     Args:
         folder: holds one ``step-<n>.ckpt`` at a time.
@@ -115,37 +117,30 @@ class ResumePoint(pl.Callback):
     def __init__(self, folder: Path, *, every: int) -> None:
         self.folder = folder
         self.every = every
-        self._random: Tensor | None = None
 
     def latest(self) -> Path | None:
         """The newest whole checkpoint."""
         found = sorted(self.folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.removeprefix("step-")))
         return found[-1] if found else None
 
-    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
-        if self._random is not None:
-            torch.set_rng_state(self._random)
-
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+        """Saves before the next step begins, when the metrics of the last one are on the disk."""
         step = trainer.global_step
-        if not _stepped(trainer, batch_idx) or step % self.every:
-            return
         final = self.folder / f"step-{step}.ckpt"
-        part = self.folder / f"part-{step}"
+        if batch_idx % trainer.accumulate_grad_batches or step % self.every or not step or final.exists():
+            return
         try:
-            trainer.save_checkpoint(part)
-            if trainer.is_global_zero:
-                os.replace(part, final)
-                for old in self.folder.glob("step-*.ckpt"):
-                    if old != final:
-                        shutil.rmtree(old) if old.is_dir() else old.unlink()
+            self._save(trainer, final)
         except OSError as error:
             what = f"{self.folder}: the resume point of step {step} cannot be written ({error})"
             raise InputError(f"{what}: free the disk or choose another folder with artifacts=…") from error
         trainer.strategy.barrier()
 
-    def state_dict(self) -> dict[str, Any]:
-        return {"random": torch.get_rng_state()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._random = state_dict["random"]
+    def _save(self, trainer: pl.Trainer, final: Path) -> None:
+        part = final.with_name(f"part-{final.stem}")
+        trainer.save_checkpoint(part)
+        if trainer.is_global_zero:
+            os.replace(part, final)
+            for old in self.folder.glob("step-*.ckpt"):
+                if old != final:
+                    shutil.rmtree(old) if old.is_dir() else old.unlink()

@@ -71,6 +71,10 @@ class _Data(pl.LightningDataModule):
         loader.first_step = self.trainer.global_step
         return loader
 
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        """Batches hold examples; tensors are made on the device when they are encoded."""
+        return batch
+
 
 class _CutMetrics(Callback):
     def __init__(self, metrics: MetricsLog) -> None:
@@ -114,6 +118,7 @@ def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapt
     start = resume.latest()
     if start is not None:
         log.info("resuming from %s", start)
+    home = task.module.policy.device
     accumulate = task.loader(0, trainer_config.devices * trainer_config.num_nodes).accumulate
     trainer = make_trainer(
         trainer_config, accumulate_grad_batches=accumulate, gradient_clip_val=loop.max_grad_norm,
@@ -121,7 +126,7 @@ def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapt
         callbacks=[_CutMetrics(metrics), best, *task.callbacks, resume, RichProgressBar(leave=True)],
     )  # fmt: skip
     trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=False if start else None)
-    task.module.to(torch.device("cpu") if trainer_config.accelerator == "cpu" else task.module.device)
+    task.module.to(home)  # Lightning leaves it on the CPU
     if best.adapter:
         task.module.policy.load_adapter_state(best.adapter)
     return best

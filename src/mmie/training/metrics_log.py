@@ -32,11 +32,11 @@ class MetricsLog(Logger):
 
     @rank_zero_only
     def start_at(self, step: int) -> None:
-        """Keeps the rows up to ``step`` and drops later ones and a torn last line."""
+        """Keeps what ``step`` finished steps have written and drops the rest: later rows and a torn last line."""
         kept: list[list[str]] = []
         if self.path.exists():
             with self.path.open(encoding="utf-8", newline="") as file:
-                kept = [row for row in csv.reader(file) if len(row) == 3 and row[0].isdigit() and int(row[0]) <= step]
+                kept = [row for row in csv.reader(file) if len(row) == 3 and row[0].isdigit() and _steps_done(row) <= step]
         with self.path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([["step", "name", "value"], *kept])
 
@@ -48,3 +48,8 @@ class MetricsLog(Logger):
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """The configuration stands beside the file in results.json."""
+
+
+def _steps_done(row: list[str]) -> int:
+    """When the row was written: a step's own metrics are numbered from 0, validations by the steps before them."""
+    return int(row[0]) + (not row[1].startswith("val/"))

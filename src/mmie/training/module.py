@@ -54,10 +54,7 @@ class AdapterModule(pl.LightningModule):
     def load_state_dict(self, state_dict: Any, strict: bool = False, assign: bool = False) -> Any:
         return super().load_state_dict(state_dict, strict=False, assign=assign)
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        """Batches hold examples; tensors are made on the device when they are encoded."""
-        return batch
-
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         norms = [value.grad.norm() for value in self.policy.trainable() if value.grad is not None]
         self.log("train/gradient_norm", torch.stack(norms).norm())
+        self.log("step", float(self.trainer.global_step))  # Lightning's own count of logged steps slips when resumed

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from mmie.losses import sft_loss
@@ -30,10 +32,14 @@ class SFTModule(AdapterModule):
         config: the ``sft`` node.
         steps: optimizer steps in all.
         gradient_checkpointing: recompute activations in the backward pass.
+        seed: with the step and the process the only source of dropout's randomness.
     """
 
-    def __init__(self, policy: Policy, config: OptimizerConfig, *, steps: int, gradient_checkpointing: bool = False) -> None:
+    def __init__(
+        self, policy: Policy, config: OptimizerConfig, *, steps: int, gradient_checkpointing: bool = False, seed: int = 0
+    ) -> None:
         super().__init__(policy, config, steps=steps)
+        self.seed = seed
         self.gradient_checkpointing = gradient_checkpointing
         if gradient_checkpointing:
             policy.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
@@ -45,6 +51,17 @@ class SFTModule(AdapterModule):
         self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch.items))
         return loss * batch.weight
 
+    def on_fit_start(self) -> None:
+        """Dropout and gradient checkpointing work in train mode alone, and Lightning leaves the mode as it finds it."""
+        self.policy.train()
+
+    def on_train_batch_start(self, batch: MicroBatch, batch_idx: int) -> None:
+        """Dropout of a step is the same after a resume, and whatever was drawn before."""
+        micro_batch = batch_idx % self.trainer.accumulate_grad_batches
+        key = f"dropout-{self.seed}-{batch.step}-{micro_batch}-{self.global_rank}"
+        torch.manual_seed(random.Random(key).getrandbits(63))
+
     def on_train_end(self) -> None:
+        self.policy.eval()
         if self.gradient_checkpointing:
             self.policy.backbone.model.activation_checkpointing_disable()

@@ -1,0 +1,211 @@
+"""Two adapters on one frozen base: which runs, which learns, and how they travel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from peft.tuners.lora import LoraLayer
+from torch import Tensor
+from transformers import LlavaForConditionalGeneration, Qwen2_5_VLForConditionalGeneration
+
+from mmie.errors import InputError
+from mmie.models.policy import POLICY, REFERENCE, Policy, build_policy
+from mmie.models.rows import row_logps
+
+LOADERS: dict[str, Any] = {"qwen": Qwen2_5_VLForConditionalGeneration, "llava": LlavaForConditionalGeneration}
+
+
+@pytest.fixture(params=["qwen", "llava"])
+def policy(request: pytest.FixtureRequest, make_policy: Any) -> Any:
+    return make_policy(request.param)
+
+
+@pytest.fixture
+def score(policy: Any, pictures: list[Any]) -> Callable[..., Tensor]:
+    """Log-probabilities of one fixed response under whatever is active, or under another model."""
+    batch = policy.batch([policy.encode("Ann Lee and Bob Ray", pictures[:1])])
+    responses = policy.given([[100, 200, 300, 40, 50]])
+    return lambda model=None: row_logps(model or policy.model, batch, responses).detach()
+
+
+def base_weights(policy: Policy) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in policy.model.state_dict().items() if ".lora_" not in name}
+
+
+def move(policy: Policy, amount: float = 0.1) -> None:
+    with torch.no_grad():
+        for value in policy.trainable():
+            value += amount * torch.randn(value.shape, generator=torch.Generator().manual_seed(9))
+
+
+def test_adapters_sit_in_the_language_model_only(policy: Any) -> None:
+    places = [name for name, module in policy.model.named_modules() if isinstance(module, LoraLayer)]
+    assert len(places) == 2 * 7
+    assert all("language_model" in name for name in places)
+    assert not [name for name in places if "visual" in name or "vision_tower" in name or "projector" in name or "lm_head" in name]
+
+
+def test_the_optimizer_gets_the_policy_adapter_and_nothing_else(policy: Any) -> None:
+    policy.add_reference()
+    held = {id(value) for value in policy.trainable()}
+    names = [name for name, value in policy.model.named_parameters() if id(value) in held]
+    assert len(names) == 2 * 2 * 7
+    assert all(f".{POLICY}." in name for name in names)
+    assert not [name for name, value in policy.named_parameters() if value.requires_grad and f".{POLICY}." not in name]
+
+
+def test_nothing_to_train_or_too_much_is_an_error(policy: Any) -> None:
+    policy.backbone.model.lm_head.weight.requires_grad_(True)
+    with pytest.raises(RuntimeError, match="outside the policy adapter"):
+        policy.trainable()
+    policy.requires_grad_(False)
+    with pytest.raises(RuntimeError, match="0 trainable parameters"):
+        policy.trainable()
+
+
+def test_the_reference_is_the_warmed_up_adapter(policy: Any, score: Any) -> None:
+    warmed = score()
+    policy.add_reference()
+    move(policy)
+    with policy.base():
+        base = score()
+    with policy.reference():
+        reference = score()
+    torch.testing.assert_close(reference, warmed, rtol=0, atol=0)
+    assert (reference - base).abs().max() > 1e-3
+    assert (reference - score()).abs().max() > 1e-3
+
+
+def test_without_a_warm_up_the_reference_is_the_base(policy: Any, score: Any, load_backbone: Any, request: Any) -> None:
+    with policy.reference():
+        reference = score()
+    untouched = load_backbone("qwen" if "qwen" in request.node.name else "llava")
+    torch.testing.assert_close(reference, score(untouched.model), rtol=0, atol=0)
+    assert (reference - score()).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("warmed", [True, False])
+@pytest.mark.parametrize("place", ["reference", "base"])
+def test_all_is_back_after_a_look_at_the_reference(policy: Any, score: Any, warmed: bool, place: str) -> None:
+    if warmed:
+        policy.add_reference()
+    move(policy)
+    before, held = score(), [id(value) for value in policy.trainable()]
+    flags = {name: value.requires_grad for name, value in policy.named_parameters()}
+    with pytest.raises(KeyError), getattr(policy, place)():
+        score()
+        raise KeyError("inside")
+    with getattr(policy, place)():
+        score()
+    assert {name: value.requires_grad for name, value in policy.named_parameters()} == flags
+    assert [id(value) for value in policy.trainable()] == held
+    assert policy.model.active_adapters == [POLICY]
+    torch.testing.assert_close(score(), before, rtol=0, atol=0)
+
+
+def test_the_policy_still_learns_beside_a_reference(policy: Any, pictures: list[Any]) -> None:
+    policy.add_reference()
+    batch, responses = policy.batch([policy.encode("x", pictures[:1])]), policy.given([[100, 200]])
+    with torch.no_grad(), policy.reference():
+        policy.logps(batch, responses, temperature=1.0)
+    policy.logps(batch, responses, temperature=1.0).sum().backward()
+    assert all(value.grad is not None and value.grad.norm() > 0 for value in policy.trainable())
+    assert not [name for name, value in policy.named_parameters() if value.grad is not None and f".{POLICY}." not in name]
+
+
+def test_the_reference_can_be_taken_away_and_made_again(policy: Any, score: Any) -> None:
+    policy.remove_reference()
+    policy.add_reference()
+    old = policy.adapter_hash(REFERENCE)
+    move(policy)
+    moved = score()
+    policy.remove_reference()
+    assert list(policy.model.peft_config) == [POLICY]
+    torch.testing.assert_close(score(), moved, rtol=0, atol=0)
+    policy.add_reference()
+    assert policy.adapter_hash(REFERENCE) == policy.adapter_hash(POLICY) != old
+
+
+def test_a_saved_adapter_comes_back(policy: Any, score: Any, tmp_path: Path) -> None:
+    policy.add_reference()
+    before, mark = score(), policy.adapter_hash(POLICY)
+    policy.save_adapter(tmp_path / "adapter")
+    assert {"adapter_model.safetensors", "adapter_config.json"} <= {file.name for file in (tmp_path / "adapter").iterdir()}
+    assert not (tmp_path / "adapter" / POLICY).exists()
+    move(policy)
+    assert policy.adapter_hash(POLICY) != mark
+    policy.read_adapter(tmp_path / "adapter")
+    assert policy.adapter_hash(POLICY) == mark
+    torch.testing.assert_close(score(), before, rtol=0, atol=0)
+
+
+def test_peft_itself_reads_the_adapter(policy: Any, score: Any, tmp_path: Path, checkpoint_folders: Any, request: Any) -> None:
+    kind = "qwen" if "qwen" in request.node.name else "llava"
+    policy.save_adapter(tmp_path)
+    base = LOADERS[kind].from_pretrained(checkpoint_folders[kind], dtype=torch.float32)
+    loaded = PeftModel.from_pretrained(base, tmp_path).eval()
+    torch.testing.assert_close(score(loaded), score(), rtol=0, atol=1e-6)
+
+
+def test_a_merged_checkpoint_is_an_ordinary_one(policy: Any, score: Any, tmp_path: Path, request: Any) -> None:
+    kind = "qwen" if "qwen" in request.node.name else "llava"
+    policy.add_reference()
+    before, weights, mark = score(), base_weights(policy), policy.adapter_hash(POLICY)
+    policy.save_merged(tmp_path)
+    model, loading = LOADERS[kind].from_pretrained(tmp_path, dtype=torch.float32, output_loading_info=True)
+    assert not loading["missing_keys"]
+    assert not loading["unexpected_keys"]
+    torch.testing.assert_close(score(model.eval()), before, rtol=0, atol=1e-4)
+    torch.testing.assert_close(score(), before, rtol=0, atol=0)
+    assert policy.adapter_hash(POLICY) == mark
+    assert all(torch.equal(value, weights[name]) for name, value in base_weights(policy).items())
+
+
+def test_a_merged_checkpoint_is_a_base_for_the_next_run(make_policy: Any, tmp_path: Path, pictures: list[Any]) -> None:
+    from mmie.models.qwen2_5_vl import Qwen25VL
+
+    policy = make_policy("qwen")
+    policy.save_merged(tmp_path)
+    again = build_policy(Qwen25VL(str(tmp_path)), rank=4, alpha=8, dropout=0.0, seed=1)
+    assert again.eos_ids == policy.eos_ids
+    logps = []
+    for one in (policy, again):
+        batch = one.batch([one.encode("<image> wow Ann Lee", pictures[:2])])
+        logps.append(one.logps(batch, one.given([[100, 200, 300]]), temperature=1.0))
+    torch.testing.assert_close(logps[0], logps[1], rtol=0, atol=1e-4)
+
+
+def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Path) -> None:
+    policy = make_policy("qwen")
+    before = policy.adapter_hash(POLICY)
+    make_policy("qwen", rank=2).save_adapter(tmp_path / "rank")
+    make_policy("llava").save_adapter(tmp_path / "model")
+    make_policy("qwen", alpha=16).save_adapter(tmp_path / "alpha")
+    policy.save_adapter(tmp_path / "torn")
+    file = tmp_path / "torn" / "adapter_model.safetensors"
+    file.write_bytes(file.read_bytes()[:500])
+    complaints = {
+        "rank": "belongs to another checkpoint or lora.rank", "model": "belongs to another checkpoint or lora.rank",
+        "alpha": "trained with lora.alpha=16, not 8", "torn": "no whole adapter there", "none": "no whole adapter there",
+    }  # fmt: skip
+    for name, complaint in complaints.items():
+        with pytest.raises(InputError, match=complaint) as error:
+            policy.read_adapter(tmp_path / name)
+        assert "\n" not in str(error.value)
+    assert policy.adapter_hash(POLICY) == before
+
+
+def test_a_fresh_adapter_depends_on_the_seed_alone(load_backbone: Any) -> None:
+    def fresh(seed: int) -> str:
+        torch.rand(seed + 3)
+        return build_policy(load_backbone("qwen"), rank=4, alpha=8, dropout=0.0, seed=seed).adapter_hash(POLICY)
+
+    before = torch.get_rng_state()
+    build_policy(load_backbone("qwen"), rank=4, alpha=8, dropout=0.0, seed=0)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert fresh(0) == fresh(0) != fresh(1)

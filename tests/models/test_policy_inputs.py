@@ -1,0 +1,132 @@
+"""What goes into the policy and comes out: prompts, pictures computed once, responses as tokens and text, modes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from mmie.models.batch import pad_completions, pad_prompts
+from mmie.models.backbone import Prompt
+from mmie.models.vision_cache import VisionCache
+from mmie.types import Picture
+
+
+def test_every_picture_is_computed_once(make_policy: Any, pictures: list[Any], monkeypatch: Any) -> None:
+    policy = make_policy("qwen")
+    seen = []
+    compute = policy.backbone.vision_features
+    monkeypatch.setattr(policy.backbone, "vision_features", lambda picture: (seen.append(picture.size), compute(picture))[1])
+    for _ in range(2):
+        for text in ("x", "y"):
+            policy.encode(text, [pictures[0], pictures[1]])
+    policy.encode("x", [pictures[1], pictures[5], Picture(None)])
+    assert seen == [(112, 84), (56, 168), (112, 112)]
+    assert policy._cache.computed == 3
+
+
+def test_a_prompt_that_was_seen_before_is_the_same(make_policy: Any, pictures: list[Any]) -> None:
+    policy = make_policy("qwen")
+    one, other, swapped = (policy.encode("x", shown) for shown in (pictures[:2], pictures[:2], pictures[1::-1]))
+    for name in ("ids", "positions", "features"):
+        assert torch.equal(getattr(one, name), getattr(other, name))
+    assert not torch.equal(one.features, swapped.features)
+    assert not torch.equal(one.positions, swapped.positions)
+
+
+def test_large_pictures_are_bounded_before_the_processor(make_policy: Any, pictures: list[Any]) -> None:
+    policy = make_policy("qwen")
+    policy.max_pixels = 56 * 56
+    assert len(policy.encode("x", pictures[:1]).features) == 4
+
+
+def test_vision_cache_is_bounded_and_drops_what_was_used_least_lately() -> None:
+    cache = VisionCache(max_bytes=3 * 40)
+    for key in "abcad":  # d pushes b out
+        cache(key, lambda: torch.zeros(10))
+    assert (cache.computed, cache.held) == (4, 120)
+    cache("a", lambda: torch.ones(10))
+    cache("c", lambda: torch.ones(10))
+    assert cache.computed == 4
+    assert cache("b", lambda: torch.ones(10)).sum() == 10
+    assert (cache.computed, cache.held) == (5, 120)
+
+
+def test_vision_cache_keeps_one_picture_that_is_too_large() -> None:
+    cache = VisionCache(max_bytes=10)
+    for key in "aab":
+        cache(key, lambda: torch.zeros(10))
+    assert (cache.computed, cache.held) == (2, 40)
+
+
+def test_padding_of_prompts_by_hand() -> None:
+    prompts = [
+        Prompt(torch.tensor([5, 6, 7]), torch.tensor([[0, 1, 1], [0, 1, 2]]), torch.ones(2, 4)),
+        Prompt(torch.tensor([8]), torch.tensor([[0], [0]]), torch.ones(0, 4)),
+    ]
+    batch = pad_prompts(prompts, pad_id=9, device=torch.device("cpu"))
+    assert batch.ids.tolist() == [[5, 6, 7], [9, 9, 8]]
+    assert batch.mask.tolist() == [[True, True, True], [False, False, True]]
+    assert batch.positions.tolist() == [[[0, 1, 1], [0, 0, 0]], [[0, 1, 2], [0, 0, 0]]]
+    assert batch.next_position.tolist() == [3, 1]
+    assert (batch.features.shape, batch.image_lengths) == ((2, 4), [2, 0])
+
+
+def test_padding_of_responses_by_hand() -> None:
+    responses = pad_completions([[5], [6, 9, 7]], pad_id=9, device=torch.device("cpu"))
+    assert responses.tokens.tolist() == [[5, 9, 9], [6, 9, 7]]
+    assert responses.mask.tolist() == [[True, False, False], [True, True, True]]
+    assert responses.finished.tolist() == [True, True]
+
+
+@pytest.mark.parametrize("kind", ["qwen", "llava"])
+def test_a_response_and_its_tokens(make_policy: Any, kind: str) -> None:
+    """The turn's end belongs to the response, no beginning mark does, and the text comes back as it was."""
+    policy = make_policy(kind)
+    text = "<think> picture : a red heart . </think> <answer> [Ann Lee, per, Bob Ray, per, peer] ü 🙂 </answer>"
+    ids = policy.response_ids(text)
+    assert ids[-1] == policy.backbone.tokenizer.eos_token_id
+    assert policy.backbone.tokenizer.bos_token_id not in ids
+    assert policy.text(policy.given([ids, ids[:3]])) == [text, policy.backbone.tokenizer.decode(ids[:3])]
+
+
+def test_what_follows_the_end_is_not_in_the_text(make_policy: Any) -> None:
+    policy = make_policy("llava")
+    ids = policy.response_ids("red heart")
+    responses = policy.given([ids, [*ids, *ids]])
+    responses.tokens[0, len(ids) :] = ids[0]
+    assert policy.text(responses)[0] == "red heart"
+
+
+def test_dropout_is_off_in_rollout_and_reference_and_on_again(make_policy: Any, pictures: list[Any]) -> None:
+    policy = make_policy("qwen", dropout=0.5)
+    policy.train()
+    batch, numbers = policy.batch([policy.encode("x", pictures[:1])]), torch.rand(3, 6, dtype=torch.float64)
+    first, second = (policy.sample(batch, numbers, temperature=1.0) for _ in range(2))
+    assert torch.equal(first.tokens, second.tokens)
+    assert torch.equal(first.logps, second.logps)
+    assert policy.training
+    given = policy.given([[100, 200]])
+    assert not torch.equal(policy.row_logps(batch, given), policy.row_logps(batch, given))
+    with policy.evaluating():
+        assert torch.equal(policy.row_logps(batch, given), policy.row_logps(batch, given))
+    with pytest.raises(KeyError), policy.evaluating():
+        raise KeyError("inside")
+    assert policy.training
+
+
+def test_gradient_checkpointing_and_a_kept_prompt_do_not_mix(make_policy: Any, pictures: list[Any]) -> None:
+    policy = make_policy("qwen")
+    batch, given = policy.batch([policy.encode("x", pictures[:1])]), policy.given([[100, 200]])
+    wanted = policy.row_logps(batch, given)
+    policy.backbone.model.activation_checkpointing_enable()
+    policy.train()
+    with pytest.raises(RuntimeError, match="gradient checkpointing drops the prompt's cache"):
+        policy.logps(batch, given, temperature=1.0)
+    torch.testing.assert_close(policy.row_logps(batch, given), wanted, rtol=0, atol=1e-6)
+    policy.eval()
+    torch.testing.assert_close(policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5)
+    policy.backbone.model.activation_checkpointing_disable()
+    policy.train()
+    torch.testing.assert_close(policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5)

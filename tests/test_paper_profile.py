@@ -1,0 +1,73 @@
+"""profile=paper: its data, prompts, LoRA, optimizer and trainer objects, built against scaled-down checkpoints. Nothing is fetched."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from PIL import Image
+from pytorch_lightning.strategies import DeepSpeedStrategy
+
+from mmie.artifacts import Store
+from mmie.config import node, to_run_config
+from mmie.stages.context import Context
+from mmie.training.fit import make_trainer, strategy_of
+from mmie.training.grpo import GRPOModule
+from mmie.training.plan import MicroBatch
+from mmie.training.sft import Demonstration, SFTModule
+
+ROOT = Path(__file__).parents[1]
+LINE = "{{'token': ['Ann', 'Lee', 'of', 'Apex', 'Club', '{n}'], 'h': {{'name': 'Ann Lee', 'pos': [0, 2]}}, 't': {{'name': 'Apex Club', 'pos': [3, 5]}}, 'img_id': '{n}.jpg', 'relation': '/per/org/member_of'}}\n"  # noqa: E501
+
+
+@pytest.fixture
+def mnre(tmp_path: Path) -> Path:
+    for number, split in enumerate(("train", "val", "test")):
+        (tmp_path / "mnre/img_org" / split).mkdir(parents=True)
+        lines = [LINE.format(n=10 * number + place) for place in range(2)]
+        (tmp_path / f"mnre/mnre_{split}.txt").write_text("".join(lines), encoding="utf-8")
+        for place in range(2):
+            picture = Image.new("RGB", (90 + 40 * place, 80), (number * 80, place * 200, 9))
+            picture.save(tmp_path / f"mnre/img_org/{split}/{10 * number + place}.jpg")
+    return tmp_path / "mnre"
+
+
+@pytest.mark.parametrize(("kind", "model"), [("qwen", "qwen2_5_vl_7b"), ("llava", "llava_1_5_7b")])
+def test_paper_profile_is_built(tmp_path: Path, mnre: Path, checkpoint_folders: dict[str, Path], kind: str, model: str) -> None:
+    overrides = ["profile=paper", f"model={model}", f"model.path={checkpoint_folders[kind]}", f"data.root={mnre}"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = to_run_config(compose("config", overrides))
+    assert config.sft is not None
+    assert config.grpo is not None
+    strategy = strategy_of(config.trainer)
+    assert isinstance(strategy, DeepSpeedStrategy)
+    assert strategy.exclude_frozen_parameters
+    assert strategy.config["zero_optimization"]["stage"] == 2
+    config.trainer.accelerator, config.trainer.strategy, config.trainer.devices, config.trainer.precision = "cpu", "auto", 1, "32-true"
+    assert make_trainer(config.trainer, logger=False, enable_progress_bar=False).max_epochs == 1
+
+    context = Context(config, Store(tmp_path / "artifacts"), tmp_path)
+    examples = node(config.data).load("train")
+    assert [example.text for example in examples] == ["Ann Lee of Apex Club 0", "Ann Lee of Apex Club 1"]
+    task, policy = context.reasoned, context.policy
+    assert "place of residence" in task.prompt(examples[0])
+    assert task.prompt(examples[0]).endswith("</answer> tags.")
+    assert (policy.lora.r, policy.lora.lora_alpha) == (128, 64)
+
+    items = [Demonstration(example, task.prompt(example), policy.response_ids(task.target(example, "A club."))) for example in examples]
+    sft = SFTModule(policy, config.sft, steps=4, gradient_checkpointing=config.sft.gradient_checkpointing)
+    assert sft.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == pytest.approx(2e-5)
+    sft.log = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    policy.train()
+    loss = sft.training_step(MicroBatch(items, step=0, weight=1.0), 0)
+    loss.backward()
+    sft.on_train_end()
+    assert torch.isfinite(loss)
+
+    policy.add_reference()
+    config.grpo.max_new_tokens, config.grpo.group_size = 4, 2
+    grpo = GRPOModule(policy, task, node(config.reward), config.grpo, steps=4, seed=0)
+    assert grpo.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == pytest.approx(2e-6)
+    grpo.log = grpo.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
+    policy.eval()
+    assert torch.isfinite(grpo.training_step(MicroBatch(examples, step=0, weight=1.0), 0))

@@ -1,0 +1,168 @@
+"""The README says what is true: its commands compose, its example works, what it names is there, its metrics are all."""
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from pkgutil import resolve_name
+from types import SimpleNamespace
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from mmie import rewards
+from mmie.config import RunConfig, node, to_run_config
+from mmie.rewards.jmere import JMEREReward
+from mmie.types import Quintuple
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+SHELL = [line.removeprefix("$ ") for kind, text in BLOCKS if kind in ("bash", "console") for line in text.splitlines()]
+COMMANDS = [
+    command
+    for line in (*SHELL, *re.findall(r"`([^`\n]+)`", PROSE))
+    for command in re.findall(r"python run\.py.*", line.rpartition("&& ")[2])
+]
+EXAMPLE = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE))
+DESCRIBED = {name for cell in re.findall(r"^\| (`.*?) \|", METRICS, re.MULTILINE) for name in re.findall(r"`(.*?)`", cell)}
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_left() -> Iterator[None]:
+    yield
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture
+def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """conf/ and mmie with the two files of the README's example."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    for name, text in EXAMPLE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(rewards, "__path__", [*rewards.__path__, str(tmp_path / "src" / "mmie" / "rewards")])
+    return tmp_path / "conf"
+
+
+def jobs(command: str) -> list[list[str]]:
+    """The overrides of each job that the command starts; one job without ``-m``."""
+    arguments = get_args(shlex.split(command, comments=True)[2:])
+    if not arguments.multirun:
+        return [arguments.overrides]
+    swept = OverridesParser.create().parse_overrides(arguments.overrides)
+    choices = [
+        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
+        if one.is_sweep_override()
+        else [one.input_line]
+        for one in swept
+    ]
+    return [list(job) for job in product(*choices)]
+
+
+def run_config(conf: Path, overrides: list[str]) -> RunConfig:
+    with initialize_config_dir(str(conf), version_base="1.3"):
+        return to_run_config(compose("config", overrides))
+
+
+def test_the_first_two_bash_blocks_are_one_line_each() -> None:
+    main, tests = [text for kind, text in BLOCKS if kind == "bash"][:2]
+    set_up = "python3.11 -m venv .venv && . .venv/bin/activate && pip install torch==2.13.0 && pip install -e '.[test]' && "
+    assert main == f"{set_up}python run.py\n"
+    assert tests == f"{set_up}python -m pytest\n"
+
+
+def test_commands_are_found() -> None:
+    assert len(COMMANDS) >= 12
+    assert COMMANDS[0] == "python run.py"
+    assert any("profile=paper" in command for command in COMMANDS)
+    assert [len(jobs(command)) for command in COMMANDS if " -m " in command] == [6, 4, 9, 2]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_composes(conf: Path, command: str) -> None:
+    for overrides in jobs(command):
+        run_config(conf, overrides)
+
+
+def test_a_command_with_a_mistake_does_not_compose(conf: Path) -> None:
+    [overrides] = jobs("python run.py grpo.group_sise=2")
+    with pytest.raises(Exception, match="group_sise"):  # noqa: PT011  (Hydra's own)
+        run_config(conf, overrides)
+
+
+def test_a_sweep_is_the_product_of_its_choices() -> None:
+    assert jobs("python run.py -m 'filter=[],[a,b]' seed=1 +x=2,3  # a sweep") == [
+        ["filter=[]", "seed=1", "+x=2"], ["filter=[]", "seed=1", "+x=3"],
+        ["filter=[a,b]", "seed=1", "+x=2"], ["filter=[a,b]", "seed=1", "+x=3"],
+    ]  # fmt: skip
+
+
+def test_the_example_works(conf: Path) -> None:
+    assert set(EXAMPLE) == {"src/mmie/rewards/brief.py", "conf/reward/brief.yaml"}
+    reward = node(run_config(conf, ["reward=brief"]).reward)
+    gold = [Quintuple("A", "per", "B", "org", "member of")]
+    response = "<think> x </think> <answer> [A, per, B, org, member of] </answer>"
+    answer = "[A, per, B, org, member of]"
+    parts = reward(response, gold, gold, answer, answer)
+    assert parts["reward"] == pytest.approx(1 + 0.2 * 2 + 0.1 + 0.1)
+    assert parts["r_b"] == 1
+    assert reward(response.replace("x", 400 * "x"), gold, gold, answer, answer)["r_b"] == 0
+    assert reward("", None, gold, "", answer)["reward"] == 0
+
+
+def test_every_experiment_is_listed() -> None:
+    names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    assert names == set(re.findall(r"^\| `(\w+)` \| (?:Table|Figure) ", README, re.MULTILINE))
+
+
+def test_f1_of_the_experiments_is_that_of_their_files(conf: Path) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| Table .* \| ([\d.]+) \|$", README, re.MULTILINE)
+    assert len(rows) == 11
+    for name, f1 in rows:
+        paper = run_config(conf, [f"+experiment={name}"]).paper
+        assert paper is not None
+        assert f"{100 * paper['quintuple']['f1']:.2f}" == f1
+
+
+def test_what_the_readme_names_is_there() -> None:
+    paths = re.findall(r"`((?:conf|src|docs|experiments|tests)/[^`<>{}*]+|\.ci/\w+)`|\]\(([^)#:]+)\)", PROSE)
+    names = re.findall(r"`(mmie(?:\.\w+)+)`", PROSE)
+    assert len(paths) >= 5
+    assert len(names) >= 15
+    for path in (one or other for one, other in paths):
+        assert (ROOT / path).exists(), path
+    for name in names:
+        resolve_name(name)
+
+
+def test_every_logged_metric_is_explained() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "mmie" / "training").glob("*.py"))
+    logged = set(re.findall(r'"((?:train|val|seconds)/\w+)"', source))
+    phases = {f"seconds/{name}" for name in re.findall(r'self\.phase\("(\w+)"\)', source)}
+    parts = JMEREReward(alpha=0, beta=0)("", None, [], "", "")
+    assert len(logged) >= 9
+    assert len(phases) == 4
+    logged |= phases | {f"train/{name}" for name in (*parts, "invalid", "truncated")}
+    assert logged == {name for name in DESCRIBED if "/" in name and not name.startswith("test/")}
+
+
+def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
+    from mmie.stages.report import write_results
+
+    score = {"precision": 0, "recall": 0, "f1": 0, "correct": 0, "predicted": 0, "gold": 0, "ci95": [0, 0]}
+    (tmp_path / "metrics.json").write_text(json.dumps({"test/quintuple": score, "test/entity": score}))
+    config = run_config(ROOT / "conf", [])
+    context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="jmere"), stages={}, notes={})
+    results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
+    keys = {*results, *results["metrics"], *results["metrics"]["test/quintuple"]}
+    assert len(keys) >= 20
+    assert keys <= DESCRIBED

@@ -1,0 +1,140 @@
+"""A training that is killed goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+from training_runs import end_early, loop_config, mean_length, train_grpo, train_sft
+
+from mmie.models.policy import POLICY
+from mmie.training.metrics_log import MetricsLog
+
+STEPS = 6
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after_saving(step: int) -> None:
+    """Dies as soon as the resume point of a step is there."""
+    replace = os.replace
+
+    def hook(part: Any, final: Any) -> None:
+        replace(part, final)
+        if Path(final).name == f"step-{step}.ckpt":
+            die()
+
+    os.replace = hook
+
+
+def while_saving(step: int) -> None:
+    """Dies with half a checkpoint on the disk."""
+    save = pl.Trainer.save_checkpoint
+
+    def half(self: Any, path: Any, *rest: Any, **options: Any) -> None:
+        if self.global_step == step:
+            Path(path).write_bytes(b"half")
+            die()
+        save(self, path, *rest, **options)
+
+    pl.Trainer.save_checkpoint = half  # type: ignore[method-assign]
+
+
+def after_metrics(step: int) -> None:
+    """Dies when the metrics of a step are written and, perhaps, its resume point is not."""
+    write = MetricsLog.log_metrics
+    seen: set[int] = set()
+
+    def hook(self: Any, metrics: Any, **options: Any) -> None:
+        write(self, metrics, **options)
+        if "train/loss" in metrics:
+            seen.add(options["step"])
+        if len(seen) == step:
+            die()
+
+    MetricsLog.log_metrics = hook  # type: ignore[method-assign]
+
+
+class Dying(pl.Callback):
+    """Dies before the second micro-batch of a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step == self.step and batch_idx % 2 == 1:
+            die()
+
+
+def run(kind: str, folder: Path, make_policy: Any, examples: list[Any], *, every: int, prepare: Any = None) -> None:
+    """Six steps of two micro-batches with dropout (SFT) and a validation that moves with the weights; writes the outcome."""
+    callbacks = (prepare() if prepare else None) or []
+    policy = end_early(make_policy("qwen", dropout=0.3 if kind == "sft" else 0.0))
+    if kind == "grpo":
+        policy.add_reference()
+    train = train_sft if kind == "sft" else train_grpo
+    best = train(
+        policy, examples, folder, epochs=3, validate=mean_length(policy, examples[:3]), callbacks=callbacks,
+        loop=loop_config(checkpoint_every=every, validations=3),
+    )  # fmt: skip
+    outcome = {"history": best.history, "f1": best.f1, "step": best.step, "hash": policy.adapter_hash(POLICY)}
+    (folder / "outcome.json").write_text(json.dumps(outcome))
+    policy.save_adapter(folder / "adapter")
+
+
+def traces(folder: Path) -> tuple[bytes, str, list[list[str]], str]:
+    """All that must not depend on a kill; seconds do."""
+    with (folder / "metrics.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.reader(file) if not row[1].startswith("seconds/")]
+    rollouts = folder / "rollouts.jsonl"
+    return (
+        (folder / "adapter" / "adapter_model.safetensors").read_bytes(),
+        (folder / "outcome.json").read_text(),
+        rows,
+        rollouts.read_text() if rollouts.exists() else "",
+    )
+
+
+def killed(*args: Any, **options: Any) -> int | None:
+    """Runs in a process of its own, which is expected to die."""
+    process = multiprocessing.get_context("fork").Process(target=run, args=args, kwargs=options)
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+KILLS = {
+    "before the first resume point": (2, lambda: [Dying(1)]),
+    "right after saving": (2, lambda: after_saving(4)),
+    "after metrics beyond the resume point": (2, lambda: after_metrics(3)),
+    "in the middle of a step": (1, lambda: [Dying(3)]),
+    "while saving": (2, lambda: while_saving(4)),
+    "after the last step": (3, lambda: after_metrics(6)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sft", "grpo"])
+def test_killed_and_resumed_equals_uninterrupted(kind: str, make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    run(kind, tmp_path / "whole", make_policy, examples, every=100)
+    whole = traces(tmp_path / "whole")
+    assert len({row[0] for row in whole[2][1:]}) >= STEPS
+    for name, (every, prepare) in KILLS.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        assert killed(kind, folder, make_policy, examples, every=every, prepare=prepare) == -signal.SIGKILL, name
+        assert not (folder / "outcome.json").exists()
+        assert bool(list(folder.glob("step-*.ckpt"))) == (name != "before the first resume point")
+        run(kind, folder, make_policy, examples, every=every)
+        for part, expected in zip(traces(folder), whole, strict=True):
+            assert part == expected, name

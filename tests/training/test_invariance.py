@@ -1,0 +1,66 @@
+"""Loss and gradient of a step do not depend on how it is divided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from training_runs import WordTask, demonstrations, end_early, grpo_config, length_reward, sft_config
+
+from mmie.training.grpo import GRPOModule
+from mmie.training.plan import StepLoader
+from mmie.training.sft import SFTModule
+
+STEP = [6, 0, 2, 1]
+LAYOUTS = [(4, 1), (2, 1), (1, 1), (2, 2), (1, 2), (1, 4)]
+
+
+def measured(module: Any, items: list[Any], sizes: list[int], *, micro: int, world: int) -> tuple[Tensor, Tensor]:
+    """Loss and gradient as Lightning and DDP make them: mean over micro-batches, then over processes."""
+    losses, gradients = [], []
+    for rank in range(world):
+        loader = StepLoader(items, [STEP], sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world)
+        module.policy.zero_grad()
+        for index, batch in enumerate(loader):
+            loss = module.training_step(batch, index) / loader.accumulate
+            loss.backward()
+            losses.append(loss.detach())
+        gradients.append(torch.cat([value.grad.flatten() for value in module.policy.trainable()]))
+    return torch.stack(losses).sum() / world, torch.stack(gradients).mean(0)
+
+
+def check(module: Any, items: list[Any], sizes: list[int]) -> None:
+    module.log = module.log_dict = lambda *args, **options: None
+    loss, gradient = measured(module, items, sizes, micro=4, world=1)
+    assert loss != 0
+    assert gradient.norm() > 1e-3
+    for micro, world in LAYOUTS:
+        other, moved = measured(module, items, sizes, micro=micro, world=world)
+        torch.testing.assert_close(other, loss, rtol=1e-6, atol=0)
+        assert (moved - gradient).norm() < 1e-6 * gradient.norm()
+
+
+@pytest.mark.parametrize("kind", ["qwen", "llava"])
+def test_sft_step(make_policy: Any, examples: list[Any], kind: str) -> None:
+    policy = make_policy(kind).double()
+    items = demonstrations(policy, examples)
+    sizes = [len(item.response_ids) for item in items]
+    assert len({sizes[index] for index in STEP}) > 2
+    check(SFTModule(policy, sft_config(), steps=1), items, sizes)
+
+
+@pytest.mark.parametrize("kind", ["qwen", "llava"])
+def test_grpo_step(make_policy: Any, examples: list[Any], kind: str) -> None:
+    policy = end_early(make_policy(kind)).double()
+    policy.add_reference()
+    with torch.no_grad():
+        for value in policy.trainable():
+            value.add_(0.05)
+    module = GRPOModule(policy, WordTask(), length_reward, grpo_config(), steps=1, seed=3)
+    check(module, examples, [1] * len(examples))
+    measured(module, examples, [1] * len(examples), micro=4, world=1)
+    assert module.last_rollouts is not None
+    assert {part["truncated"] for part in module.last_rollouts.parts} == {0.0, 1.0}
+    assert module.last_rollouts.rewards.std(1).min() > 0

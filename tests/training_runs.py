@@ -1,0 +1,127 @@
+"""A task of bare words and small trainings of it, for tests of the loop."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from mmie.schedules.uniform import Uniform
+from mmie.training.callbacks import BestAdapter, RolloutRows
+from mmie.training.fit import Fit, fit
+from mmie.training.generate import Sampling, respond
+from mmie.training.grpo import GRPOModule
+from mmie.training.plan import StepLoader, plan_steps
+from mmie.training.sft import Demonstration, SFTModule
+from mmie.types import Example, Picture
+
+TRAINER = SimpleNamespace(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true")
+TEXTS = [
+    "wow Ann Lee and Bob Ray", "x", "Omar Pia @ Jazz Fest near Elm Bay", "today : Gus Hart", "Kofi Moss for Apex Club",
+    "news :", "so proud ! Lena Young", "Ivan Cole via Echo Labs at Oak Falls",
+]  # fmt: skip
+WORDS = ["red", "heart boat", "blue star kite", "ring", "green tree", "cake", "black medal flag", "pink"]
+
+
+class WordTask:
+    """The answer is a row of words; a response without one is invalid."""
+
+    def prompt(self, example: Example) -> str:
+        return f"text : {example.text} . name the entities ."
+
+    def parse(self, response: str) -> tuple[str, ...] | None:
+        return tuple(response.split()) or None
+
+    def answer_of(self, response: str) -> str:
+        return response.strip()
+
+    def gold_answer(self, example: Example) -> str:
+        return " ".join(example.gold)
+
+
+def make_examples(pictures: Sequence[Picture]) -> list[Example]:
+    """Eight samples with unequal texts, pictures and answers."""
+    shown = [pictures[number % 5 : number % 5 + 1 + number % 2] for number in range(8)]
+    return [
+        Example(f"train-{number}", text, tuple(shown[number]), tuple(words.split()))
+        for number, (text, words) in enumerate(zip(TEXTS, WORDS, strict=True))
+    ]
+
+
+def demonstrations(policy: Any, examples: Sequence[Example]) -> list[Demonstration]:
+    task = WordTask()
+    return [
+        Demonstration(example, task.prompt(example), policy.response_ids(task.gold_answer(example))) for example in examples
+    ]
+
+
+def length_reward(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, float]:
+    """Something that differs between responses."""
+    return {"reward": len(response) % 7 / 7 if predicted is not None else 0.0, "r_words": float(len(predicted or ()))}
+
+
+def grpo_config(**changes: Any) -> SimpleNamespace:
+    values = {
+        "lr": 0.01, "warmup_ratio": 0.0, "weight_decay": 0.0, "group_size": 3, "temperature": 0.9, "max_new_tokens": 5,
+        "kl_coef": 0.05, "kl_estimator": "k3", "advantage_eps": 1e-4, "unbiased_std": True,
+    }  # fmt: skip
+    return SimpleNamespace(**{**values, **changes})
+
+
+def sft_config(**changes: Any) -> SimpleNamespace:
+    return SimpleNamespace(**{"lr": 0.01, "warmup_ratio": 0.1, "weight_decay": 0.0, **changes})
+
+
+def end_early(policy: Any) -> Any:
+    """Makes many tokens end a response, as random weights hardly ever draw the one that does."""
+    policy.backbone.model.generation_config.eos_token_id = list(range(14, 260))
+    return policy
+
+
+def loop_config(**changes: Any) -> SimpleNamespace:
+    return SimpleNamespace(**{"max_grad_norm": 1.0, "validations": 2, "checkpoint_every": 100, **changes})
+
+
+def train_sft(
+    policy: Any, examples: Sequence[Example], folder: Path, *, epochs: float, batch_size: int = 4, micro: int = 2,
+    validate: Callable[[], float] = lambda: 0.0, callbacks: Sequence[Any] = (), loop: Any = None, config: Any = None,
+) -> BestAdapter:  # fmt: skip
+    items = demonstrations(policy, examples)
+    plan = plan_steps(Uniform(), samples=len(items), epochs=epochs, batch_size=batch_size, seed=0)
+    module = SFTModule(policy, config or sft_config(), steps=len(plan))
+    sizes = [len(item.response_ids) for item in items]
+
+    def loader(rank: int, world_size: int) -> StepLoader:
+        return StepLoader(items, plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world_size)
+
+    return fit(Fit(module, loader, validate, folder, (), list(callbacks)), loop or loop_config(), TRAINER)
+
+
+def train_grpo(
+    policy: Any, examples: Sequence[Example], folder: Path, *, epochs: float, batch_size: int = 4, micro: int = 2,
+    reward: Any = length_reward, validate: Callable[[], float] = lambda: 0.0, callbacks: Sequence[Any] = (),
+    loop: Any = None, config: Any = None,
+) -> BestAdapter:  # fmt: skip
+    plan = plan_steps(Uniform(), samples=len(examples), epochs=epochs, batch_size=batch_size, seed=0)
+    module = GRPOModule(policy, WordTask(), reward, config or grpo_config(), steps=len(plan), seed=0)
+
+    def loader(rank: int, world_size: int) -> StepLoader:
+        sizes = [1] * len(examples)
+        return StepLoader(examples, plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world_size)
+
+    rows = RolloutRows(folder / "rollouts.jsonl", every=1, kept=4)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Found .* in eval mode")  # as it should be: no dropout in GRPO
+        return fit(Fit(module, loader, validate, folder, (), [rows, *callbacks]), loop or loop_config(), TRAINER)
+
+
+def mean_length(policy: Any, examples: Sequence[Example]) -> Callable[[], float]:
+    """A validation that decodes with random numbers and moves with the weights."""
+
+    def validate() -> float:
+        texts = respond(policy, WordTask(), examples, sampling=Sampling(0.8, 4), batch_size=3, seed=0)
+        return sum(len(text) for text in texts) / 100
+
+    return validate
