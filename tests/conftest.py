@@ -16,8 +16,9 @@ settings.load_profile("mmie")
 @pytest.fixture(scope="session")
 def checkpoint_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Tiny random checkpoints in the folder layouts of the two backbones."""
-    import checkpoints
     import torch
+
+    import checkpoints
 
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("checkpoints")

@@ -52,9 +52,7 @@ def make_examples(pictures: Sequence[Picture]) -> list[Example]:
 
 def demonstrations(policy: Any, examples: Sequence[Example]) -> list[Demonstration]:
     task = WordTask()
-    return [
-        Demonstration(example, task.prompt(example), policy.response_ids(task.gold_answer(example))) for example in examples
-    ]
+    return [Demonstration(example, task.prompt(example), policy.response_ids(task.gold_answer(example))) for example in examples]
 
 
 def length_reward(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, float]:

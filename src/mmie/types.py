@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class Quintuple(NamedTuple):
-    """(e1, t1, e2, t2, r) of JMERE-R1 section 3.1; every field a string, relation as the data spells it."""
+    """(e1, t1, e2, t2, r) of JMERE-R1 section 3.1; every field a string; in the relation underscores read as blanks."""
 
     head: str
     head_type: str

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from mmie.models.batch import pad_completions, pad_prompts
 from mmie.models.backbone import Prompt
+from mmie.models.batch import pad_completions, pad_prompts
 from mmie.models.vision_cache import VisionCache
 from mmie.types import Picture
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
-from training_runs import end_early, loop_config, mean_length, train_grpo, train_sft
 
 from mmie.models.policy import POLICY
 from mmie.training.metrics_log import MetricsLog
+from training_runs import end_early, loop_config, mean_length, train_grpo, train_sft
 
 STEPS = 6
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from training_runs import WordTask, demonstrations, end_early, grpo_config, length_reward, sft_config
 
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader
 from mmie.training.sft import SFTModule
+from training_runs import WordTask, demonstrations, end_early, grpo_config, length_reward, sft_config
 
 STEP = [6, 0, 2, 1]
 LAYOUTS = [(4, 1), (2, 1), (1, 1), (2, 2), (1, 2), (1, 4)]

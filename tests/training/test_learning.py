@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from training_runs import grpo_config, loop_config, sft_config, train_grpo, train_sft
 
 from mmie.models.policy import POLICY, REFERENCE
+from training_runs import grpo_config, loop_config, sft_config, train_grpo, train_sft
 
 
 def frozen(policy: Any) -> dict[str, Tensor]:

@@ -77,9 +77,7 @@ def test_a_resumed_loader_goes_on_at_its_step() -> None:
 def test_all_ranks_together_do_each_step_once(micro: int, accumulate: int, world: int, sizes: list[int], seed: int) -> None:
     """And the weights make the mean over micro-batches and processes the size-weighted mean over the step."""
     plan = plan_steps(Uniform(), samples=60, epochs=1, batch_size=micro * accumulate * world, seed=seed)[:3]
-    ranks = [
-        list(StepLoader(range(60), plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world)) for rank in range(world)
-    ]
+    ranks = [list(StepLoader(range(60), plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world)) for rank in range(world)]
     assert {len(batches) for batches in ranks} == {len(plan) * accumulate}
     for step, indices in enumerate(plan):
         mine = [[batch for batch in batches if batch.step == step] for batches in ranks]

@@ -62,7 +62,7 @@ async def distil(
         record: what has been answered is not asked again.
         candidates: chains a sample (5 in the paper).
         types: the entity types that are offered at re-prediction.
-        relations: the relations that are offered at re-prediction, as the data spells them.
+        relations: the relations that are offered at re-prediction.
         progress: called with the number of candidates finished so far.
 
     Raises:

@@ -140,10 +140,10 @@ class Policy(nn.Module):
         """Writes base plus policy adapter as one ordinary checkpoint folder; the policy itself is not touched."""
         base = self.model.get_base_model()
         weights = {name.replace(".base_layer.", "."): value for name, value in base.state_dict().items() if ".lora_" not in name}
-        for name, layer in base.named_modules():
-            if isinstance(layer, LoraLayer):
-                weight = layer.get_base_layer().weight.data
-                weights[f"{name}.weight"] = (weight + layer.get_delta_weight(POLICY)).to(weight.dtype)
+        layers: dict[str, Any] = {name: layer for name, layer in base.named_modules() if isinstance(layer, LoraLayer)}
+        for name, layer in layers.items():
+            weight = layer.get_base_layer().weight.data
+            weights[f"{name}.weight"] = (weight + layer.get_delta_weight(POLICY)).to(weight.dtype)
         self.backbone.model.save_pretrained(folder, state_dict=weights)
         self.backbone.tokenizer.save_pretrained(folder)
         self.backbone.processor.save_pretrained(folder)

@@ -94,9 +94,9 @@ def chosen(folder: Path) -> list[Candidate]:
 
 
 def _counts_table(counts: list[dict[str, Any]]) -> Table:
-    table = Table(title="Reasoning chains left after each stage", title_justify="left")
-    for column in ("stage", "candidates", "samples"):
-        table.add_column(column, justify="left" if column == "stage" else "right")
+    table = Table()
+    for column in ("chains left after", "candidates", "samples"):
+        table.add_column(column, justify="left" if column == "chains left after" else "right")
     for row in counts:
         table.add_row(row["stage"], f"{row['candidates']:,}", f"{row['samples']:,}")
     return table

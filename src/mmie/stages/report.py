@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from mmie.artifacts import commit, fingerprint, versions
@@ -28,22 +30,22 @@ def report(context: Context, evaluated: dict[str, Path]) -> None:
 
 
 def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) -> Table:
-    title = f"Test set, {context.config.profile} profile, seed {context.config.seed}: % (95 % bootstrap interval of F1)"
-    table = Table(title=title, title_justify="left")
+    title = f"Test set, {context.config.profile} profile, seed {context.config.seed}: % and the 95 % bootstrap interval of F1"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("model")
     measures = list(next(iter(rows.values())))
     for measure in measures:
         name = measure.removeprefix("test/")
-        for column in (f"{name} P", "R", "F1"):
-            table.add_column(column, justify="right")
+        for column in ("P", "R", f"{name} F1"):
+            table.add_column(column, justify="right", no_wrap=True)
     for name, scores in rows.items():
-        table.add_row(name, *(cell for measure in measures for cell in _cells(scores[measure])))
+        table.add_row(name, *(escape(cell) for measure in measures for cell in _cells(scores[measure])))
     return table
 
 
 def _cells(score: dict[str, Any]) -> tuple[str, str, str]:
     low, high = score["ci95"]
-    return f"{100 * score['precision']:.1f}", f"{100 * score['recall']:.1f}", f"{100 * score['f1']:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+    return f"{100 * score['precision']:.1f}", f"{100 * score['recall']:.1f}", f"{100 * score['f1']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def write_results(context: Context, evaluated: dict[str, Path]) -> Path:

@@ -19,6 +19,7 @@ def wandb_loggers(context: Context, stage: str) -> list[Any]:
     from pytorch_lightning.loggers import WandbLogger
 
     if wandb.run is None:
+        os.environ.setdefault("WANDB_SILENT", "true")
         wandb.init(
             project=config.project, entity=config.entity, dir=str(context.output), mode=_mode(), group=context.config.experiment,
             name=f"{context.config.experiment}-{context.config.profile}-seed{context.config.seed}",

@@ -22,7 +22,8 @@ class ToySource:
     Args:
         seed: of the world, not of the training; another seed is another data set.
         sizes: samples a split.
-        images: folder for the pictures, ``<split>/<id>.png``; written when a split is loaded.
+        images: folder for the pictures, ``<content>/<split>/<id>.png``, so that no data set overwrites another's; written when
+            a split is loaded.
     """
 
     def __init__(self, *, seed: int = 0, sizes: Mapping[str, int] = SIZES, images: str | Path = "artifacts/toy_images") -> None:
@@ -46,7 +47,7 @@ class ToySource:
         return hashlib.sha256(repr(scenes).encode()).hexdigest()[:16]
 
     def load(self, split: str) -> list[Example]:
-        folder = self.images / f"seed{self.seed}" / split
+        folder = self.images / self.content() / split
         folder.mkdir(parents=True, exist_ok=True)
         examples = []
         for number, scene in enumerate(self.scenes(split)):

@@ -1,4 +1,7 @@
-"""The tiny models' tokenizer: one piece a word of the toy world, bytes for everything else, so any text survives the round trip."""
+"""The tiny models' tokenizer: one piece a word of the toy world, bytes for everything else, so any text survives the round trip.
+
+But for two signs of its own: ``▁`` comes back as a blank, and the name of a byte such as ``<0x41>`` as that byte.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor
 
 from mmie.errors import InputError
@@ -71,7 +70,7 @@ class RolloutRows(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Drops rows of steps that a killed run did after its resume point: they come again."""
-        if self.path.exists():
+        if self.path.exists() and trainer.is_global_zero:
             rows = [line for line in self.path.read_text(encoding="utf-8").splitlines() if _whole(line)]
             kept = [line for line in rows if json.loads(line)["step"] < trainer.global_step]
             self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")

@@ -60,6 +60,13 @@ class Fit:
     callbacks: Sequence[Callback] = field(default_factory=list)
 
 
+class _Bar(RichProgressBar):
+    """Counts micro-batches over the whole training, which is one epoch to Lightning."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return "training"
+
+
 class _Data(pl.LightningDataModule):
     def __init__(self, make: Callable[[int, int], StepLoader]) -> None:
         super().__init__()
@@ -123,7 +130,7 @@ def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapt
     trainer = make_trainer(
         trainer_config, accumulate_grad_batches=accumulate, gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *task.loggers],
-        callbacks=[_CutMetrics(metrics), best, *task.callbacks, resume, RichProgressBar(leave=True)],
+        callbacks=[_CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)],
     )  # fmt: skip
     trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=False if start else None)
     task.module.to(home)  # Lightning leaves it on the CPU

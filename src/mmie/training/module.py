@@ -56,5 +56,6 @@ class AdapterModule(pl.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: Any) -> None:
         norms = [value.grad.norm() for value in self.policy.trainable() if value.grad is not None]
-        self.log("train/gradient_norm", torch.stack(norms).norm())
+        if norms:  # DeepSpeed keeps the gradients in its own buffers
+            self.log("train/gradient_norm", torch.stack(norms).norm())
         self.log("step", float(self.trainer.global_step))  # Lightning's own count of logged steps slips when resumed

@@ -48,7 +48,7 @@ class Rollouts:
 
 
 def measure(rollouts: Rollouts, responses: Completions, logps: Tensor, ref_logps: Tensor) -> dict[str, Tensor | float]:
-    """The step's metrics; each name is explained in the README's table of metrics."""
+    """The step's metrics; each name is explained in experiments/metrics.md."""
     lengths = responses.mask.sum(1).float()
     tokens = responses.mask.sum()
     spread = rollouts.rewards.max(1).values - rollouts.rewards.min(1).values

@@ -1,0 +1,149 @@
+"""After a step: the best adapter, the rollout rows, the metrics file, the resume point."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from mmie.errors import InputError
+from mmie.training.callbacks import BestAdapter, ResumePoint, RolloutRows
+from mmie.training.metrics_log import MetricsLog
+from training_runs import loop_config, train_grpo, train_sft
+
+
+def trainer_at(step: int, **more: Any) -> Any:
+    values = {"global_step": step, "accumulate_grad_batches": 2, "loggers": [], "is_global_zero": True, **more}
+    return SimpleNamespace(**values)
+
+
+def module_with(value: float) -> Any:
+    return SimpleNamespace(policy=SimpleNamespace(adapter_state=lambda: {"w": torch.tensor(value)}))
+
+
+@pytest.mark.parametrize(("steps", "validations", "at"), [(6, 3, {2, 4, 6}), (5, 2, {2, 5}), (3, 1, {3}), (2, 5, {0, 1, 2}), (4, 0, {4})])
+def test_when_is_validated(steps: int, validations: int, at: set[int]) -> None:
+    assert BestAdapter(lambda: 0.0, steps=steps, validations=validations).at == at
+
+
+def test_the_earliest_best_adapter_is_kept() -> None:
+    scores = iter([0.2, 0.5, 0.5, 0.4])
+    best = BestAdapter(lambda: next(scores), steps=4, validations=4)
+    for step in range(1, 5):
+        for index in (2 * step - 2, 2 * step - 1):  # two micro-batches a step, the second one ends it
+            best.on_train_batch_end(trainer_at(step), module_with(step), None, None, index)
+    assert (best.f1, best.step, float(best.adapter["w"])) == (0.5, 2, 2.0)
+    assert best.history == [(1, 0.2), (2, 0.5), (3, 0.5), (4, 0.4)]
+    again = BestAdapter(lambda: 0.0, steps=4, validations=4)
+    again.load_state_dict(best.state_dict())
+    assert (again.f1, again.step, again.adapter, again.history) == (best.f1, best.step, best.adapter, best.history)
+
+
+def test_zero_is_a_score_worth_keeping() -> None:
+    best = BestAdapter(lambda: 0.0, steps=1, validations=1)
+    best.on_train_batch_end(trainer_at(1), module_with(3.0), None, None, 1)
+    assert (best.f1, float(best.adapter["w"])) == (0.0, 3.0)
+
+
+def test_the_policy_ends_as_the_best_adapter(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+    policy, hashes, scores = make_policy("qwen"), [], iter([0.1, 0.9, 0.3, 0.9])
+
+    def validate() -> float:
+        hashes.append(policy.adapter_hash("policy"))
+        return next(scores)
+
+    best = train_sft(policy, examples, tmp_path, epochs=2, validate=validate, loop=loop_config(validations=4))
+    assert len(set(hashes)) == 4
+    assert policy.adapter_hash("policy") == hashes[1]
+    assert (best.step, best.f1) == (2, 0.9)
+
+
+def rollouts(step: int) -> Any:
+    rows = [{"step": step, "response": f"{step}-{number}"} for number in range(4)]
+    return SimpleNamespace(last_rollouts=SimpleNamespace(step=step, rows=lambda: rows))
+
+
+def responses(path: Path) -> list[str]:
+    return [json.loads(line)["response"] for line in path.read_text().splitlines()]
+
+
+def test_rollout_rows_are_thinned(tmp_path: Path) -> None:
+    path = tmp_path / "rollouts.jsonl"
+    rows = RolloutRows(path, every=2, kept=3)
+    for step in range(4):
+        rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, None, 0)
+    rows.on_train_batch_end(trainer_at(5, is_global_zero=False), rollouts(4), None, None, 0)
+    assert responses(path) == ["0-0", "0-1", "0-2", "2-0", "2-1", "2-2"]
+
+
+def test_rollout_rows_go_on_from_the_resume_point(tmp_path: Path) -> None:
+    path = tmp_path / "rollouts.jsonl"
+    rows = RolloutRows(path, every=1, kept=1)
+    rows.on_train_start(trainer_at(0), None)
+    assert not path.exists()
+    for step in range(4):
+        rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, None, 0)
+    with path.open("a") as file:
+        file.write('{"step": 4, "resp')
+    rows.on_train_start(trainer_at(2), None)  # two steps are done: 0 and 1
+    assert responses(path) == ["0-0", "1-0"]
+
+
+def test_no_rollout_rows_are_wanted(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+    silent = RolloutRows(tmp_path / "none.jsonl", every=0, kept=3)
+    train_grpo(make_policy("qwen"), examples, tmp_path, epochs=0.5, callbacks=[silent])
+    assert not (tmp_path / "none.jsonl").exists()
+    assert len(responses(tmp_path / "rollouts.jsonl")) == 8  # 4 of each of the two micro-batches
+
+
+def test_metrics_are_cut_at_the_resume_point(tmp_path: Path) -> None:
+    log = MetricsLog(tmp_path / "metrics.csv")
+    log.start_at(0)
+    for done in (1, 2, 3):
+        log.log_metrics({"val/f1": 0.5}, step=done)
+        log.log_metrics({"train/loss": 1 / 3, "epoch": 0, "seconds/sample": 2.0}, step=done - 1)
+    with log.path.open("a") as file:
+        file.write("2,train/lo")
+    log.start_at(2)
+    assert log.path.read_text().splitlines() == [
+        "step,name,value", "1,val/f1,0.5", "0,seconds/sample,2", "0,train/loss,0.333333333",
+        "2,val/f1,0.5", "1,seconds/sample,2", "1,train/loss,0.333333333",
+    ]  # fmt: skip
+
+
+def test_the_newest_resume_point_is_found(tmp_path: Path) -> None:
+    resume = ResumePoint(tmp_path, every=1)
+    assert resume.latest() is None
+    for name in ("step-9.ckpt", "step-10.ckpt", "part-step-11"):
+        (tmp_path / name).touch()
+    assert resume.latest() == tmp_path / "step-10.ckpt"
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    trainer = trainer_at(3, save_checkpoint=full)
+    with pytest.raises(InputError, match="resume point of step 3 cannot be written .*No space left") as error:
+        ResumePoint(tmp_path, every=3).on_train_batch_start(trainer, None, None, 6)
+    assert "\n" not in str(error.value)
+
+
+def test_when_a_resume_point_is_written(tmp_path: Path) -> None:
+    saved = []
+
+    def save(path: Path) -> None:
+        saved.append(path.name)
+        path.touch()
+
+    resume = ResumePoint(tmp_path, every=2)
+    strategy = SimpleNamespace(barrier=lambda: None)
+    for batch in range(10):  # five steps of two micro-batches
+        resume.on_train_batch_start(trainer_at(batch // 2, save_checkpoint=save, strategy=strategy), None, None, batch)
+    resume.on_train_batch_start(trainer_at(4, save_checkpoint=save, strategy=strategy), None, None, 8)  # resumed here
+    assert saved == ["part-step-2", "part-step-4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["step-4.ckpt"]

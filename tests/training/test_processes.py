@@ -1,0 +1,33 @@
+"""Two real processes train what one trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+import training_runs
+from training_runs import TRAINER, end_early, loop_config, train_grpo, train_sft
+
+TWO = SimpleNamespace(**{**vars(TRAINER), "devices": 2, "strategy": "ddp_fork"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("train", [train_sft, train_grpo])
+def test_two_processes_equal_one(
+    train: Any, make_policy: Any, examples: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = []
+    for name, trainer in {"one": TRAINER, "two": TWO}.items():
+        monkeypatch.setattr(training_runs, "TRAINER", trainer)
+        (tmp_path / name).mkdir()
+        policy = end_early(make_policy("qwen"))
+        policy.add_reference()
+        train(policy, examples, tmp_path / name, epochs=2, micro=1, loop=loop_config(checkpoint_every=3))
+        states.append(torch.load(tmp_path / name / "step-3.ckpt", weights_only=False)["state_dict"])
+    assert len(states[0]) == 28
+    for name, value in states[0].items():
+        torch.testing.assert_close(states[1][name], value, rtol=1e-4, atol=1e-6)
