@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 
-from mmie.models.policy import POLICY
+from mmie.models.adapters import POLICY
 from mmie.training.metrics_log import MetricsLog
 from training_runs import end_early, loop_config, mean_length, train_grpo, train_sft
 

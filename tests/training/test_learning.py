@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmie.models.policy import POLICY, REFERENCE
+from mmie.models.adapters import POLICY, REFERENCE
 from training_runs import grpo_config, loop_config, sft_config, train_grpo, train_sft
 
 

@@ -9,7 +9,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from mmie.models.policy import POLICY
+from mmie.models.adapters import POLICY
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
 from mmie.training.sft import SFTModule

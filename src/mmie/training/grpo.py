@@ -106,7 +106,6 @@ class GRPOModule(AdapterModule):
 
     def on_train_batch_start(self, batch: MicroBatch, batch_idx: int) -> None:
         self.policy.eval()  # no dropout in rollout, reference and update: all three see the same policy
-        self._phases_start = time.perf_counter()
 
     def on_train_batch_end(self, outputs: Any, batch: MicroBatch, batch_idx: int) -> None:
         self.log_dict({f"seconds/{name}": value for name, value in self.phase_seconds.items()})
