@@ -14,7 +14,8 @@ from torch import Tensor
 from transformers import LlavaForConditionalGeneration, Qwen2_5_VLForConditionalGeneration
 
 from mmie.errors import InputError
-from mmie.models.policy import POLICY, REFERENCE, Policy, build_policy
+from mmie.models.adapters import POLICY, REFERENCE
+from mmie.models.policy import Policy, build_policy
 from mmie.models.rows import row_logps
 
 LOADERS: dict[str, Any] = {"qwen": Qwen2_5_VLForConditionalGeneration, "llava": LlavaForConditionalGeneration}
