@@ -19,7 +19,8 @@ def row_logps(model: Any, prompts: PromptBatch, completions: Completions, *, tem
     """log π(o_{i,t} | q, o_{i,<t}) with the prompt repeated for each of its G responses, [N, T]."""
     group_size = len(completions.tokens) // len(prompts.ids)
     length = completions.tokens.shape[1]
-    positions = torch.cat([prompts.positions.repeat_interleave(group_size, dim=1), continued(prompts, group_size, 0, length)], dim=2)
+    owners = torch.arange(len(prompts.ids), device=prompts.ids.device).repeat_interleave(group_size)
+    positions = torch.cat([prompts.positions[:, owners], continued(prompts, owners, length)], dim=2)
     outputs = model(
         input_ids=torch.cat([prompts.ids.repeat_interleave(group_size, dim=0), completions.tokens], dim=1),
         attention_mask=torch.cat([prompts.mask.repeat_interleave(group_size, dim=0), completions.mask], dim=1).long(),

@@ -15,6 +15,8 @@ from transformers import DynamicCache
 from mmie.losses import token_logps
 from mmie.models.batch import Completions, PromptBatch
 
+LENGTH_GROUPS = 4
+
 
 def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
     """Forwards the prompts once; gives their cache and the logits after the last prompt token, [B, V]."""
@@ -27,27 +29,46 @@ def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
 
 
 def completion_logps(model: Any, prompts: PromptBatch, completions: Completions, *, temperature: float) -> Tensor:
-    """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; padded places hold finite values that the mask discards."""
+    """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; padded places hold 0.
+
+    Responses of like length run together, so that little is computed for padding.
+    """
     _refuse_checkpointing(model)
     group_size = len(completions.tokens) // len(prompts.ids)
     cache, first = prefill(model, prompts)
-    cache.batch_repeat_interleave(group_size)
-    logits = first.repeat_interleave(group_size, dim=0)[:, None]
-    if completions.tokens.shape[1] > 1:
-        outputs = model(
-            input_ids=completions.tokens[:, :-1],
-            attention_mask=torch.cat([prompts.mask.repeat_interleave(group_size, dim=0), completions.mask[:, :-1]], dim=1).long(),
-            position_ids=as_positions(continued(prompts, group_size, 0, completions.tokens.shape[1] - 1)),
-            past_key_values=cache, use_cache=True,
-        )  # fmt: skip
-        logits = torch.cat([logits, outputs.logits], dim=1)
-    return token_logps(logits, completions.tokens, temperature=temperature)
+    lengths = completions.mask.sum(1)
+    order = lengths.argsort()
+    parts = []
+    for rows in order.chunk(LENGTH_GROUPS):
+        length = max(1, int(lengths[rows[-1]]))
+        owners = rows // group_size
+        tokens = completions.tokens[rows, :length]
+        logits = first[owners, None]
+        if length > 1:
+            outputs = model(
+                input_ids=tokens[:, :-1],
+                attention_mask=torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1).long(),
+                position_ids=as_positions(continued(prompts, owners, length - 1)),
+                past_key_values=rows_of(cache, owners, model.config.get_text_config()), use_cache=True,
+            )  # fmt: skip
+            logits = torch.cat([logits, outputs.logits], dim=1)
+        logps = token_logps(logits, tokens, temperature=temperature)
+        parts.append(torch.nn.functional.pad(logps, (0, completions.tokens.shape[1] - length)))
+    return torch.cat(parts)[order.argsort()]
 
 
-def continued(prompts: PromptBatch, group_size: int, start: int, length: int) -> Tensor:
-    """Positions of completion tokens ``start … start+length-1``, [C, N, length]: text after the prompt, the same in all channels."""
-    steps = torch.arange(start, start + length, device=prompts.ids.device)
-    positions = prompts.next_position.repeat_interleave(group_size)[:, None] + steps
+def rows_of(cache: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:
+    """A new cache that holds the given rows, with their gradient."""
+    selected = DynamicCache(config=config)
+    layers: list[Any] = cache.layers
+    for index, layer in enumerate(layers):
+        selected.update(layer.keys[rows], layer.values[rows], index)
+    return selected
+
+
+def continued(prompts: PromptBatch, owners: Tensor, length: int) -> Tensor:
+    """Positions of a response's first tokens, [C, rows, length]: text after the prompt of each row, the same in all channels."""
+    positions = prompts.next_position[owners, None] + torch.arange(length, device=prompts.ids.device)
     return positions.expand(len(prompts.positions), -1, -1)
 
 
