@@ -31,8 +31,8 @@ def report(context: Context, evaluated: dict[str, Path]) -> None:
 
 def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) -> Table:
     title = f"Test set, {context.config.profile} profile, seed {context.config.seed}: % and the 95 % bootstrap interval of F1"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("model")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", no_wrap=True)
     measures = list(next(iter(rows.values())))
     for measure in measures:
         name = measure.removeprefix("test/")
