@@ -28,6 +28,10 @@ TYPES = ("per", "org", "loc", "misc")
 _RESPONSE = re.compile(r"\s*<think>(.*)</think>\s*<answer>(.*)</answer>\s*", re.DOTALL)
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
+_STEP = re.compile(r"^[ \t#*]*+step\s*+(\d++)\b|\bstep\s*+(\d++)[\s*]*+:", re.IGNORECASE | re.MULTILINE)
+_AROUND_STEP = " \t\r\n:*#"
+SLASHES = {"strict": ("",), "lenient": ("", "/")}  # what may stand before an answer to make it a label
+
 _ESCAPE = r"\\[,\[\]\\\s]"
 _BOUNDARY = r"\]\s*+(?:,\s*+)?\["
 _ITEM_CUT = re.compile(rf"{_ESCAPE}|{_BOUNDARY}")
@@ -53,6 +57,28 @@ def parse_response(text: str) -> Response | None:
         return None
     match = _RESPONSE.fullmatch(text)
     return None if match is None else Response(think=match[1].strip(), answer=match[2].strip())
+
+
+def parse_steps(chain: str, *, steps: int) -> list[str] | None:
+    """The text under each of the headings ``Step 1`` … ``Step <steps>`` (MORE-R1); None unless each stands there once, in order.
+
+    A heading begins a line, be it behind ``#`` or ``*``, or has a colon behind its number; case does not matter. What
+    stands before the first belongs to none. The texts are without white space, colons and marks around them.
+    """
+    headings = list(_STEP.finditer(chain))
+    if [heading[1] or heading[2] for heading in headings] != [str(number) for number in range(1, steps + 1)]:
+        return None
+    ends = [*(heading.start() for heading in headings[1:]), len(chain)]
+    return [chain[heading.end() : end].strip(_AROUND_STEP) for heading, end in zip(headings, ends, strict=True)]
+
+
+def parse_label(answer: str, *, labels: Collection[str], slash: str) -> str | None:
+    """The one of ``labels`` (``/per/misc/awarded``, ``none``) that the trimmed answer is, case kept; None for anything else.
+
+    With ``slash="lenient"`` the leading slash may be missing, with ``"strict"`` it may not.
+    """
+    text = answer.strip()
+    return next((before + text for before in SLASHES[slash] if before + text in labels), None)
 
 
 def parse_quintuples(answer: str, *, types: Collection[str], relations: Collection[str]) -> list[Quintuple] | None:

@@ -20,9 +20,15 @@ class Quintuple(NamedTuple):
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a sample; ``path`` None stands for a blank one (``data.missing_images=blank``)."""
+    """One picture of a sample, or a part of one.
+
+    Attributes:
+        path: the file; None stands for a blank picture (``data.missing_images=blank``).
+        box: left, upper, right and lower edge of the part, in pixels of the upright picture; None is the whole.
+    """
 
     path: Path | None
+    box: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True)

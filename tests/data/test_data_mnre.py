@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from mmie.data.mnre import MAX_LINE, MNRE
+from mmie.data.literals import MAX_LINE
+from mmie.data.mnre import MNRE
 from mmie.data.source import SPLITS, check_splits
 from mmie.errors import InputError
 from mmie.tasks.jmere import RELATIONS, TYPES

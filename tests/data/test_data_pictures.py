@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from mmie.data.pictures import PictureFolder, open_picture, verify_pictures
+from mmie.data.pictures import PictureFolder, clipped, open_picture, upright_size, verify_pictures
 from mmie.errors import InputError
 from mmie.types import Picture
 
@@ -209,3 +209,60 @@ def test_the_listing_tells_new_pictures(tmp_path: Path) -> None:
     assert folder.listing() == [("train/a.png", size)]
     (tmp_path / "img_org" / "0.png").write_bytes(b"123")
     assert folder.listing() == [("0.png", 3), ("train/a.png", size)]
+
+
+def coordinates(path: Path, size: tuple[int, int] = (20, 10), **settings: object) -> Path:
+    """Each pixel's colour is its place: (x, y, 0)."""
+    image = Image.new("RGB", size)
+    image.putdata([(x, y, 0) for y in range(size[1]) for x in range(size[0])])
+    image.save(path, **settings)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("box", "shown"),
+    [
+        ((3, 2, 7, 9), (3, 2, 7, 9)),
+        ((0, 0, 20, 10), (0, 0, 20, 10)),
+        ((-5, -1, 30, 11), (0, 0, 20, 10)),
+        ((15, 8, 99, 99), (15, 8, 20, 10)),
+        ((19, 9, 20, 10), (19, 9, 20, 10)),  # one pixel
+    ],
+)
+def test_a_box_shows_exactly_its_pixels(tmp_path: Path, box: tuple[int, int, int, int], shown: tuple[int, int, int, int]) -> None:
+    image = open_picture(Picture(coordinates(tmp_path / "a.png"), box), max_pixels=PLENTY)
+    left, upper, right, lower = shown
+    assert image.size == (right - left, lower - upper)
+    assert image.getpixel((0, 0)) == (left, upper, 0)
+    assert image.getpixel((image.width - 1, image.height - 1)) == (right - 1, lower - 1, 0)
+    assert clipped(box, (20, 10)) == shown
+
+
+@pytest.mark.parametrize("box", [(20, 0, 25, 10), (-9, 0, 0, 10), (0, 10, 20, 12), (5, 2, 5, 9), (7, 2, 3, 9), (3, 9, 7, 2)])
+def test_a_box_without_a_pixel_names_the_file(tmp_path: Path, box: tuple[int, int, int, int]) -> None:
+    path = coordinates(tmp_path / "a.png")
+    with pytest.raises(InputError, match=f"^{path}: the box .* holds no pixel of the picture, whose size is .20, 10.; correct it$"):
+        open_picture(Picture(path, box), max_pixels=PLENTY)
+    assert clipped(box, (20, 10)) is None
+
+
+def test_the_box_is_cut_before_the_picture_is_bounded(tmp_path: Path) -> None:
+    path = coordinates(tmp_path / "a.png", (200, 100))
+    image = open_picture(Picture(path, (100, 50, 120, 60)), max_pixels=200)  # 20 × 10: nothing to scale
+    assert (image.size, image.getpixel((0, 0))) == ((20, 10), (100, 50, 0))
+    assert open_picture(Picture(path, (0, 0, 100, 100)), max_pixels=400).size == (20, 20)
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (20, 10)), (3, (20, 10)), (6, (10, 20)), (8, (10, 20)), (5, (10, 20))])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_boxes_and_sizes_are_those_of_the_upright_picture(tmp_path: Path, suffix: str, orientation: int, size: tuple[int, int]) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = coordinates(tmp_path / f"a.{suffix}", exif=exif)
+    assert upright_size(path) == size == open_picture(Picture(path), max_pixels=PLENTY).size
+    whole = open_picture(Picture(path), max_pixels=PLENTY)
+    assert open_picture(Picture(path, (2, 3, 8, 9)), max_pixels=PLENTY).tobytes() == whole.crop((2, 3, 8, 9)).tobytes()
+
+
+def test_a_blank_picture_stays_blank_whatever_its_box(tmp_path: Path) -> None:
+    assert open_picture(Picture(None, (0, 0, 5, 5)), max_pixels=PLENTY).size == (112, 112)

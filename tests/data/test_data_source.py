@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,53 @@ def test_same_picture_under_another_text_or_inside_one_split_is_no_shared_sample
 
 def test_blank_pictures_without_names_are_not_the_same() -> None:
     assert check_splits({"train": [example("a", "one")], "test": [example("b", "one")]}) == {"shared_sentences": {"train/test": 1}}
+
+
+BOX = (1, 2, 30, 40)
+
+
+def fact(id: str, *, entity: str = "Kenya", box: Any = BOX, path: Path | None = None, img_id: str | None = None) -> Example:
+    extra = {"entity": entity, "img_id": img_id}
+    return Example(id, "one text", (Picture(path), Picture(path, box)), "none", extra)
+
+
+@pytest.mark.parametrize("change", [{"entity": "Obama"}, {"box": (1, 2, 30, 41)}, {"box": None}])
+def test_other_entities_and_boxes_of_one_picture_are_other_samples(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = picture(tmp_path / "a.png", 1)
+    for known in ({"img_id": "1.jpg"}, {"path": path}, {"img_id": "1.jpg", "path": path}):
+        assert check_splits({"train": [fact("a", **known)], "test": [fact("b", **{**known, **change})]})
+        with pytest.raises(InputError, match="share 1 samples .a is b."):
+            check_splits({"train": [fact("a", **known)], "test": [fact("b", **known)]})
+
+
+def test_many_facts_of_one_text_are_compared_in_no_time(tmp_path: Path) -> None:
+    one = [fact(f"a-{number}", box=(number, 0, 9_999, 1), img_id="1.jpg") for number in range(5_000)]
+    other = [fact(f"b-{number}", box=(number, 0, 9_999, 2), img_id="1.jpg") for number in range(5_000)]
+    start = time.perf_counter()
+    check_splits({"train": one, "test": other})
+    assert time.perf_counter() - start < 2
+
+
+def test_pictures_without_a_box_are_written_as_their_path(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    image, name = tmp_path / "a.jpg", str(tmp_path / "a.jpg")
+    samples = [Example("a", "one", (Picture(image), Picture(image, BOX), Picture(None), Picture(None, BOX)), (JOSH,))]
+    examples_to_jsonl(path, samples)
+    written = [name, {"path": name, "box": [1, 2, 30, 40]}, None, {"path": None, "box": [1, 2, 30, 40]}]
+    assert json.loads(path.read_text())["pictures"] == written
+    assert examples_from_jsonl(path, revive=revive) == samples
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"path": "a.jpg"}, {"box": [1, 2, 3, 4]}, {"path": "a.jpg", "box": [1, 2, 3]}, {"path": "a.jpg", "box": ["x", 2, 3, 4]}, 7],
+)
+def test_a_broken_picture_is_named(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "train.jsonl"
+    examples_to_jsonl(path, [example("a", "one")])
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pictures": [value]}))
+    with pytest.raises(InputError, match=f"^{path}:1: not a sample"):
+        examples_from_jsonl(path, revive=revive)
 
 
 def test_samples_survive_the_file(tmp_path: Path) -> None:

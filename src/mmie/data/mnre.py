@@ -6,20 +6,18 @@ sample, and the same tweet further down is another sample: 3,618 / 496 / 475 sam
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
+from mmie.data.literals import literals
 from mmie.data.pictures import PictureFolder
 from mmie.data.source import SPLITS, Labels, Sample, digest, file_of, limits, picture_name, text_of, to_examples
 from mmie.errors import InputError
 from mmie.types import Example, Quintuple
 
 FILES = {"train": ["mnre_train.txt"], "val": ["mnre_val .txt", "mnre_val.txt"], "test": ["mnre_test.txt"]}
-MAX_LINE = 1 << 16  # bytes; a line of MNRE-2 has some hundred
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class MNRE:
                 yield Sample(text_of(first.tokens, first.where), first.img_id, tuple(quintuples))
 
     def _lines(self, path: Path) -> Iterator[_Line]:
-        for where, line in _literals(path):
+        for where, line in literals(path):
             match line:
                 case {
                     "token": [*tokens],
@@ -97,21 +95,3 @@ class MNRE:
             case ["", head_type, tail_type, name]:
                 return self.labels.checked(Quintuple(head, head_type, tail, tail_type, name), where)
         raise InputError(f"{where}: relation {relation!r} is not of the form /per/org/member_of; correct it")
-
-
-def _literals(path: Path) -> Iterator[tuple[str, Any]]:
-    """``file:line`` and the value of each line that is not blank."""
-    with path.open("rb") as file:
-        for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
-            where = f"{path}:{number}"
-            if len(line) > MAX_LINE:
-                raise InputError(f"{where}: longer than {MAX_LINE:,} bytes; this is no line of MNRE-2")
-            if line.strip():
-                yield where, _literal(line, where)
-
-
-def _literal(line: bytes, where: str) -> Any:
-    try:
-        return ast.literal_eval(line.decode("utf-8-sig").strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise InputError(f"{where}: not a Python literal in UTF-8; correct or remove the line") from error

@@ -10,8 +10,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from mmie.errors import InputError
 from mmie.types import Picture
@@ -24,6 +25,9 @@ GREY = (128, 128, 128)
 WHITE = (255, 255, 255, 255)
 MAX_ASPECT = 100  # Qwen2.5-VL's image processor refuses 200
 SHOWN = 5  # names in a message
+TURNED = (5, 6, 7, 8)  # Exif orientations that change width for height
+
+Box = tuple[int, int, int, int]
 
 log = logging.getLogger(__name__)
 Image.init()  # knows all of FORMATS; otherwise only those that happen to be loaded
@@ -76,7 +80,7 @@ class PictureFolder:
 
 
 def open_picture(picture: Picture, *, max_pixels: int, blank_size: tuple[int, int] = (112, 112)) -> Image.Image:
-    """The picture upright, in RGB, on white where it is transparent; mid-grey for a blank one.
+    """The picture upright, cut to its box, in RGB, on white where it is transparent; mid-grey for a blank one.
 
     Args:
         picture: the file to read, or a blank one.
@@ -85,7 +89,8 @@ def open_picture(picture: Picture, *, max_pixels: int, blank_size: tuple[int, in
         blank_size: width and height of a blank one.
 
     Raises:
-        InputError: the file cannot be read, is broken, or has more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels.
+        InputError: the file cannot be read, is broken, or has more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels; or
+            nothing of the picture is within its box.
     """
     if picture.path is None:
         return Image.new("RGB", blank_size, GREY)
@@ -94,8 +99,43 @@ def open_picture(picture: Picture, *, max_pixels: int, blank_size: tuple[int, in
             shown = _shown(image)
     except UNREADABLE as error:
         raise InputError(f"{picture.path}: not a readable picture ({error}); replace the file") from error
+    if picture.box is not None:
+        box = clipped(picture.box, shown.size)
+        if box is None:
+            raise InputError(f"{picture.path}: the box {picture.box} holds no pixel of the picture, whose size is {shown.size}; correct it")
+        shown = shown.crop(box)
     size = _bounded(*shown.size, max_pixels)
     return shown if size == shown.size else shown.resize(size, Image.Resampling.BICUBIC)
+
+
+def clipped(box: Box, size: tuple[int, int]) -> Box | None:
+    """What of the box is within a picture of this width and height; None where that is no pixel."""
+    width, height = size
+    left, right = (min(max(edge, 0), width) for edge in box[::2])
+    upper, lower = (min(max(edge, 0), height) for edge in box[1::2])
+    return (left, upper, right, lower) if left < right and upper < lower else None
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Width and height as ``open_picture`` shows a sound file, which is not decoded for it."""
+    with _opened(path) as image:
+        width, height = image.size
+        return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in TURNED else (width, height)
+
+
+def picture_to_json(picture: Picture) -> Any:
+    """The path, null for a blank picture; with a box ``{"path": …, "box": […]}``."""
+    path = picture.path and str(picture.path)
+    return path if picture.box is None else {"path": path, "box": list(picture.box)}
+
+
+def picture_from_json(value: Any) -> Picture:
+    """What ``picture_to_json`` wrote; something else raises TypeError, ValueError or LookupError."""
+    path, box = (value["path"], value["box"]) if isinstance(value, dict) else (value, None)
+    if box is not None:
+        left, upper, right, lower = map(int, box)
+        box = (left, upper, right, lower)
+    return Picture(path and Path(path), box)
 
 
 def verify_pictures(paths: Iterable[Path]) -> list[Path]:

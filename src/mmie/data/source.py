@@ -11,10 +11,10 @@ from itertools import combinations, islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from mmie.data.pictures import PictureFolder
+from mmie.data.pictures import PictureFolder, picture_from_json, picture_to_json
 from mmie.errors import InputError
 from mmie.parsing import fold
-from mmie.types import Example, Picture, Quintuple
+from mmie.types import Example, Quintuple
 
 SPLITS = ("train", "val", "test")
 
@@ -130,7 +130,8 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
     """``{"shared_sentences": {"train/val": 2, …}}``: the number of texts that stand in both splits.
 
     Raises:
-        InputError: a split is empty, or a sample stands in two: same text, and pictures of the same bytes or name.
+        InputError: a split is empty, or a sample stands in two: same text, pictures of the same bytes or name, and, in
+            MORE, the same box and entity.
     """
     for name, examples in splits.items():
         if not examples:
@@ -150,27 +151,24 @@ def shared_sentences(splits: Mapping[str, Sequence[Example]]) -> dict[str, int]:
 
 
 def _same_samples(one: Sequence[Example], other: Sequence[Example]) -> list[tuple[str, str]]:
-    by_text: dict[str, list[Example]] = {}
-    for example in one:
-        by_text.setdefault(example.text, []).append(example)
-    return [(twin.id, example.id) for example in other for twin in by_text.get(example.text, []) if _same_pictures(twin, example)]
+    """The samples of ``other`` that are in ``one``, too, each with the id of its first twin before its own."""
+    shared = {example.text for example in one} & {example.text for example in other}
+    twins = {key: example.id for example in reversed(one) if example.text in shared for key in _identities(example)}
+    found = ((example.id, [twins[key] for key in _identities(example) if key in twins]) for example in other if example.text in shared)
+    return [(ids[0], id) for id, ids in found if ids]
 
 
-def _same_pictures(one: Example, other: Example) -> bool:
-    name = one.extra.get("img_id")
-    if name is not None and name == other.extra.get("img_id"):
-        return True
-    contents = [[path and path.read_bytes() for path in _paths(example)] for example in (one, other)]
-    return contents[0] == contents[1] and None not in contents[0]
-
-
-def _paths(example: Example) -> list[Path | None]:
-    return [picture.path for picture in example.pictures]
+def _identities(example: Example) -> list[tuple[Any, ...]]:
+    """Text, entity and boxes with the picture's name and with the pictures' bytes, as far as it has them; equal in one: the same sample."""
+    contents = [picture.path and hashlib.sha256(picture.path.read_bytes()).digest() for picture in example.pictures]
+    known = [example.extra.get("img_id"), None if None in contents else tuple(contents)]
+    boxes = tuple(picture.box for picture in example.pictures)
+    return [(example.text, example.extra.get("entity"), boxes, pictures) for pictures in known if pictures is not None]
 
 
 def examples_to_jsonl(path: Path, examples: Iterable[Example]) -> None:
     """One JSON object a line, under a temporary name in the same folder until the file is whole."""
-    rows = ({**vars(example), "pictures": [path and str(path) for path in _paths(example)]} for example in examples)
+    rows = ({**vars(example), "pictures": [picture_to_json(picture) for picture in example.pictures]} for example in examples)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("w", encoding="utf-8", errors="backslashreplace") as file:
@@ -192,7 +190,7 @@ def examples_from_jsonl(path: Path, *, revive: Callable[[Any], Any]) -> list[Exa
 def _example(line: bytes, where: str, revive: Callable[[Any], Any]) -> Example:
     try:
         row = json.loads(line)
-        pictures = tuple(Picture(path and Path(path)) for path in row.pop("pictures"))
+        pictures = tuple(map(picture_from_json, row.pop("pictures")))
         return Example(**{**row, "pictures": pictures, "gold": revive(row["gold"])})
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"{where}: not a sample; delete the file and read the data again") from error

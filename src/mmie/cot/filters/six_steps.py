@@ -1,0 +1,27 @@
+"""The rule filter of MORE-R1: chains of another form are dropped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmie.parsing import parse_steps
+from mmie.types import Candidate
+
+_TAG = re.compile(r"<\s*+/?\s*+\w++\s*+>")
+
+
+class SixStepsFilter:
+    """Keeps a chain that has ``Step 1`` … ``Step 6`` once each and in order, words in every step, and no tags."""
+
+    def __init__(self, steps: int = 6) -> None:
+        self.steps = steps
+
+    def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Any]) -> list[Candidate]:
+        """The well-formed candidates, in their order; ``gold`` plays no part."""
+        return [candidate for candidate in candidates if self._is_sound(candidate.chain)]
+
+    def _is_sound(self, chain: str) -> bool:
+        found = parse_steps(chain, steps=self.steps)
+        return found is not None and all(any(map(str.isalnum, text)) for text in found) and not _TAG.search(chain)

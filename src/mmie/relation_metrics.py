@@ -1,0 +1,88 @@
+"""The metric of MORE: one label a sample, ``none`` is the negative one (as in the data set's own evaluation).
+
+None in place of a prediction is an unparsable answer: never right, and nothing predicted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from mmie.metrics import bootstrap_f1, micro_prf, per_relation
+
+NONE = "none"
+
+Predicted = Sequence[str | None]
+Gold = Sequence[str]
+Group = TypeVar("Group", int, str)
+Measured = TypeVar("Measured")
+
+
+@dataclass(frozen=True)
+class RelationScores:
+    """All scores in 0..1, 0 where the denominator is 0; ``correct``, ``predicted`` and ``gold`` count relations, ``samples`` also none."""
+
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    macro_f1: float
+    correct: int
+    predicted: int
+    gold: int
+    samples: int
+
+
+def relation_scores(predicted: Predicted, gold: Gold) -> RelationScores:
+    """Accuracy over all samples; micro P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold), without none.
+
+    Macro F1 is the plain mean of F1 over the relations that are gold or predicted in at least one sample, none left out.
+
+    Raises:
+        ValueError: the two differ in length.
+    """
+    relations = _relations(predicted), _relations(gold)
+    micro = micro_prf(*relations)
+    of_each = [scores.f1 for scores in per_relation(*relations).values()]
+    return RelationScores(
+        accuracy=_hits(predicted, gold) / len(gold) if gold else 0.0,
+        precision=micro.precision, recall=micro.recall, f1=micro.f1,
+        macro_f1=sum(of_each) / len(of_each) if of_each else 0.0,
+        correct=micro.correct, predicted=micro.predicted, gold=micro.gold, samples=len(gold),
+    )  # fmt: skip
+
+
+def bootstrap_relation_f1(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of micro F1, drawn over test samples: (low, high)."""
+    return bootstrap_f1(_relations(predicted), _relations(gold), samples=samples, seed=seed)
+
+
+def bootstrap_accuracy(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of accuracy: (low, high); hits among redrawn samples are binomial."""
+    if not gold:
+        return 0.0, 0.0
+    draws = np.random.default_rng(seed).binomial(len(gold), _hits(predicted, gold) / len(gold), size=samples)
+    low, high = np.percentile(draws / len(gold), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def by_group(
+    predicted: Predicted, gold: Gold, *, groups: Sequence[Group], measure: Callable[[Predicted, Gold], Measured]
+) -> dict[Group, Measured]:
+    """``measure`` of the samples of each group, in the groups' order; ``groups`` holds the group of each sample."""
+    rows: dict[Group, list[tuple[str | None, str]]] = {group: [] for group in sorted(set(groups))}
+    for group, p, g in zip(groups, predicted, gold, strict=True):
+        rows[group].append((p, g))
+    return {group: measure([p for p, _ in pairs], [g for _, g in pairs]) for group, pairs in rows.items()}
+
+
+def _relations(labels: Predicted) -> list[tuple[tuple[str], ...]]:
+    """One set of relations a sample, as ``mmie.metrics`` wants it: empty for none and for no answer."""
+    return [() if label is None or label == NONE else ((label,),) for label in labels]
+
+
+def _hits(predicted: Predicted, gold: Gold) -> int:
+    return sum(p == g for p, g in zip(predicted, gold, strict=True))

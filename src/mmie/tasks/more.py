@@ -1,0 +1,124 @@
+"""Multimodal object-entity relation extraction (MORE-R1).
+
+Deviations: 1. The paper's prompt is not at hand: ours holds what is known of it, the quoted entity and the list of
+labels, and no coordinates. 2. A label without its leading slash is read as that label (``slash="lenient"``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from mmie.errors import InputError
+from mmie.parsing import SLASHES, parse_label
+from mmie.relation_metrics import NONE, bootstrap_accuracy, bootstrap_relation_f1, by_group, relation_scores
+from mmie.tasks.responses import Response
+from mmie.types import Example
+
+RL_PROMPT = """\
+The first image is the picture of a news article, the second image shows one object of it. The text is the article's title.
+Which relation does the object in the second image have with the entity "{entity}" of the text?
+A relation is written /object type/entity type/relation. The candidate labels are: {labels}.
+The text data is: {{text}}
+Choose one of the candidate labels; it is none if no relation holds."""
+
+LABELS = (
+    "/per/per/opponent", "/per/per/partner", "/per/per/relatives", "/per/per/alternate_names",
+    "/per/org/opposed_to", "/per/org/leader_of", "/per/org/member_of",
+    "/per/loc/place_of_birth", "/per/loc/place_of_residence", "/per/loc/place_of_governance",
+    "/per/misc/present_in", "/per/misc/awarded", "/per/misc/party", "/per/misc/nationality", "/per/misc/president",
+    "/org/org/alternate_names", "/org/org/subsidiary", "/org/loc/locate_at", "/org/misc/present_in", "/loc/loc/contain",
+)  # fmt: skip
+
+_PLACE = re.compile(r"\{(labels|entity|text)\}")
+_LABEL = re.compile(r"(/[^/\s]+){3}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MORE:
+    """From a picture, one object of it, a text and one entity of it to one relation label or ``none``.
+
+    An example's pictures are the whole picture and the object; its gold is the label; ``extra`` holds ``entity``, ``object``,
+    ``entity_count`` and ``object_count``: how many of each the facts of its picture and text have.
+
+    Attributes:
+        labels: ``/{object type}/{entity type}/{relation}``, without none.
+        response: how it responds.
+        instruction: the prompt, with the places ``{labels}``, ``{entity}`` and ``{text}``.
+        slash: ``lenient`` reads an answer without the leading slash, too; ``strict`` does not.
+
+    Raises:
+        InputError: a label of another form or given twice, or another value of ``slash``.
+    """
+
+    labels: Sequence[str]
+    response: Response
+    instruction: str = RL_PROMPT
+    slash: str = "lenient"
+
+    name: ClassVar[str] = "more"
+    selection_metric: ClassVar[str] = "relation"
+
+    def __post_init__(self) -> None:
+        if self.slash not in SLASHES:
+            raise InputError(f"task.slash: {self.slash!r} is unknown; use {' or '.join(SLASHES)}")
+        for label in self.labels:
+            if not _LABEL.fullmatch(label) or list(self.labels).count(label) > 1:
+                raise InputError(f"task.labels: {label!r} is given twice or not of the form /per/misc/awarded; correct it")
+
+    def prompt(self, example: Example) -> str:
+        """The filled instruction, then what the response says about its form."""
+        filled = {"labels": ", ".join(self.candidates), "entity": example.extra["entity"], "text": example.text}
+        return f"{_PLACE.sub(lambda place: filled[place[1]], self.instruction)} {self.response.instruction}".strip()
+
+    @property
+    def candidates(self) -> list[str]:
+        """The labels and ``none``."""
+        return [*self.labels, NONE]
+
+    def target(self, example: Example, chain: str | None) -> str:
+        """The response to learn."""
+        return self.response.wrap(chain, self.gold_answer(example))
+
+    def parse(self, response: str) -> str | None:
+        """The label, None where the form is broken or the answer is no candidate."""
+        return parse_label(self.answer_of(response), labels=self.candidates, slash=self.slash)
+
+    def answer_of(self, response: str) -> str:
+        """The answer as it stands in the response, "" where there is none."""
+        return self.response.answer_of(response)
+
+    def gold_answer(self, example: Example) -> str:
+        """``/per/misc/awarded``, or ``none``."""
+        return str(example.gold)
+
+    def correct(self, prediction: str | None, example: Example) -> int:
+        """1 if the prediction is the gold label, ``none`` included, else 0: adds up to accuracy."""
+        return int(prediction == example.gold)
+
+    def score(
+        self, predictions: Sequence[str | None], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
+    ) -> dict[str, dict[str, Any]]:
+        """``relation``: the ``RelationScores``, whose counts leave none out, their intervals, and the scores by group.
+
+        ``ci95`` and ``accuracy_ci95`` are the bootstrap intervals of F1 and accuracy; [0, 1], which says nothing, without
+        bootstrap samples. ``by_entities`` and ``by_objects`` have the scores by the count of each, a string.
+        """
+        gold = [example.gold for example in examples]
+        draws = {"samples": bootstrap_samples, "seed": seed}
+        scores: dict[str, Any] = asdict(relation_scores(predictions, gold))
+        scores["ci95"] = list(bootstrap_relation_f1(predictions, gold, **draws)) if bootstrap_samples else [0.0, 1.0]
+        scores["accuracy_ci95"] = list(bootstrap_accuracy(predictions, gold, **draws)) if bootstrap_samples else [0.0, 1.0]
+        for name, count in (("by_entities", "entity_count"), ("by_objects", "object_count")):
+            groups = [int(example.extra[count]) for example in examples]
+            measured = by_group(predictions, gold, groups=groups, measure=relation_scores)
+            scores[name] = {str(group): asdict(found) for group, found in measured.items()}
+        return {"relation": scores}
+
+    def revive_gold(self, value: str) -> str:
+        """The label as it is; TypeError where it is no string."""
+        if not isinstance(value, str):
+            raise TypeError(f"not a label: {value!r}")
+        return value
