@@ -106,6 +106,9 @@ class Context:
             policy = build_policy(node(self.config.model), rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, seed=self.config.seed)
         if self.config.trainer.accelerator in ("gpu", "cuda") or (self.config.trainer.accelerator == "auto" and torch.cuda.is_available()):
             policy.to(torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))))
+        vision = self.config.vision
+        if vision.on_disk:
+            policy.keep_features(self.store.root / "vision", max_bytes=int(vision.memory_gb * 1e9))
         self.fresh_adapter = policy.adapter_state()
         return policy
 
