@@ -116,8 +116,10 @@ class GRPOModule(AdapterModule):
             return float(self.grpo.max_new_tokens)
         if self.grpo.normalise == "sequence":
             return None
-        tokens: Any = rollouts.tokens.float() if self._trainer is None else self.all_gather(rollouts.tokens.float())
-        return float(tokens.mean()) * width / len(rollouts.examples)
+        tokens: Any = rollouts.tokens.float()
+        if self._trainer is not None:
+            tokens = self.trainer.strategy.reduce(tokens, reduce_op="mean")
+        return float(tokens) * width / len(rollouts.examples)
 
     def _note(self, batch: MicroBatch, loss: Tensor, measured: dict[str, float]) -> None:
         """Logs the step's metrics with its last micro-batch: means over micro-batches and processes, or the largest."""
