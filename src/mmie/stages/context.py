@@ -112,6 +112,12 @@ class Context:
         self.fresh_adapter = policy.adapter_state()
         return policy
 
+    @property
+    def vision(self) -> dict[str, int]:
+        """How many pictures this run took through the vision tower, and how many features it read from disk."""
+        cache = self.policy.vision if "policy" in vars(self) else None  # a run whose stages were all kept loads no model
+        return {"computed": cache.computed if cache else 0, "from_disk": cache.read if cache else 0}
+
     @cached_property
     def model_identity(self) -> dict[str, Any]:
         """What tells this checkpoint from another: the path and, for a local folder, its files."""
