@@ -85,7 +85,7 @@ def _sweep(work: Work, engines: list[str], folder: Path, console: Console) -> li
     works += [replace(work, prompt_tokens=length) for length in PROMPT_TOKENS if length != work.prompt_tokens]
     found = []
     for point in works:
-        found.append(measure(point, engines))
+        found.append(measure(point, [engine for engine in engines if engine != "trl" or point.group_size > 1]))  # TRL refuses G = 1
         write_json(folder / "bench_sweep.json", found)
         console.print(table(found[-1]))
     plot(found, folder)
