@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, tensor
 
 from mmie.errors import InputError
-from mmie.losses import group_advantages, grpo_loss, kl_divergence, sft_loss, token_logps
+from mmie.losses import group_advantages, grpo_loss, kl_divergence, sft_loss, token_logps, zero_variance
 
 LN2, LN3 = math.log(2), math.log(3)
 NAN, INF = math.nan, math.inf
@@ -272,3 +272,123 @@ def test_missing_reference_is_refused_only_where_it_is_used() -> None:
     assert grpo_loss(zero, zero, None, double([1]), tensor([[1]]), kl_coef=0).item() == -1
     with pytest.raises(ValueError, match="ref_logps is None"):
         grpo_loss(zero, zero, None, double([1]), tensor([[1]]), kl_coef=0.01)
+
+
+# What the field has tried since
+
+
+def test_advantages_without_the_std() -> None:
+    # mean 1: only centred, whatever eps; equal rewards stay exactly 0
+    got = group_advantages(double([[0, 0, 0, 4], [0.1 + 0.2, 0.3, 0.3, 0.3]]), eps=0.5, unbiased=True, scale="none")
+    assert torch.equal(got, double([[-1, -1, -1, 3], [0, 0, 0, 0]]))
+
+
+def test_groups_of_equal_rewards() -> None:
+    assert zero_variance(double([[0.1 + 0.2, 0.3], [1, 1 + 1e-9], [0, 0], [0, 1e-300]])).tolist() == [True, False, True, False]
+    assert zero_variance(tensor([[-2.0], [5.0]])).tolist() == [True, True]
+
+
+THREE = tensor([[1, 1], [1, 0], [0, 0]])
+
+
+def test_token_mean_of_all_responses() -> None:
+    # ratios 1: tokens 3, 3, −1 of three tokens; the empty response adds nothing: −5/3
+    zero = torch.zeros(3, 2, dtype=torch.float64)
+    loss = grpo_loss(zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="token")
+    assert loss.item() == pytest.approx(-5 / 3)
+
+
+def test_division_by_a_constant() -> None:
+    # sums 6, −1, 0 over 3 responses and a length limit of 10: −5/30
+    zero = torch.zeros(3, 2, dtype=torch.float64)
+    loss = grpo_loss(zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="constant", normaliser=10)
+    assert loss.item() == pytest.approx(-1 / 6)
+    with pytest.raises(ValueError, match="normaliser is None"):
+        grpo_loss(zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="constant")
+
+
+def test_nothing_but_empty_responses() -> None:
+    nothing = torch.full((2, 2), NAN, dtype=torch.float64)
+    for normalise in ("sequence", "token"):
+        assert grpo_loss(nothing, nothing, None, double([1, 2]), torch.zeros(2, 2), kl_coef=0, normalise=normalise).item() == 0
+
+
+def test_token_mean_with_kl() -> None:
+    # KL (k3, d = ln 2) is 1 − ln 2 at each of two tokens of one response and at one of the other: γ(1 − ln 2)·3/3
+    zero = torch.zeros(2, 2, dtype=torch.float64)
+    loss = grpo_loss(zero, zero, zero + LN2, double([0, 0]), tensor([[1, 1], [1, 0]]), kl_coef=0.5, normalise="token")
+    assert loss.item() == pytest.approx(0.5 * (1 - LN2))
+
+
+@pytest.mark.parametrize("normalise", ["token", "constant"])
+def test_micro_batches_average_to_the_whole_step(normalise: str) -> None:
+    (logps, old, ref), advantages, mask = random_batch()
+    over = {"token": float(mask.sum()), "constant": 7.0}[normalise]
+    leaf = logps.clone().requires_grad_()
+    whole = grpo_loss(leaf, old, ref, advantages, mask, kl_coef=0.1, normalise=normalise, normaliser=over)
+    whole.backward()
+    share = over / 2 if normalise == "token" else over
+    halves = logps.clone().requires_grad_()
+    parts = [
+        grpo_loss(halves[i], old[i], ref[i], advantages[i], mask[i], kl_coef=0.1, normalise=normalise, normaliser=share)
+        for i in (slice(0, 2), slice(2, 4))
+    ]
+    (sum(parts) / 2).backward()
+    torch.testing.assert_close(sum(parts) / 2, whole)
+    torch.testing.assert_close(halves.grad, leaf.grad)
+
+
+def test_one_ratio_a_response() -> None:
+    # log ratios ln 8 and 0 of two tokens: √8 for both; one token of ln 2: 2. −(√8·1 + 2·(−3)) / 2
+    logps, old = double([[3 * LN2, 0], [LN2, NAN]]), double([[0, 0], [0, NAN]])
+    mask = tensor([[1, 1], [1, 0]])
+    loss = grpo_loss(logps, old, None, double([1, -3]), mask, kl_coef=0, ratio="sequence")
+    assert loss.item() == pytest.approx(-(math.sqrt(8) - 6) / 2)
+    # clipped to 1.5 where that lowers it, and not where the advantage is negative
+    loss = grpo_loss(logps, old, None, double([1, -3]), mask, kl_coef=0, ratio="sequence", clip=0.5)
+    assert loss.item() == pytest.approx(-(1.5 - 6) / 2)
+
+
+def test_gradient_of_one_ratio_a_response() -> None:
+    # d/dlogp_t of s·Â with s = exp(mean log ratio) = 2 is s·Â / |o| = 2·3 / 2 at both tokens
+    logps = double([[2 * LN2, 0]], grad=True)
+    grpo_loss(logps, torch.zeros(1, 2), None, double([3]), tensor([[1, 1]]), kl_coef=0, ratio="sequence").backward()
+    torch.testing.assert_close(logps.grad, double([[-3, -3]]))
+
+
+@pytest.mark.parametrize("options", [{"ratio": "sequence"}, {"normalise": "token"}, {"normalise": "constant", "normaliser": 9.0}])
+@pytest.mark.parametrize("garbage", [1e30, -INF, NAN])
+def test_padding_reaches_no_option(options: dict, garbage: float) -> None:
+    (logps, old, ref), advantages, mask = random_batch()
+    found = []
+    for filled in (0.0, garbage):
+        leaf = logps.masked_fill(~mask, filled).requires_grad_()
+        others = [value.masked_fill(~mask, filled) for value in (old, ref)]
+        loss = grpo_loss(leaf, *others, advantages, mask, kl_coef=0.1, clip=0.2, **options)
+        loss.backward()
+        found.append((loss.detach(), leaf.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    assert torch.equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize(("estimator", "gradient"), [("k1", 1.0), ("k2", -LN2), ("k3", -1.0)])
+def test_gradients_of_the_kl_estimators(estimator: str, gradient: float) -> None:
+    # with d = log π_ref − log π = ln 2: d/dlogp of −d, d²/2, e^d − d − 1 is 1, −d, 1 − e^d
+    logps = double([[-1]], grad=True)
+    kl_divergence(logps, double([[-1 + LN2]]), estimator=estimator).sum().backward()
+    torch.testing.assert_close(logps.grad, double([[gradient]]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ratio": "word"}, r"^grpo\.ratio: 'word'.*token, sequence"),
+        ({"normalise": "batch"}, r"^grpo\.normalise: 'batch'.*sequence, token, constant"),
+    ],
+)
+def test_unknown_words_name_their_key(options: dict, message: str) -> None:
+    zero = double([[0]])
+    with pytest.raises(InputError, match=message):
+        grpo_loss(zero, zero, None, double([1]), tensor([[1]]), kl_coef=0, **options)
+    with pytest.raises(InputError, match=r"^grpo\.advantage_scale: 'range'.*std, none"):
+        group_advantages(zero, eps=0, unbiased=True, scale="range")

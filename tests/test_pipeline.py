@@ -64,7 +64,11 @@ def test_results_hold_what_their_readers_need(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 6
     assert set(rows[0]) == {"id", "text", "image", "gold", "response", "parsed", "correct"}
+    assert found["vision"] == {"computed": 16 + 4 + 6, "from_disk": 0}  # each picture once, in all stages and epochs
     again = go(tmp_path, "again", "+experiment=jmere_r1")
+    assert again["vision"] == {"computed": 0, "from_disk": 0}  # not even a model was loaded
+    other = go(tmp_path, "other", "+experiment=jmere_r1", "seed=1", "stages=[grpo]")
+    assert other["vision"] == {"computed": 0, "from_disk": 16 + 4}
     assert again["metrics"] == found["metrics"]
     assert all(stage["cached"] for stage in again["stages"].values())
 

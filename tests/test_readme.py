@@ -147,7 +147,7 @@ def test_what_the_readme_names_is_there() -> None:
 def test_every_logged_metric_is_explained() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "mmie" / "training").glob("*.py"))
     logged = set(re.findall(r'"((?:train|val|seconds)/\w+)"', source))
-    phases = {f"seconds/{name}" for name in re.findall(r'self\.phase\("(\w+)"\)', source)}
+    phases = {f"seconds/{name}" for name in re.findall(r'self\.(?:phase|_clock)\("(\w+)"', source)}
     parts = JMEREReward(alpha=0, beta=0)("", None, [], "", "")
     assert len(logged) >= 9
     assert len(phases) == 4
@@ -161,7 +161,7 @@ def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
     score = {"precision": 0, "recall": 0, "f1": 0, "correct": 0, "predicted": 0, "gold": 0, "ci95": [0, 0]}
     (tmp_path / "metrics.json").write_text(json.dumps({"test/quintuple": score, "test/entity": score}))
     config = run_config(ROOT / "conf", [])
-    context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="jmere"), stages={}, notes={})
+    context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="jmere"), stages={}, notes={}, vision={})
     results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
     keys = {*results, *results["metrics"], *results["metrics"]["test/quintuple"]}
     assert len(keys) >= 20

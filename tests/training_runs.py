@@ -63,7 +63,9 @@ def length_reward(response: str, predicted: Any, gold: Any, answer: str, gold_an
 def grpo_config(**changes: Any) -> SimpleNamespace:
     values = {
         "lr": 0.01, "warmup_ratio": 0.0, "weight_decay": 0.0, "group_size": 3, "temperature": 0.9, "max_new_tokens": 5,
-        "kl_coef": 0.05, "kl_estimator": "k3", "advantage_eps": 1e-4, "unbiased_std": True,
+        "kl_coef": 0.05, "kl_estimator": "k3", "advantage_eps": 1e-4, "unbiased_std": True, "advantage_scale": "std",
+        "ratio": "token", "normalise": "sequence", "clip_low": None, "clip_high": None, "updates_per_group": 1, "resamples": 0,
+        "rollout_prompts": None, "micro_responses": None,
     }  # fmt: skip
     return SimpleNamespace(**{**values, **changes})
 
@@ -103,11 +105,13 @@ def train_grpo(
     loop: Any = None, config: Any = None,
 ) -> BestAdapter:  # fmt: skip
     plan = plan_steps(Uniform(), samples=len(examples), epochs=epochs, batch_size=batch_size, seed=0)
-    module = GRPOModule(policy, WordTask(), reward, config or grpo_config(), steps=len(plan), seed=0)
+    config = config or grpo_config()
+    updates = config.updates_per_group
+    module = GRPOModule(policy, WordTask(), reward, config, steps=len(plan) * updates, seed=0)
 
     def loader(rank: int, world_size: int) -> StepLoader:
         sizes = [1] * len(examples)
-        return StepLoader(examples, plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world_size)
+        return StepLoader(examples, plan, sizes=sizes, micro_batch_size=micro, updates=updates, rank=rank, world_size=world_size)
 
     rows = RolloutRows(folder / "rollouts.jsonl", every=1, kept=4)
     with warnings.catch_warnings():

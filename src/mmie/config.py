@@ -66,13 +66,22 @@ class GRPOConfig(LearningConfig):
 
     prompts_per_step: int = at_least(1)
     micro_prompts: int = at_least(1)
+    micro_responses: int | None = at_least(1)
+    rollout_prompts: int | None = at_least(1)
+    updates_per_group: int = at_least(1)
+    resamples: int = at_least(0)
     group_size: int = at_least(2)
     temperature: float = above(0)
     max_new_tokens: int = at_least(1)
     kl_coef: float = at_least(0)
     kl_estimator: str = one_of("k1", "k2", "k3")
     advantage_eps: float = at_least(0)
+    advantage_scale: str = one_of("std", "none")
     unbiased_std: bool
+    ratio: str = one_of("token", "sequence")
+    normalise: str = one_of("sequence", "token", "constant")
+    clip_low: float | None = share()
+    clip_high: float | None = above(0)
 
 
 @dataclass(kw_only=True)
@@ -107,6 +116,14 @@ class LoggerConfig:
 
 
 @dataclass(kw_only=True)
+class VisionConfig:
+    """Where the pictures' features are kept: in memory up to a bound, and on disk under ``artifacts``."""
+
+    memory_gb: float = above(0)
+    on_disk: bool
+
+
+@dataclass(kw_only=True)
 class PredictConfig:
     image: str | None
     text: str | None
@@ -135,6 +152,7 @@ class RunConfig:
     teacher: Any
     cot: CotConfig
     filter: dict[str, Any]
+    vision: VisionConfig
     lora: LoraConfig
     sft: SFTConfig | None
     grpo: GRPOConfig | None
@@ -183,6 +201,8 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
     if run.grpo and run.grpo.prompts_per_step % (run.grpo.micro_prompts * devices):
         part, prompts = f"grpo.micro_prompts {run.grpo.micro_prompts}", run.grpo.prompts_per_step
         yield f"grpo.prompts_per_step: {prompts} is no multiple of {part} × {devices} devices; change one of them"
+    if run.grpo and (run.grpo.clip_low is None) != (run.grpo.clip_high is None):
+        yield "grpo.clip_low, grpo.clip_high: one is null and the other is not; set both, or neither"
     if run.grpo and run.sft and run.sft.response != "reasoned":
         yield f"sft.response: {run.sft.response!r} cannot warm up GRPO; use sft=cot_warmup, sft=none or grpo=none"
     for key in ("image", "text"):

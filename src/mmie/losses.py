@@ -9,14 +9,16 @@ Where these deviate from the paper, or the paper leaves room:
 1. Eq. 1 is the mean over all response tokens of the batch, not a sum.
 2. Eq. 6 divides by std + eps; ``unbiased`` takes the sample's standard deviation (G − 1), else the population's (G).
    Rewards that are equal up to rounding give exactly 0.
-3. Eq. 7 has no clipping, as printed; ``clip`` adds PPO's (MORE-R1: 0.2).
+3. Eq. 7 has no clipping, as printed; ``clip`` adds PPO's (MORE-R1: 0.2), with two bounds DAPO's (Yu et al. 2025).
 4. The KL term of eq. 7 is an estimate at each sampled token (k3 by default), not multiplied by the ratio.
 5. A response without a token adds 0 to eq. 7 and still counts in G.
+6. Not in the paper, off by default: advantages without the std and division by a constant (Dr. GRPO, Liu et al. 2025), the
+   mean over all tokens of the step (DAPO), one ratio a response (GSPO, Zheng et al. 2025).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -27,6 +29,19 @@ _KL: dict[str, Callable[[Tensor], Tensor]] = {
     "k1": lambda log_ratio: -log_ratio,
     "k2": lambda log_ratio: log_ratio.square() / 2,
     "k3": lambda log_ratio: log_ratio.expm1() - log_ratio,
+}
+_RATIO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "token": lambda log_ratio, lengths: log_ratio,
+    "sequence": lambda log_ratio, lengths: (log_ratio.sum(-1, keepdim=True) / lengths[:, None]).expand_as(log_ratio),
+}
+_NORMALISE: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "sequence": lambda sums, lengths, normaliser: (sums / lengths).mean(),
+    "token": lambda sums, lengths, normaliser: sums.sum() / normaliser,
+    "constant": lambda sums, lengths, normaliser: sums.mean() / normaliser,
+}
+_SCALE: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "std": lambda centred, std, eps: centred / (std + eps),
+    "none": lambda centred, std, eps: centred,
 }
 
 
@@ -55,23 +70,32 @@ def sft_loss(logps: Tensor, mask: Tensor) -> Tensor:
     return -_masked(logps, mask).sum() / mask.sum().clamp(min=1)
 
 
-def group_advantages(rewards: Tensor, *, eps: float, unbiased: bool) -> Tensor:
+def group_advantages(rewards: Tensor, *, eps: float, unbiased: bool, scale: str = "std") -> Tensor:
     """Eq. 6: (r − mean) / (std + eps) within each group; exactly 0 where the rewards are equal, so for G = 1.
 
     Args:
         rewards: [B, G].
         eps: keeps the quotient finite (1e-4).
         unbiased: divide the squares by G − 1 instead of G.
+        scale: ``std``, or ``none`` for r − mean alone (Dr. GRPO).
 
     Returns:
         [B, G].
+
+    Raises:
+        InputError: another scale.
     """
     centred = rewards - rewards.mean(-1, keepdim=True)
     degrees = max(rewards.shape[-1] - int(unbiased), 1)
     std = (centred.square().sum(-1, keepdim=True) / degrees).sqrt()
-    spread = rewards.amax(-1, keepdim=True) - rewards.amin(-1, keepdim=True)
-    rounding = 4 * torch.finfo(rewards.dtype).eps * rewards.abs().amax(-1, keepdim=True)
-    return torch.where(spread <= rounding, 0.0, centred / (std + eps))
+    scaled = _known("advantage_scale", scale, _SCALE)(centred, std, eps)
+    return torch.where(zero_variance(rewards).unsqueeze(-1), 0.0, scaled)
+
+
+def zero_variance(rewards: Tensor) -> Tensor:
+    """Which groups have rewards that are all equal, up to rounding: [B, G] → bool [B]."""
+    spread = rewards.amax(-1) - rewards.amin(-1)
+    return spread <= 4 * torch.finfo(rewards.dtype).eps * rewards.abs().amax(-1)
 
 
 def kl_divergence(logps: Tensor, ref_logps: Tensor, *, estimator: str) -> Tensor:
@@ -88,9 +112,7 @@ def kl_divergence(logps: Tensor, ref_logps: Tensor, *, estimator: str) -> Tensor
     Raises:
         InputError: another estimator.
     """
-    if estimator not in _KL:
-        raise InputError(f"grpo.kl_estimator: {estimator!r} is unknown; use one of {', '.join(_KL)}")
-    return _KL[estimator](ref_logps - logps)
+    return _known("kl_estimator", estimator, _KL)(ref_logps - logps)
 
 
 def grpo_loss(
@@ -103,6 +125,9 @@ def grpo_loss(
     kl_coef: float,
     clip: float | tuple[float, float] | None = None,
     kl_estimator: str = "k3",
+    ratio: str = "token",
+    normalise: str = "sequence",
+    normaliser: float | None = None,
 ) -> Tensor:
     """Eq. 7: −1/N Σ_i 1/|o_i| Σ_t [ π/π_old · Â_i − γ·KL(π ‖ π_ref) ].
 
@@ -115,18 +140,35 @@ def grpo_loss(
         kl_coef: γ.
         clip: None, or ε of PPO's min(ratio·Â, clamp(ratio, 1 − ε, 1 + ε)·Â), or (ε_low, ε_high).
         kl_estimator: see ``kl_divergence``.
+        ratio: ``token``, or ``sequence`` for the geometric mean of a response's ratios at each of its tokens (GSPO).
+        normalise: ``sequence`` (eq. 7), ``token`` for −1/normaliser Σ_i Σ_t (DAPO), ``constant`` for
+            −1/N Σ_i 1/normaliser Σ_t (Dr. GRPO).
+        normaliser: for ``token`` None stands for the mask's own tokens; where this is one of M micro-batches whose losses are
+            averaged, give all their tokens divided by M. For ``constant`` the constant, the length limit say.
 
     Raises:
-        ValueError: ``ref_logps`` is None and ``kl_coef`` is not 0.
+        InputError: a word that is none of these.
+        ValueError: ``ref_logps`` is None and ``kl_coef`` is not 0, or ``constant`` has no normaliser.
     """
     logps, old_logps = _masked(logps, mask), _masked(old_logps.detach(), mask)
-    per_token = _surrogate((logps - old_logps).exp(), advantages.unsqueeze(-1), clip)
+    lengths = mask.sum(-1).clamp(min=1)
+    log_ratio = _known("ratio", ratio, _RATIO)(logps - old_logps, lengths)
+    per_token = _surrogate(log_ratio.exp(), advantages.unsqueeze(-1), clip)
     if kl_coef != 0:
         if ref_logps is None:
             raise ValueError(f"kl_coef is {kl_coef} and ref_logps is None: give the reference or set kl_coef to 0")
         kl = kl_divergence(logps, _masked(ref_logps.detach(), mask), estimator=kl_estimator)
         per_token = per_token - kl_coef * kl
-    return -(_masked(per_token, mask).sum(-1) / mask.sum(-1).clamp(min=1)).mean()
+    if normalise == "constant" and normaliser is None:
+        raise ValueError("normalise is 'constant' and normaliser is None: give the constant")
+    over = float(mask.sum().clamp(min=1)) if normaliser is None else normaliser
+    return -_known("normalise", normalise, _NORMALISE)(_masked(per_token, mask).sum(-1), lengths, over)
+
+
+def _known(key: str, word: str, words: Mapping[str, Callable[..., Tensor]]) -> Callable[..., Tensor]:
+    if word not in words:
+        raise InputError(f"grpo.{key}: {word!r} is unknown; use one of {', '.join(words)}")
+    return words[word]
 
 
 def _surrogate(ratio: Tensor, advantages: Tensor, clip: float | tuple[float, float] | None) -> Tensor:

@@ -49,9 +49,12 @@ def test_prompts_and_responses_are_unequal(prompts: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("temperature", [1.0, TEMPERATURE])
-def test_shared_prefix_equals_repeated_rows(policy: Any, prompts: list[Any], completions: Any, temperature: float) -> None:
+@pytest.mark.parametrize("micro_responses", [None, 1, 5])
+def test_shared_prefix_equals_repeated_rows(
+    policy: Any, prompts: list[Any], completions: Any, temperature: float, micro_responses: int | None
+) -> None:
     batch, mask = policy.batch(prompts), completions.mask
-    shared = policy.logps(batch, completions, temperature=temperature)
+    shared = policy.logps(batch, completions, temperature=temperature, micro_responses=micro_responses)
     rows = row_logps(policy.model, batch, completions, temperature=temperature)
     torch.testing.assert_close(shared[mask], rows[mask], atol=1e-5, rtol=0)
     one, other = gradient(policy, shared, mask), gradient(policy, rows, mask)

@@ -9,7 +9,6 @@ import torch
 
 from mmie.models.backbone import Prompt
 from mmie.models.batch import pad_completions, pad_prompts
-from mmie.models.vision_cache import VisionCache
 from mmie.types import Picture
 
 
@@ -23,7 +22,7 @@ def test_every_picture_is_computed_once(make_policy: Any, pictures: list[Any], m
             policy.encode(text, [pictures[0], pictures[1]])
     policy.encode("x", [pictures[1], pictures[5], Picture(None)])
     assert seen == [(112, 84), (56, 168), (112, 112)]
-    assert policy._cache.computed == 3
+    assert policy.vision.computed == 3
 
 
 def test_a_prompt_that_was_seen_before_is_the_same(make_policy: Any, pictures: list[Any]) -> None:
@@ -39,25 +38,6 @@ def test_large_pictures_are_bounded_before_the_processor(make_policy: Any, pictu
     policy = make_policy("qwen")
     policy.max_pixels = 56 * 56
     assert len(policy.encode("x", pictures[:1]).features) == 4
-
-
-def test_vision_cache_is_bounded_and_drops_what_was_used_least_lately() -> None:
-    cache = VisionCache(max_bytes=3 * 40)
-    for key in "abcad":  # d pushes b out
-        cache(key, lambda: torch.zeros(10))
-    assert (cache.computed, cache.held) == (4, 120)
-    cache("a", lambda: torch.ones(10))
-    cache("c", lambda: torch.ones(10))
-    assert cache.computed == 4
-    assert cache("b", lambda: torch.ones(10)).sum() == 10
-    assert (cache.computed, cache.held) == (5, 120)
-
-
-def test_vision_cache_keeps_one_picture_that_is_too_large() -> None:
-    cache = VisionCache(max_bytes=10)
-    for key in "aab":
-        cache(key, lambda: torch.zeros(10))
-    assert (cache.computed, cache.held) == (2, 40)
 
 
 def test_padding_of_prompts_by_hand() -> None:

@@ -118,6 +118,19 @@ def test_a_response_depends_on_its_own_numbers_alone(policy: Any, batch: Any, pi
         torch.testing.assert_close(alone.logps[0], together.logps[row][: lengths[row]], atol=1e-5, rtol=0)
 
 
+def test_room_in_the_cache_grows_without_a_trace(policy: Any, batch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of two tokens, compacted rows and all: the same tokens and log-probabilities as with room for everything."""
+    numbers = torch.rand(9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    ends = list(range(14, 140))
+    found = []
+    for block in (64, 2):
+        monkeypatch.setattr("mmie.models.decode_cache.BLOCK", block)
+        found.append(sample(policy.model, batch, numbers, temperature=1.0, suppressed=[], eos_ids=ends, pad_id=policy.pad_id))
+    assert torch.equal(found[0].tokens, found[1].tokens)
+    torch.testing.assert_close(found[0].logps, found[1].logps, rtol=0, atol=1e-6)
+    assert len(set(found[0].mask.sum(1).tolist())) > 2
+
+
 def test_temperature_zero_takes_the_most_likely_token(policy: Any, pictures: list[Any]) -> None:
     prompt = policy.batch([policy.encode("x", pictures[:1])])
     greedy = policy.sample(prompt, torch.rand(1, 5, dtype=torch.float64), temperature=0.0)

@@ -13,6 +13,7 @@ import torch
 from mmie.errors import InputError
 from mmie.training.callbacks import BestAdapter, ResumePoint, RolloutRows
 from mmie.training.metrics_log import MetricsLog
+from mmie.training.plan import MicroBatch, StepLoader
 from training_runs import loop_config, train_grpo, train_sft
 
 
@@ -67,6 +68,10 @@ def rollouts(step: int) -> Any:
     return SimpleNamespace(last_rollouts=SimpleNamespace(step=step, rows=lambda: rows))
 
 
+def batch(**changes: Any) -> MicroBatch:
+    return MicroBatch(["a"], step=0, weight=1.0, **changes)
+
+
 def responses(path: Path) -> list[str]:
     return [json.loads(line)["response"] for line in path.read_text().splitlines()]
 
@@ -75,8 +80,9 @@ def test_rollout_rows_are_thinned(tmp_path: Path) -> None:
     path = tmp_path / "rollouts.jsonl"
     rows = RolloutRows(path, every=2, kept=3)
     for step in range(4):
-        rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, None, 0)
-    rows.on_train_batch_end(trainer_at(5, is_global_zero=False), rollouts(4), None, None, 0)
+        rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, batch(), 0)
+    rows.on_train_batch_end(trainer_at(5), rollouts(4), None, batch(update=1), 0)  # the same samples once more
+    rows.on_train_batch_end(trainer_at(5, is_global_zero=False), rollouts(4), None, batch(), 0)
     assert responses(path) == ["0-0", "0-1", "0-2", "2-0", "2-1", "2-2"]
 
 
@@ -86,7 +92,7 @@ def test_rollout_rows_go_on_from_the_resume_point(tmp_path: Path) -> None:
     rows.on_train_start(trainer_at(0), None)
     assert not path.exists()
     for step in range(4):
-        rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, None, 0)
+        rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, batch(), 0)
     with path.open("a") as file:
         file.write('{"step": 4, "resp')
     rows.on_train_start(trainer_at(2), None)  # two steps are done: 0 and 1
@@ -97,7 +103,7 @@ def test_no_rollout_rows_are_wanted(make_policy: Any, examples: list[Any], tmp_p
     silent = RolloutRows(tmp_path / "none.jsonl", every=0, kept=3)
     train_grpo(make_policy("qwen"), examples, tmp_path, epochs=0.5, callbacks=[silent])
     assert not (tmp_path / "none.jsonl").exists()
-    assert len(responses(tmp_path / "rollouts.jsonl")) == 8  # 4 of each of the two micro-batches
+    assert len(responses(tmp_path / "rollouts.jsonl")) == 4
 
 
 def test_metrics_are_cut_at_the_resume_point(tmp_path: Path) -> None:
@@ -129,11 +135,13 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
 
     trainer = trainer_at(3, save_checkpoint=full)
     with pytest.raises(InputError, match="resume point of step 3 cannot be written .*No space left") as error:
-        ResumePoint(tmp_path, every=3).on_train_batch_start(trainer, None, None, 6)
+        ResumePoint(tmp_path, every=3).on_train_batch_start(trainer, None, batch(), 6)
     assert "\n" not in str(error.value)
 
 
-def test_when_a_resume_point_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("updates", "steps"), [(1, [2, 4]), (2, [2, 4, 6, 8]), (3, [3, 6, 9, 12])])
+def test_when_a_resume_point_is_written(tmp_path: Path, updates: int, steps: list[int]) -> None:
+    """Every second step, but never while the samples drawn for several updates are half used."""
     saved = []
 
     def save(path: Path) -> None:
@@ -142,8 +150,12 @@ def test_when_a_resume_point_is_written(tmp_path: Path) -> None:
 
     resume = ResumePoint(tmp_path, every=2)
     strategy = SimpleNamespace(barrier=lambda: None)
-    for batch in range(10):  # five steps of two micro-batches
-        resume.on_train_batch_start(trainer_at(batch // 2, save_checkpoint=save, strategy=strategy), None, None, batch)
-    resume.on_train_batch_start(trainer_at(4, save_checkpoint=save, strategy=strategy), None, None, 8)  # resumed here
-    assert saved == ["part-step-2", "part-step-4"]
-    assert [path.name for path in tmp_path.iterdir()] == ["step-4.ckpt"]
+    loader = StepLoader("abcdefghij", [[n, n + 1] for n in range(0, 10, 2)], sizes=[1] * 10, micro_batch_size=1, updates=updates)
+    assert len(loader) == 10 * updates
+    for number, micro in enumerate(loader):
+        resume.on_train_batch_start(trainer_at(number // 2, save_checkpoint=save, strategy=strategy), None, micro, number)
+    last = int(saved[-1].removeprefix("part-step-"))
+    loader.first_step = last
+    resume.on_train_batch_start(trainer_at(last, save_checkpoint=save, strategy=strategy), None, next(iter(loader)), 0)  # resumed
+    assert saved == [f"part-step-{step}" for step in steps]
+    assert [path.name for path in tmp_path.iterdir()] == [f"step-{last}.ckpt"]

@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 
 from mmie.models.adapters import POLICY
 from mmie.training.metrics_log import MetricsLog
-from training_runs import end_early, loop_config, mean_length, train_grpo, train_sft
+from training_runs import end_early, grpo_config, loop_config, mean_length, train_grpo, train_sft
 
 STEPS = 6
 
@@ -79,11 +79,13 @@ def run(kind: str, folder: Path, make_policy: Any, examples: list[Any], *, every
     """Six steps of two micro-batches with dropout (SFT) and a validation that moves with the weights; writes the outcome."""
     callbacks = (prepare() if prepare else None) or []
     policy = end_early(make_policy("qwen", dropout=0.3 if kind == "sft" else 0.0))
-    if kind == "grpo":
+    if kind != "sft":
         policy.add_reference()
     train = train_sft if kind == "sft" else train_grpo
+    config = grpo_config(updates_per_group=2, clip_low=0.2, clip_high=0.2) if kind == "grpo, two updates" else None
     best = train(
-        policy, examples, folder, epochs=3, validate=mean_length(policy, examples[:3]), callbacks=callbacks,
+        policy, examples, folder, epochs=3 if config is None else 1.5, config=config, callbacks=callbacks,
+        validate=mean_length(policy, examples[:3]),
         loop=loop_config(checkpoint_every=every, validations=3),
     )  # fmt: skip
     outcome = {"history": best.history, "f1": best.f1, "step": best.step, "hash": policy.adapter_hash(POLICY)}
@@ -123,7 +125,7 @@ KILLS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sft", "grpo"])
+@pytest.mark.parametrize("kind", ["sft", "grpo", "grpo, two updates"])
 def test_killed_and_resumed_equals_uninterrupted(kind: str, make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     run(kind, tmp_path / "whole", make_policy, examples, every=100)

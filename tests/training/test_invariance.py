@@ -31,8 +31,13 @@ def measured(module: Any, items: list[Any], sizes: list[int], *, micro: int, wor
     return torch.stack(losses).sum() / world, torch.stack(gradients).mean(0)
 
 
-def check(module: Any, items: list[Any], sizes: list[int]) -> None:
+def quiet(module: Any) -> Any:
     module.log = module.log_dict = lambda *args, **options: None
+    return module
+
+
+def check(module: Any, items: list[Any], sizes: list[int]) -> None:
+    quiet(module)
     loss, gradient = measured(module, items, sizes, micro=4, world=1)
     assert loss != 0
     assert gradient.norm() > 1e-3
@@ -51,16 +56,60 @@ def test_sft_step(make_policy: Any, examples: list[Any], kind: str) -> None:
     check(SFTModule(policy, sft_config(), steps=1), items, sizes)
 
 
-@pytest.mark.parametrize("kind", ["qwen", "llava"])
-def test_grpo_step(make_policy: Any, examples: list[Any], kind: str) -> None:
-    policy = end_early(make_policy(kind)).double()
+def warmed_up(policy: Any) -> Any:
+    """A policy that has moved away from its reference."""
+    policy = end_early(policy).double()
     policy.add_reference()
     with torch.no_grad():
         for value in policy.trainable():
             value.add_(0.05)
-    module = GRPOModule(policy, WordTask(), length_reward, grpo_config(), steps=1, seed=3)
+    return policy
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "responses in chunks": {"micro_responses": 2},
+    "prompts sampled one by one": {"rollout_prompts": 1},
+    "Dr. GRPO": {"advantage_scale": "none", "normalise": "constant"},
+    "GSPO, clipped": {"ratio": "sequence", "clip_low": 3e-4, "clip_high": 4e-4},
+    "groups drawn again": {"resamples": 2},
+    "no KL": {"kl_coef": 0.0},
+}
+
+
+@pytest.mark.parametrize("kind", ["qwen", "llava"])
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_grpo_step(make_policy: Any, examples: list[Any], kind: str, options: dict[str, Any]) -> None:
+    policy = warmed_up(make_policy(kind))
+    module = GRPOModule(policy, WordTask(), length_reward, grpo_config(**options), steps=1, seed=3)
     check(module, examples, [1] * len(examples))
     measured(module, examples, [1] * len(examples), micro=4, world=1)
     assert module.last_rollouts is not None
     assert {part["truncated"] for part in module.last_rollouts.parts} == {0.0, 1.0}
     assert module.last_rollouts.rewards.std(1).min() > 0
+
+
+@pytest.mark.parametrize("micro", [1, 2])
+def test_the_token_mean_is_over_the_whole_step(make_policy: Any, examples: list[Any], micro: int) -> None:
+    policy = warmed_up(make_policy("qwen"))
+    module = quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(normalise="token"), steps=1, seed=3))
+    wanted = measured(module, examples, [1] * 8, micro=4, world=1)
+    found = measured(module, examples, [1] * 8, micro=micro, world=1)
+    per_response = measured(
+        quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(), steps=1, seed=3)), examples, [1] * 8, micro=4, world=1
+    )
+    torch.testing.assert_close(found[0], wanted[0], rtol=1e-6, atol=0)
+    torch.testing.assert_close(found[1], wanted[1], rtol=1e-6, atol=1e-9)
+    assert not torch.allclose(wanted[0], per_response[0], rtol=1e-3)
+
+
+def test_chunks_of_responses_change_nothing(make_policy: Any, examples: list[Any]) -> None:
+    policy = warmed_up(make_policy("llava"))
+    found = [
+        measured(quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(micro_responses=size), steps=1, seed=3)),
+                 examples, [1] * 8, micro=4, world=1)
+        for size in (None, 1, 5, 100)
+    ]  # fmt: skip
+    for loss, gradient in found[1:]:
+        torch.testing.assert_close(loss, found[0][0], rtol=1e-9, atol=0)
+        torch.testing.assert_close(gradient, found[0][1], rtol=1e-9, atol=1e-12)

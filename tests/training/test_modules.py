@@ -12,6 +12,7 @@ import torch
 from mmie.models.adapters import POLICY
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
+from mmie.training.rollouts import Rollouts
 from mmie.training.sft import SFTModule
 from training_runs import WordTask, demonstrations, end_early, grpo_config, length_reward, loop_config, sft_config, train_grpo, train_sft
 
@@ -42,7 +43,7 @@ def test_all_passes_of_a_grpo_step_are_of_one_policy(make_policy: Any, examples:
     policy = end_early(make_policy("qwen", dropout=0.5))
     module = quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(), steps=1, seed=0))
     logged: dict[str, Any] = {}
-    module.log_dict = lambda values, **_: logged.update(values)
+    module.log = lambda name, value, **_: logged.update({name: value})
     policy.train()
     batch = MicroBatch(examples[:3], step=0, weight=1.0)
     module.on_train_batch_start(batch, 0)
@@ -75,7 +76,8 @@ def judged(policy: Any, texts: list[str], finished: list[bool], examples: list[A
     module = GRPOModule(policy, WordTask(), tell, grpo_config(group_size=2), steps=1, seed=0)
     responses = policy.given([policy.response_ids(text) for text in texts])
     responses.finished[:] = torch.tensor(finished)
-    return module.judge(MicroBatch(examples, step=7, weight=1.0), responses)
+    texts, parts = module.actor.judge(examples, responses)
+    return Rollouts(7, examples, [None] * len(examples), responses, texts, parts, 2)
 
 
 def tell(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, Any]:

@@ -89,3 +89,18 @@ def test_all_ranks_together_do_each_step_once(micro: int, accumulate: int, world
             for batch in batches
         ) / (accumulate * world)
         assert mean == pytest.approx(sum(sizes[index] * index for index in indices) / sum(sizes[index] for index in indices))
+
+
+def test_several_updates_with_the_same_samples_by_hand() -> None:
+    loader = StepLoader("abcd", [[0, 1, 2, 3], [3, 2, 1, 0]], sizes=[1] * 4, micro_batch_size=2, updates=2)
+    found = [("".join(batch.items), batch.step, batch.update, batch.start, batch.opens_group, batch.closes_step) for batch in loader]
+    assert found == [
+        ("ab", 0, 0, 0, True, False), ("cd", 0, 0, 2, False, True), ("ab", 0, 1, 0, False, False), ("cd", 0, 1, 2, False, True),
+        ("dc", 2, 0, 0, True, False), ("ba", 2, 0, 2, False, True), ("dc", 2, 1, 0, False, False), ("ba", 2, 1, 2, False, True),
+    ]  # fmt: skip
+    assert {"".join(batch.whole) for batch in loader} == {"abcd", "dcba"}
+
+
+def test_each_rank_knows_its_own_part_of_the_step() -> None:
+    loaders = [StepLoader("abcd", [[0, 1, 2, 3]], sizes=[1] * 4, micro_batch_size=1, rank=rank, world_size=2) for rank in (0, 1)]
+    assert [["".join(batch.whole) for batch in loader] for loader in loaders] == [["ac", "ac"], ["bd", "bd"]]

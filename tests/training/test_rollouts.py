@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmie.models.backbone import Prompt
 from mmie.models.batch import Completions
 from mmie.training.rollouts import Rollouts, measure
 from mmie.types import Example, Picture
@@ -19,7 +20,11 @@ REWARDS = [1.0, 0.0, 0.5, 0.5]
 def rollouts() -> Rollouts:
     examples = [Example("a", "one", (Picture(Path("a.png")),), ()), Example("b", "two", (), ())]
     parts = [{"reward": reward, "r_q": reward / 2, "invalid": float(reward == 0)} for reward in REWARDS]
-    return Rollouts(3, examples, ["w", "x", "y", "z"], parts, 2)
+    mask = torch.tensor([[1, 0], [1, 1], [1, 0], [1, 1]]).bool()
+    sampled = torch.tensor([[-1.25, 9], [-1.25, -0.25], [-1.25, 9], [-1.25, -1.25]])
+    responses = Completions(torch.arange(8).view(4, 2), mask, sampled, torch.tensor([True, False, True, True]))
+    prompts = [Prompt(torch.tensor([number]), torch.zeros(1, 1), torch.empty(0, 4)) for number in range(2)]
+    return Rollouts(3, examples, prompts, responses, ["w", "x", "y", "z"], parts, 2)
 
 
 def test_rows(rollouts: Rollouts) -> None:
@@ -32,15 +37,37 @@ def test_rows(rollouts: Rollouts) -> None:
 
 
 def test_measure_counts_the_responses_own_tokens_alone(rollouts: Rollouts) -> None:
-    mask = torch.tensor([[1, 0], [1, 1], [1, 0], [1, 1]]).bool()
-    junk = torch.where(mask, 0.0, 99.0)
-    logps, ref_logps, sampled = -1.0 + junk, -1.5 - junk, -1.25 - junk
-    sampled[1, 1] = -0.25
-    responses = Completions(torch.zeros(4, 2, dtype=torch.long), mask, sampled, torch.ones(4, dtype=torch.bool))
-    found = {name: float(value) for name, value in measure(rollouts, responses, logps, ref_logps).items()}
+    junk = torch.where(rollouts.responses.mask, 0.0, 99.0)
+    found = measure(rollouts, -1.0 + junk, -1.5 - junk)
     assert found == pytest.approx(
         {
+            "train/reward": 0.5,
             "train/r_q": 0.25, "train/invalid": 0.25, "train/reward_std": sqrt(0.5) / 2, "train/zero_variance_groups": 0.5,
             "train/kl": exp(-0.5) + 0.5 - 1, "train/length_mean": 1.5, "train/length_max": 2, "train/sampling_logp_gap": 0.75,
         }
     )  # fmt: skip
+
+
+def test_measure_without_forwards(rollouts: Rollouts) -> None:
+    assert "train/kl" not in measure(rollouts, torch.zeros(4, 2), None)
+
+
+def test_some_of_the_examples(rollouts: Rollouts) -> None:
+    second = rollouts.at([1])
+    assert (second.texts, second.rewards.tolist(), [example.id for example in second.examples]) == (["y", "z"], [[0.5, 0.5]], ["b"])
+    assert second.responses.tokens.tolist() == [[4, 5], [6, 7]]
+    assert rollouts.at([0]).responses.finished.tolist() == [True, False]
+    assert (int(rollouts.tokens), int(second.tokens)) == (6, 3)
+
+
+def test_examples_are_replaced_in_their_places(rollouts: Rollouts) -> None:
+    long = Completions(
+        torch.full((2, 3), 9), torch.tensor([[1, 1, 1], [1, 0, 0]]).bool(), torch.zeros(2, 3), torch.tensor([True, True])
+    )  # fmt: skip
+    fresh = [{"reward": 2.0, "r_q": 1.0, "invalid": 0.0}, {"reward": 0.0, "r_q": 0.0, "invalid": 0.0}]
+    other = Rollouts(3, rollouts.examples[:1], rollouts.prompts[:1], long, ["p", "q"], fresh, 2)
+    both = rollouts.replaced([0], other)
+    assert both.texts == ["p", "q", "y", "z"]
+    assert both.rewards.tolist() == [[2.0, 0.0], [0.5, 0.5]]
+    assert both.responses.mask.tolist() == [[1, 1, 1], [1, 0, 0], [1, 0, 0], [1, 1, 0]]
+    assert [example.id for example in both.examples] == ["a", "b"]

@@ -11,7 +11,7 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from PIL import Image
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer
 
 import mmie
@@ -41,6 +41,14 @@ class Backbone(Protocol):
     processor: Any
     lora_targets: str
     marker_ids: list[int]
+
+    @property
+    def vision_modules(self) -> Sequence[nn.Module]:
+        """The modules that turn pixels into features."""
+
+    @property
+    def vision_settings(self) -> str:
+        """All else that features depend on: the image processor's settings, the layers taken."""
 
     def encode(self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None) -> Prompt:
         """Chat template, expanded placeholders, positions; ``features`` [n, H] of each picture where known."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
 from mmie.models.backbone import Prompt
@@ -68,3 +69,25 @@ def pad_completions(responses: Sequence[Sequence[int]], *, pad_id: int, device: 
     zeros = torch.zeros(tokens.shape)
     finished = torch.ones(len(responses), dtype=torch.bool)
     return Completions(tokens.to(device), mask.to(device), zeros.to(device), finished.to(device))
+
+
+def rows_at(completions: Completions, rows: Sequence[int]) -> Completions:
+    """The given rows, cut to the longest of them."""
+    mask = completions.mask[rows]
+    used = max(1, int(mask.any(0).sum()))
+    return Completions(
+        completions.tokens[rows, :used], mask[:, :used], completions.logps[rows, :used], completions.finished[rows]
+    )  # fmt: skip
+
+
+def joined(parts: Sequence[Completions]) -> Completions:
+    """All rows one after the other, padded with zeros to the longest; the mask tells what is padding."""
+    length = max(part.tokens.shape[1] for part in parts)
+
+    def wide(values: Sequence[Tensor]) -> Tensor:
+        return torch.cat([pad(value, (0, length - value.shape[1])) for value in values])
+
+    return Completions(
+        wide([part.tokens for part in parts]), wide([part.mask for part in parts]), wide([part.logps for part in parts]),
+        torch.cat([part.finished for part in parts]),
+    )  # fmt: skip

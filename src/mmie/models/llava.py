@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
@@ -32,6 +32,15 @@ class Llava:
         self.tokenizer = load_tokenizer(folder)
         self.processor = load_pretrained(CLIPImageProcessorPil, folder)
         self.marker_ids = [self.model.config.image_token_id]
+
+    @property
+    def vision_modules(self) -> Sequence[nn.Module]:
+        return [self.model.model.vision_tower, self.model.model.multi_modal_projector]
+
+    @property
+    def vision_settings(self) -> str:
+        config = self.model.config
+        return f"{self.processor.to_json_string()} {config.vision_feature_layer} {config.vision_feature_select_strategy}"
 
     @torch.no_grad()
     def vision_features(self, picture: Image.Image) -> Tensor:

@@ -17,7 +17,7 @@ from mmie.models.batch import Completions, PromptBatch, pad_completions, pad_pro
 from mmie.models.rows import row_logps
 from mmie.models.sampling import sample
 from mmie.models.shared_prefix import completion_logps
-from mmie.models.vision_cache import VisionCache
+from mmie.models.vision_cache import FeatureStore, VisionCache, tower_digest
 from mmie.types import Picture
 
 
@@ -32,8 +32,8 @@ class Policy(AdaptedModel):
     def __init__(self, backbone: Backbone, *, rank: int, alpha: int, dropout: float = 0.0, max_pixels: int = 1 << 22) -> None:
         super().__init__(backbone, rank=rank, alpha=alpha, dropout=dropout)
         self.max_pixels = max_pixels
-        self._cache = VisionCache()
-        self._prompts: dict[tuple[str | Path | None, ...], tuple[Tensor, Tensor]] = {}
+        self.vision = VisionCache()
+        self._prompts: dict[tuple[str | Picture, ...], tuple[Tensor, Tensor]] = {}
 
     @property
     def pad_id(self) -> int:
@@ -53,7 +53,7 @@ class Policy(AdaptedModel):
 
     def encode(self, text: str, pictures: Sequence[Picture]) -> Prompt:
         """The prompt with its pictures' features; tokens and positions are kept, features as long as the cache holds them."""
-        key = (text, *(picture.path for picture in pictures))
+        key: tuple[str | Picture, ...] = (text, *pictures)
         features = [self.features(picture) for picture in pictures]
         if key not in self._prompts:
             images = [open_picture(picture, max_pixels=self.max_pixels) for picture in pictures]
@@ -64,7 +64,13 @@ class Policy(AdaptedModel):
 
     def features(self, picture: Picture) -> Tensor:
         """The frozen vision tower's output for one picture, [image tokens, hidden size]."""
-        return self._cache(picture.path, lambda: self.backbone.vision_features(open_picture(picture, max_pixels=self.max_pixels)))
+        features = self.vision(picture, lambda: self.backbone.vision_features(open_picture(picture, max_pixels=self.max_pixels)))
+        return features.to(self.device)
+
+    def keep_features(self, folder: Path, *, max_bytes: int) -> None:
+        """Features are kept in ``folder/<digest of tower and settings>`` and read from there, up to ``max_bytes`` of them in memory."""
+        settings = f"{self.backbone.vision_settings} {self.max_pixels}"
+        self.vision = VisionCache(FeatureStore(folder / tower_digest(self.backbone.vision_modules, settings)), max_bytes=max_bytes)
 
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
         return pad_prompts(prompts, pad_id=self.pad_id, device=self.device)
@@ -90,9 +96,11 @@ class Policy(AdaptedModel):
                 suppressed=self.suppressed, eos_ids=self.eos_ids, pad_id=self.pad_id,
             )  # fmt: skip
 
-    def logps(self, prompts: PromptBatch, completions: Completions, *, temperature: float) -> Tensor:
-        """Per-token log-probabilities [N, T] with each prompt computed once."""
-        return completion_logps(self.model, prompts, completions, temperature=temperature)
+    def logps(
+        self, prompts: PromptBatch, completions: Completions, *, temperature: float, micro_responses: int | None = None
+    ) -> Tensor:
+        """Per-token log-probabilities [N, T] with each prompt computed once; see ``completion_logps``."""
+        return completion_logps(self.model, prompts, completions, temperature=temperature, micro_responses=micro_responses)
 
     def row_logps(self, prompts: PromptBatch, completions: Completions) -> Tensor:
         """The same from plain rows; works with gradient checkpointing."""

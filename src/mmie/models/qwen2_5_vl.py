@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
@@ -37,6 +37,14 @@ class Qwen25VL:
         self.processor = load_pretrained(Qwen2VLImageProcessorPil, folder, **bound)
         vocabulary = self.tokenizer.get_vocab()
         self.marker_ids = [vocabulary[marker] for marker in MARKERS if marker in vocabulary]
+
+    @property
+    def vision_modules(self) -> Sequence[nn.Module]:
+        return [self.model.model.visual]
+
+    @property
+    def vision_settings(self) -> str:
+        return self.processor.to_json_string()
 
     def _pixels(self, picture: Image.Image) -> tuple[Tensor, Tensor]:
         processed = self.processor(images=[picture], return_tensors="pt")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mmie.models.batch import Completions, PromptBatch
+from mmie.models.decode_cache import decode_cache
 from mmie.models.shared_prefix import as_positions, prefill
 
 
@@ -62,8 +63,9 @@ def sample(
     group_size = rows // len(prompts.ids)
     device = prompts.ids.device
     uniforms = uniforms.to(device)
-    cache, first = prefill(model, prompts)
-    cache.batch_repeat_interleave(group_size)
+    prompt_cache, first = prefill(model, prompts)
+    cache = decode_cache(prompt_cache, group_size, model.config.get_text_config())
+    del prompt_cache
     logits = first.repeat_interleave(group_size, dim=0)
     mask = prompts.mask.repeat_interleave(group_size, dim=0)
     position = prompts.next_position.repeat_interleave(group_size)

@@ -6,10 +6,13 @@ that cache. Equal to G repeated rows (``rows.py``) in value and gradient.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
 from mmie.losses import token_logps
@@ -28,33 +31,55 @@ def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
     return cache, outputs.logits[:, -1]
 
 
-def completion_logps(model: Any, prompts: PromptBatch, completions: Completions, *, temperature: float) -> Tensor:
-    """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; padded places hold 0.
+def completion_logps(
+    model: Any, prompts: PromptBatch, completions: Completions, *, temperature: float, micro_responses: int | None = None
+) -> Tensor:
+    """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; what stands at padded places means nothing.
 
     Responses of like length run together, so that little is computed for padding.
+
+    Args:
+        model: the causal model with the wanted adapter active.
+        prompts: B prompts.
+        completions: N = B·G responses.
+        temperature: divides the logits.
+        micro_responses: responses whose activations are held at once, recomputed in the backward pass; None holds all.
+            Value and gradient do not depend on it.
     """
     _refuse_checkpointing(model)
-    group_size = len(completions.tokens) // len(prompts.ids)
-    cache, first = prefill(model, prompts)
     lengths = completions.mask.sum(1)
     order = lengths.argsort()
-    parts = []
-    for rows in order.chunk(LENGTH_GROUPS):
-        length = max(1, int(lengths[rows[-1]]))
-        owners = rows // group_size
-        tokens = completions.tokens[rows, :length]
-        logits = first[owners, None]
-        if length > 1:
-            outputs = model(
-                input_ids=tokens[:, :-1],
-                attention_mask=torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1).long(),
-                position_ids=as_positions(continued(prompts, owners, length - 1)),
-                past_key_values=rows_of(cache, owners, model.config.get_text_config()), use_cache=True,
-            )  # fmt: skip
-            logits = torch.cat([logits, outputs.logits], dim=1)
-        logps = token_logps(logits, tokens, temperature=temperature)
-        parts.append(torch.nn.functional.pad(logps, (0, completions.tokens.shape[1] - length)))
+    cache, first = prefill(model, prompts)
+    continuation = partial(_continue, model, prompts, completions, cache=cache, first=first, temperature=temperature)
+    if micro_responses is None:
+        parts = [continuation(rows, int(lengths[rows[-1]])) for rows in order.chunk(LENGTH_GROUPS)]
+    else:
+        parts = [
+            checkpoint(continuation, rows, int(lengths[rows[-1]]), use_reentrant=False, preserve_rng_state=False)
+            for rows in order.split(micro_responses)
+        ]
     return torch.cat(parts)[order.argsort()]
+
+
+def _continue(
+    model: Any, prompts: PromptBatch, completions: Completions, rows: Tensor, longest: int, *,
+    cache: DynamicCache, first: Tensor, temperature: float,
+) -> Tensor:  # fmt: skip
+    """The given rows of ``completion_logps`` over their prompts' cache; ``first`` [B, V] predicts the first token."""
+    length = max(1, longest)
+    owners = rows // (len(completions.tokens) // len(prompts.ids))
+    tokens = completions.tokens[rows, :length]
+    logits = first[owners, None]
+    if length > 1:
+        outputs = model(
+            input_ids=tokens[:, :-1],
+            attention_mask=torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1).long(),
+            position_ids=as_positions(continued(prompts, owners, length - 1)),
+            past_key_values=rows_of(cache, owners, model.config.get_text_config()), use_cache=True,
+        )  # fmt: skip
+        logits = torch.cat([logits, outputs.logits], dim=1)
+    logps = token_logps(logits, tokens, temperature=temperature)
+    return pad(logps, (0, completions.tokens.shape[1] - length))
 
 
 def rows_of(cache: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:

@@ -106,8 +106,17 @@ class Context:
             policy = build_policy(node(self.config.model), rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, seed=self.config.seed)
         if self.config.trainer.accelerator in ("gpu", "cuda") or (self.config.trainer.accelerator == "auto" and torch.cuda.is_available()):
             policy.to(torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))))
+        vision = self.config.vision
+        if vision.on_disk:
+            policy.keep_features(self.store.root / "vision", max_bytes=int(vision.memory_gb * 1e9))
         self.fresh_adapter = policy.adapter_state()
         return policy
+
+    @property
+    def vision(self) -> dict[str, int]:
+        """How many pictures this run took through the vision tower, and how many features it read from disk."""
+        cache = self.policy.vision if "policy" in vars(self) else None  # a run whose stages were all kept loads no model
+        return {"computed": cache.computed if cache else 0, "from_disk": cache.read if cache else 0}
 
     @cached_property
     def model_identity(self) -> dict[str, Any]:

@@ -66,11 +66,14 @@ def grpo(context: Context, config: GRPOConfig, data_stage: Stage, sft_stage: Sta
             policy.add_reference()
         plan = _plan(context, len(examples), config.epochs, config.prompts_per_step, "grpo.prompts_per_step")
         reward = node(context.config.reward)
-        module = GRPOModule(policy, context.reasoned, reward, config, steps=len(plan), seed=context.config.seed)
+        updates = config.updates_per_group
+        module = GRPOModule(policy, context.reasoned, reward, config, steps=len(plan) * updates, seed=context.config.seed)
 
         def loader(rank: int, world_size: int) -> StepLoader:
             sizes = [1] * len(examples)
-            return StepLoader(examples, plan, sizes=sizes, micro_batch_size=config.micro_prompts, rank=rank, world_size=world_size)
+            return StepLoader(
+                examples, plan, sizes=sizes, micro_batch_size=config.micro_prompts, updates=updates, rank=rank, world_size=world_size
+            )
 
         logger = context.config.logger
         rows = RolloutRows(folder / "rollouts.jsonl", every=logger.rollouts_every, kept=logger.rollouts_kept)

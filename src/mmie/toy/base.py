@@ -30,21 +30,25 @@ SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<
 IMAGE_TOKENS = (SIZE // 28) ** 2
 
 
-def build_model(tokenizer: PreTrainedTokenizerFast, *, width: int = 128, layers: int = 4) -> Qwen2_5_VLForConditionalGeneration:
-    """A random Qwen2.5-VL of the given width and depth whose vocabulary is the tokenizer's."""
+def build_model(
+    tokenizer: PreTrainedTokenizerFast, *, width: int = 128, layers: int = 4, mlp_width: int = 384,
+    vision_width: int = 64, vision_depth: int = 2,
+) -> Qwen2_5_VLForConditionalGeneration:  # fmt: skip
+    """A random Qwen2.5-VL of the given sizes whose vocabulary is the tokenizer's; 32 channels a head."""
     vocabulary = tokenizer.get_vocab()
     ids = vocabulary.__getitem__
     config = Qwen2_5_VLConfig(
         text_config={
-            "vocab_size": len(tokenizer), "hidden_size": width, "intermediate_size": 3 * width, "num_hidden_layers": layers,
+            "vocab_size": len(tokenizer), "hidden_size": width, "intermediate_size": mlp_width, "num_hidden_layers": layers,
             "num_attention_heads": width // 32, "num_key_value_heads": width // 64, "max_position_embeddings": 4096,
             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
             "bos_token_id": None, "eos_token_id": ids("<|im_end|>"), "pad_token_id": ids("<|endoftext|>"),
             "tie_word_embeddings": True,
         },
         vision_config={
-            "depth": 2, "hidden_size": 64, "intermediate_size": 128, "num_heads": 2, "out_hidden_size": width,
-            "fullatt_block_indexes": [1], "window_size": 112,
+            "depth": vision_depth, "hidden_size": vision_width, "intermediate_size": 2 * vision_width,
+            "num_heads": vision_width // 32, "out_hidden_size": width,
+            "fullatt_block_indexes": list(range(1, vision_depth, 2)), "window_size": 112,
         },
         image_token_id=ids("<|image_pad|>"), video_token_id=ids("<|video_pad|>"),
         vision_start_token_id=ids("<|vision_start|>"), vision_end_token_id=ids("<|vision_end|>"), tie_word_embeddings=True,

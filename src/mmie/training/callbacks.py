@@ -77,7 +77,7 @@ class RolloutRows(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         rollouts = module.last_rollouts
-        if not self.every or rollouts is None or rollouts.step % self.every or not trainer.is_global_zero:
+        if not self.every or not batch.opens_group or rollouts.step % self.every or not trainer.is_global_zero:
             return
         rows = rollouts.rows()[: self.kept]
         with self.path.open("a", encoding="utf-8") as file:
@@ -123,10 +123,11 @@ class ResumePoint(pl.Callback):
         return found[-1] if found else None
 
     def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
-        """Saves before the next step begins, when the metrics of the last one are on the disk."""
+        """Saves before the next samples come up, when the metrics of the last step are on the disk and no rollout is half used."""
         step = trainer.global_step
         final = self.folder / f"step-{step}.ckpt"
-        if batch_idx % trainer.accumulate_grad_batches or step % self.every or not step or final.exists():
+        due = step // self.every > (step - batch.updates) // self.every
+        if not batch.opens_group or not due or not step or final.exists():
             return
         try:
             self._save(trainer, final)

@@ -5,12 +5,15 @@ Deviations from the paper, each a config value:
 1. G and the rollout temperature are not printed: ``grpo.group_size`` 8 and ``grpo.temperature`` 1.0.
 2. The standard deviation of eq. 6 is the sample one with 1e-4 added: ``grpo.unbiased_std``, ``grpo.advantage_eps``.
 3. The KL term of eq. 7 is estimated per token by k3: ``grpo.kl_estimator``.
+
+What the field has tried since is there, too, and off: see ``losses.py`` and the README's table.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -18,32 +21,32 @@ import torch
 from torch import Tensor
 
 from mmie.losses import group_advantages, grpo_loss
-from mmie.models.batch import Completions
 from mmie.models.policy import Policy
 from mmie.tasks.task import Task
-from mmie.training.generate import Sampling, uniforms
+from mmie.training.actor import Actor, ActorConfig, Reward
 from mmie.training.module import AdapterModule, OptimizerConfig
 from mmie.training.plan import MicroBatch
-from mmie.training.rollouts import Rollouts, measure
-from mmie.types import Example
-
-Reward = Callable[..., dict[str, float]]
+from mmie.training.rollouts import LARGEST, Rollouts, measure
 
 
-class GRPOConfig(OptimizerConfig, Protocol):
+class GRPOConfig(OptimizerConfig, ActorConfig, Protocol):
     """The ``grpo`` node as this module reads it."""
 
-    group_size: int
-    temperature: float
-    max_new_tokens: int
+    updates_per_group: int
+    micro_responses: int | None
     kl_coef: float
     kl_estimator: str
     advantage_eps: float
+    advantage_scale: str
     unbiased_std: bool
+    ratio: str
+    normalise: str
+    clip_low: float | None
+    clip_high: float | None
 
 
 class GRPOModule(AdapterModule):
-    """One update for each group of G responses (eq. 7 without clipping).
+    """Samples G responses a prompt, then updates the policy on them, once (eq. 7 without clipping) or several times.
 
     Args:
         policy: base with the adapters ``policy`` and, after a warm-up, ``reference``.
@@ -56,64 +59,103 @@ class GRPOModule(AdapterModule):
 
     def __init__(self, policy: Policy, task: Task, reward: Reward, config: GRPOConfig, *, steps: int, seed: int) -> None:
         super().__init__(policy, config, steps=steps)
-        self.task = task
-        self.reward = reward
+        self.actor = Actor(policy, task, reward, config, seed=seed)
         self.grpo = config
-        self.seed = seed
-        self.sampling = Sampling(config.temperature, config.max_new_tokens)
         self.last_rollouts: Rollouts | None = None
-        self.phase_seconds: dict[str, float] = {}
+        self.normaliser: float | None = None
+        self.measured: dict[str, list[float]] = defaultdict(list)
+        self.phase_seconds: dict[str, float] = defaultdict(float)
 
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
         policy, grpo = self.policy, self.grpo
-        prompts = policy.batch([policy.encode(self.task.prompt(example), example.pictures) for example in batch.items])
-        with self.phase("sample"):
-            numbers = uniforms(self._keys(batch), group_size=grpo.group_size, sampling=self.sampling)
-            responses = policy.sample(prompts, numbers, temperature=grpo.temperature)
-        with self.phase("reward"):
-            rollouts = self.judge(batch, responses)
-            advantages = group_advantages(rollouts.rewards, eps=grpo.advantage_eps, unbiased=grpo.unbiased_std)
+        if batch.opens_group:
+            with self.phase("sample"):
+                self.last_rollouts = self.actor.roll_out(batch.whole or batch.items, step=batch.step)
+                self.normaliser = self._normaliser(self.last_rollouts, len(batch.items))
+        assert self.last_rollouts is not None
+        rollouts = self.last_rollouts.at(range(batch.start, batch.start + len(batch.items)))
+        advantages = group_advantages(
+            rollouts.rewards, eps=grpo.advantage_eps, unbiased=grpo.unbiased_std, scale=grpo.advantage_scale
+        )
         with self.phase("reference"), torch.no_grad(), policy.reference():
-            ref_logps = policy.logps(prompts, responses, temperature=grpo.temperature)
+            ref_logps = self._logps(rollouts, advantages) if grpo.kl_coef else None
         with self.phase("update"):
-            logps = policy.logps(prompts, responses, temperature=grpo.temperature)
+            logps = self._logps(rollouts, advantages)
+            old_logps = rollouts.responses.logps if grpo.updates_per_group > 1 else logps.detach()
             loss = grpo_loss(
-                logps, logps.detach(), ref_logps, advantages.flatten().to(logps), responses.mask,
-                kl_coef=grpo.kl_coef, kl_estimator=grpo.kl_estimator,
+                logps, old_logps, ref_logps, advantages.flatten().to(logps), rollouts.responses.mask,
+                kl_coef=grpo.kl_coef, kl_estimator=grpo.kl_estimator, clip=self.clip,
+                ratio=grpo.ratio, normalise=grpo.normalise, normaliser=self.normaliser,
             )  # fmt: skip
-        self.last_rollouts = rollouts
-        self.log_dict(measure(rollouts, responses, logps.detach(), ref_logps), batch_size=len(batch.items))
-        self.log("train/reward", rollouts.rewards.mean(), prog_bar=True, batch_size=len(batch.items))
-        self.log("train/loss", loss.detach(), batch_size=len(batch.items))
+        self._note(batch, loss * batch.weight, measure(rollouts, logps.detach(), ref_logps))
         return loss * batch.weight
 
-    def judge(self, batch: MicroBatch, responses: Completions) -> Rollouts:
-        """Rewards every response; a response cut at the length limit is an invalid one."""
-        texts, group_size = self.policy.text(responses), self.grpo.group_size
-        owners = [example for example in batch.items for _ in range(group_size)]
-        parts = [self._reward(*row) for row in zip(owners, texts, responses.finished.tolist(), strict=True)]
-        return Rollouts(batch.step, list(batch.items), texts, parts, group_size)
+    def _logps(self, rollouts: Rollouts, advantages: Tensor) -> Tensor:
+        """log π of the responses, [N, T]; without a KL term groups of equal rewards teach nothing and are left out (0)."""
+        policy, grpo = self.policy, self.grpo
+        needed = [place for place, group in enumerate(advantages) if grpo.kl_coef or group.any()]
+        zeros = torch.zeros(rollouts.responses.mask.shape, device=policy.device)
+        if not needed:
+            return zeros + self.trainable_zero()
+        part = rollouts.at(needed)
+        found = policy.logps(
+            policy.batch(part.prompts), part.responses, temperature=grpo.temperature, micro_responses=grpo.micro_responses
+        )
+        rows = torch.tensor(needed, device=policy.device).repeat_interleave(grpo.group_size) * grpo.group_size
+        rows += torch.arange(len(rows), device=policy.device) % grpo.group_size
+        return zeros.to(found).index_copy(0, rows, torch.nn.functional.pad(found, (0, zeros.shape[1] - found.shape[1])))
 
-    def _reward(self, example: Example, response: str, finished: bool) -> dict[str, Any]:
-        text = response if finished else ""
-        predicted = self.task.parse(text)
-        answer, gold_answer = self.task.answer_of(text), self.task.gold_answer(example)
-        parts = self.reward(text, predicted, example.gold, answer, gold_answer)
-        return {**parts, "invalid": float(predicted is None), "truncated": float(not finished)}
+    @property
+    def clip(self) -> tuple[float, float] | None:
+        low, high = self.grpo.clip_low, self.grpo.clip_high
+        return None if low is None or high is None else (low, high)
 
-    def _keys(self, batch: MicroBatch) -> list[str]:
-        return [f"rollout-{self.seed}-{batch.step}-{example.id}" for example in batch.items]
+    def _normaliser(self, rollouts: Rollouts, width: int) -> float | None:
+        """What ``grpo_loss`` divides by: the length limit, or the tokens of a micro-batch, a mean over the step and all processes."""
+        if self.grpo.normalise == "constant":
+            return float(self.grpo.max_new_tokens)
+        if self.grpo.normalise == "sequence":
+            return None
+        tokens: Any = rollouts.tokens.float()
+        if self._trainer is not None:
+            tokens = self.trainer.strategy.reduce(tokens, reduce_op="mean")
+        return float(tokens) * width / len(rollouts.examples)
+
+    def _note(self, batch: MicroBatch, loss: Tensor, measured: dict[str, float]) -> None:
+        """Logs the step's metrics with its last micro-batch: means over micro-batches and processes, or the largest."""
+        for name, value in {**measured, "train/loss": float(loss.detach())}.items():
+            self.measured[name].append(value)
+        if not batch.closes_step:
+            return
+        for name, values in self.measured.items():
+            value = max(values) if name in LARGEST else sum(values) / len(values)
+            self.log(
+                name, value, prog_bar=name == "train/reward", batch_size=1, sync_dist=True,
+                reduce_fx="max" if name in LARGEST else "mean",
+            )  # fmt: skip
+        self.measured.clear()
 
     def on_train_batch_start(self, batch: MicroBatch, batch_idx: int) -> None:
         self.policy.eval()  # no dropout in rollout, reference and update: all three see the same policy
 
+    def on_before_backward(self, loss: Tensor) -> None:
+        self.backward_start = time.perf_counter()
+
+    def on_after_backward(self) -> None:
+        self._clock("backward", self.backward_start)
+
     def on_train_batch_end(self, outputs: Any, batch: MicroBatch, batch_idx: int) -> None:
-        self.log_dict({f"seconds/{name}": value for name, value in self.phase_seconds.items()})
+        if batch.closes_step:
+            self.log_dict({f"seconds/{name}": value for name, value in self.phase_seconds.items()})
+            self.phase_seconds.clear()
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
+        self._clock(name, start)
+
+    def _clock(self, name: str, start: float) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        self.phase_seconds[name] = time.perf_counter() - start
+        self.phase_seconds[name] += time.perf_counter() - start

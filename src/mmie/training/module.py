@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
+from torch import Tensor
 
 from mmie.models.policy import Policy
 
@@ -45,6 +46,10 @@ class AdapterModule(pl.LightningModule):
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def trainable_zero(self) -> Tensor:
+        """0 that depends on every trained parameter, so that all processes have gradients to share."""
+        return sum((value.sum() * 0.0 for value in self.policy.trainable()), torch.zeros((), device=self.policy.device))
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """The trained adapter under its parameter names; the frozen base comes from its own folder."""

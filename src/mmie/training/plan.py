@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
@@ -37,19 +38,37 @@ def plan_steps(schedule: Schedule, *, samples: int, epochs: float, batch_size: i
     return [stream[start : start + batch_size] for start in range(0, len(stream) - batch_size + 1, batch_size)]
 
 
+@dataclass(frozen=True)
 class MicroBatch:
     """What one process forwards at once.
 
     Attributes:
         items: the samples.
-        step: the optimizer step that they belong to.
+        step: the optimizer step at which these samples come up; with several updates a group, the first of them.
         weight: factor of this micro-batch's mean loss, so that the mean over micro-batches and processes is the mean over the step.
+        whole: all samples that this process has in the step; empty stands for ``items``.
+        start: where ``items`` begin in ``whole``.
+        update: which of the updates with the same samples, from 0.
+        updates: how many there are.
     """
 
-    def __init__(self, items: Sequence[Any], *, step: int, weight: float) -> None:
-        self.items = items
-        self.step = step
-        self.weight = weight
+    items: Sequence[Any]
+    step: int
+    weight: float
+    whole: Sequence[Any] = ()
+    start: int = 0
+    update: int = 0
+    updates: int = 1
+
+    @property
+    def opens_group(self) -> bool:
+        """Whether it is the first with these samples: nothing that was computed before matters to it but the adapter."""
+        return self.start == 0 and self.update == 0
+
+    @property
+    def closes_step(self) -> bool:
+        """Whether the optimizer steps after it."""
+        return self.start + len(self.items) >= len(self.whole or self.items)
 
 
 class StepLoader:
@@ -60,38 +79,44 @@ class StepLoader:
         plan: sample indices a step.
         sizes: what each sample weighs in the step's mean (response tokens for SFT, 1 for GRPO).
         micro_batch_size: samples a micro-batch.
+        updates: optimizer steps in a row with the same samples.
         rank: this process.
         world_size: number of processes.
     """
 
     def __init__(
         self, items: Sequence[Any], plan: Sequence[Sequence[int]], *, sizes: Sequence[int], micro_batch_size: int,
-        rank: int = 0, world_size: int = 1,
+        updates: int = 1, rank: int = 0, world_size: int = 1,
     ) -> None:  # fmt: skip
         self.items = items
         self.plan = plan
         self.sizes = sizes
         self.micro_batch_size = micro_batch_size
+        self.updates = updates
         self.rank = rank
         self.world_size = world_size
         self.accumulate = len(plan[0]) // (micro_batch_size * world_size) if plan else 1
         self.first_step = 0
 
     def __len__(self) -> int:
-        return len(self.plan) * self.accumulate
+        return len(self.plan) * self.updates * self.accumulate
 
     def __iter__(self) -> Iterator[MicroBatch]:
-        for step in range(self.first_step, len(self.plan)):
-            yield from self._micro_batches(step)
+        for step in range(self.first_step, len(self.plan) * self.updates):
+            yield from self._micro_batches(*divmod(step, self.updates))
 
-    def _micro_batches(self, step: int) -> Iterator[MicroBatch]:
-        indices, width = self.plan[step], self.micro_batch_size
-        whole = sum(self.sizes[index] for index in indices)
-        for turn in range(self.accumulate):
-            start = (turn * self.world_size + self.rank) * width
-            part = indices[start : start + width]
-            share = sum(self.sizes[index] for index in part) / whole
-            yield MicroBatch([self.items[index] for index in part], step=step, weight=share * self.accumulate * self.world_size)
+    def _micro_batches(self, group: int, update: int) -> Iterator[MicroBatch]:
+        indices, width = self.plan[group], self.micro_batch_size
+        weight = sum(self.sizes[index] for index in indices)
+        starts = [(turn * self.world_size + self.rank) * width for turn in range(self.accumulate)]
+        own = [index for start in starts for index in indices[start : start + width]]
+        whole = [self.items[index] for index in own]
+        for start in range(0, len(own), width):
+            share = sum(self.sizes[index] for index in own[start : start + width]) / weight
+            yield MicroBatch(
+                whole[start : start + width], step=group * self.updates, weight=share * self.accumulate * self.world_size,
+                whole=whole, start=start, update=update, updates=self.updates,
+            )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
         """Empty: the position is the trainer's step. Lightning takes a loader that has this for a resumable one."""

@@ -1,0 +1,89 @@
+"""The actor: samples the groups of one step from the policy and rewards every response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from mmie.losses import zero_variance
+from mmie.models.batch import Completions, joined
+from mmie.models.policy import Policy
+from mmie.tasks.task import Task
+from mmie.training.generate import Sampling, uniforms
+from mmie.training.rollouts import Rollouts
+from mmie.types import Example
+
+Reward = Callable[..., dict[str, float]]
+
+
+class ActorConfig(Protocol):
+    """What the actor reads of the ``grpo`` node."""
+
+    group_size: int
+    temperature: float
+    max_new_tokens: int
+    rollout_prompts: int | None
+    resamples: int
+
+
+class Actor:
+    """Draws G responses a prompt; the random numbers of a response belong to (seed, step, sample) and nothing else.
+
+    Args:
+        policy: the model; its active adapter answers.
+        task: makes prompts, parses responses.
+        reward: eq. 5 for one response, with its parts.
+        config: the ``grpo`` node.
+        seed: of the run.
+    """
+
+    def __init__(self, policy: Policy, task: Task, reward: Reward, config: ActorConfig, *, seed: int) -> None:
+        self.policy = policy
+        self.task = task
+        self.reward = reward
+        self.config = config
+        self.seed = seed
+        self.sampling = Sampling(config.temperature, config.max_new_tokens)
+
+    def roll_out(self, examples: Sequence[Example], *, step: int) -> Rollouts:
+        """Sample → reward for all groups of a step; ``resamples`` > 0 is DAPO's dynamic sampling.
+
+        A group whose rewards are all equal is drawn again, up to ``resamples`` times, and kept as it is after that.
+        """
+        rollouts = self._attempt(examples, f"rollout-{self.seed}-{step}", step=step)
+        for attempt in range(1, self.config.resamples + 1):
+            stale = zero_variance(rollouts.rewards).nonzero()[:, 0].tolist()
+            if not stale:
+                break
+            again = self._attempt([examples[place] for place in stale], f"rollout-{self.seed}-{step}-again{attempt}", step=step)
+            rollouts = rollouts.replaced(stale, again)
+        return rollouts
+
+    def _attempt(self, examples: Sequence[Example], key: str, *, step: int) -> Rollouts:
+        prompts = [self.policy.encode(self.task.prompt(example), example.pictures) for example in examples]
+        width = self.config.rollout_prompts or len(examples)
+        responses = joined([
+            self._sample(prompts[start : start + width], [f"{key}-{example.id}" for example in examples[start : start + width]])
+            for start in range(0, len(examples), width)
+        ])  # fmt: skip
+        texts, parts = self.judge(examples, responses)
+        return Rollouts(step, list(examples), prompts, responses, texts, parts, self.config.group_size)
+
+    def _sample(self, prompts: Sequence[Any], keys: Sequence[str]) -> Completions:
+        numbers: Tensor = uniforms(keys, group_size=self.config.group_size, sampling=self.sampling)
+        return self.policy.sample(self.policy.batch(prompts), numbers, temperature=self.config.temperature)
+
+    def judge(self, examples: Sequence[Example], responses: Completions) -> tuple[list[str], list[dict[str, Any]]]:
+        """Texts and reward parts of N responses; a response cut at the length limit is an invalid one."""
+        texts = self.policy.text(responses)
+        owners = [example for example in examples for _ in range(self.config.group_size)]
+        return texts, [self._reward(*row) for row in zip(owners, texts, responses.finished.tolist(), strict=True)]
+
+    def _reward(self, example: Example, response: str, finished: bool) -> dict[str, Any]:
+        text = response if finished else ""
+        predicted = self.task.parse(text)
+        answer, gold_answer = self.task.answer_of(text), self.task.gold_answer(example)
+        parts = self.reward(text, predicted, example.gold, answer, gold_answer)
+        return {**parts, "invalid": float(predicted is None), "truncated": float(not finished)}

@@ -1,0 +1,72 @@
+"""The benchmark measures what it says, on work small enough for a test."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmie.bench.__main__ import measure
+from mmie.bench.plots import plot
+from mmie.bench.work import Work, write_checkpoint
+from mmie.models.qwen2_5_vl import Qwen25VL
+
+KEYS = {
+    "step_ratio_vs_repeated", "max_abs_logp_difference", "vision_forwards_per_image", "sample_seconds", "reference_seconds",
+    "update_seconds", "work", "prompt_tokens", "share_of_matmul_peak", "flops_per_step", "decode_step_ratio_vs_bare_forward",
+}  # fmt: skip
+SMALL = ["--group-size", "3", "--prompts", "2", "--prompt-tokens", "40", "--new-tokens", "5", "--image-size", "56", "--steps", "1"]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "mmie.bench", *SMALL, "--threads", "1", *arguments], capture_output=True, text=True)
+
+
+def test_prompts_have_the_length_that_is_asked_for(tmp_path: Path) -> None:
+    from PIL import Image
+
+    write_checkpoint(tmp_path, width=64, layers=1)
+    work = Work(str(tmp_path), prompt_tokens=90, image_size=56)
+    backbone = Qwen25VL(str(tmp_path))
+    assert len(backbone.encode(work.text, [Image.new("RGB", (56, 56))]).ids) == 90
+    paths = work.draw_pictures(tmp_path)
+    assert len({path.read_bytes() for path in paths}) == len(paths) == 16
+
+
+@pytest.mark.slow
+def test_both_engines_do_the_same_work(tmp_path: Path) -> None:
+    done = bench("--engines", "shared,repeated", "--json", str(tmp_path / "bench.json"))
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert set(found) >= KEYS
+    assert found["vision_forwards_per_image"] == 1
+    assert 0 < found["max_abs_logp_difference"] < 1e-5
+    assert found["prompt_tokens"] == 40
+    assert "step_ratio_vs_trl" not in found
+
+
+def test_an_engine_that_fails_is_one_line() -> None:
+    with pytest.raises(SystemExit, match=r"^error: the engine shared failed: .*nowhere"):
+        measure(Work("nowhere"), ["shared"])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason="TRL is not installed: pip install -e '.[bench]'")
+def test_beside_trl(tmp_path: Path) -> None:
+    done = bench("--engines", "shared,trl", "--json", str(tmp_path / "bench.json"))
+    assert done.returncode == 0, done.stderr
+    assert {"step_ratio_vs_trl", "peak_memory_ratio_vs_trl"} <= set(json.loads((tmp_path / "bench.json").read_text()))
+
+
+def test_the_plot_shows_every_point(tmp_path: Path) -> None:
+    def point(group_size: int, prompt_tokens: int) -> dict:
+        seconds = {"shared": 1.0 * group_size, "repeated": 3.0 * group_size}
+        return {"work": {"group_size": group_size, "prompt_tokens": prompt_tokens}, "step_seconds": seconds, "peak_mib": seconds}
+
+    plot([point(1, 560), point(8, 560), point(8, 1024)], tmp_path)
+    assert (tmp_path / "bench_cost.png").stat().st_size > 10_000
+    assert "<svg" in (tmp_path / "bench_cost.svg").read_text()
