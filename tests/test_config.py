@@ -47,13 +47,14 @@ def test_there_are_experiments_and_options() -> None:
     assert {
         "jmere_r1", "sft", "cot_sft", "only_rl", "zero_shot", "figure3_group_size", "ablation_no_partial_reward",
         "ablation_no_rule_score_filter", "ablation_no_reprediction_filter", "ablation_no_filter",
-        "cot_sft_no_reprediction_filter", "cot_sft_no_filter",
+        "cot_sft_no_reprediction_filter", "cot_sft_no_filter", "more_r1", "more_zero_shot", "more_sft", "more_stage1",
+        "more_mixing_all", "more_mixing_hard_only", "more_mixing_constant",
     } <= set(NAMES)  # fmt: skip
     assert {
         "task", "data", "model", "teacher", "cot", "filter", "sft", "grpo", "reward", "schedule", "trainer", "logger",
         "lora", "evaluation",
     } == set(GROUPS)  # fmt: skip
-    assert {"none", "direct", "cot", "cot_warmup"} == {option for group, option in OPTIONS if group == "sft"}
+    assert {"none", "direct", "cot", "cot_warmup", "more_stage1", "more_direct"} == {option for group, option in OPTIONS if group == "sft"}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -66,7 +67,8 @@ def test_every_experiment_fits_both_profiles(name: str, profile: str) -> None:
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_fits_the_code(group: str, option: str) -> None:
     choice = f"[{option}]" if group == "filter" else option
-    chosen = {"profile": "paper", "grpo": "none", group: choice}
+    task = {"task": "more"} if option.startswith("more") else {}
+    chosen = {"profile": "paper", "grpo": "none", **task, group: choice}
     run_config(*(f"{key}={value}" for key, value in chosen.items()))
 
 
@@ -166,7 +168,7 @@ def test_output_folders_carry_the_experiment() -> None:
 def test_experiment_files_open_with_what_they_reproduce(name: str) -> None:
     lines = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# @package _global_"
-    assert lines[1].startswith(("# Table ", "# Figure "))
+    assert lines[1].startswith(("# Table ", "# Figure ", "# MORE-R1"))
     assert lines[2] == f"#   python run.py +experiment={name} [profile=paper]"
     assert lines[3].startswith("#   Cost: ")
     assert lines[4].startswith("#   Paper: ")
@@ -179,11 +181,17 @@ def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> N
     if paper is None:
         assert name == "figure3_group_size"
         return
-    for scores in (paper.quintuple, *([paper.entity] if "entity" in paper else [])):
+    header = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
+    if name.startswith("more_"):
+        names = [score for score in ("accuracy", "precision", "recall", "f1") if score in paper.relation]
+        assert f"{'Acc/P/R/F1' if len(names) == 4 else 'Acc/F1'} {'/'.join(f'{100 * paper.relation[score]:.2f}' for score in names)}" in header
+    scored = (paper.get("relation"),) if "precision" in paper.get("relation", {}) else ()
+    for scores in (*scored, *(paper[key] for key in ("quintuple", "entity") if key in paper)):
         p, r = scores.precision, scores.recall
         assert scores.f1 == pytest.approx(2 * p * r / (p + r), abs=5e-4)
-    shown = "/".join(f"{100 * paper.quintuple[score]:.2f}" for score in ("precision", "recall", "f1"))
-    assert f"quintuple P/R/F1 {shown}" in (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
+    if "quintuple" in paper:
+        shown = "/".join(f"{100 * paper.quintuple[score]:.2f}" for score in ("precision", "recall", "f1"))
+        assert f"quintuple P/R/F1 {shown}" in header
 
 
 EXPERIMENT = """# @package _global_

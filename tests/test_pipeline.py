@@ -159,3 +159,49 @@ def test_predict_and_export_take_a_finished_run_away(tmp_path: Path, capsys: pyt
 def test_a_missing_picture_to_predict_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="predict.image=nowhere.png"):
         go(tmp_path, "run", "stages=[predict]", "predict.image=nowhere.png", "predict.text=x", f"predict.adapter={tmp_path}")
+
+
+MORE = ["+experiment=more_r1", "filter=[six_steps]", "data.sizes={train: 40, val: 4, test: 6}", "cot.candidates=1", "grpo.epochs=1"]
+
+
+@pytest.mark.slow
+def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
+    """One division, one distillation, one stage 1, one difficulty split; the schedule alone makes another GRPO."""
+    results = [go(tmp_path, f"job{alpha}", *MORE, f"schedule.alpha={alpha}") for alpha in (0, 0.5, 1)]
+    counts = {stage: len(folders(tmp_path, stage)) for stage in ("data", "divide", "distil", "filter", "sft", "difficulty", "grpo")}
+    assert counts == {"data": 1, "divide": 1, "distil": 1, "filter": 1, "sft": 1, "difficulty": 1, "grpo": 3}
+    assert [job["stages"]["difficulty"]["cached"] for job in results] == [False, True, True]
+    first = results[0]
+    assert (first["task"], list(first["models"])) == ("more", ["zero-shot", "stage 1", "MORE-R1"])
+    assert {"accuracy", "macro_f1", "by_objects", "ci95"} <= set(first["metrics"]["test/relation"])
+    (division,) = (tmp_path / "artifacts/divide").glob("*/")
+    parts = [json.loads((division / f"{name}.json").read_text(encoding="utf-8")) for name in ("sft", "grpo")]
+    assert not set(parts[0]) & set(parts[1])
+    assert len(parts[0]) + len(parts[1]) == 40
+    row = json.loads((tmp_path / "job0/predictions.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert isinstance(row["image"][0], str)
+    assert len(row["image"][1]["box"]) == 4
+    assert first["vision"]["from_disk"] == 0
+    kept = go(tmp_path, "seeded", *MORE, "seed=1", "stages=[sft]")
+    assert kept["vision"]["computed"] == 0
+
+
+@pytest.mark.slow
+def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
+    found = go(tmp_path, "run", "schedule=progressive_mix", "stages=[grpo]")
+    assert found["stages"]["difficulty"]["cached"] is False
+    (easy,) = (tmp_path / "artifacts/difficulty").glob("*/easy.json")
+    assert len(json.loads(easy.read_text(encoding="utf-8"))) == 16
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["schedule=progressive_mix", "sft=none"], r"^schedule: .*sft is none; use schedule=all_mixed"),
+        (["+experiment=more_r1", "stages=[predict]", "predict.image=x.png", "predict.text=x"], r"^predict\.entity: .*needs it"),
+    ],
+)
+def test_what_cannot_go_well_is_said_before_anything_is_done(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        execute(config_of(tmp_path, *overrides), tmp_path)
+    assert not (tmp_path / "artifacts").exists()

@@ -27,7 +27,10 @@ ADDED = {"task": ["response"]}  # arguments that the pipeline gives
 
 @dataclass(kw_only=True)
 class CotConfig:
+    """``chains`` is the node of what is asked about each candidate."""
+
     candidates: int = at_least(1)
+    chains: Any
 
 
 @dataclass(kw_only=True)
@@ -125,8 +128,12 @@ class VisionConfig:
 
 @dataclass(kw_only=True)
 class PredictConfig:
+    """``entity`` and ``box`` (left, upper, right, lower in pixels) are MORE's."""
+
     image: str | None
     text: str | None
+    entity: str | None
+    box: list[int] | None
     adapter: str | None
 
 
@@ -150,6 +157,7 @@ class RunConfig:
     data: Any
     model: Any
     teacher: Any
+    sft_share: float | None = share()
     cot: CotConfig
     filter: dict[str, Any]
     vision: VisionConfig
@@ -213,6 +221,7 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
 def _node_misfits(run: RunConfig) -> Iterator[str]:
     for key in NODES:
         yield from misfits(key, getattr(run, key), added=ADDED.get(key, ()))
+    yield from misfits("cot.chains", run.cot.chains)
     for key, value in run.filter.items():
         yield from misfits(f"filter.{key}", value)
     for key in ("alpha", "beta"):

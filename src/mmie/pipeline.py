@@ -13,10 +13,13 @@ from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
 from mmie.artifacts import Store
-from mmie.config import ON_DEMAND, STAGES, RunConfig, to_run_config
+from mmie.config import ON_DEMAND, STAGES, RunConfig, node, to_run_config
+from mmie.errors import InputError
 from mmie.stages import deliver, learn, prepare, tracking
+from mmie.stages.answers import Phase
 from mmie.stages.context import Context
-from mmie.stages.evaluate import Phase, evaluate
+from mmie.stages.difficulty import difficulty
+from mmie.stages.evaluate import evaluate
 from mmie.stages.report import report, write_results
 
 Stage = tuple[Path, str]
@@ -54,6 +57,7 @@ def execute(config: RunConfig, output: Path) -> Path:
 def stages(context: Context) -> dict[str, Path]:
     """Runs what is asked for and, before it, what that needs; gives model name → evaluation folder."""
     config, last = context.config, _last(context.config)
+    _check(context)
     evaluated: dict[str, Path] = {}
     if config.predict.adapter is not None and set(config.stages) <= set(ON_DEMAND):
         return _deliver(context, None, evaluated)
@@ -61,21 +65,35 @@ def stages(context: Context) -> dict[str, Path]:
     if last == "data":
         return evaluated
     sft_stage = grpo_stage = filter_stage = None
+    division = prepare.divided(context, data_stage)
     if config.sft is not None and config.sft.response == "reasoned":
-        distil_stage = prepare.distil(context, data_stage)
+        distil_stage = prepare.distil(context, data_stage, division)
         if last == "distil":
             return evaluated
         filter_stage = prepare.filtered(context, data_stage, distil_stage)
     if config.sft is not None and last not in ("distil", "filter"):
-        sft_stage = learn.sft(context, config.sft, data_stage, filter_stage)
+        sft_stage = learn.sft(context, config.sft, data_stage, division, filter_stage)
     if config.grpo is not None and last not in ("distil", "filter", "sft"):
-        grpo_stage = learn.grpo(context, config.grpo, data_stage, sft_stage)
+        split = None
+        if sft_stage is not None and node(config.schedule).by_difficulty:
+            split = difficulty(context, data_stage, division, sft_stage)
+        grpo_stage = learn.grpo(context, config.grpo, data_stage, division, sft_stage=sft_stage, difficulty=split)
     if {"evaluate", "report"} & set(config.stages):
         for phase in phases(context, sft_stage, grpo_stage):
             evaluated[phase.name] = evaluate(context, phase, data_stage)[0]
     if "report" in config.stages:
         report(context, evaluated)
     return _deliver(context, grpo_stage or sft_stage, evaluated)
+
+
+def _check(context: Context) -> None:
+    """What only the built task and schedule can tell, before anything costs time."""
+    config = context.config
+    if config.grpo is not None and config.sft is None and node(config.schedule).by_difficulty:
+        raise InputError("schedule: it asks the warmed-up model which samples are easy, and sft is none; use schedule=all_mixed")
+    for key in context.reasoned.asked:
+        if "predict" in config.stages and not getattr(config.predict, key):
+            raise InputError(f"predict.{key}: the stage predict needs it; set predict.{key}=…")
 
 
 def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]) -> dict[str, Path]:
@@ -91,9 +109,9 @@ def phases(context: Context, sft_stage: Stage | None, grpo_stage: Stage | None) 
     rows = [Phase("zero-shot", context.direct, None)]
     if sft_stage is not None and context.config.sft is not None:
         direct = context.config.sft.response == "direct"
-        rows.append(Phase("SFT", context.direct, sft_stage) if direct else Phase("CoT-SFT", context.reasoned, sft_stage))
+        rows.append(Phase("SFT", context.direct, sft_stage) if direct else Phase(context.reasoned.warmed_up, context.reasoned, sft_stage))
     if grpo_stage is not None:
-        rows.append(Phase("JMERE-R1" if sft_stage else "Only-RL", context.reasoned, grpo_stage))
+        rows.append(Phase(context.reasoned.method if sft_stage else "Only-RL", context.reasoned, grpo_stage))
     return rows
 
 

@@ -6,12 +6,13 @@ from collections import Counter
 import pytest
 
 from mmie.cot.distil import candidates_from_jsonl, candidates_to_jsonl, distil, run_distillation
+from mmie.cot.jmere import JMEREChains
 from mmie.cot.record import Record
 from mmie.errors import InputError
 from mmie.types import Candidate, Example, Quintuple
 
-A = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")
-B = Quintuple("Browns", "org", "Ohio", "loc", "locate_at")
+A = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
+B = Quintuple("Browns", "org", "Ohio", "loc", "locate at")
 LABELS = {"types": ["per", "org", "loc"], "relations": ["member_of", "locate_at"]}
 READ_A = "[Josh Gordon, per, Browns, org, member of]"
 READ_AB = f"{READ_A}, [Browns, org, Ohio, loc, locate at]"
@@ -52,7 +53,7 @@ def examples(count):
 
 
 def run(samples, teacher, record, *, candidates=2, progress=lambda _: None):
-    return run_distillation(samples, teacher, record, candidates=candidates, progress=progress, **LABELS)
+    return run_distillation(samples, teacher, record, candidates=candidates, progress=progress, chains=JMEREChains(**LABELS))
 
 
 def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
@@ -158,7 +159,7 @@ def test_an_error_cancels_what_is_under_way(tmp_path):
 
 
 def test_distil_is_a_coroutine_for_those_who_have_a_loop(tmp_path):
-    work = distil(examples(1), Scripted(), Record(tmp_path / "r"), candidates=1, progress=lambda _: None, **LABELS)
+    work = distil(examples(1), Scripted(), Record(tmp_path / "r"), candidates=1, progress=lambda _: None, chains=JMEREChains(**LABELS))
     assert [candidate.repredicted for candidate in asyncio.run(work)] == [(A,)]
 
 

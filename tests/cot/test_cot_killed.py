@@ -13,6 +13,7 @@ import pytest
 
 import mmie
 from mmie.cot.distil import run_distillation
+from mmie.cot.jmere import JMEREChains
 from mmie.cot.record import Record
 from mmie.cot.teacher import OpenAITeacher
 from mmie.types import Example, Picture, Quintuple
@@ -37,7 +38,7 @@ def against_the_server(folder):
     teacher = OpenAITeacher(model="m", temperature=1.0, max_tokens=9, concurrency=1, max_retries=0, timeout=30)
     record = Record(folder / "record.jsonl")
     labels = {"types": ["per", "org"], "relations": ["member_of"]}
-    return run_distillation(samples, teacher, record, candidates=2, progress=lambda _: None, **labels), record
+    return run_distillation(samples, teacher, record, candidates=2, progress=lambda _: None, chains=JMEREChains(**labels)), record
 
 
 def pictures(folder):

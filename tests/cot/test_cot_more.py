@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from mmie.cot.filters.six_steps import SixStepsFilter
-from mmie.cot.more_prompts import distil_prompt
-from mmie.types import Candidate, Example
+from mmie.cot.more import MOREChains, distil_prompt
+from mmie.cot.record import Record
+from mmie.cot.teacher import Request, shown_bytes
+from mmie.toy.more_teacher import MORETemplateTeacher
+from mmie.types import Candidate, Example, Picture
 
 LABELS = ["/per/misc/awarded", "/per/org/member_of"]
 EXAMPLE = Example("train-0", "Obama gets the {prize} {0}", (), "/per/misc/awarded", {"entity": "the {labels}"})
@@ -65,3 +74,39 @@ def test_the_filter_keeps_the_order_and_takes_another_number_of_steps():
     assert SixStepsFilter()(rows, {}) == [rows[0], rows[2]]
     assert SixStepsFilter(steps=2)([*rows, short := Candidate("c", 0, "Step 1: a Step 2: b", None, None)], {}) == [short]
     assert SixStepsFilter()([], {}) == []
+
+
+def ask_with(answer: str) -> tuple[Any, list[tuple[str, str]]]:
+    asked: list[tuple[str, str]] = []
+
+    async def ask(purpose: str, prompt: str, *, chain: str = "") -> str:
+        asked.append((purpose, prompt))
+        return answer
+
+    return ask, asked
+
+
+def test_one_question_a_candidate() -> None:
+    example = Example("a", "Ann Lee wins", (), "/per/misc/awarded", {"entity": "Jazz Prize"})
+    ask, asked = ask_with("<think> Step 1: x </think>")
+    candidate = asyncio.run(MOREChains(labels=["/per/misc/awarded"])(ask, example, 2))
+    assert candidate == Candidate("a", 2, "Step 1: x", None, None)
+    assert [purpose for purpose, _ in asked] == ["distil"]
+    assert "The right answer is: /per/misc/awarded" in asked[0][1]
+
+
+def test_the_teacher_sees_the_object_and_the_record_knows_it(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (40, 20), "red")
+    picture.paste("blue", (20, 0, 40, 20))
+    picture.save(tmp_path / "p.png")
+    whole = Picture(tmp_path / "p.png")
+    shown = [Image.open(BytesIO(shown_bytes(replace(whole, box=box)))).convert("RGB") for box in (None, (0, 0, 20, 20), (20, 0, 40, 20))]
+    assert [image.size for image in shown] == [(40, 20), (20, 20), (20, 20)]
+    assert [image.getpixel((1, 1)) for image in shown] == [(255, 0, 0), (255, 0, 0), (0, 0, 255)]
+
+    record, teacher = Record(tmp_path / "record.jsonl"), MORETemplateTeacher(wrong_description=0, wrong_reason=0, broken_format=0)
+    keys = {
+        record.key(teacher, Request("distil", Example("a", "x", (whole, replace(whole, box=box)), "none"), 0, "prompt"))
+        for box in ((0, 0, 20, 20), (20, 0, 40, 20), (0, 0, 20, 19))
+    }
+    assert len(keys) == 3

@@ -3,10 +3,12 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from mmie.data.statistics import statistics, statistics_table
+from mmie.metrics import entities
 from mmie.types import Example, Picture, Quintuple
 
 JOSH = Quintuple("Josh", "per", "Browns", "org", "member of")
@@ -21,8 +23,15 @@ SPLITS = {
 }
 
 
+def counted(splits: dict[str, list[Example]]) -> dict[str, Any]:
+    def labels(example: Example) -> dict[str, list[str]]:
+        return {"entities": [kind for _, kind in entities(example.gold)], "relations": [q.relation for q in example.gold]}
+
+    return statistics(splits, labels_of=labels, unit="quintuples")
+
+
 def test_counts() -> None:
-    stats = statistics(SPLITS)
+    stats = counted(SPLITS)
     assert stats == {
         "train": {
             "samples": 2,
@@ -42,17 +51,25 @@ def test_counts() -> None:
 
 def test_labels_are_in_order_of_frequency_then_name() -> None:
     gold = (PEER, *(JOSH._replace(relation=relation) for relation in ("b", "a", "c", "c")))
-    relations = statistics({"train": [Example("a", "x", (), gold)]})["train"]["relations"]
+    relations = counted({"train": [Example("a", "x", (), gold)]})["train"]["relations"]
     assert list(relations) == ["c", "a", "b", "peer"]
 
 
 def test_an_empty_split_counts_nothing() -> None:
-    assert statistics({"train": []})["train"]["words"] == {"mean": 0.0, "max": 0}
+    assert counted({"train": []})["train"]["words"] == {"mean": 0.0, "max": 0}
+
+
+def test_a_task_without_entities() -> None:
+    stats = statistics({"train": [Example("a", "x", (), "none")]}, labels_of=lambda example: {"relations": [example.gold]}, unit="facts")
+    assert stats["train"] == {"samples": 1, "facts": 1, "relations": {"none": 1}, "words": {"mean": 1.0, "max": 1}, "blank_pictures": 0}
+    console = Console(width=100, file=io.StringIO())
+    console.print(statistics_table(stats, unit="facts"))
+    assert "none" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_the_table_has_a_column_a_split() -> None:
     console = Console(width=100, file=io.StringIO())
-    console.print(statistics_table(statistics(SPLITS)))
+    console.print(statistics_table(counted(SPLITS), unit="quintuples"))
     assert isinstance(console.file, io.StringIO)
     rows = [line.replace("│", " ").replace("┃", " ").split() for line in console.file.getvalue().splitlines()]
     for row in (

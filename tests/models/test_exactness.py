@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,28 @@ def prompts(policy: Any, pictures: list[Any]) -> list[Any]:
 def completions(policy: Any) -> Any:
     generator = torch.Generator().manual_seed(5)
     return policy.given([torch.randint(20, 300, (length,), generator=generator).tolist() for length in LENGTHS])
+
+
+@pytest.fixture
+def object_prompts(policy: Any, pictures: list[Any]) -> list[Any]:
+    """The same picture and text with other objects, and another picture: whole picture first, then the object's box."""
+    boxes = [(0, 0, 40, 40), (30, 20, 100, 70), (5, 5, 30, 60)]
+    shown = [[pictures[0], replace(pictures[0], box=boxes[0])], [pictures[0], replace(pictures[0], box=boxes[1])]]
+    shown += [[pictures[1], replace(pictures[1], box=boxes[2])], [pictures[2]]]
+    texts = ["one object", "one object", "another text that is longer", "x"]
+    return [policy.encode(text, part) for text, part in zip(texts, shown, strict=True)]
+
+
+def test_pictures_with_boxes_share_their_prefix_exactly(policy: Any, object_prompts: list[Any], completions: Any) -> None:
+    batch, mask = policy.batch(object_prompts), completions.mask
+    shared = policy.logps(batch, completions, temperature=1.0)
+    rows = row_logps(policy.model, batch, completions)
+    torch.testing.assert_close(shared[mask], rows[mask], atol=1e-5, rtol=0)
+    one, other = gradient(policy, shared, mask), gradient(policy, rows, mask)
+    assert (one - other).norm() < 1e-4 * other.norm()
+    assert policy.vision.computed == 6  # three whole pictures, three objects
+    first, second = object_prompts[:2]
+    assert not torch.equal(first.features[-4:], second.features[-4:])
 
 
 def gradient(policy: Any, logps: Tensor, mask: Tensor) -> Tensor:

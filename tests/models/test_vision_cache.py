@@ -93,6 +93,15 @@ def test_a_picture_that_changed_on_disk_is_another_picture(drawn: list[Picture])
     assert picture_digest(Picture(None)) == picture_digest(Picture(None))
 
 
+def test_a_box_is_another_picture(drawn: list[Picture]) -> None:
+    boxes = [None, (0, 0, 2, 2), (0, 0, 3, 2)]
+    assert len({picture_digest(Picture(drawn[0].path, box)) for box in boxes}) == 3
+    cache = VisionCache()
+    for box in boxes:
+        cache(Picture(drawn[0].path, box), tens())
+    assert cache.computed == 3
+
+
 def test_a_picture_that_is_gone_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.png: cannot be read"):
         picture_digest(Picture(tmp_path / "gone.png"))

@@ -245,7 +245,7 @@ def test_faults_come_at_their_rates_and_belong_to_the_candidate(train: list[Exam
 
 
 def test_it_knows_only_its_own_world() -> None:
-    with pytest.raises(InputError, match="sample train-1: teacher=more_template knows MORE's toy world only"):
+    with pytest.raises(InputError, match="sample train-1: teacher=more_toy knows MORE's toy world only"):
         ask(Example("train-1", "Browns place Josh Gordon", (), "none", {"entity": "Browns", "object": "person"}))
     with pytest.raises(InputError, match=r"teacher.wrong_reason=1.5: a share between 0 and 1"):
         MORETemplateTeacher(wrong_description=0, wrong_reason=1.5, broken_format=0)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mmie.cot.distil import run_distillation
+from mmie.cot.jmere import JMEREChains
 from mmie.cot.prompts import parse_score
 from mmie.cot.record import Record
 from mmie.cot.teacher import Request
@@ -108,8 +109,8 @@ def test_errors_come_at_their_rates_and_belong_to_the_candidate(samples: list[Ex
 def test_the_pipeline_reads_the_teacher(samples: list[Example], tmp_path: Path) -> None:
     teacher = TemplateTeacher(**RIGHT)
     candidates = run_distillation(
-        samples[:5], teacher, Record(tmp_path / "record.jsonl"), candidates=2, types=TYPES, relations=RELATIONS,
-        progress=lambda _: None,
+        samples[:5], teacher, Record(tmp_path / "record.jsonl"), candidates=2,
+        chains=JMEREChains(types=TYPES, relations=RELATIONS), progress=lambda _: None,
     )  # fmt: skip
     assert [(candidate.example_id, candidate.index) for candidate in candidates] == [(s.id, n) for s in samples[:5] for n in (0, 1)]
     gold = {example.id: example.gold for example in samples}
@@ -118,7 +119,7 @@ def test_the_pipeline_reads_the_teacher(samples: list[Example], tmp_path: Path) 
 
 
 def test_it_knows_only_its_own_world() -> None:
-    with pytest.raises(InputError, match="sample train-1: teacher=template knows the toy world only"):
+    with pytest.raises(InputError, match="sample train-1: teacher=jmere_toy knows the toy world only"):
         judge(Example("train-1", "Browns place Josh Gordon", (), ()))
     with pytest.raises(InputError, match=r"teacher.wrong_quintuple=1.5: a share between 0 and 1"):
         TemplateTeacher(**{**RIGHT, "wrong_quintuple": 1.5})

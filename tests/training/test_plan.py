@@ -12,7 +12,7 @@ from mmie.schedules.uniform import Uniform
 from mmie.training.plan import StepLoader, plan_steps
 
 
-def count_up(epoch: int, *, samples: int, seed: int) -> list[int]:
+def count_up(epoch: int, *, samples: int, seed: int, easy: object = None) -> list[int]:
     return [100 * epoch + 10 * seed + index for index in range(samples)]
 
 

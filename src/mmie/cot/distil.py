@@ -1,7 +1,6 @@
-"""Distillation: several MP-CoT chains a sample, each with what the teacher says of it (JMERE-R1 section 3.2).
+"""Distillation: several chains a sample, each with what the teacher says of it (JMERE-R1 section 3.2; MORE-R1's stage 1).
 
-Deviation: every usable chain is both re-predicted and scored, whatever filters follow, so that a filter can be left
-out without a call; the paper scores only the chains that its first filter lets through.
+What is asked about one candidate is the task's matter: ``conf/cot``.
 """
 
 from __future__ import annotations
@@ -9,47 +8,39 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
+from typing import Protocol
 
-from mmie.cot.prompts import chain_of, distil_prompt, parse_score, repredict_prompt, score_prompt
 from mmie.cot.record import Record
-from mmie.cot.teacher import Request, Teacher
+from mmie.cot.teacher import Purpose, Request, Teacher
 from mmie.errors import InputError
-from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.types import Candidate, Example, Quintuple
 
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+
+class Ask(Protocol):
+    """One question about one candidate; the answer is the teacher's, or the record's where it was asked before."""
+
+    async def __call__(self, purpose: Purpose, prompt: str, *, chain: str = "") -> str: ...
+
+
+class Chains(Protocol):
+    """How one candidate of a task comes about."""
+
+    async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
+        """Asks for a chain and, where the task's filters need it, for what they judge it by."""
 
 
 def run_distillation(
-    examples: Sequence[Example],
-    teacher: Teacher,
-    record: Record,
-    *,
-    candidates: int,
-    types: Sequence[str],
-    relations: Sequence[str],
-    progress: Callable[[int], None],
+    examples: Sequence[Example], teacher: Teacher, record: Record, *, candidates: int, chains: Chains, progress: Callable[[int], None]
 ) -> list[Candidate]:
     """``distil`` for callers without an event loop."""
-    return asyncio.run(
-        distil(examples, teacher, record, candidates=candidates, types=types, relations=relations, progress=progress)
-    )
+    return asyncio.run(distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress))
 
 
 async def distil(
-    examples: Sequence[Example],
-    teacher: Teacher,
-    record: Record,
-    *,
-    candidates: int,
-    types: Sequence[str],
-    relations: Sequence[str],
-    progress: Callable[[int], None],
+    examples: Sequence[Example], teacher: Teacher, record: Record, *, candidates: int, chains: Chains, progress: Callable[[int], None]
 ) -> list[Candidate]:
     """All candidates of all samples, in the samples' order, then by index.
 
@@ -57,12 +48,11 @@ async def distil(
     teacher's connections are closed at the end.
 
     Args:
-        examples: with quintuples as gold and unique ids.
+        examples: with gold of the task and unique ids.
         teacher: writes and judges.
         record: what has been answered is not asked again.
-        candidates: chains a sample (5 in the paper).
-        types: the entity types that are offered at re-prediction.
-        relations: the relations that are offered at re-prediction.
+        candidates: chains a sample (5 in JMERE-R1).
+        chains: what is asked about each.
         progress: called with the number of candidates finished so far.
 
     Raises:
@@ -73,8 +63,11 @@ async def distil(
 
     async def work() -> None:
         for example, index in places:
-            judged = await _candidate(example, index, teacher=teacher, record=record, types=types, relations=relations)
-            finished[example.id, index] = judged
+
+            async def ask(purpose: Purpose, prompt: str, *, chain: str = "", of: Example = example, number: int = index) -> str:
+                return await record.answer(teacher, Request(purpose, of, number, prompt, chain))
+
+            finished[example.id, index] = await chains(ask, example, index)
             progress(len(finished))
 
     try:
@@ -87,34 +80,6 @@ async def distil(
     finally:
         await teacher.close()
     return [finished[example.id, index] for example in examples for index in range(candidates)]
-
-
-async def _candidate(
-    example: Example,
-    index: int,
-    *,
-    teacher: Teacher,
-    record: Record,
-    types: Sequence[str],
-    relations: Sequence[str],
-) -> Candidate:
-    request = partial(Request, example=example, candidate=index)
-    prompt = distil_prompt(example, format_quintuples(example.gold))
-    chain = chain_of(await record.answer(teacher, request("distil", prompt=prompt)))
-    if not chain:
-        return Candidate(example.id, index, chain="", repredicted=None, score=None)
-    prompt = repredict_prompt(example, chain, types=types, relations=relations)
-    read = await record.answer(teacher, request("repredict", prompt=prompt, chain=chain))
-    scored = await record.answer(teacher, request("score", prompt=score_prompt(example, chain), chain=chain))
-    repredicted = _repredicted(read, types=types, relations=relations)
-    return Candidate(example.id, index, chain, repredicted, parse_score(scored))
-
-
-def _repredicted(text: str, *, types: Sequence[str], relations: Sequence[str]) -> tuple[Quintuple, ...] | None:
-    """The quintuples of the last answer block, or of the whole text where there is none."""
-    blocks = _ANSWER.findall(text)
-    quintuples = parse_quintuples(blocks[-1] if blocks else text, types=types, relations=relations)
-    return None if quintuples is None else tuple(quintuples)
 
 
 def candidates_to_jsonl(candidates: Sequence[Candidate], path: Path) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from mmie.cot.teacher import Request, Teacher, read_picture
+from mmie.cot.teacher import Request, Teacher, shown_bytes
 from mmie.errors import InputError
 from mmie.types import Picture
 
@@ -44,7 +44,7 @@ class Record:
         self.path = path
         self.asked = 0
         self.reused = 0
-        self._digests: dict[Path, str] = {}
+        self._digests: dict[Picture, str] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         with _locked(path) as descriptor, open(descriptor, "rb", closefd=False) as lines:
             self._answers = dict(_entry(line, f"{path}:{number}") for number, line in enumerate(lines, start=1))
@@ -90,9 +90,9 @@ class Record:
     def _digest(self, picture: Picture) -> str | None:
         if picture.path is None:
             return None
-        if picture.path not in self._digests:
-            self._digests[picture.path] = hashlib.sha256(read_picture(picture.path)).hexdigest()
-        return self._digests[picture.path]
+        if picture not in self._digests:
+            self._digests[picture] = hashlib.sha256(shown_bytes(picture)).hexdigest()
+        return self._digests[picture]
 
     def _append(self, line: bytes) -> None:
         with _locked(self.path) as descriptor:

@@ -14,21 +14,26 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from io import BytesIO
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 import openai
 
+from mmie.data.pictures import open_picture
 from mmie.errors import InputError
-from mmie.types import Example
+from mmie.types import Example, Picture
 
 OPENAI_URL = "https://api.openai.com/v1"
+LARGEST_CROP = 1 << 22  # pixels
 LONGEST_PAUSE = 8.0  # seconds, as in the client's own backoff
 LONGEST_REASON = 300  # characters of a server's complaint that are shown
 _PICTURE_START = re.compile(
     rb"(?P<png>\x89PNG\r\n\x1a\n)|(?P<jpeg>\xff\xd8\xff)|(?P<gif>GIF8[79]a)|(?P<webp>RIFF.{4}WEBP)", re.DOTALL
 )
+
+
+Purpose = Literal["distil", "repredict", "score"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Request:
         chain: the chain that is judged; empty for ``distil``.
     """
 
-    purpose: Literal["distil", "repredict", "score"]
+    purpose: Purpose
     example: Example
     candidate: int
     prompt: str
@@ -151,8 +156,14 @@ class OpenAITeacher:
         )
 
 
-def read_picture(path: Path) -> bytes:
-    """The picture file's bytes; InputError where it cannot be read."""
+def shown_bytes(picture: Picture) -> bytes:
+    """The picture file as it is, or the part that its box shows as PNG; InputError where it cannot be read."""
+    path = picture.path
+    assert path is not None
+    if picture.box is not None:
+        content = BytesIO()
+        open_picture(picture, max_pixels=LARGEST_CROP).save(content, format="PNG")
+        return content.getvalue()
     try:
         return path.read_bytes()
     except OSError as error:
@@ -179,15 +190,15 @@ def _address(variable: str) -> str:
 
 
 def _image_parts(example: Example) -> list[dict[str, Any]]:
-    paths = [picture.path for picture in example.pictures if picture.path is not None]
-    return [{"type": "image_url", "image_url": {"url": _data_url(path)}} for path in paths]
+    shown = [picture for picture in example.pictures if picture.path is not None]
+    return [{"type": "image_url", "image_url": {"url": _data_url(picture)}} for picture in shown]
 
 
-def _data_url(path: Path) -> str:
-    data = read_picture(path)
+def _data_url(picture: Picture) -> str:
+    data = shown_bytes(picture)
     kind = _PICTURE_START.match(data)
     if kind is None:
-        raise InputError(f"{path}: not a PNG, JPEG, GIF or WebP picture; replace the file")
+        raise InputError(f"{picture.path}: not a PNG, JPEG, GIF or WebP picture; replace the file")
     return f"data:image/{kind.lastgroup};base64,{base64.b64encode(data).decode()}"
 
 

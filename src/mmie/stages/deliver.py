@@ -22,15 +22,17 @@ def predict(context: Context, adapter: Stage | None) -> None:
     if verify_pictures([picture]):
         raise InputError(f"predict.image={picture}: no readable picture there; give the path of one")
     _load(context, adapter)
-    example = Example("predict", str(config.predict.text), (Picture(picture),), ())
+    shown = (Picture(picture), *([Picture(picture, tuple(config.predict.box))] if config.predict.box else []))  # type: ignore[arg-type]
+    example = Example("predict", str(config.predict.text), shown, None, {"entity": config.predict.entity})
     task, sampling = _task(context), Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
     response = respond(context.policy, task, [example], sampling=sampling, batch_size=1, seed=config.seed)[0]
     parsed = task.parse(response)
     context.console.print(response, markup=False, highlight=False)
     if parsed is None:
         context.console.print("no valid answer in this response", style="yellow")
-    for item in parsed or []:
-        context.console.print(" · ".join(item), markup=False, highlight=False)
+    else:
+        for line in task.shown(parsed):
+            context.console.print(line, markup=False, highlight=False)
     write_json(context.output / "prediction.json", {"text": example.text, "response": response, "parsed": parsed})
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.errors import InputError
 from mmie.files import write_json
+from mmie.schedules.uniform import Uniform
 from mmie.stages.context import Context
-from mmie.stages.prepare import chosen
+from mmie.stages.difficulty import easy_samples
+from mmie.stages.prepare import chosen, training_examples
 from mmie.stages.tracking import wandb_loggers
 from mmie.training.callbacks import RolloutRows
 from mmie.training.fit import Fit, fit
@@ -23,12 +25,12 @@ from mmie.types import Example
 Stage = tuple[Path, str]
 
 
-def sft(context: Context, config: SFTConfig, data_stage: Stage, filter_stage: Stage | None) -> Stage:
+def sft(context: Context, config: SFTConfig, data_stage: Stage, division: Stage, filter_stage: Stage | None) -> Stage:
     """SFT on the answers alone (``direct``) or on the chosen chains (``reasoned``); writes ``adapter/``."""
     task = context.direct if config.response == "direct" else context.reasoned
 
     def body(folder: Path) -> None:
-        examples = {example.id: example for example in context.examples(data_stage[0], "train")}
+        examples = {example.id: example for example in training_examples(context, data_stage, division, "sft")}
         chains: dict[str, str | None] = dict.fromkeys(examples)
         if filter_stage is not None:
             chains = {candidate.example_id: candidate.chain for candidate in chosen(filter_stage[0])}
@@ -38,7 +40,9 @@ def sft(context: Context, config: SFTConfig, data_stage: Stage, filter_stage: St
             Demonstration(examples[name], task.prompt(examples[name]), policy.response_ids(task.target(examples[name], chain)))
             for name, chain in chains.items()
         ]
-        plan = _plan(context, len(items), config.epochs, config.batch_size, "sft.batch_size")
+        plan = _plan(
+            context, "sft.batch_size", batch_size=config.batch_size, samples=len(items), epochs=config.epochs, schedule=Uniform()
+        )
         module = SFTModule(
             policy, config, steps=len(plan), gradient_checkpointing=config.gradient_checkpointing, seed=context.config.seed
         )
@@ -49,22 +53,27 @@ def sft(context: Context, config: SFTConfig, data_stage: Stage, filter_stage: St
 
         _train(context, Fit(module, loader, _validation(context, task, data_stage), folder, wandb_loggers(context, "sft")), config)
 
-    parts = {**_common(context, data_stage), "sft": config, "chains": filter_stage and filter_stage[1]}
+    parts = {**_common(context, data_stage), "samples": division[1], "sft": config, "chains": filter_stage and filter_stage[1]}
     return context.stage("sft", parts, body)
 
 
-def grpo(context: Context, config: GRPOConfig, data_stage: Stage, sft_stage: Stage | None) -> Stage:
+def grpo(
+    context: Context, config: GRPOConfig, data_stage: Stage, division: Stage, *, sft_stage: Stage | None, difficulty: Stage | None
+) -> Stage:
     """GRPO from the warmed-up adapter, or from the base where there is no warm-up; writes ``adapter/`` and ``rollouts.jsonl``."""
 
     def body(folder: Path) -> None:
-        examples = context.examples(data_stage[0], "train")
+        examples = training_examples(context, data_stage, division, "grpo")
         policy = context.policy
         policy.remove_reference()
         policy.load_adapter_state(context.fresh_adapter)
         if sft_stage is not None:
             policy.read_adapter(sft_stage[0] / "adapter")
             policy.add_reference()
-        plan = _plan(context, len(examples), config.epochs, config.prompts_per_step, "grpo.prompts_per_step")
+        plan = _plan(
+            context, "grpo.prompts_per_step", batch_size=config.prompts_per_step, samples=len(examples), epochs=config.epochs,
+            schedule=node(context.config.schedule), easy=None if difficulty is None else easy_samples(difficulty[0], examples),
+        )  # fmt: skip
         reward = node(context.config.reward)
         updates = config.updates_per_group
         module = GRPOModule(policy, context.reasoned, reward, config, steps=len(plan) * updates, seed=context.config.seed)
@@ -81,8 +90,8 @@ def grpo(context: Context, config: GRPOConfig, data_stage: Stage, sft_stage: Sta
         _train(context, Fit(module, loader, validate, folder, wandb_loggers(context, "grpo"), [rows]), config)
 
     parts = {
-        **_common(context, data_stage), "grpo": config, "reward": context.config.reward,
-        "reference": sft_stage and sft_stage[1],
+        **_common(context, data_stage), "samples": division[1], "grpo": config, "reward": context.config.reward,
+        "reference": sft_stage and sft_stage[1], "schedule": context.config.schedule, "difficulty": difficulty and difficulty[1],
     }  # fmt: skip
     return context.stage("grpo", parts, body)
 
@@ -92,13 +101,12 @@ def _common(context: Context, data_stage: Stage) -> dict[str, Any]:
     config = context.config
     return {
         "data": data_stage[1], "task": config.task, "instruction": config.reasoning_instruction, "model": context.model_identity,
-        "schedule": config.schedule, "validation": config.evaluation, "precision": config.trainer.precision, "seed": config.seed,
+        "validation": config.evaluation, "precision": config.trainer.precision, "seed": config.seed,
     }  # fmt: skip
 
 
-def _plan(context: Context, samples: int, epochs: float, batch_size: int, key: str) -> list[list[int]]:
-    schedule = node(context.config.schedule)
-    plan = plan_steps(schedule, samples=samples, epochs=epochs, batch_size=batch_size, seed=context.config.seed)
+def _plan(context: Context, key: str, *, batch_size: int, samples: int, epochs: float, **options: Any) -> list[list[int]]:
+    plan = plan_steps(batch_size=batch_size, samples=samples, epochs=epochs, seed=context.config.seed, **options)
     if not plan:
         raise InputError(f"{key}={batch_size} is more than {samples} samples × {epochs} epochs: not one step; make it smaller")
     return plan

@@ -12,11 +12,12 @@ from mmie.config import node
 from mmie.cot.distil import candidates_from_jsonl, candidates_to_jsonl, run_distillation
 from mmie.cot.record import Record
 from mmie.cot.select import apply_filters
+from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
 from mmie.files import write_json
 from mmie.stages.context import Context
-from mmie.types import Candidate
+from mmie.types import Candidate, Example
 
 
 def data(context: Context) -> tuple[Path, str]:
@@ -28,12 +29,13 @@ def data(context: Context) -> tuple[Path, str]:
         shared = check_splits(splits)
         for split, examples in splits.items():
             examples_to_jsonl(folder / f"{split}.jsonl", examples)
-        write_json(folder / "statistics.json", {**statistics(splits), **shared})
+        task = context.reasoned
+        write_json(folder / "statistics.json", {**statistics(splits, labels_of=task.labels_of, unit=task.unit), **shared})
 
     parts = {"data": context.config.data, "task": context.config.task, "files": source.content()}
     folder, mark = context.stage("data", parts, body)
     counted = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
-    context.console.print(statistics_table(counted))
+    context.console.print(statistics_table(counted, unit=context.reasoned.unit))
     blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
     if any(blank.values()):
         context.notes["blank_pictures"] = blank
@@ -41,13 +43,42 @@ def data(context: Context) -> tuple[Path, str]:
     return folder, mark
 
 
-def distil(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str]:
-    """The teacher writes and judges the candidates of every training sample; answers are kept in the record as they come."""
-    config, (data_folder, data_mark) = context.config, data_stage
+def divided(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str]:
+    """Which training samples warm up and which are for GRPO: ``sft.json`` and ``grpo.json`` hold their ids.
+
+    With ``sft_share`` they are two: that share of each class of samples, drawn by the seed, and the rest (MORE-R1). Without, all
+    samples are for both (JMERE-R1).
+    """
+    share, task = context.config.sft_share, context.reasoned
+
+    def body(folder: Path) -> None:
+        examples = context.examples(data_stage[0], "train")
+        classes = {example.id: " ".join(sorted(task.labels_of(example)["relations"])) for example in examples}
+        first = set(stratified(classes, share=share, seed=context.config.seed)) if share else set(classes)
+        write_json(folder / "sft.json", [name for name in classes if name in first])
+        write_json(folder / "grpo.json", [name for name in classes if share is None or name not in first])
+
+    parts = {"data": data_stage[1], "task": context.config.task, "share": share, "seed": share and context.config.seed}
+    folder, mark = context.stage("divide", parts, body)
+    if share is not None:
+        counts = {name: len(json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))) for name in ("sft", "grpo")}
+        context.console.print(f"training samples for the warm-up: {counts['sft']:,}, for GRPO: {counts['grpo']:,}")
+    return folder, mark
+
+
+def training_examples(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str], part: str) -> list[Example]:
+    """The training samples of the part ``sft`` or ``grpo``, in the data's order."""
+    wanted = set(json.loads((division[0] / f"{part}.json").read_text(encoding="utf-8")))
+    return [example for example in context.examples(data_stage[0], "train") if example.id in wanted]
+
+
+def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str]) -> tuple[Path, str]:
+    """The teacher writes and judges the candidates of the samples that warm up; answers are kept in the record as they come."""
+    config = context.config
     teacher = node(config.teacher)
 
     def body(folder: Path) -> None:
-        examples = context.examples(data_folder, "train")
+        examples = training_examples(context, data_stage, division, "sft")
         record = Record(context.store.root / "record" / f"{teacher.model.replace('/', '_')}.jsonl")
         done = 0
         with context.progress("distilling", len(examples) * config.cot.candidates) as advance:
@@ -58,15 +89,15 @@ def distil(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str]:
                 done = finished
 
             candidates = run_distillation(
-                examples, teacher, record, candidates=config.cot.candidates,
-                types=context.reasoned.types, relations=list(context.reasoned.relations), progress=count,
-            )  # fmt: skip
+                examples, teacher, record, candidates=config.cot.candidates, chains=node(config.cot.chains), progress=count
+            )
         candidates_to_jsonl(candidates, folder / "candidates.jsonl")
         write_json(folder / "requests.json", {"asked": record.asked, "reused": record.reused})
         context.console.print(f"teacher {teacher.model}: {record.asked} requests, {record.reused} answers from the record")
 
     parts = {
-        "data": data_mark, "task": config.task, "cot": config.cot, "teacher": [teacher.model, dict(teacher.parameters)],
+        "data": data_stage[1], "samples": division[1], "task": config.task, "cot": config.cot,
+        "teacher": [teacher.model, dict(teacher.parameters)],
     }  # fmt: skip
     return context.stage("distil", parts, body)
 

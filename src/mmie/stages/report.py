@@ -34,18 +34,20 @@ def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) ->
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", no_wrap=True)
     measures = list(next(iter(rows.values())))
+    first = next(iter(rows.values()))
     for measure in measures:
         name = measure.removeprefix("test/")
-        for column in ("P", "R", f"{name} F1"):
+        for column in (*(["Acc"] if "accuracy" in first[measure] else []), "P", "R", f"{name} F1"):
             table.add_column(column, justify="right", no_wrap=True)
     for name, scores in rows.items():
         table.add_row(name, *(escape(cell) for measure in measures for cell in _cells(scores[measure])))
     return table
 
 
-def _cells(score: dict[str, Any]) -> tuple[str, str, str]:
+def _cells(score: dict[str, Any]) -> list[str]:
     low, high = score["ci95"]
-    return f"{100 * score['precision']:.1f}", f"{100 * score['recall']:.1f}", f"{100 * score['f1']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    parts = [f"{100 * score[name]:.1f}" for name in ("accuracy", "precision", "recall") if name in score]
+    return [*parts, f"{100 * score['f1']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"]
 
 
 def write_results(context: Context, evaluated: dict[str, Path]) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from mmie.metrics import Gold, Predicted, bootstrap_f1, entities, micro_prf
+from mmie.metrics import Gold, Predicted, bootstrap_f1, entities, folded_set, micro_prf
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.tasks.responses import Response
 from mmie.types import Example, Quintuple
@@ -68,6 +68,10 @@ class JMERE:
     instruction: str = RL_PROMPT
 
     name: ClassVar[str] = "jmere"
+    method: ClassVar[str] = "JMERE-R1"
+    warmed_up: ClassVar[str] = "CoT-SFT"
+    unit: ClassVar[str] = "quintuples"
+    asked: ClassVar[tuple[str, ...]] = ("image", "text")
     selection_metric: ClassVar[str] = "quintuple"
 
     def __post_init__(self) -> None:
@@ -94,6 +98,19 @@ class JMERE:
     def gold_answer(self, example: Example) -> str:
         """``[Josh Gordon, per, Browns, org, member of]``, all quintuples joined by ``, ``."""
         return format_quintuples(example.gold)
+
+    def shown(self, prediction: Sequence[Quintuple]) -> list[str]:
+        """``Josh Gordon · per · Browns · org · member of`` each."""
+        return [" · ".join(quintuple) for quintuple in prediction]
+
+    def labels_of(self, example: Example) -> dict[str, list[str]]:
+        """Types of the distinct entities, and the relations of all quintuples."""
+        relations = [quintuple.relation for quintuple in example.gold]
+        return {"entities": [kind for _, kind in entities(example.gold)], "relations": relations}
+
+    def is_right(self, prediction: Collection[Quintuple] | None, example: Example) -> bool:
+        """Whether the two sets of quintuples are equal."""
+        return prediction is not None and folded_set(prediction) == folded_set(example.gold)
 
     def correct(self, prediction: Collection[Quintuple] | None, example: Example) -> int:
         """The number of gold quintuples that are predicted."""

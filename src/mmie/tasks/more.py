@@ -59,6 +59,10 @@ class MORE:
     slash: str = "lenient"
 
     name: ClassVar[str] = "more"
+    method: ClassVar[str] = "MORE-R1"
+    warmed_up: ClassVar[str] = "stage 1"
+    unit: ClassVar[str] = "facts"
+    asked: ClassVar[tuple[str, ...]] = ("image", "text", "entity", "box")
     selection_metric: ClassVar[str] = "relation"
 
     def __post_init__(self) -> None:
@@ -93,6 +97,18 @@ class MORE:
     def gold_answer(self, example: Example) -> str:
         """``/per/misc/awarded``, or ``none``."""
         return str(example.gold)
+
+    def shown(self, prediction: str) -> list[str]:
+        """The label."""
+        return [prediction]
+
+    def labels_of(self, example: Example) -> dict[str, list[str]]:
+        """The label, ``none`` included."""
+        return {"relations": [str(example.gold)]}
+
+    def is_right(self, prediction: str | None, example: Example) -> bool:
+        """Whether the label is the gold one."""
+        return prediction == example.gold
 
     def correct(self, prediction: str | None, example: Example) -> int:
         """1 if the prediction is the gold label, ``none`` included, else 0: adds up to accuracy."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 from mmie.tasks.responses import Response
@@ -14,10 +14,17 @@ class Task(Protocol):
 
     Attributes:
         name: as in ``results.json``.
+        method: what the whole method is called in the run's table, and ``warmed_up`` what its first stage is.
+        unit: what the samples' labels are counted in.
+        asked: the keys of ``predict`` that a sample of the task is made of.
         selection_metric: the key of ``score`` whose F1 chooses the best checkpoint.
     """
 
     name: ClassVar[str]
+    method: ClassVar[str]
+    warmed_up: ClassVar[str]
+    unit: ClassVar[str]
+    asked: ClassVar[tuple[str, ...]]
     selection_metric: ClassVar[str]
 
     @property
@@ -39,13 +46,22 @@ class Task(Protocol):
     def gold_answer(self, example: Example) -> str:
         """The right answer as the response should hold it."""
 
+    def shown(self, prediction: Any) -> list[str]:
+        """The prediction for a reader, a line each."""
+
+    def labels_of(self, example: Example) -> Mapping[str, Sequence[str]]:
+        """Group of labels → those of the sample, for the statistics of the data; the group ``relations`` is in every task."""
+
+    def is_right(self, prediction: Any | None, example: Example) -> bool:
+        """Whether the whole answer is right: such a sample is an easy one."""
+
     def correct(self, prediction: Any | None, example: Example) -> int:
-        """What the sample adds to the count ``correct`` of ``selection_metric``."""
+        """How much of the sample is right, as a count."""
 
     def score(
         self, predictions: Sequence[Any | None], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
     ) -> dict[str, dict[str, Any]]:
-        """Measure → precision, recall, f1 (0..1), correct, predicted, gold (counts), ci95 of F1 (low, high)."""
+        """Measure → precision, recall, f1 (0..1), correct, predicted, gold (counts), ci95 of F1 (low, high); more where it has more."""
 
     def revive_gold(self, value: Any) -> Any:
         """Gold in the task's own type, from the JSON value that it became."""

@@ -45,7 +45,7 @@ class MORETemplateTeacher:
         """The chain; needs the toy world's scene in ``extra``."""
         if "verb" not in request.example.extra:
             raise InputError(
-                f"sample {request.example.id}: teacher=more_template knows MORE's toy world only: use teacher=openai for other data"
+                f"sample {request.example.id}: teacher=more_toy knows MORE's toy world only: use teacher=openai for other data"
             )
         steps = self._steps(request)
         if self._errs(request, "broken_format"):

@@ -56,7 +56,7 @@ class TemplateTeacher:
     async def ask(self, request: Request) -> str:
         """The chain, the quintuples read off the chain, or ``Score: x``; needs the toy world's scene in ``extra``."""
         if "facts" not in request.example.extra:
-            raise InputError(f"sample {request.example.id}: teacher=template knows the toy world only: use teacher=openai for other data")
+            raise InputError(f"sample {request.example.id}: teacher=jmere_toy knows the toy world only: use teacher=openai for other data")
         match request.purpose:
             case "distil":
                 return self._chain(request)

@@ -98,7 +98,7 @@ def log_table(logger: Any, rows: list[dict[str, Any]], *, step: int) -> None:
     columns: list[Any] = [*rows[0]]
     table = wandb.Table(columns=columns)
     for row in rows:
-        pictures = [wandb.Image(path) for path in row["image"] if path != "None"]
+        pictures = [wandb.Image(path) for path in row["image"] if isinstance(path, str)]
         table.add_data(*(pictures[0] if name == "image" and pictures else str(row[name]) for name in columns))
     logger.experiment.log({"rollouts": table, "trainer/global_step": step})
 

@@ -12,12 +12,21 @@ from typing import Any, Protocol
 
 
 class Schedule(Protocol):
-    """epoch → sample indices, a pure function of its arguments."""
+    """epoch → sample indices, a pure function of its arguments.
 
-    def __call__(self, epoch: int, *, samples: int, seed: int) -> list[int]: ...
+    Attributes:
+        by_difficulty: whether it asks which samples are easy; the warmed-up model is then asked to answer them all.
+    """
+
+    @property
+    def by_difficulty(self) -> bool: ...
+
+    def __call__(self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None) -> list[int]: ...
 
 
-def plan_steps(schedule: Schedule, *, samples: int, epochs: float, batch_size: int, seed: int) -> list[list[int]]:
+def plan_steps(
+    schedule: Schedule, *, samples: int, epochs: float, batch_size: int, seed: int, easy: Sequence[bool] | None = None
+) -> list[list[int]]:
     """The sample indices of every optimizer step.
 
     Epochs follow each other without a seam; a fractional last epoch takes that share of its samples; a rest smaller than
@@ -29,10 +38,11 @@ def plan_steps(schedule: Schedule, *, samples: int, epochs: float, batch_size: i
         epochs: may be fractional.
         batch_size: samples a step over all processes.
         seed: of the order.
+        easy: which samples the warmed-up model answers rightly, for schedules that ask.
     """
     stream: list[int] = []
     for epoch in range(math.ceil(epochs)):
-        indices = schedule(epoch, samples=samples, seed=seed)
+        indices = schedule(epoch, samples=samples, seed=seed, easy=easy)
         share = min(1.0, epochs - epoch)
         stream += indices[: round(share * len(indices))]
     return [stream[start : start + batch_size] for start in range(0, len(stream) - batch_size + 1, batch_size)]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmie.data.source import picture_to_json
 from mmie.losses import kl_divergence, zero_variance
 from mmie.models.backbone import Prompt
 from mmie.models.batch import Completions, joined, rows_at
@@ -69,7 +70,7 @@ class Rollouts:
     def rows(self) -> list[dict[str, Any]]:
         """One row a response: step, sample, picture, text, response, reward parts."""
         return [
-            {"step": self.step, "id": example.id, "image": [str(picture.path) for picture in example.pictures],
+            {"step": self.step, "id": example.id, "image": [picture_to_json(picture) for picture in example.pictures],
              "text": example.text, "response": text, **part}
             for example, text, part in zip(
                 (example for example in self.examples for _ in range(self.group_size)), self.texts, self.parts, strict=True

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmie.cot.distil import Ask
+from mmie.cot.prompts import chain_of
 from mmie.relation_metrics import NONE
-from mmie.types import Example
+from mmie.types import Candidate, Example
 
 DISTIL = """\
 The first image is the picture of a news article, the second image shows one object of it; the text is the article's title. \
@@ -36,6 +38,21 @@ The type of the entity is: {entity_type}
 The right relation is: {relation}
 The right answer is: {label}"""
 NO_RELATION = "There is no relation between them. The right answer is: none"
+
+
+class MOREChains:
+    """One chain of six steps a candidate; nothing is asked about it, as its form alone is judged.
+
+    Args:
+        labels: the candidate labels, without none.
+    """
+
+    def __init__(self, *, labels: Sequence[str]) -> None:
+        self.labels = labels
+
+    async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
+        chain = chain_of(await ask("distil", distil_prompt(example, example.gold, labels=self.labels)))
+        return Candidate(example.id, index, chain, repredicted=None, score=None)
 
 
 def distil_prompt(example: Example, gold: str, *, labels: Sequence[str]) -> str:
