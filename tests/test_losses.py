@@ -180,6 +180,11 @@ def test_kl_estimator_is_passed_on() -> None:
         (0.5, 1, 0.2, 0.5),
         (0.5, -1, 0.2, -0.8),
         (0.5, -1, (0.3, 0.2), -0.7),
+        # DAPO's bounds: 1.25 lies within, where 0.2 on both sides would cut it; each bound holds for one sign only
+        (1.25, 1, (0.2, 0.28), 1.25),
+        (1.5, -1, (0.2, 0.28), -1.5),
+        (0.5, 1, (0.2, 0.28), 0.5),
+        (0.5, -1, (0.2, 0.28), -0.8),
         (1.1, 1, 0.2, 1.1),
     ],
 )
@@ -187,6 +192,16 @@ def test_clip(ratio: float, advantage: float, clip, expected: float) -> None:
     logps = double([[math.log(ratio)]])
     loss = grpo_loss(logps, double([[0]]), None, double([advantage]), tensor([[1]]), kl_coef=0.0, clip=clip)
     assert loss.item() == pytest.approx(-expected)
+
+
+@pytest.mark.parametrize("ratio", ["token", "sequence"])
+@pytest.mark.parametrize(("logp", "advantage", "gradient"), [(LN2, 1, 0.0), (LN2, -1, 2.0), (-LN2, 1, -0.5), (-LN2, -1, 0.0)])
+def test_clipped_ratios_have_no_gradient(ratio: str, logp: float, advantage: float, gradient: float) -> None:
+    # ratios 2 and 1/2 lie outside 0.8 … 1.28; where the bound does not hold the gradient is −ratio·Â
+    logps = double([[logp]], grad=True)
+    clip = (0.2, 0.28)
+    grpo_loss(logps, double([[0]]), None, double([advantage]), tensor([[1]]), kl_coef=0, clip=clip, ratio=ratio).backward()
+    torch.testing.assert_close(logps.grad, double([[gradient]]))
 
 
 def test_gradient_on_policy_is_the_weighted_advantage() -> None:
@@ -307,10 +322,30 @@ def test_division_by_a_constant() -> None:
         grpo_loss(zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="constant")
 
 
+@pytest.mark.parametrize(
+    ("options", "divisor"),
+    [({"normalise": "token"}, 3), ({"normalise": "token", "normaliser": 1.5}, 1.5), ({"normalise": "constant", "normaliser": 10}, 30)],
+)
+def test_gradients_of_the_other_means(options: dict, divisor: float) -> None:
+    # every token weighs −Â_i over the tokens (3 here, or as given) or over N·constant = 3·10; the empty response has none
+    logps = torch.zeros(3, 2, dtype=torch.float64, requires_grad=True)
+    grpo_loss(logps, logps, None, double([3, -1, 7]), THREE, kl_coef=0, **options).backward()
+    torch.testing.assert_close(logps.grad, double([[-3, -3], [1, 0], [0, 0]]) / divisor)
+
+
+def test_a_micro_batch_without_tokens() -> None:
+    # 2 tokens in 2 micro-batches: normaliser 1. Losses −(3 + 3) / 1 and 0, their mean −3 = −(3 + 3) / 2
+    one, none = (
+        grpo_loss(double([[0, 0]]), double([[0, 0]]), None, double([3]), tensor([mask]), kl_coef=0, normalise="token", normaliser=1.0)
+        for mask in ([1, 1], [0, 0])
+    )
+    assert (one.item(), none.item()) == (-6, 0)
+
+
 def test_nothing_but_empty_responses() -> None:
     nothing = torch.full((2, 2), NAN, dtype=torch.float64)
-    for normalise in ("sequence", "token"):
-        assert grpo_loss(nothing, nothing, None, double([1, 2]), torch.zeros(2, 2), kl_coef=0, normalise=normalise).item() == 0
+    for options in ({"normalise": "sequence"}, {"normalise": "token"}, {"ratio": "sequence"}):
+        assert grpo_loss(nothing, nothing, None, double([1, 2]), torch.zeros(2, 2), kl_coef=0, **options).item() == 0
 
 
 def test_token_mean_with_kl() -> None:
@@ -338,6 +373,13 @@ def test_micro_batches_average_to_the_whole_step(normalise: str) -> None:
     torch.testing.assert_close(halves.grad, leaf.grad)
 
 
+def test_one_response_of_one_token_is_the_same_in_every_mean() -> None:
+    # N = 1, |o| = 1: −2·Â, Â = 3
+    logps, old = double([[LN2, NAN]]), double([[0, NAN]])
+    for options in ({}, {"normalise": "token"}, {"normalise": "constant", "normaliser": 1}, {"ratio": "sequence"}):
+        assert grpo_loss(logps, old, None, double([3]), tensor([[1, 0]]), kl_coef=0, **options).item() == pytest.approx(-6)
+
+
 def test_one_ratio_a_response() -> None:
     # log ratios ln 8 and 0 of two tokens: √8 for both; one token of ln 2: 2. −(√8·1 + 2·(−3)) / 2
     logps, old = double([[3 * LN2, 0], [LN2, NAN]]), double([[0, 0], [0, NAN]])
@@ -350,7 +392,7 @@ def test_one_ratio_a_response() -> None:
 
 
 def test_gradient_of_one_ratio_a_response() -> None:
-    # d/dlogp_t of s·Â with s = exp(mean log ratio) = 2 is s·Â / |o| = 2·3 / 2 at both tokens
+    # d/dlogp_t of s·Â with s = exp(mean log ratio) = 2 is s·Â / |o| = 2·3 / 2 at both tokens; N = 1
     logps = double([[2 * LN2, 0]], grad=True)
     grpo_loss(logps, torch.zeros(1, 2), None, double([3]), tensor([[1, 1]]), kl_coef=0, ratio="sequence").backward()
     torch.testing.assert_close(logps.grad, double([[-3, -3]]))

@@ -34,7 +34,7 @@ _RATIO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "token": lambda log_ratio, lengths: log_ratio,
     "sequence": lambda log_ratio, lengths: (log_ratio.sum(-1, keepdim=True) / lengths[:, None]).expand_as(log_ratio),
 }
-_NORMALISE: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+_NORMALISE: dict[str, Callable[[Tensor, Tensor, Tensor | float], Tensor]] = {
     "sequence": lambda sums, lengths, normaliser: (sums / lengths).mean(),
     "token": lambda sums, lengths, normaliser: sums.sum() / normaliser,
     "constant": lambda sums, lengths, normaliser: sums.mean() / normaliser,
@@ -161,7 +161,7 @@ def grpo_loss(
         per_token = per_token - kl_coef * kl
     if normalise == "constant" and normaliser is None:
         raise ValueError("normalise is 'constant' and normaliser is None: give the constant")
-    over = float(mask.sum().clamp(min=1)) if normaliser is None else normaliser
+    over = mask.sum().clamp(min=1) if normaliser is None else normaliser
     return -_known("normalise", normalise, _NORMALISE)(_masked(per_token, mask).sum(-1), lengths, over)
 
 
