@@ -19,7 +19,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from mmie import rewards
 from mmie.config import RunConfig, node, to_run_config
 from mmie.rewards.jmere import JMEREReward
-from mmie.types import Quintuple
+from mmie.rewards.more import MOREReward
+from mmie.tasks.responses import Direct
+from mmie.types import Example, Quintuple
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -85,7 +87,7 @@ def test_commands_are_found() -> None:
     assert len(COMMANDS) >= 12
     assert COMMANDS[0] == "python run.py"
     assert any("profile=paper" in command for command in COMMANDS)
-    assert [len(jobs(command)) for command in COMMANDS if " -m " in command] == [6, 4, 9, 3, 2]
+    assert [len(jobs(command)) for command in COMMANDS if " -m " in command] == [6, 4, 9, 3, 3, 2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -122,16 +124,16 @@ def test_the_example_works(conf: Path) -> None:
 
 def test_every_experiment_is_listed() -> None:
     names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert names == set(re.findall(r"^\| `(\w+)` \| (?:Table|Figure) ", README, re.MULTILINE))
+    assert names == set(re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1)", README, re.MULTILINE))
 
 
 def test_f1_of_the_experiments_is_that_of_their_files(conf: Path) -> None:
-    rows = re.findall(r"^\| `(\w+)` \| Table .* \| ([\d.]+) \|$", README, re.MULTILINE)
-    assert len(rows) == 11
+    rows = re.findall(r"^\| `(\w+)` \| (?:Table|MORE-R1).* \| ([\d.]+) \|$", README, re.MULTILINE)
+    assert len(rows) == 18
     for name, f1 in rows:
         paper = run_config(conf, [f"+experiment={name}"]).paper
         assert paper is not None
-        assert f"{100 * paper['quintuple']['f1']:.2f}" == f1
+        assert f"{100 * (paper.get('quintuple') or paper['relation'])['f1']:.2f}" == f1
 
 
 def test_what_the_readme_names_is_there() -> None:
@@ -149,7 +151,7 @@ def test_every_logged_metric_is_explained() -> None:
     source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "mmie" / "training").glob("*.py"))
     logged = set(re.findall(r'"((?:train|val|seconds)/\w+)"', source))
     phases = {f"seconds/{name}" for name in re.findall(r'self\.(?:phase|_clock)\("(\w+)"', source)}
-    parts = JMEREReward(alpha=0, beta=0)("", None, [], "", "")
+    parts = {**JMEREReward(alpha=0, beta=0)("", None, [], "", ""), **MOREReward(threshold=1, unit="words")("", None, "none", "", "")}
     assert len(logged) >= 9
     assert len(phases) == 4
     logged |= phases | {f"train/{name}" for name in (*parts, "invalid", "truncated")}
@@ -159,11 +161,13 @@ def test_every_logged_metric_is_explained() -> None:
 def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
     from mmie.stages.report import write_results
 
-    score = {"precision": 0, "recall": 0, "f1": 0, "correct": 0, "predicted": 0, "gold": 0, "ci95": [0, 0]}
-    (tmp_path / "metrics.json").write_text(json.dumps({"test/quintuple": score, "test/entity": score}))
+    task = node(run_config(ROOT / "conf", ["+experiment=more_r1"]).task, response=Direct())
+    sample = Example("a", "x", (), "none", {"entity_count": 1, "object_count": 2})
+    score = task.score(["none"], [sample], bootstrap_samples=0, seed=0)["relation"]
+    (tmp_path / "metrics.json").write_text(json.dumps({"test/quintuple": score, "test/entity": score, "test/relation": score}))
     config = run_config(ROOT / "conf", [])
     context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="jmere"), stages={}, notes={}, vision={})
     results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
-    keys = {*results, *results["metrics"], *results["metrics"]["test/quintuple"]}
+    keys = {*results, *results["metrics"], *results["metrics"]["test/relation"]}
     assert len(keys) >= 20
     assert keys <= DESCRIBED
