@@ -27,7 +27,7 @@ from mmie.bench.work import Work, write_checkpoint
 from mmie.files import write_json
 
 GROUP_SIZES = (1, 2, 4, 8, 16)
-PROMPT_TOKENS = (256, 560, 1024, 2048)
+PROMPT_TOKENS = (256, 560, 1024)
 PHASES = ("sample", "reference", "update")
 
 
