@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -115,7 +115,14 @@ def pretrain(out: Path, *, steps: int, batch_size: int, lr: float, seed: int) ->
     torch.manual_seed(seed)
     tokenizer = build_tokenizer(SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML)
     model = build_model(tokenizer)
-    lessons = LessonBatches(tokenizer, pool=4000, seed=seed).batches(batch_size)
+    teach(model, LessonBatches(tokenizer, pool=4000, seed=seed).batches(batch_size), positions, steps=steps, lr=lr)
+    save(model, tokenizer, out)
+
+
+def teach(
+    model: Qwen2_5_VLForConditionalGeneration, lessons: Iterator[dict[str, Tensor]], places: Callable[..., Tensor], *, steps: int, lr: float
+) -> None:
+    """Trains all weights on next-token prediction of the responses; ``places`` gives the positions of a batch."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
     rate = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / 200) * 0.5 * (1.03 + 0.97 * math.cos(math.pi * step / steps))
@@ -123,7 +130,7 @@ def pretrain(out: Path, *, steps: int, batch_size: int, lr: float, seed: int) ->
     running = 0.0
     for step in track(range(steps), description=f"pre-training {sum(p.numel() for p in model.parameters()):,} parameters"):
         batch = next(lessons)
-        loss = model(**batch, position_ids=positions(model, batch), use_cache=False).loss
+        loss = model(**batch, position_ids=places(model, batch), use_cache=False).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -133,8 +140,6 @@ def pretrain(out: Path, *, steps: int, batch_size: int, lr: float, seed: int) ->
         if (step + 1) % 100 == 0:
             print(f"step {step + 1}: loss {running / 100:.4f}", flush=True)
             running = 0.0
-        if (step + 1) % 1000 == 0 or step + 1 == steps:
-            save(model, tokenizer, out)
 
 
 def save(model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:

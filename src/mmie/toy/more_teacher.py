@@ -14,7 +14,7 @@ from mmie.cot.teacher import Request
 from mmie.errors import InputError
 from mmie.relation_metrics import NONE
 from mmie.toy.more_world import MORE_LABELS, OBJECTS, SAID, label_of, relations_of
-from mmie.toy.teacher import _misname
+from mmie.toy.teacher import misname
 from mmie.types import Example
 
 RELATIONS = [label.rpartition("/")[2] for label in MORE_LABELS]
@@ -75,7 +75,7 @@ class MORETemplateTeacher:
         icons = [(colour, icon) for colour, icon, _ in extra["icons"]]
         place = [icon for _, icon in icons].index(extra["object"])
         if self._errs(request, "wrong_description"):
-            icons = _misname(icons, self._rng(request, "icons"))
+            icons = misname(icons, self._rng(request, "icons"))
         described = [f"a {colour} {icon}" for colour, icon in icons]
         verb = f" and {extra['verb']}" if (extra["object"], kind, extra["verb"]) in SAID else ""
         texts = [

@@ -16,7 +16,7 @@ from PIL import ImageChops
 from mmie.relation_metrics import NONE
 from mmie.toy import words
 from mmie.toy.drawing import HALF, draw_scene
-from mmie.toy.world import _name
+from mmie.toy.world import name_of
 
 MORE_LABELS = (
     "/per/per/peer", "/per/per/couple", "/per/per/siblings",
@@ -91,7 +91,7 @@ def make_more_scene(rng: random.Random) -> MoreScene:
     kinds = rng.choices(list(words.NAMES), k=rng.choices((1, 2, 3), (0.25, 0.5, 0.25))[0])
     names: list[str] = []
     for kind in kinds:
-        names.append(_name(kind, rng, names))
+        names.append(name_of(kind, rng, names))
     verb = _verb(kinds, rng)
     body = [names[0], verb or (rng.choice(words.LINKS) if names[1:] else ""), *names[1:2]]
     for name in names[2:]:
@@ -106,7 +106,7 @@ def facts(scene: MoreScene, rng: random.Random) -> list[MoreFact]:
     pairs = [(icon, entities[0]) for icon in scene.icons]
     pairs += [(rng.choice(scene.icons), entity) for entity in entities[1:] if rng.random() < 0.5]
     return [
-        MoreFact(icon, name, label_of(icon, kind, scene.verb), _crop(icon, quadrant, rng))
+        MoreFact(icon, name, label_of(icon, kind, scene.verb), crop_of(icon, quadrant, rng))
         for (_, icon, quadrant), (name, kind) in pairs
     ]
 
@@ -124,7 +124,7 @@ def _icons(rng: random.Random) -> tuple[tuple[str, str, int], ...]:
     return tuple((rng.choice(list(words.COLOURS)), icon, quadrant) for icon, quadrant in zip(shown, quadrants, strict=True))
 
 
-def _crop(icon: str, quadrant: int, rng: random.Random) -> Box:
+def crop_of(icon: str, quadrant: int, rng: random.Random) -> Box:
     """The quadrant, moved by up to ``JITTER`` pixels each way within the picture such that the icon stays whole."""
     row, column = divmod(quadrant, 2)
     first_x, first_y, last_x, last_y = _ink(icon)

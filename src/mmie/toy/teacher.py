@@ -77,7 +77,7 @@ class TemplateTeacher:
     def _chain(self, request: Request) -> str:
         icons = [(colour, icon) for colour, icon, _ in request.example.extra["icons"]]
         if self._errs(request, "wrong_description"):
-            icons = _misname(icons, self._rng(request, "icons"))
+            icons = misname(icons, self._rng(request, "icons"))
         steps = [_Step(fact) for fact in request.example.extra["facts"]]
         if self._errs(request, "wrong_alignment"):
             _misalign(steps, [icon for _, icon in icons], self._rng(request, "clue"))
@@ -125,7 +125,7 @@ class _Step:
             self.quintuple = Quintuple(q.tail, q.tail_type, q.head, q.head_type, q.relation)
 
 
-def _misname(icons: list[tuple[str, str]], rng: random.Random) -> list[tuple[str, str]]:
+def misname(icons: list[tuple[str, str]], rng: random.Random) -> list[tuple[str, str]]:
     place = rng.randrange(len(icons))
     shown = {icon for _, icon in icons}
     wrong = rng.choice([icon for icon in words.ICONS if icon not in shown])

@@ -42,27 +42,27 @@ def make_scene(rng: random.Random) -> Scene:
     """One scene: half of them one fact, three in ten two facts that share an entity, the rest a fact and an idle mention."""
     shape = rng.choices(("one", "two", "mention"), (0.5, 0.3, 0.2))[0]
     pair = rng.choices(list(words.PAIR_SHARES), list(words.PAIR_SHARES.values()))[0]
-    names = [_name(kind, rng, ()) for kind in pair]
+    names = [name_of(kind, rng, ()) for kind in pair]
     if names[0] == names[1]:
-        names[1] = _name(pair[1], rng, names)
+        names[1] = name_of(pair[1], rng, names)
     entities = list(zip(names, pair, strict=True))
     facts = [_fact(entities[0], entities[1], rng)]
     body = [names[0], facts[0].verb or rng.choice(words.LINKS), names[1]]
     further = [tail for head, tail in words.RELATIONS if head == pair[1] and (head, tail) != pair]
     if shape == "two" and further:
         tail_type = rng.choice(further)
-        entities.append((_name(tail_type, rng, names), tail_type))
+        entities.append((name_of(tail_type, rng, names), tail_type))
         facts.append(_fact(entities[1], entities[2], rng))
         body += [facts[1].verb or rng.choice(words.SECOND_LINKS), entities[2][0]]
     elif shape != "one":
         kind = rng.choice(list(words.NAMES))
-        entities.append((_name(kind, rng, names), kind))
+        entities.append((name_of(kind, rng, names), kind))
         body += [rng.choice(words.MENTIONS), entities[2][0]]
     text = " ".join(part for part in (rng.choice(words.OPENINGS), *body, rng.choice(words.CLOSINGS)) if part)
     return Scene(text, tuple(entities), _icons(facts, rng), tuple(facts))
 
 
-def _name(kind: str, rng: random.Random, taken: list[str] | tuple[()]) -> str:
+def name_of(kind: str, rng: random.Random, taken: list[str] | tuple[()]) -> str:
     first, second = words.NAMES[kind]
     while True:
         name = f"{rng.choice(first)} {rng.choice(second)}"
