@@ -12,7 +12,7 @@ from mmie.toy.drawing import draw_scene
 from mmie.toy.more_world import MoreFact, MoreScene, facts, make_more_scene
 from mmie.types import Example, Picture
 
-SIZES = {"train": 1200, "val": 200, "test": 400}
+SIZES = {"train": 1600, "val": 200, "test": 400}
 
 Told = tuple[MoreScene, list[MoreFact]]
 
