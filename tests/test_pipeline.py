@@ -25,8 +25,9 @@ SMALL = [
 
 
 def config_of(tmp_path: Path, *overrides: str):
+    small = [item for item in SMALL if not ("+experiment=only_rl" in overrides and item.startswith("sft."))]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return to_run_config(compose("config", [*SMALL, f"artifacts={tmp_path}/artifacts", *overrides]))
+        return to_run_config(compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides]))
 
 
 def go(tmp_path: Path, name: str, *overrides: str) -> dict:
@@ -182,8 +183,9 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
     assert isinstance(row["image"][0], str)
     assert len(row["image"][1]["box"]) == 4
     assert first["vision"]["from_disk"] == 0
-    kept = go(tmp_path, "seeded", *MORE, "seed=1", "stages=[sft]")
-    assert kept["vision"]["computed"] == 0
+    wider = go(tmp_path, "wider", *MORE, "grpo.group_size=3", "stages=[grpo]")
+    assert wider["vision"]["computed"] == 0
+    assert wider["vision"]["from_disk"] > 8
 
 
 @pytest.mark.slow
@@ -197,7 +199,7 @@ def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["schedule=progressive_mix", "sft=none"], r"^schedule: .*sft is none; use schedule=all_mixed"),
+        (["schedule=progressive_mix", "+experiment=only_rl"], r"^schedule: .*sft is none; use schedule=all_mixed"),
         (["+experiment=more_r1", "stages=[predict]", "predict.image=x.png", "predict.text=x"], r"^predict\.entity: .*needs it"),
     ],
 )

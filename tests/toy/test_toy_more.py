@@ -96,10 +96,10 @@ def test_the_label_hangs_on_the_crop(train: list[Example]) -> None:
 
 def test_every_label_comes_often_enough(train: list[Example]) -> None:
     counts = Counter(example.gold for example in train)
-    assert len(train) == SIZES["train"] == 1200
+    assert len(train) == SIZES["train"] == 1600
     assert set(counts) == {*MORE_LABELS, "none"}
     assert min(counts.values()) >= 24
-    assert 0.3 < counts["none"] / 1200 < 0.4
+    assert 0.3 < counts["none"] / len(train) < 0.4
 
 
 def test_scenes_hold_two_to_four_objects_and_one_to_three_entities() -> None:

@@ -13,7 +13,7 @@ from mmie.stages.prepare import training_examples
 from mmie.types import Example
 
 
-def difficulty(context: Context, data_stage: Stage, division: Stage, sft_stage: Stage) -> Stage:
+def difficulty(context: Context, data_stage: Stage, division: Stage | None, sft_stage: Stage) -> Stage:
     """Writes ``answers.jsonl`` as they come and ``easy.json``, sample id → whether the whole answer is right."""
     task = context.reasoned
     phase = Phase(task.warmed_up, task, sft_stage)
@@ -26,7 +26,7 @@ def difficulty(context: Context, data_stage: Stage, division: Stage, sft_stage: 
         }
         write_json(folder / "easy.json", right)
 
-    parts = {"data": data_stage[1], "samples": division[1], **answered_with(context, phase)}
+    parts = {"data": data_stage[1], "samples": division and division[1], **answered_with(context, phase)}
     folder, mark = context.stage("difficulty", parts, body)
     easy = json.loads((folder / "easy.json").read_text(encoding="utf-8"))
     context.console.print(f"{task.warmed_up} answers {sum(easy.values()):,} of {len(easy):,} rightly (easy), the rest are hard")

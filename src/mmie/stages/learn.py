@@ -25,7 +25,7 @@ from mmie.types import Example
 Stage = tuple[Path, str]
 
 
-def sft(context: Context, config: SFTConfig, data_stage: Stage, division: Stage, filter_stage: Stage | None) -> Stage:
+def sft(context: Context, config: SFTConfig, data_stage: Stage, division: Stage | None, filter_stage: Stage | None) -> Stage:
     """SFT on the answers alone (``direct``) or on the chosen chains (``reasoned``); writes ``adapter/``."""
     task = context.direct if config.response == "direct" else context.reasoned
 
@@ -53,13 +53,14 @@ def sft(context: Context, config: SFTConfig, data_stage: Stage, division: Stage,
 
         _train(context, Fit(module, loader, _validation(context, task, data_stage), folder, wandb_loggers(context, "sft")), config)
 
-    parts = {**_common(context, data_stage), "samples": division[1], "sft": config, "chains": filter_stage and filter_stage[1]}
+    parts = {**_common(context, data_stage), "samples": division and division[1], "sft": config, "chains": filter_stage and filter_stage[1]}
     return context.stage("sft", parts, body)
 
 
 def grpo(
-    context: Context, config: GRPOConfig, data_stage: Stage, division: Stage, *, sft_stage: Stage | None, difficulty: Stage | None
-) -> Stage:
+    context: Context, config: GRPOConfig, data_stage: Stage, division: Stage | None, *,
+    sft_stage: Stage | None, difficulty: Stage | None,
+) -> Stage:  # fmt: skip
     """GRPO from the warmed-up adapter, or from the base where there is no warm-up; writes ``adapter/`` and ``rollouts.jsonl``."""
 
     def body(folder: Path) -> None:
@@ -90,7 +91,7 @@ def grpo(
         _train(context, Fit(module, loader, validate, folder, wandb_loggers(context, "grpo"), [rows]), config)
 
     parts = {
-        **_common(context, data_stage), "samples": division[1], "grpo": config, "reward": context.config.reward,
+        **_common(context, data_stage), "samples": division and division[1], "grpo": config, "reward": context.config.reward,
         "reference": sft_stage and sft_stage[1], "schedule": context.config.schedule, "difficulty": difficulty and difficulty[1],
     }  # fmt: skip
     return context.stage("grpo", parts, body)

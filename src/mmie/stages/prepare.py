@@ -43,36 +43,40 @@ def data(context: Context) -> tuple[Path, str]:
     return folder, mark
 
 
-def divided(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str]:
+def divided(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str] | None:
     """Which training samples warm up and which are for GRPO: ``sft.json`` and ``grpo.json`` hold their ids.
 
-    With ``sft_share`` they are two: that share of each class of samples, drawn by the seed, and the rest (MORE-R1). Without, all
-    samples are for both (JMERE-R1).
+    With ``sft_share`` they are two: that share of each class of samples, drawn by the seed, and the rest (MORE-R1). Without there is
+    nothing to divide: all samples are for both (JMERE-R1).
     """
     share, task = context.config.sft_share, context.reasoned
+    if share is None:
+        return None
 
     def body(folder: Path) -> None:
         examples = context.examples(data_stage[0], "train")
         classes = {example.id: " ".join(sorted(task.labels_of(example)["relations"])) for example in examples}
-        first = set(stratified(classes, share=share, seed=context.config.seed)) if share else set(classes)
+        first = set(stratified(classes, share=share, seed=context.config.seed))
         write_json(folder / "sft.json", [name for name in classes if name in first])
-        write_json(folder / "grpo.json", [name for name in classes if share is None or name not in first])
+        write_json(folder / "grpo.json", [name for name in classes if name not in first])
 
-    parts = {"data": data_stage[1], "task": context.config.task, "share": share, "seed": share and context.config.seed}
+    parts = {"data": data_stage[1], "task": context.config.task, "share": share, "seed": context.config.seed}
     folder, mark = context.stage("divide", parts, body)
-    if share is not None:
-        counts = {name: len(json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))) for name in ("sft", "grpo")}
-        context.console.print(f"training samples for the warm-up: {counts['sft']:,}, for GRPO: {counts['grpo']:,}")
+    counts = {name: len(json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))) for name in ("sft", "grpo")}
+    context.console.print(f"training samples for the warm-up: {counts['sft']:,}, for GRPO: {counts['grpo']:,}")
     return folder, mark
 
 
-def training_examples(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str], part: str) -> list[Example]:
-    """The training samples of the part ``sft`` or ``grpo``, in the data's order."""
+def training_examples(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str] | None, part: str) -> list[Example]:
+    """The training samples of the part ``sft`` or ``grpo``, in the data's order; all of them where nothing is divided."""
+    examples = context.examples(data_stage[0], "train")
+    if division is None:
+        return examples
     wanted = set(json.loads((division[0] / f"{part}.json").read_text(encoding="utf-8")))
-    return [example for example in context.examples(data_stage[0], "train") if example.id in wanted]
+    return [example for example in examples if example.id in wanted]
 
 
-def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str]) -> tuple[Path, str]:
+def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str] | None) -> tuple[Path, str]:
     """The teacher writes and judges the candidates of the samples that warm up; answers are kept in the record as they come."""
     config = context.config
     teacher = node(config.teacher)
@@ -96,7 +100,7 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
         context.console.print(f"teacher {teacher.model}: {record.asked} requests, {record.reused} answers from the record")
 
     parts = {
-        "data": data_stage[1], "samples": division[1], "task": config.task, "cot": config.cot,
+        "data": data_stage[1], "samples": division and division[1], "task": config.task, "cot": config.cot,
         "teacher": [teacher.model, dict(teacher.parameters)],
     }  # fmt: skip
     return context.stage("distil", parts, body)
