@@ -18,14 +18,17 @@ def main() -> None:
     for path in sorted(folder.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
         for model, metrics in found["models"].items():
-            pair = metrics["test/quintuple"]["f1"], metrics["test/entity"]["f1"]
+            if "test/relation" in metrics:
+                pair = metrics["test/relation"]["f1"], metrics["test/relation"]["accuracy"]
+            else:
+                pair = metrics["test/quintuple"]["f1"], metrics["test/entity"]["f1"]
             scores[found["experiment"]][model].append((found["seed"], *pair))
-    print("| experiment | model | seeds | quintuple F1 | per seed | entity F1 |\n|---|---|---|---|---|---|")
+    print("| experiment | model | seeds | F1 | per seed | entity F1, MORE: accuracy |\n|---|---|---|---|---|---|")
     for experiment, models in scores.items():
         for model, rows in models.items():
-            seeds, quintuple, entity = zip(*sorted(rows), strict=True)
-            each = " ".join(f"{100 * value:.1f}" for value in quintuple)
-            print(f"| {experiment} | {model} | {', '.join(map(str, seeds))} | {_spread(quintuple)} | {each} | {_spread(entity)} |")
+            seeds, f1, other = zip(*sorted(rows), strict=True)
+            each = " ".join(f"{100 * value:.1f}" for value in f1)
+            print(f"| {experiment} | {model} | {', '.join(map(str, seeds))} | {_spread(f1)} | {each} | {_spread(other)} |")
 
 
 def _spread(values: tuple[float, ...]) -> str:

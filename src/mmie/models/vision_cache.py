@@ -84,7 +84,7 @@ class VisionCache:
         self._features: OrderedDict[Hashable, Tensor] = OrderedDict()
 
     def __call__(self, picture: Picture, compute: Callable[[], Tensor]) -> Tensor:
-        """The picture's features [n, H], from memory, from disk, or computed, in this order.
+        """The picture's features [n, H] on the CPU, from memory, from disk, or computed, in this order.
 
         Raises:
             InputError: the store cannot be written.
@@ -104,10 +104,10 @@ class VisionCache:
         if found is not None:
             self.read += 1
             return found
-        features = compute()
+        features = compute().cpu()
         self.computed += 1
         if self.store:
-            self.store.put(key, features.cpu().contiguous())
+            self.store.put(key, features.contiguous())
         return features
 
 
