@@ -24,7 +24,6 @@ from mmie.models.batch import Completions, PromptBatch
 from mmie.models.policy import Policy
 from mmie.models.qwen2_5_vl import Qwen25VL
 from mmie.models.rows import repeat_features, row_logps
-from mmie.models.sampling import sample
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
 from mmie.types import Example, Picture
@@ -42,12 +41,7 @@ class Repeated(FixedLength):
     """The same step as the field's trainers do it: prompt and picture once for each of the G responses, in every pass."""
 
     def sample(self, prompts: PromptBatch, uniforms: Tensor, *, temperature: float) -> Completions:
-        repeated = self._repeated(prompts, len(uniforms) // len(prompts.ids))
-        with self.evaluating():
-            return sample(
-                self.model, repeated, uniforms, temperature=temperature,
-                suppressed=self.suppressed, eos_ids=self.eos_ids, pad_id=self.pad_id,
-            )  # fmt: skip
+        return super().sample(self._repeated(prompts, len(uniforms) // len(prompts.ids)), uniforms, temperature=temperature)
 
     def logps(
         self, prompts: PromptBatch, completions: Completions, *, temperature: float, micro_responses: int | None = None

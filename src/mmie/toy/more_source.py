@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
-from mmie.errors import InputError
 from mmie.toy.drawing import draw_scene
 from mmie.toy.more_world import MoreFact, MoreScene, facts, make_more_scene
+from mmie.toy.source import ToySource
 from mmie.types import Example, Picture
 
 SIZES = {"train": 1600, "val": 200, "test": 400}
@@ -17,7 +17,7 @@ SIZES = {"train": 1600, "val": 200, "test": 400}
 Told = tuple[MoreScene, list[MoreFact]]
 
 
-class ToyMORESource:
+class ToyMORESource(ToySource):
     """Generated splits. No title stands in two of them, nor twice in one.
 
     Args:
@@ -27,25 +27,22 @@ class ToyMORESource:
             when a split is loaded.
     """
 
+    stream: ClassVar[str] = "toy-more"
+
     def __init__(self, *, seed: int = 0, sizes: Mapping[str, int] = SIZES, images: str | Path = "artifacts/toy_images") -> None:
-        self.seed = seed
-        self.sizes = sizes
-        self.images = Path(images)
+        super().__init__(seed=seed, sizes=sizes, images=images)
 
-    def scenes(self, split: str) -> list[Told]:
-        """The split's scenes with their facts. All splits come from one stream: each depends on the seed and the sizes alone."""
-        rng = random.Random(f"toy-more-{self.seed}")
-        seen: set[str] = set()
-        for name in ("test", "val", "train"):
-            scenes = _distinct(rng, self.sizes[name], seen)
-            if name == split:
-                return scenes
-        raise InputError(f"toy data has no split {split!r}: use train, val or test")
-
-    def content(self) -> str:
-        """A digest of every scene and fact: another generator is another data set, even under the same seed."""
-        scenes = [self.scenes(split) for split in ("train", "val", "test")]
-        return hashlib.sha256(repr(scenes).encode()).hexdigest()[:16]
+    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Told]:
+        """Scenes with their facts, ``count`` facts in all."""
+        scenes: list[Told] = []
+        while count > 0:
+            scene = make_more_scene(rng)
+            if scene.text not in seen:
+                seen.add(scene.text)
+                told = facts(scene, rng)[:count]
+                scenes.append((scene, told))
+                count -= len(told)
+        return scenes
 
     def load(self, split: str) -> list[Example]:
         folder = self.images / self.content() / split
@@ -58,18 +55,6 @@ class ToyMORESource:
                 pictures = Picture(path), Picture(path, fact.box)
                 examples.append(Example(f"{split}-{len(examples):05d}", scene.text, pictures, fact.label, _extra(scene, fact, told)))
         return examples
-
-
-def _distinct(rng: random.Random, count: int, seen: set[str]) -> list[Told]:
-    scenes: list[Told] = []
-    while count > 0:
-        scene = make_more_scene(rng)
-        if scene.text not in seen:
-            seen.add(scene.text)
-            told = facts(scene, rng)[:count]
-            scenes.append((scene, told))
-            count -= len(told)
-    return scenes
 
 
 def _extra(scene: MoreScene, fact: MoreFact, told: Sequence[MoreFact]) -> dict[str, object]:

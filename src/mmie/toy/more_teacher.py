@@ -14,7 +14,7 @@ from mmie.cot.teacher import Request
 from mmie.errors import InputError
 from mmie.relation_metrics import NONE
 from mmie.toy.more_world import MORE_LABELS, OBJECTS, SAID, label_of, relations_of
-from mmie.toy.teacher import misname
+from mmie.toy.teacher import check_rates, misname
 from mmie.types import Example
 
 RELATIONS = [label.rpartition("/")[2] for label in MORE_LABELS]
@@ -35,9 +35,7 @@ class MORETemplateTeacher:
 
     def __init__(self, *, seed: int = 0, wrong_description: float, wrong_reason: float, broken_format: float) -> None:
         self.rates = {"wrong_description": wrong_description, "wrong_reason": wrong_reason, "broken_format": broken_format}
-        for name, rate in self.rates.items():
-            if not 0 <= rate <= 1:
-                raise InputError(f"teacher.{name}={rate}: a share between 0 and 1 is needed")
+        check_rates(self.rates)
         self.seed = seed
         self.parameters: Mapping[str, Any] = {"seed": seed, **self.rates}
 

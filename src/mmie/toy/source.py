@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, ClassVar
 
 from mmie.errors import InputError
 from mmie.toy.drawing import draw_scene
@@ -26,20 +27,32 @@ class ToySource:
             a split is loaded.
     """
 
+    stream: ClassVar[str] = "toy-world"
+
     def __init__(self, *, seed: int = 0, sizes: Mapping[str, int] = SIZES, images: str | Path = "artifacts/toy_images") -> None:
         self.seed = seed
         self.sizes = sizes
         self.images = Path(images)
 
-    def scenes(self, split: str) -> list[Scene]:
+    def scenes(self, split: str) -> list[Any]:
         """The split's scenes. The three splits come from one stream, so that each depends on the seed and the sizes alone."""
-        rng = random.Random(f"toy-world-{self.seed}")
+        rng = random.Random(f"{self.stream}-{self.seed}")
         seen: set[str] = set()
         for name in ("test", "val", "train"):
-            scenes = _distinct(rng, self.sizes[name], seen)
+            scenes = self.distinct(rng, self.sizes[name], seen)
             if name == split:
                 return scenes
         raise InputError(f"toy data has no split {split!r}: use train, val or test")
+
+    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Any]:
+        """The next scenes of the stream whose texts are not among ``seen``, to which they are added."""
+        scenes: list[Scene] = []
+        while len(scenes) < count:
+            scene = make_scene(rng)
+            if scene.text not in seen:
+                seen.add(scene.text)
+                scenes.append(scene)
+        return scenes
 
     def content(self) -> str:
         """A digest of every scene: another generator is another data set, even under the same seed."""
@@ -56,16 +69,6 @@ class ToySource:
             draw_scene(scene.icons).save(path)
             examples.append(Example(name, scene.text, (Picture(path),), scene.quintuples, _extra(scene)))
         return examples
-
-
-def _distinct(rng: random.Random, count: int, seen: set[str]) -> list[Scene]:
-    scenes: list[Scene] = []
-    while len(scenes) < count:
-        scene = make_scene(rng)
-        if scene.text not in seen:
-            seen.add(scene.text)
-            scenes.append(scene)
-    return scenes
 
 
 def _extra(scene: Scene) -> dict[str, object]:

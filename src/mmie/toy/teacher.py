@@ -47,9 +47,7 @@ class TemplateTeacher:
             "wrong_description": wrong_description, "wrong_alignment": wrong_alignment,
             "wrong_quintuple": wrong_quintuple, "broken_format": broken_format, "wrong_score": wrong_score,
         }  # fmt: skip
-        for name, rate in self.rates.items():
-            if not 0 <= rate <= 1:
-                raise InputError(f"teacher.{name}={rate}: a share between 0 and 1 is needed")
+        check_rates(self.rates)
         self.seed = seed
         self.parameters: Mapping[str, Any] = {"seed": seed, **self.rates}
 
@@ -98,6 +96,13 @@ class TemplateTeacher:
         if self._errs(request, "wrong_score"):
             score = score - 0.4 if score > 0.5 else score + 0.4
         return round(score, 1)
+
+
+def check_rates(rates: Mapping[str, float]) -> None:
+    """Raises InputError where a teacher's error rate is no share."""
+    for name, rate in rates.items():
+        if not 0 <= rate <= 1:
+            raise InputError(f"teacher.{name}={rate}: a share between 0 and 1 is needed")
 
 
 class _Step:
