@@ -44,7 +44,7 @@ def test_both_engines_do_the_same_work(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "bench.json").read_text())
     assert set(found) >= KEYS
     assert found["vision_forwards_per_image"] == 1
-    assert 0 < found["max_abs_logp_difference"] < 1e-5
+    assert 0 <= found["max_abs_logp_difference"] < 1e-5  # a handful of responses can agree to the last bit
     assert found["prompt_tokens"] == 40
     assert "step_ratio_vs_trl" not in found
 

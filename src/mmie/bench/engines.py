@@ -93,6 +93,7 @@ def grpo_config(work: Work) -> Any:
 
 def ours(work: Work, build: Callable[..., Policy]) -> dict[str, Any]:
     """Times ``GRPOModule.training_step``, backward pass and optimizer of each step."""
+    torch.manual_seed(0)
     backbone = Qwen25VL(work.model)
     policy = build(backbone, rank=work.rank, alpha=2 * work.rank)
     policy.add_reference()
