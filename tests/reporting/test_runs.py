@@ -10,7 +10,8 @@ import pytest
 from mmie.errors import InputError
 from mmie.reporting.runs import load_runs, slug
 
-FOUND = {"experiment": "jmere_r1", "task": "jmere", "profile": "toy", "seed": 1, "commit": "abc", "models": {"JMERE-R1": {"test/quintuple": {"f1": 0.5}}}}
+MODELS = {"JMERE-R1": {"test/quintuple": {"f1": 0.5}}}
+FOUND = {"experiment": "jmere_r1", "task": "jmere", "profile": "toy", "seed": 1, "commit": "abc", "models": MODELS}
 
 
 def write(folder: Path, **changes: object) -> Path:
@@ -37,7 +38,9 @@ def test_older_results_are_read(tmp_path: Path) -> None:
     assert load_runs([write(tmp_path, command="python run.py seed=1")])[0].command == "python run.py seed=1"
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "cannot be read"), ("[]", "experiment is missing"), ('{"experiment": ""}', "task is missing")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "cannot be read"), ("[]", "experiment is missing"), ('{"experiment": ""}', "task is missing")]
+)
 def test_what_is_no_run_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(InputError, match=rf"results\.json: .*{message}"):
