@@ -14,8 +14,18 @@ from mmie.errors import InputError
 
 
 def write_json(path: Path, value: Any) -> None:
-    """``write_text`` of indented JSON; dataclasses, tuples and paths as in ``fingerprint``."""
-    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """``write_text`` of indented JSON, a list of plain values on one line; dataclasses, tuples and paths as in ``fingerprint``."""
+    write_text(path, _indented(plain(value), "") + "\n")
+
+
+def _indented(value: Any, margin: str) -> str:
+    inner = margin + "  "
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_indented(entry, inner)}" for key, entry in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        return "[\n" + ",\n".join(f"{inner}{_indented(entry, inner)}" for entry in value) + f"\n{margin}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def write_text(path: Path, text: str) -> None:

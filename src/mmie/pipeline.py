@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -27,15 +29,22 @@ Stage = tuple[Path, str]
 
 def run(cfg: DictConfig) -> None:
     """One Hydra job: runs it in its output folder and prints where the results are as the last line."""
-    print(f"results: {execute(to_run_config(cfg), Path(HydraConfig.get().runtime.output_dir))}", flush=True)
+    output = Path(HydraConfig.get().runtime.output_dir)
+    print(f"results: {execute(to_run_config(cfg), output, command=_command(HydraConfig.get().overrides.task))}", flush=True)
 
 
-def execute(config: RunConfig, output: Path) -> Path:
+def _command(overrides: Sequence[str]) -> str:
+    """What makes this run, typed anywhere: without the place of its artefacts."""
+    return shlex.join(["python", "run.py", *(override for override in overrides if not override.startswith("artifacts="))])
+
+
+def execute(config: RunConfig, output: Path, *, command: str = "") -> Path:
     """Runs the chosen stages; a stage whose inputs have not changed is taken from the store.
 
     Args:
         config: the resolved configuration.
         output: this run's own folder.
+        command: what was typed, for the results.
 
     Returns:
         The path of ``results.json``.
@@ -51,7 +60,7 @@ def execute(config: RunConfig, output: Path) -> Path:
         evaluated = stages(context)
     finally:
         tracking.finish()
-    return write_results(context, evaluated)
+    return write_results(context, evaluated, command=command)
 
 
 def stages(context: Context) -> dict[str, Path]:

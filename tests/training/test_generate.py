@@ -28,6 +28,7 @@ def test_responses_do_not_depend_on_the_batch(make_policy: Any, examples: list[A
     assert whole == parts == turned[::-1]
     assert done == [8, 3, 3, 2]
     assert len(set(whole)) > 5
+    assert {response.truncated for response in whole} == {True, False}
     assert respond(policy, task, examples, sampling=sampling, batch_size=8, seed=1) != whole
     assert torch.equal(torch.get_rng_state(), state)
 

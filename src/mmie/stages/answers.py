@@ -11,7 +11,7 @@ from typing import Any
 
 from mmie.data.source import picture_to_json
 from mmie.stages.context import Context
-from mmie.training.generate import Sampling, respond
+from mmie.training.generate import Responded, Sampling, respond
 from mmie.types import Example
 
 Stage = tuple[Path, str]
@@ -26,14 +26,14 @@ class Phase:
     adapter: Stage | None
 
 
-def answers(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[str]:
+def answers(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]:
     """One response a sample, in order; a killed run goes on after the last whole batch in the file.
 
     Args:
         context: the run; ``evaluation`` says how is sampled.
         phase: who answers.
         examples: the samples.
-        path: a line a sample: id, text, image, gold, response, parsed, correct.
+        path: a line a sample: id, text, image, gold, response, truncated, parsed, correct.
     """
     config = context.config.evaluation
     done = _resume(path)
@@ -73,7 +73,7 @@ def _answering(context: Context, phase: Phase) -> Iterator[None]:
     yield
 
 
-def _resume(path: Path) -> list[str]:
+def _resume(path: Path) -> list[Responded]:
     """The responses of a killed run; a torn last line is cut off."""
     if not path.exists():
         return []
@@ -84,12 +84,13 @@ def _resume(path: Path) -> list[str]:
         except json.JSONDecodeError:
             break
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return [row["response"] for row in rows]
+    return [Responded(row["response"], row.get("truncated", False)) for row in rows]
 
 
-def _row(task: Any, example: Example, response: str) -> dict[str, Any]:
-    parsed = task.parse(response)
+def _row(task: Any, example: Example, response: Responded) -> dict[str, Any]:
+    parsed = task.parse(response.text)
     return {
         "id": example.id, "text": example.text, "image": [picture_to_json(picture) for picture in example.pictures],
-        "gold": example.gold, "response": response, "parsed": parsed, "correct": task.correct(parsed, example),
+        "gold": example.gold, "response": response.text, "truncated": response.truncated, "parsed": parsed,
+        "correct": task.correct(parsed, example),
     }  # fmt: skip

@@ -122,7 +122,7 @@ def _validation(context: Context, task: Any, data_stage: Stage) -> Callable[[], 
         responses = respond(
             context.policy, task, examples, sampling=sampling, batch_size=config.batch_size, seed=context.config.seed
         )
-        scores = task.score([task.parse(response) for response in responses], examples, bootstrap_samples=0, seed=0)
+        scores = task.score([task.parse(response.text) for response in responses], examples, bootstrap_samples=0, seed=0)
         return float(scores[task.selection_metric]["f1"])
 
     return f1

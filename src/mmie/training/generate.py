@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +23,13 @@ class Sampling:
     max_new_tokens: int
 
 
+class Responded(NamedTuple):
+    """One response; ``truncated`` where the length limit cut it before its end."""
+
+    text: str
+    truncated: bool
+
+
 def uniforms(keys: Sequence[str], *, group_size: int, sampling: Sampling) -> Tensor:
     """Random numbers [len(keys)·G, T], float64: G rows a key, the same for the same key in whatever batch it stands."""
     return torch.cat([_numbers(key, group_size, sampling.max_new_tokens) for key in keys])
@@ -36,7 +44,7 @@ def _numbers(key: str, rows: int, length: int) -> Tensor:
 def respond(
     policy: Policy, task: Task, examples: Sequence[Example], *, sampling: Sampling, batch_size: int, seed: int,
     progress: Callable[[int], None] = lambda done: None,
-) -> list[str]:  # fmt: skip
+) -> list[Responded]:  # fmt: skip
     """One response an example from the active adapter.
 
     Args:
@@ -48,12 +56,12 @@ def respond(
         seed: with the example's id the only source of randomness.
         progress: called with the number of examples done since the last call.
     """
-    responses: list[str] = []
+    responses: list[Responded] = []
     for start in range(0, len(examples), batch_size):
         part = examples[start : start + batch_size]
         prompts = policy.batch([policy.encode(task.prompt(example), example.pictures) for example in part])
         numbers = uniforms([f"respond-{seed}-{example.id}" for example in part], group_size=1, sampling=sampling)
         completions = policy.sample(prompts, numbers, temperature=sampling.temperature)
-        responses += policy.text(completions)
+        responses += map(Responded, policy.text(completions), (~completions.finished).tolist())
         progress(len(part))
     return responses
