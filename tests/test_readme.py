@@ -166,7 +166,8 @@ def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
     score = task.score(["none"], [sample], bootstrap_samples=0, seed=0)["relation"]
     (tmp_path / "metrics.json").write_text(json.dumps({"test/quintuple": score, "test/entity": score, "test/relation": score}))
     config = run_config(ROOT / "conf", [])
-    context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="jmere"), stages={}, notes={}, vision={})
+    left = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
+    context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="jmere"), **left)
     results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
     keys = {*results, *results["metrics"], *results["metrics"]["test/relation"]}
     assert len(keys) >= 20

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from mmie.metrics import bootstrap_f1, micro_prf, per_relation
+from mmie.metrics import PRF, bootstrap_f1, micro_prf, per_relation
 
 NONE = "none"
 
@@ -53,6 +53,11 @@ def relation_scores(predicted: Predicted, gold: Gold) -> RelationScores:
         macro_f1=sum(of_each) / len(of_each) if of_each else 0.0,
         correct=micro.correct, predicted=micro.predicted, gold=micro.gold, samples=len(gold),
     )  # fmt: skip
+
+
+def by_label(predicted: Predicted, gold: Gold) -> dict[str, PRF]:
+    """The micro scores of each label that is predicted or gold, ``none`` left out, in alphabetical order."""
+    return per_relation(_relations(predicted), _relations(gold))
 
 
 def bootstrap_relation_f1(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:

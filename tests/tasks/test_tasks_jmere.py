@@ -163,3 +163,17 @@ def test_the_task_is_frozen_and_picklable() -> None:
 def test_the_default_instruction_has_all_places() -> None:
     assert task().instruction == RL_PROMPT
     assert all(place in RL_PROMPT for place in ("{types}", "{relations}", "{text}"))
+
+
+def test_votes_over_quintuples_and_over_answers() -> None:
+    assert task().votes([[JOSH], [JOSH], [BAKER, PEER], [BAKER], [BAKER, JOSH], None]) == {
+        "quintuple": {JOSH, BAKER}, "answer set": {JOSH},
+    }  # fmt: skip
+    assert task().votes([None]) == {"quintuple": set(), "answer set": set()}
+
+
+def test_scores_by_relation() -> None:
+    found = task().by_relation([[JOSH, BAKER], None], [TWEET, TWEET])
+    assert {relation: (scores.correct, scores.predicted, scores.gold) for relation, scores in found.items()} == {
+        "member of": (1, 2, 2), "peer": (0, 0, 2),
+    }  # fmt: skip

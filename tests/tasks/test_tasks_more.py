@@ -156,3 +156,17 @@ def test_the_task_is_frozen_and_picklable() -> None:
     assert (made.name, made.selection_metric) == ("more", "relation")
     with pytest.raises(AttributeError):
         made.instruction = "x"  # type: ignore[attr-defined]
+
+
+def test_votes_over_labels() -> None:
+    assert task().votes([MEMBER, AWARDED, None, "none", AWARDED]) == {"label": AWARDED}
+    assert task().votes(["none", AWARDED]) == {"label": "none"}
+    assert task().votes([None, None]) == {"label": None}
+
+
+def test_scores_by_relation() -> None:
+    gold = [AWARDED, AWARDED, "none", MEMBER]
+    found = task().by_relation([AWARDED, None, AWARDED, "none"], [example(label) for label in gold])
+    assert {relation: (scores.correct, scores.predicted, scores.gold) for relation, scores in found.items()} == {
+        AWARDED: (1, 2, 2), MEMBER: (0, 0, 1),
+    }  # fmt: skip

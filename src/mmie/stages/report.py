@@ -59,6 +59,6 @@ def write_results(context: Context, evaluated: dict[str, Path]) -> Path:
         "experiment": config.experiment, "task": context.reasoned.name, "profile": config.profile, "seed": config.seed,
         "commit": commit(), "config_fingerprint": fingerprint(config=config), "versions": versions(),
         "stages": context.stages, "metrics": [*models.values()][-1] if models else {}, "models": models,
-        "vision": context.vision, "notes": context.notes, "paper": config.paper,
+        "vision": context.vision, "notes": context.notes, "voting": context.voting, "paper": config.paper,
     })  # fmt: skip
     return path

@@ -10,10 +10,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from mmie.metrics import Gold, Predicted, bootstrap_f1, entities, folded_set, micro_prf
+from mmie.metrics import PRF, Gold, Predicted, bootstrap_f1, entities, folded_set, micro_prf, per_relation
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.tasks.responses import Response
 from mmie.types import Example, Quintuple
+from mmie.voting import majority_answer, majority_vote
 
 RL_PROMPT = """\
 From the image and the text of a tweet one can extract 5-tuples in the form \
@@ -134,6 +135,14 @@ class JMERE:
             "entity": ([entities(prediction or ()) for prediction in predictions], [entities(sample) for sample in gold]),
         }
         return {name: _scores(*pair, samples=bootstrap_samples, seed=seed) for name, pair in measured.items()}
+
+    def votes(self, predictions: Sequence[Collection[Quintuple] | None]) -> dict[str, Collection[Quintuple] | None]:
+        """Over single quintuples and over whole answer sets (figure 5)."""
+        return {"quintuple": majority_vote(predictions), "answer set": majority_answer(predictions)}
+
+    def by_relation(self, predictions: Sequence[Collection[Quintuple] | None], examples: Sequence[Example]) -> dict[str, PRF]:
+        """Micro scores of the quintuples of each relation."""
+        return per_relation(predictions, [example.gold for example in examples])
 
     def revive_gold(self, value: Sequence[Sequence[str]]) -> tuple[Quintuple, ...]:
         """Lists of five strings → quintuples."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
+from mmie.metrics import PRF
 from mmie.tasks.responses import Response
 from mmie.types import Example
 
@@ -62,6 +63,12 @@ class Task(Protocol):
         self, predictions: Sequence[Any | None], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
     ) -> dict[str, dict[str, Any]]:
         """Measure → precision, recall, f1 (0..1), correct, predicted, gold (counts), ci95 of F1 (low, high); more where it has more."""
+
+    def votes(self, predictions: Sequence[Any | None]) -> dict[str, Any | None]:
+        """What several predictions for one sample amount to: way of voting → prediction, None where there is none."""
+
+    def by_relation(self, predictions: Sequence[Any | None], examples: Sequence[Example]) -> dict[str, PRF]:
+        """The scores of each relation that is predicted or gold."""
 
     def revive_gold(self, value: Any) -> Any:
         """Gold in the task's own type, from the JSON value that it became."""
