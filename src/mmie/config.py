@@ -7,7 +7,7 @@ nodes with a ``_target_`` inside mmie, held against that target's signature.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
@@ -89,11 +89,19 @@ class GRPOConfig(LearningConfig):
 
 @dataclass(kw_only=True)
 class EvaluationConfig:
+    """``samples`` responses a test sample vote where they are more than one, ``vote_rows`` of them decoded side by side."""
+
     temperature: float = at_least(0)
     max_new_tokens: int = at_least(1)
     batch_size: int = at_least(1)
     bootstrap_samples: int = at_least(0)
     validation_samples: int | None = at_least(1)
+    samples: int = at_least(1)
+    vote_rows: int = at_least(1)
+
+    def without_vote(self) -> dict[str, Any]:
+        """What the other stages depend on: a change in how is voted makes none of them anew."""
+        return {key: value for key, value in asdict(self).items() if key not in ("samples", "vote_rows")}
 
 
 @dataclass(kw_only=True)
@@ -213,6 +221,9 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
         yield "grpo.clip_low, grpo.clip_high: one is null and the other is not; set both, or neither"
     if run.grpo and run.sft and run.sft.response != "reasoned":
         yield f"sft.response: {run.sft.response!r} cannot warm up GRPO; use sft=cot_warmup, sft=none or grpo=none"
+    if run.evaluation.samples > 1 and run.evaluation.temperature == 0:
+        samples = run.evaluation.samples
+        yield f"evaluation.samples: {samples} responses at temperature 0 are all the same; raise evaluation.temperature or take 1"
     for key in ("image", "text"):
         if "predict" in run.stages and not getattr(run.predict, key):
             yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"

@@ -47,6 +47,21 @@ def write_text(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def whole_lines(path: Path) -> list[Any]:
+    """The JSON value of every line of a file that is written line by line; a torn end is cut off. Empty where there is none."""
+    if not path.exists():
+        return []
+    values, size = [], 0
+    with path.open("r+b") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            values.append(json.loads(line))
+            size += len(line)
+        file.truncate(size)
+    return values
+
+
 def plain(value: Any) -> Any:
     """The value in JSON's own types.
 

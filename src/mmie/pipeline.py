@@ -23,6 +23,7 @@ from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate
 from mmie.stages.report import report, write_results
+from mmie.stages.vote import vote, voting_table
 
 Stage = tuple[Path, str]
 
@@ -90,8 +91,12 @@ def stages(context: Context) -> dict[str, Path]:
     if {"evaluate", "report"} & set(config.stages):
         for phase in phases(context, sft_stage, grpo_stage):
             evaluated[phase.name] = evaluate(context, phase, data_stage)[0]
+            if config.evaluation.samples > 1 and phase.adapter is not None:
+                context.voting[phase.name] = vote(context, phase, data_stage)
     if "report" in config.stages:
         report(context, evaluated)
+        if context.voting:
+            context.console.print(voting_table(context.voting))
     return _deliver(context, grpo_stage or sft_stage, evaluated)
 
 

@@ -185,3 +185,10 @@ def test_the_breakdown_by_hand() -> None:
     assert (found["direction_blind"]["correct"], found["direction_blind"]["predicted"]) == (2, 3)
     assert {name: scores["f1"] for name, scores in found["per_relation"].items()} == {"couple": 0, "member of": 0, "peer": 1}
     assert {name: (scores["correct"], scores["gold"]) for name, scores in found["per_type"].items()} == {"org": (1, 1), "per": (3, 3)}
+
+
+def test_votes_over_quintuples_and_over_answers() -> None:
+    assert task().votes([[JOSH], [JOSH], [BAKER, PEER], [BAKER], [BAKER, JOSH], None]) == {
+        "quintuple": {JOSH, BAKER}, "answer set": {JOSH},
+    }  # fmt: skip
+    assert task().votes([None]) == {"quintuple": set(), "answer set": set()}

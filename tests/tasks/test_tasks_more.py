@@ -172,3 +172,9 @@ def test_what_a_sample_is_counted_and_explained_by() -> None:
         labels[0]: (0, 0, 1), labels[1]: (0, 1, 0), labels[2]: (0, 1, 0),
     }  # fmt: skip
     assert {name: scores["predicted"] for name, scores in found["per_type"].items()} == {"/per/org": 1, "/org/org": 1}
+
+
+def test_votes_over_labels() -> None:
+    assert task().votes([MEMBER, AWARDED, None, "none", AWARDED]) == {"label": AWARDED}
+    assert task().votes(["none", AWARDED]) == {"label": "none"}
+    assert task().votes([None, None]) == {"label": None}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmie.data.source import picture_to_json
+from mmie.files import whole_lines
 from mmie.stages.context import Context
 from mmie.training.generate import Responded, Sampling, respond
 from mmie.types import Example
@@ -36,9 +37,9 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
         path: a line a sample: id, text, image, gold, response, truncated, parsed, correct.
     """
     config = context.config.evaluation
-    done = _resume(path)
+    done = [Responded(row["response"], row.get("truncated", False)) for row in whole_lines(path)]
     left = examples[len(done) :]
-    with _answering(context, phase), context.progress(f"answering ({phase.name})", len(left)) as advance:
+    with answering(context, phase), context.progress(f"answering ({phase.name})", len(left)) as advance:
         for start in range(0, len(left), config.batch_size):
             part = left[start : start + config.batch_size]
             responses = respond(
@@ -58,33 +59,20 @@ def answered_with(context: Context, phase: Phase) -> dict[str, Any]:
     config = context.config
     return {
         "task": config.task, "instruction": config.reasoning_instruction, "response": type(phase.task.response).__name__,
-        "model": context.model_identity, "evaluation": config.evaluation, "adapter": phase.adapter and phase.adapter[1],
+        "model": context.model_identity, "evaluation": config.evaluation.without_vote(), "adapter": phase.adapter and phase.adapter[1],
         "seed": config.seed,
     }  # fmt: skip
 
 
 @contextlib.contextmanager
-def _answering(context: Context, phase: Phase) -> Iterator[None]:
+def answering(context: Context, phase: Phase) -> Iterator[None]:
+    """The model of the phase is the one that responds."""
     if phase.adapter is None:
         with context.policy.base():
             yield
         return
     context.policy.read_adapter(phase.adapter[0] / "adapter")
     yield
-
-
-def _resume(path: Path) -> list[Responded]:
-    """The responses of a killed run; a torn last line is cut off."""
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return [Responded(row["response"], row.get("truncated", False)) for row in rows]
 
 
 def _row(task: Any, example: Example, response: Responded) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def write_results(context: Context, evaluated: dict[str, Path], *, command: str 
         "commit": commit(), "config_fingerprint": fingerprint(config=config), "versions": versions(),
         "stages": context.stages, "metrics": [*models.values()][-1] if models else {}, "models": models,
         "comparisons": comparisons(context, evaluated), "chains": _chains(context), "vision": context.vision, "notes": context.notes,
-        "paper": config.paper, "config": {**asdict(config), "paper": None},
+        "voting": context.voting, "paper": config.paper, "config": {**asdict(config), "paper": None},
         "analysis": {name: analysed(folder) for name, folder in evaluated.items()},
     })  # fmt: skip
     return path

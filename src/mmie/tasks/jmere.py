@@ -16,6 +16,7 @@ from mmie.metrics import Gold, Predicted, bootstrap_f1, counts_of, direction_bli
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.tasks.responses import Response
 from mmie.types import Example, Quintuple
+from mmie.voting import majority_answer, majority_vote
 
 RL_PROMPT = """\
 From the image and the text of a tweet one can extract 5-tuples in the form \
@@ -155,6 +156,10 @@ class JMERE:
         """
         measured = _measured(predictions, [example.gold for example in examples])
         return {name: _scores(*pair, samples=bootstrap_samples, seed=seed) for name, pair in measured.items()}
+
+    def votes(self, predictions: Sequence[Collection[Quintuple] | None]) -> dict[str, Collection[Quintuple] | None]:
+        """Over single quintuples and over whole answer sets (figure 5)."""
+        return {"quintuple": majority_vote(predictions), "answer set": majority_answer(predictions)}
 
     def revive_gold(self, value: Sequence[Sequence[str]]) -> tuple[Quintuple, ...]:
         """Lists of five strings → quintuples."""

@@ -19,6 +19,7 @@ from mmie.parsing import SLASHES, parse_label
 from mmie.relation_metrics import NONE, bootstrap_accuracy, bootstrap_relation_f1, by_group, relation_scores, relations_of
 from mmie.tasks.responses import Response
 from mmie.types import Example
+from mmie.voting import most_frequent
 
 RL_PROMPT = """\
 The first image is the picture of a news article, the second image shows one object of it. The text is the article's title.
@@ -157,6 +158,10 @@ class MORE:
             measured = by_group(predictions, gold, groups=groups, measure=relation_scores)
             scores[name] = {str(group): asdict(found) for group, found in measured.items()}
         return {"relation": scores}
+
+    def votes(self, predictions: Sequence[str | None]) -> dict[str, str | None]:
+        """The most frequent label, ``none`` among them; of equally frequent ones that which came first."""
+        return {"label": most_frequent(predictions)}
 
     def revive_gold(self, value: str) -> str:
         """The label as it is; TypeError where it is no string."""

@@ -76,5 +76,8 @@ class Task(Protocol):
     ) -> dict[str, dict[str, Any]]:
         """Measure → precision, recall, f1 (0..1), correct, predicted, gold (counts), ci95 of F1 (low, high); more where it has more."""
 
+    def votes(self, predictions: Sequence[Any | None]) -> dict[str, Any | None]:
+        """What several predictions for one sample amount to: way of voting → prediction, None where there is none."""
+
     def revive_gold(self, value: Any) -> Any:
         """Gold in the task's own type, from the JSON value that it became."""

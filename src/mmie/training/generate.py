@@ -65,3 +65,27 @@ def respond(
         responses += map(Responded, policy.text(completions), (~completions.finished).tolist())
         progress(len(part))
     return responses
+
+
+@torch.no_grad()
+def respond_often(
+    policy: Policy, task: Task, examples: Sequence[Example], *, samples: int, side_by_side: int, sampling: Sampling, seed: int
+) -> list[list[str]]:  # fmt: skip
+    """Several responses an example, whose prompts are all prefilled at once and only once.
+
+    Args:
+        policy: the model; its active adapter answers.
+        task: makes the prompts.
+        examples: in the order of the result.
+        samples: responses an example. The first is that of ``respond``, the first j of k are those of ``samples=j``.
+        side_by_side: responses decoded at once; changes memory and speed alone.
+        sampling: temperature and length limit.
+        seed: with the example's id and the response's index the only source of randomness.
+    """
+    prompts = policy.batch([policy.encode(task.prompt(example), example.pictures) for example in examples])
+    keys = [
+        f"respond-{seed}-{example.id}" + (f"-{index}" if index else "") for example in examples for index in range(samples)
+    ]  # fmt: skip
+    numbers = uniforms(keys, group_size=1, sampling=sampling)
+    texts = policy.text(policy.sample(prompts, numbers, temperature=sampling.temperature, side_by_side=side_by_side))
+    return [texts[start : start + samples] for start in range(0, len(texts), samples)]
