@@ -1,0 +1,63 @@
+"""A table of finished runs: cells as they are read, and behind each the numbers and the runs that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from mmie.reporting.runs import Run
+
+NOTHING, MISSING = "–", "missing"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number behind a cell, % (p: 0..1); ``runs`` that it is taken from, or ``source`` for a printed one."""
+
+    row: str
+    column: str
+    value: float
+    interval: tuple[float, float] | None = None
+    runs: tuple[Run, ...] = ()
+    model: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """One table.
+
+    Attributes:
+        name: of its files; its profile comes first.
+        title: a few words and the profile.
+        caption: what it shows, in full sentences.
+        header, rows: the cells; the first column holds the rows' labels.
+        brief: the columns that a terminal has room for; none for all.
+        values: the numbers behind the cells.
+        notes: what a reader must know, one sentence or more each.
+    """
+
+    name: str
+    title: str
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    values: tuple[Value, ...]
+    brief: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def spread(values: Sequence[Value]) -> str:
+    """Mean ± standard deviation (n−1) of several seeds; one seed's value and its interval, where it has one."""
+    if not values:
+        return NOTHING
+    if len(values) > 1:
+        return f"{mean(entry.value for entry in values):.1f} ± {stdev(entry.value for entry in values):.1f}"
+    low_high = values[0].interval
+    return f"{values[0].value:.1f}" + (f" [{low_high[0]:.1f}, {low_high[1]:.1f}]" if low_high else "")
+
+
+def signed(points: float) -> str:
+    """With its sign, one decimal, and a real minus."""
+    return f"{round(points, 1) + 0.0:+.1f}".replace("-", "−")
