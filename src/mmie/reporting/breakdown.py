@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmie.errors import InputError
+from mmie.reporting.chosen import backbone
+from mmie.reporting.published import QWEN
 from mmie.reporting.runs import Run
 from mmie.reporting.table import NOTHING, Table, Value, signed
 
@@ -49,10 +51,10 @@ def breakdowns(runs: Sequence[Run], profile: str) -> list[Table]:
     made: list[Table] = []
     for task, experiment, warm_up, full in (("jmere", "jmere_r1", "CoT-SFT", "JMERE-R1"), ("more", "more_r1", "stage 1", "MORE-R1")):
         having = [run for run in runs if run.task == task and {warm_up, full} <= run.analysis.keys()]
-        chosen = min(having, key=lambda run: (run.experiment != experiment, run.experiment), default=None)  # noqa: B023
-        if chosen is not None:
-            systems = Systems(profile, tuple(run for run in having if run.experiment == chosen.experiment), warm_up, full)
-            made += [table for table in _tables(systems) if table.rows]
+        if having:
+            first = min((run.experiment != experiment, backbone(run) != QWEN, run.experiment, backbone(run)) for run in having)
+            chosen = [run for run in having if (run.experiment, backbone(run)) == first[2:]]
+            made += [table for table in _tables(Systems(profile, tuple(chosen), warm_up, full)) if table.rows]
     return made
 
 
@@ -72,12 +74,13 @@ def _by_class(systems: Systems, key: str, what: str) -> Table:
         scores = [_prf(counts.get(name, (0, 0, gold[name]))) for counts in pooled]
         for model, prf in zip(systems.models, scores, strict=True):
             values += [Value(name, title, value, runs=systems.runs, model=model) for title, value in zip(TITLES, prf, strict=True)]
+        gained = scores[1][2] - scores[0][2]
+        values += [Value(name, title, value, runs=systems.runs) for title, value in (("gold", gold[name]), ("Δ F1", gained))]
         both = [f"{prf[part]:.1f}" for part in range(3) for prf in scores]
-        cells.append((name, str(gold[name]), *both, signed(scores[1][2] - scores[0][2])))
+        cells.append((name, str(gold[name]), *both, signed(gained)))
     header = ("", "gold", *(f"{title} {model}" for title in TITLES for model in systems.models), "Δ F1")
-    return systems.table(
-        key.replace("_", "-"), f"scores by {what}", f"%, {POOLED}", header=header, rows=tuple(cells), values=tuple(values), brief=(0, 1, 6, 7, 8)
-    )
+    parts = {"header": header, "rows": tuple(cells), "values": tuple(values), "brief": (0, 1, 6, 7, 8)}
+    return systems.table(key.replace("_", "-"), f"scores by {what}", f"%, {POOLED}", **parts)
 
 
 def _errors(systems: Systems) -> Table:
@@ -88,12 +91,12 @@ def _errors(systems: Systems) -> Table:
             for kind, count in _mapping(run, model, "errors").items():
                 kinds.setdefault(kind, [0.0, 0.0])[index] += _number(run, model, f"errors.{kind}", count) / len(systems.runs)
     digits = 0 if len(systems.runs) == 1 else 1
-    cells = [(kind, *(f"{count:.{digits}f}" for count in counts), signed(counts[1] - counts[0])) for kind, counts in kinds.items()]
-    values = [
-        Value(kind, "errors", count, runs=systems.runs, model=model)
-        for kind, counts in kinds.items()
-        for model, count in zip(systems.models, counts, strict=True)
-    ]
+    values, cells = [], []
+    for kind, counts in kinds.items():
+        for model, count in zip(systems.models, counts, strict=True):
+            values.append(Value(kind, "errors", count, runs=systems.runs, model=model))
+        values.append(Value(kind, "Δ", counts[1] - counts[0], runs=systems.runs))
+        cells.append((kind, *(f"{count:.{digits}f}" for count in counts), signed(counts[1] - counts[0], digits)))
     header = ("", *systems.models, "Δ")
     scale = "number on the test set, mean over seeds"
     return systems.table("errors", "kinds of errors", scale, header=header, rows=tuple(cells), values=tuple(values))
@@ -101,18 +104,19 @@ def _errors(systems: Systems) -> Table:
 
 def _direction(systems: Systems) -> Table:
     """F1 as it is, and with a swapped head and tail counted as correct."""
-    titles = ("F1", "F1, direction-blind")
+    titles = ("F1", "F1, direction-blind", "gained")
     values, cells = [], []
     for model in systems.models:
         if not all(_mapping(run, model, "direction_blind") for run in systems.runs):
             continue
         exact = _summed([_counts(run, model, "quintuple", run.models[model].get("quintuple")) for run in systems.runs])
         blind = _summed([_counts(run, model, "direction_blind", run.analysis[model]["direction_blind"]) for run in systems.runs])
-        f1 = _prf(exact)[2], _prf(blind)[2]
+        f1 = [_prf(exact)[2], _prf(blind)[2]]
+        f1.append(f1[1] - f1[0])
         values += [Value(model, title, value, runs=systems.runs, model=model) for title, value in zip(titles, f1, strict=True)]
-        cells.append((model, *(f"{value:.1f}" for value in f1), signed(f1[1] - f1[0])))
+        cells.append((model, *(f"{value:.1f}" for value in f1[:2]), signed(f1[2])))
     scale = f"%, {POOLED}; direction-blind: a swapped head and tail counts as correct, as in EEGA"
-    header = ("", *titles, "gained")
+    header = ("", *titles)
     return systems.table("direction-blind", "direction of the relation", scale, header=header, rows=tuple(cells), values=tuple(values))
 
 

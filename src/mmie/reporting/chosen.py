@@ -31,7 +31,6 @@ def newest(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[str, str]]]:
     """One run for each profile, backbone, experiment and seed, the newest by date; (experiment, note) where others differed."""
     alike: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
     for run in runs:
-        _check(run)
         alike[run.profile, run.task, backbone(run), run.experiment, run.seed].append(run)
     kept, notes = [], []
     for group in alike.values():
@@ -116,11 +115,14 @@ def _counts(run: Run, model: str, measure: str) -> list[tuple[int, int, int]]:
     return [(correct, predicted, gold) for correct, predicted, gold in counts]
 
 
-def _check(run: Run) -> None:
+def check(run: Run) -> None:
     """
     Raises:
         InputError: what every table needs has another shape.
     """
+    for key in ("experiment", "task", "profile", "commit"):
+        if not isinstance(run.found[key], str):
+            raise InputError(f"{run.path}: {key} {run.found[key]!r} is no text; leave the file out or run again")
     models = run.found["models"]
     shaped = isinstance(models, dict) and all(isinstance(measures, dict) for measures in models.values())
     if not shaped or not all(isinstance(scores, dict) for measures in models.values() for scores in measures.values()):

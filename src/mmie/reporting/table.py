@@ -58,6 +58,6 @@ def spread(values: Sequence[Value]) -> str:
     return f"{values[0].value:.1f}" + (f" [{low_high[0]:.1f}, {low_high[1]:.1f}]" if low_high else "")
 
 
-def signed(points: float) -> str:
-    """With its sign, one decimal, and a real minus."""
-    return f"{round(points, 1) + 0.0:+.1f}".replace("-", "−")
+def signed(points: float, digits: int = 1) -> str:
+    """With its sign and a real minus."""
+    return f"{round(points, digits) + 0.0:+.{digits}f}".replace("-", "−")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mmie.reporting.breakdown import breakdowns
-from mmie.reporting.chosen import Comparison, compared, newest, runs_of, scored
-from mmie.reporting.published import LLAVA, PUBLISHED, QUINTUPLE, RELATION, Column, Published, Row
+from mmie.reporting.chosen import Comparison, backbone, check, compared, newest, runs_of, scored
+from mmie.reporting.published import LLAVA, PUBLISHED, QUINTUPLE, QWEN, RELATION, Column, Published, Row
 from mmie.reporting.runs import Run
 from mmie.reporting.table import MISSING, NOTHING, Table, Value, signed, spread
 
@@ -30,6 +30,8 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     Raises:
         InputError: results have another shape than a run leaves.
     """
+    for run in runs:
+        check(run)
     made = []
     for profile in sorted({run.profile for run in runs}):
         kept, notes = newest(run for run in runs if run.profile == profile)
@@ -57,7 +59,8 @@ def _beside(published: Published, kept: list[Run], notes: list[tuple[str, str]],
     for label, row in rows.items():
         difference = _difference(row, rows, found, published.compared)
         ours = [_scores(found[label].values(), row.model, column, label) for column in published.columns]
-        values += [*_printed(row, published), *(score for scores in ours for score in scores), *_compared_values(row, difference)]
+        values += [*_printed(row, published), *(score for scores in ours for score in scores)]
+        values += _compared_values(row, difference, published.compared)
         absent = MISSING if _ours_to_run(row, profile) and not found[label] else NOTHING
         pairs = _pairs(row, published, [spread(scores) if scores else absent for scores in ours])
         cells.append((label, *pairs, str(len(found[label]) or NOTHING), *_delta_cells(difference)))
@@ -106,10 +109,10 @@ def _delta_cells(difference: Comparison | None) -> tuple[str, str]:
     return signed(difference.difference), NOTHING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def _compared_values(row: Row, difference: Comparison | None) -> list[Value]:
+def _compared_values(row: Row, difference: Comparison | None, column: Column) -> list[Value]:
     if difference is None:
         return []
-    delta = Value(row.label, "Δ", difference.difference, runs=difference.runs, model=row.model)
+    delta = Value(row.label, f"Δ {column.title}", difference.difference, runs=difference.runs, model=row.model)
     return [delta] if difference.p is None else [delta, Value(row.label, "p", difference.p, runs=difference.runs, model=row.model)]
 
 
@@ -132,17 +135,17 @@ def _is_other(run: Run, task: str) -> bool:
 
 def _others(task: str, columns: tuple[Column, ...], kept: list[Run], notes: list[tuple[str, str]], profile: str) -> Table:
     """Runs of experiments that are no row of a paper, one row a model."""
-    groups: dict[tuple[str, str], list[Run]] = {}
+    groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in kept:
         for model in run.models if _is_other(run, task) else ():
-            groups.setdefault((run.experiment, model), []).append(run)
+            groups.setdefault((run.experiment, model, "" if backbone(run) == QWEN else f" ({backbone(run)})"), []).append(run)
     values, cells = [], []
-    for (experiment, model), of_row in groups.items():
-        label = f"{experiment}: {model}"
+    for (experiment, model, where), of_row in groups.items():
+        label = f"{experiment}: {model}{where}"
         scores = [_scores(of_row, model, column, label) for column in columns]
         values += [score for of_column in scores for score in of_column]
         cells.append((label, *map(spread, scores), str(len(of_row))))
-    told = _told({experiment for experiment, _ in groups}, notes)
+    told = _told({experiment for experiment, *_ in groups}, notes)
     return Table(
         name=f"{profile}-{task}-others", title=f"{task.upper()}: other runs ({profile} profile)",
         caption="Runs of experiments that are no row of a paper's table.", header=("", *(column.title for column in columns), "seeds"),
