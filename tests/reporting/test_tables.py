@@ -12,7 +12,7 @@ import pytest
 from mmie.errors import InputError
 from mmie.reporting import chosen
 from mmie.reporting.runs import load_runs
-from mmie.reporting.table import Table, Value, signed, spread
+from mmie.reporting.table import Table, Value, cell, signed
 from mmie.reporting.tables import tables
 
 LLAVA = {"model": {"_target_": "mmie.models.llava.Llava"}}
@@ -34,10 +34,10 @@ def analysis(ids: str, counts: list[list[int]], measure: str = "quintuple") -> d
 
 
 def test_spreads_and_signs() -> None:
-    assert spread([]) == "–"
-    assert spread([Value("r", "F1", 50.0)]) == "50.0"
-    assert spread([Value("r", "F1", 50.0, (44.96, 55.0))]) == "50.0 [45.0, 55.0]"
-    assert spread([Value("r", "F1", 50.0, (45.0, 55.0)), Value("r", "F1", 60.0)]) == "55.0 ± 7.1"
+    assert cell([]) == "–"
+    assert cell([Value("r", "F1", 50.0)]) == "50.0"
+    assert cell([Value("r", "F1", 50.0, (44.96, 55.0))]) == "50.0 [45.0, 55.0]"
+    assert cell([Value("r", "F1", 50.0, (45.0, 55.0)), Value("r", "F1", 60.0)]) == "55.0 ± 7.1"
     assert [signed(points) for points in (1.25, -3.06, 0.0, -0.04)] == ["+1.2", "−3.1", "+0.0", "+0.0"]
     assert signed(-3.0, 0) == "−3"
 
@@ -191,6 +191,7 @@ def test_runs_without_an_evaluation_give_nothing(tmp_path: Path, write_run: Writ
         ({"models": {"JMERE-R1": {"test/quintuple": {"f1": "much"}}}}, r"JMERE-R1\.test/quintuple\.f1 is no number"),
         ({"models": {"JMERE-R1": {"test/quintuple": {"f1": float("nan")}}}}, r"quintuple\.f1 is no number"),
         ({"models": {"JMERE-R1": {"test/quintuple": {"f1": 0.5, "ci95": [0.4]}}}}, r"quintuple\.f1 is no number with its interval"),
+        ({"analysis": {"JMERE-R1": 3}}, "analysis is no mapping"),
         ({"seed": "one"}, "seed 'one' is no whole number"),
         ({"profile": ["toy"]}, r"profile \['toy'\] is no text"),
     ],
@@ -203,7 +204,15 @@ def test_garbage_is_named_with_its_file(tmp_path: Path, write_run: Write, broken
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("counts", "message"), [([[1, 2]], "no list of"), ([[1, 2, 3]] * 2, "counts of 1 and 2 samples")])
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([[1, 2]], "is no list of"),
+        ([[None, 2, 3]], "is no list of"),
+        ([[1, 2, 3]] * 2, "counts of 1 and 2 samples"),
+        ([[1, 2, 4]], "counts of 1 and 1 samples, or other gold"),
+    ],
+)
 def test_counts_that_cannot_be_are_named(tmp_path: Path, write_run: Write, scores: Scores, counts: Any, message: str) -> None:
     for experiment, found in (("ablation_no_filter", [[1, 2, 3]]), ("jmere_r1", counts)):
         write_run(experiment, {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}, analysis={"JMERE-R1": analysis("x", found)})

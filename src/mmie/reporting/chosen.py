@@ -15,6 +15,8 @@ from mmie.reporting.runs import Run
 from mmie.reporting.table import Value
 from mmie.significance import paired_randomisation
 
+Counts = list[tuple[int, int, int]]
+
 INTERVALS = {"f1": "ci95", "accuracy": "accuracy_ci95"}
 
 
@@ -84,18 +86,17 @@ def compared(first: tuple[Mapping[int, Run], str], second: tuple[Mapping[int, Ru
     if len(differences) < max(len(pairs), 1) or not all(_same_test(a, model, b, other, column.measure) for a, b in pairs):
         return None
     sides = [_counts(a, model, column.measure) for a, _ in pairs], [_counts(b, other, column.measure) for _, b in pairs]
-    p = None
-    if all(sides[0]) and all(sides[1]):
-        for (a, b), one, two in zip(pairs, *sides, strict=True):
-            if len(one) != len(two):
-                raise InputError(f"{a.path}, {b.path}: equal test ids, but counts of {len(one)} and {len(two)} samples; run one again")
-        p = paired_randomisation(*([sample for counts in side for sample in counts] for side in sides)).p
-    return Comparison(mean(differences), p, distinct(run for pair in pairs for run in pair))
+    runs = tuple({run.path: run for pair in pairs for run in pair}.values())
+    return Comparison(mean(differences), _p(*sides, runs=runs) if all(map(all, sides)) else None, runs)
 
 
-def distinct(runs: Iterable[Run]) -> tuple[Run, ...]:
-    """Each run once, in order."""
-    return tuple({run.path: run for run in runs}.values())
+def _p(first: Sequence[Counts], second: Sequence[Counts], *, runs: Sequence[Run]) -> float:
+    """Of the samples of all seeds, one seed after another."""
+    try:
+        return paired_randomisation(*([sample for counts in side for sample in counts] for side in (first, second))).p
+    except ValueError as error:
+        files = ", ".join(str(run.path) for run in runs)
+        raise InputError(f"{files}: equal ids of the test samples, but counts of {error}; run one again") from error
 
 
 def _same_test(first: Run, model: str, second: Run, other: str, measure: str) -> bool:
@@ -106,11 +107,11 @@ def _same_test(first: Run, model: str, second: Run, other: str, measure: str) ->
     return first.models[model][measure].get("gold") == second.models[other][measure].get("gold")
 
 
-def _counts(run: Run, model: str, measure: str) -> list[tuple[int, int, int]]:
+def _counts(run: Run, model: str, measure: str) -> Counts:
     """Correct, predicted, gold of each test sample; empty for results that do not tell, or do not tell the samples."""
     analysis = run.analysis.get(model, {})
     counts = analysis.get("counts", {}).get(measure, []) if analysis.get("ids") else []
-    if any(len(sample) != 3 for sample in counts):
+    if not all(len(sample) == 3 and all(type(count) is int for count in sample) for sample in counts):
         raise InputError(f"{run.path}: analysis.{model}.counts.{measure} is no list of (correct, predicted, gold); run again")
     return [(correct, predicted, gold) for correct, predicted, gold in counts]
 
@@ -127,6 +128,9 @@ def check(run: Run) -> None:
     shaped = isinstance(models, dict) and all(isinstance(measures, dict) for measures in models.values())
     if not shaped or not all(isinstance(scores, dict) for measures in models.values() for scores in measures.values()):
         raise InputError(f"{run.path}: models is no mapping of model to measure to scores; leave the file out or run again")
+    analysis = run.analysis
+    if not isinstance(analysis, dict) or not all(isinstance(of_model, dict) for of_model in analysis.values()):
+        raise InputError(f"{run.path}: analysis is no mapping of model to what was found; leave the file out or run again")
     if type(run.seed) is not int:
         raise InputError(f"{run.path}: seed {run.seed!r} is no whole number; leave the file out or run again")
 

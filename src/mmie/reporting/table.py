@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
 
 from mmie.reporting.runs import Run
+from mmie.significance import spread
 
 NOTHING, MISSING = "–", "missing"
 
@@ -48,14 +48,15 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def spread(values: Sequence[Value]) -> str:
+def cell(values: Sequence[Value]) -> str:
     """Mean ± standard deviation (n−1) of several seeds; one seed's value and its interval, where it has one."""
     if not values:
         return NOTHING
-    if len(values) > 1:
-        return f"{mean(entry.value for entry in values):.1f} ± {stdev(entry.value for entry in values):.1f}"
+    average, deviation = spread([entry.value for entry in values])
+    if deviation is not None:
+        return f"{average:.1f} ± {deviation:.1f}"
     low_high = values[0].interval
-    return f"{values[0].value:.1f}" + (f" [{low_high[0]:.1f}, {low_high[1]:.1f}]" if low_high else "")
+    return f"{average:.1f}" + (f" [{low_high[0]:.1f}, {low_high[1]:.1f}]" if low_high else "")
 
 
 def signed(points: float, digits: int = 1) -> str:

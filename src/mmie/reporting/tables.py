@@ -8,7 +8,7 @@ from mmie.reporting.breakdown import breakdowns
 from mmie.reporting.chosen import Comparison, backbone, check, compared, newest, runs_of, scored
 from mmie.reporting.published import LLAVA, PUBLISHED, QUINTUPLE, QWEN, RELATION, Column, Published, Row
 from mmie.reporting.runs import Run
-from mmie.reporting.table import MISSING, NOTHING, Table, Value, signed, spread
+from mmie.reporting.table import MISSING, NOTHING, Table, Value, cell, signed
 
 PROFILES = {
     "toy": "A generated world and a tiny model. The paper's columns are for orientation: they are of another data set"
@@ -62,7 +62,7 @@ def _beside(published: Published, kept: list[Run], notes: list[tuple[str, str]],
         values += [*_printed(row, published), *(score for scores in ours for score in scores)]
         values += _compared_values(row, difference, published.compared)
         absent = MISSING if _ours_to_run(row, profile) and not found[label] else NOTHING
-        pairs = _pairs(row, published, [spread(scores) if scores else absent for scores in ours])
+        pairs = _pairs(row, published, [cell(scores) if scores else absent for scores in ours])
         cells.append((label, *pairs, str(len(found[label]) or NOTHING), *_delta_cells(difference)))
     header = ("", *(title for column in published.columns if column.shown for title in (column.title, f"{column.title} (paper)")))
     header += ("seeds", f"Δ {published.compared.title}", "p")
@@ -144,7 +144,7 @@ def _others(task: str, columns: tuple[Column, ...], kept: list[Run], notes: list
         label = f"{experiment}: {model}{where}"
         scores = [_scores(of_row, model, column, label) for column in columns]
         values += [score for of_column in scores for score in of_column]
-        cells.append((label, *map(spread, scores), str(len(of_row))))
+        cells.append((label, *map(cell, scores), str(len(of_row))))
     told = _told({experiment for experiment, *_ in groups}, notes)
     return Table(
         name=f"{profile}-{task}-others", title=f"{task.upper()}: other runs ({profile} profile)",
