@@ -30,7 +30,7 @@ def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = N
         if console is not None:
             console.print(on_terminal(table))
     page = folder / "README.md"
-    write_text(page, "\n".join(["# Results\n", f"{len(runs)} runs.\n", *map(_section, made)]))
+    write_text(page, "\n".join(["# Results\n", f"Runs: {len(runs)}.\n", *map(_section, made)]))
     return page
 
 
