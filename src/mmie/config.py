@@ -152,6 +152,21 @@ class ExportConfig:
 
 
 @dataclass(kw_only=True)
+class ReportConfig:
+    """``runs``: a path or a list of paths, results.json files or folders of them; ``folder`` takes tables and figures."""
+
+    runs: Any
+    folder: str | None
+
+    @property
+    def sources(self) -> list[str]:
+        """The paths, however they were given."""
+        if self.runs is None:
+            return []
+        return [self.runs] if isinstance(self.runs, str) else self.runs
+
+
+@dataclass(kw_only=True)
 class RunConfig:
     """One run. Open nodes are dicts with a ``_target_``; ``paper`` is the row that the experiment reproduces."""
 
@@ -179,6 +194,7 @@ class RunConfig:
     logger: LoggerConfig
     predict: PredictConfig
     export: ExportConfig
+    report: ReportConfig
     paper: dict[str, Any] | None
 
 
@@ -224,6 +240,8 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
     if run.evaluation.samples > 1 and run.evaluation.temperature == 0:
         samples = run.evaluation.samples
         yield f"evaluation.samples: {samples} responses at temperature 0 are all the same; raise evaluation.temperature or take 1"
+    if not isinstance(run.report.sources, list) or not all(path and isinstance(path, str) for path in run.report.sources):
+        yield f"report.runs: {run.report.runs!r} is neither a path nor a list of paths; name results.json files or folders of them"
     for key in ("image", "text"):
         if "predict" in run.stages and not getattr(run.predict, key):
             yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"

@@ -11,12 +11,15 @@ from pathlib import Path
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
+from rich.console import Console
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
 from mmie.artifacts import Store
 from mmie.config import ON_DEMAND, STAGES, RunConfig, node, to_run_config
 from mmie.errors import InputError
+from mmie.reporting.page import write_page
+from mmie.reporting.runs import load_runs
 from mmie.stages import deliver, learn, prepare, tracking
 from mmie.stages.answers import Phase
 from mmie.stages.context import Context
@@ -29,9 +32,23 @@ Stage = tuple[Path, str]
 
 
 def run(cfg: DictConfig) -> None:
-    """One Hydra job: runs it in its output folder and prints where the results are as the last line."""
-    output = Path(HydraConfig.get().runtime.output_dir)
-    print(f"results: {execute(to_run_config(cfg), output, command=_command(HydraConfig.get().overrides.task))}", flush=True)
+    """One Hydra job: runs it in its output folder and prints where the results, or the tables of other runs, are as the last line."""
+    config, output = to_run_config(cfg), Path(HydraConfig.get().runtime.output_dir)
+    if config.stages == ["report"] and config.report.sources:
+        print(f"report: {collect(config, output)}", flush=True)
+    else:
+        print(f"results: {execute(config, output, command=_command(HydraConfig.get().overrides.task))}", flush=True)
+
+
+def collect(config: RunConfig, output: Path, *own: Path) -> Path:
+    """The tables of the runs in ``report.runs`` and of ``own`` results; gives their page. Loads neither model nor data.
+
+    Raises:
+        InputError: one of the runs cannot be read, or the folder cannot be written.
+    """
+    folder = Path(config.report.folder or output / "report")
+    runs = load_runs([*own, *config.report.sources])
+    return write_page(runs, folder, console=None if own else Console())
 
 
 def _command(overrides: Sequence[str]) -> str:
@@ -56,12 +73,16 @@ def execute(config: RunConfig, output: Path, *, command: str = "") -> Path:
     _quiet()
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
+    load_runs(config.report.sources)  # a wrong path is told now and not after the training
     context = Context(config, Store(config.artifacts), output)
     try:
         evaluated = stages(context)
     finally:
         tracking.finish()
-    return write_results(context, evaluated, command=command)
+    results = write_results(context, evaluated, command=command)
+    if "report" in config.stages and evaluated and not context.follower:
+        collect(config, output, results)
+    return results
 
 
 def stages(context: Context) -> dict[str, Path]:
