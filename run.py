@@ -3,15 +3,19 @@
 import sys
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 
 from mmie.config import DictConfig, InputError
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg: DictConfig) -> None:
+def main(cfg: DictConfig) -> float | None:
     try:
-        hydra.utils.get_method("mmie.pipeline.run")(cfg)  # late: a mistyped key is answered before torch is loaded
+        return hydra.utils.get_method("mmie.pipeline.run")(cfg)  # late: a mistyped key is answered before torch is loaded
     except InputError as error:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise  # mmie.sweeping notes it, and the other jobs go on
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -3,20 +3,23 @@
 import shutil
 from collections.abc import Iterator
 from functools import cache
+from math import prod
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from mmie.config import RunConfig, node, to_run_config
 from mmie.errors import InputError
+from mmie.sweeping import Sweep
 
 CONF = Path(__file__).parents[1] / "conf"
 EXPERIMENTS = sorted(path.relative_to(CONF / "experiment") for path in (CONF / "experiment").rglob("*.yaml"))
 NAMES = [path.with_suffix("").as_posix() for path in EXPERIMENTS]
-GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("experiment", "profile"))
+GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("experiment", "profile", "hydra"))
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 PROFILES = ["toy", "paper"]
 
@@ -48,7 +51,7 @@ def test_there_are_experiments_and_options() -> None:
         "jmere_r1", "sft", "cot_sft", "only_rl", "zero_shot", "figure3_group_size", "ablation_no_partial_reward",
         "ablation_no_rule_score_filter", "ablation_no_reprediction_filter", "ablation_no_filter",
         "cot_sft_no_reprediction_filter", "cot_sft_no_filter", "more_r1", "more_zero_shot", "more_sft", "more_stage1",
-        "more_mixing_all", "more_mixing_hard_only", "more_mixing_constant",
+        "more_mixing_all", "more_mixing_hard_only", "more_mixing_constant", "sweep_grid", "sweep_optuna",
     } <= set(NAMES)  # fmt: skip
     assert {
         "task", "data", "model", "teacher", "cot", "filter", "sft", "grpo", "reward", "schedule", "trainer", "logger",
@@ -157,6 +160,23 @@ def test_figure3_is_a_sweep_over_group_size() -> None:
     assert hydra.sweeper.params == {"grpo.group_size": "2,4,8,16"}
 
 
+def test_the_grid_is_as_large_as_its_header_says() -> None:
+    hydra = composed("+experiment=sweep_grid", whole=True).hydra
+    choices = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in hydra.sweeper.params.items()])
+    assert prod(len(list(choice.sweep_string_iterator())) for choice in choices) == 72
+    assert "Cost: 72 jobs" in (CONF / "experiment" / "sweep_grid.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("profile", "lr"), [("toy", 2e-4), ("paper", 2e-6)])
+def test_the_search_goes_on_around_the_profile(profile: str, lr: float) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("config", ["+experiment=sweep_optuna", f"profile={profile}"], return_hydra_config=True)
+    interval = OverridesParser.create().parse_override(f"grpo.lr={cfg.hydra.sweeper.params['grpo.lr']}").value()
+    assert (interval.start, interval.end) == pytest.approx((lr / 4, 5 * lr))
+    assert interval.tags == {"log"}
+    assert (cfg.hydra.mode.name, cfg.hydra.sweeper.direction, cfg.hydra.sweeper.n_trials) == ("MULTIRUN", "maximize", 20)
+
+
 def test_output_folders_carry_the_experiment() -> None:
     hydra = composed("+experiment=sft", whole=True).hydra
     assert hydra.run.dir.startswith("outputs/sft/2")
@@ -164,11 +184,16 @@ def test_output_folders_carry_the_experiment() -> None:
     assert hydra.job.chdir is False
 
 
+def test_sweeps_are_watched() -> None:
+    [callback] = composed(whole=True).hydra.callbacks.values()
+    assert callback == {"_target_": f"{Sweep.__module__}.{Sweep.__name__}"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_experiment_files_open_with_what_they_reproduce(name: str) -> None:
     lines = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# @package _global_"
-    assert lines[1].startswith(("# Table ", "# Figure ", "# MORE-R1"))
+    assert lines[1].startswith(("# Table ", "# Figure ", "# MORE-R1", "# Sweep: "))
     assert lines[2] == f"#   python run.py +experiment={name} [profile=paper]"
     assert lines[3].startswith("#   Cost: ")
     assert lines[4].startswith("#   Paper: ")
@@ -179,7 +204,7 @@ def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> N
     """F1 = 2PR / (P + R) up to the rounding of the print; the paper's own CoT-SFT row is off by 0.04."""
     paper = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").get("paper")
     if paper is None:
-        assert name.startswith("figure")
+        assert name.startswith(("figure", "sweep_"))
         return
     header = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
     if name.startswith("more_"):

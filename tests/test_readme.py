@@ -87,7 +87,7 @@ def test_commands_are_found() -> None:
     assert len(COMMANDS) >= 12
     assert COMMANDS[0] == "python run.py"
     assert any("profile=paper" in command for command in COMMANDS)
-    assert [len(jobs(command)) for command in COMMANDS if " -m " in command] == [6, 4, 9, 3, 3, 2]
+    assert [len(jobs(command)) for command in COMMANDS if " -m " in command] == [6, 4, 9, 3, 1, 3, 2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -124,7 +124,7 @@ def test_the_example_works(conf: Path) -> None:
 
 def test_every_experiment_is_listed() -> None:
     names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert names == set(re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1)", README, re.MULTILINE))
+    assert names == set(re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", README, re.MULTILINE))
 
 
 def test_f1_of_the_experiments_is_that_of_their_files(conf: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -31,13 +33,29 @@ from mmie.stages.vote import vote, voting_table
 Stage = tuple[Path, str]
 
 
-def run(cfg: DictConfig) -> None:
-    """One Hydra job: runs it in its output folder and prints where the results, or the tables of other runs, are as the last line."""
+def run(cfg: DictConfig) -> float | None:
+    """One Hydra job: runs it in its output folder and prints where the results, or the tables of other runs, are as the last line.
+
+    Returns:
+        What a sweeper may choose by: F1 of the last training's kept checkpoint on the validation split, never on the test
+        split; None where nothing was trained.
+    """
     config, output = to_run_config(cfg), Path(HydraConfig.get().runtime.output_dir)
     if config.stages == ["report"] and config.report.sources:
         print(f"report: {collect(config, output)}", flush=True)
-    else:
-        print(f"results: {execute(config, output, command=_command(HydraConfig.get().overrides.task))}", flush=True)
+        return None
+    results = execute(config, output, command=_command(HydraConfig.get().overrides.task))
+    print(f"results: {results}", flush=True)
+    return validation_f1(Store(config.artifacts), json.loads(results.read_text(encoding="utf-8"))["stages"])
+
+
+def validation_f1(store: Store, stages: dict[str, dict[str, Any]]) -> float | None:
+    """Best validation F1 of the last training among a run's stages, trained in this run or kept from before."""
+    trained = next((name for name in ("grpo", "sft") if name in stages), None)
+    if trained is None:
+        return None
+    folder = store.path(trained, stages[trained]["fingerprint"])
+    return json.loads((folder / "validations.json").read_text(encoding="utf-8"))["best_f1"]
 
 
 def collect(config: RunConfig, output: Path, *own: Path) -> Path:

@@ -1,0 +1,168 @@
+"""The jobs of a sweep in one table: what varies, what came out, what failed; the best one is chosen on the validation split."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from mmie.files import write_text
+
+NOTES = "jobs"  # folder of the notes, <number>.json, in that of the sweep
+FIGURE = "sweep"  # name of the figure, without suffix
+CHOICE = "The best job is chosen by validation F1; the test split chooses nothing."
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep.
+
+    Attributes:
+        number: Hydra's number of the job.
+        overrides: key → value as given, without ``+``.
+        validation_f1: of the kept checkpoint of the last training, 0..1; None where nothing was trained, or the job failed.
+        test: measure → scores of the last model, ``f1`` and ``ci95`` among them; empty without evaluation.
+        seconds: wall time of the job in this sweep; what was kept from before costs nothing.
+        folder: of the job, as seen from that of the sweep.
+        error: why it failed, in one line; None where it did not.
+    """
+
+    number: int
+    overrides: dict[str, str]
+    validation_f1: float | None
+    test: dict[str, dict[str, Any]]
+    seconds: float
+    folder: str
+    error: str | None
+
+    @property
+    def state(self) -> str:
+        return "failed" if self.error else "ok"
+
+    @property
+    def test_score(self) -> dict[str, Any] | None:
+        """The scores of the first measure, which is the task's main one."""
+        return next(iter(self.test.values()), None)
+
+    def shown(self, names: Sequence[str]) -> str:
+        """The job in the words of the command line."""
+        return " ".join(f"{name}={short(self.overrides[name])}" for name in names if name in self.overrides)
+
+
+def load_jobs(folder: Path) -> list[Job]:
+    """The jobs noted so far in the folder of a sweep, by number."""
+    notes = (json.loads(path.read_text(encoding="utf-8")) for path in (folder / NOTES).glob("*.json"))
+    return sorted((_job(note, folder) for note in notes), key=lambda job: job.number)
+
+
+def _job(note: dict[str, Any], folder: Path) -> Job:
+    own, root = Path(note["folder"]), folder.resolve()
+    given = (override.lstrip("+").partition("=") for override in note["overrides"])
+    results = own / "results.json"
+    return Job(
+        note["job"], {name: value for name, _, value in given}, note["validation_f1"],
+        json.loads(results.read_text(encoding="utf-8"))["metrics"] if note["error"] is None and results.exists() else {},
+        note["seconds"], str(own.relative_to(root)) if own.is_relative_to(root) else str(own), note["error"],
+    )  # fmt: skip
+
+
+def varying(jobs: Sequence[Job]) -> list[str]:
+    """The keys that have not the same value in all jobs, in the order given."""
+    names = dict.fromkeys(name for job in jobs for name in job.overrides)
+    return [name for name in names if len({job.overrides.get(name) for job in jobs}) > 1]
+
+
+def best_of(jobs: Sequence[Job]) -> Job | None:
+    """The job with the highest validation F1, the earliest of equals; None where there is no such value."""
+    scored = [job for job in jobs if job.validation_f1 is not None]
+    return max(scored, key=lambda job: job.validation_f1 or 0.0, default=None)
+
+
+def short(value: str) -> str:
+    """A decimal number to three digits, anything else as it is."""
+    try:
+        return f"{float(value):.3g}" if "." in value else value
+    except ValueError:
+        return value
+
+
+def write_summary(folder: Path, jobs: Sequence[Job]) -> None:
+    """Writes ``summary.md`` and ``summary.csv``."""
+    write_text(folder / "summary.csv", as_csv(jobs))
+    write_text(folder / "summary.md", as_markdown(jobs, figure=(folder / f"{FIGURE}.svg").exists()))
+
+
+def as_csv(jobs: Sequence[Job]) -> str:
+    """One line a job, F1 in 0..1, values of the overrides as given."""
+    names, best = varying(jobs), best_of(jobs)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    ends = ["validation_f1", "test_f1", "test_f1_low", "test_f1_high", "seconds", "path", "error"]
+    writer.writerow(["job", "state", "best", *names, *ends])
+    for job in jobs:
+        score = job.test_score
+        test = [score["f1"], *score["ci95"]] if score else [None] * 3
+        values = [job.overrides.get(name) for name in names]
+        writer.writerow([
+            job.number, job.state, int(job is best), *values, job.validation_f1, *test, job.seconds, job.folder, job.error,
+        ])  # fmt: skip
+    return text.getvalue()
+
+
+def as_markdown(jobs: Sequence[Job], *, figure: bool) -> str:
+    """The table, the best job in bold, then the failures."""
+    failed, best, names = [job for job in jobs if job.error], best_of(jobs), varying(jobs)
+    parts = [f"# A sweep of {len(jobs)} jobs, {len(failed)} failed", CHOICE]
+    if best is not None:
+        parts.append(f"Best: job {best.number}, `{best.shown(names)}`, validation F1 {_percent(best.validation_f1)} %.")
+    if figure:
+        parts.append(f"![Validation F1 over what varies]({FIGURE}.svg)")
+    head = _columns(jobs)
+    rows = [head, ["---"] * len(head), *(_row(job, names, mark="**{}**" if job is best else "{}") for job in jobs)]
+    parts.append("\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows))
+    if failed:
+        lines = (f"- job {job.number}, `{job.shown(names)}`: {job.error} ([error.txt]({job.folder}/error.txt))" for job in failed)
+        parts += ["## Failed", "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def score_table(jobs: Sequence[Job]) -> Table:
+    """The same for a terminal of 80 columns: keys by their last part, no folders."""
+    best, names = best_of(jobs), varying(jobs)
+    table = Table(title=f"{CHOICE[:-1]}: *", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("job", justify="right", no_wrap=True)
+    for name in names:
+        table.add_column(name.rpartition(".")[2], overflow="fold")
+    for column in ("val F1", "test F1", "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for job in jobs:
+        number, *values, f1, test, seconds, state, _ = _row(job, names, mark="{} *" if job is best else "{}")
+        cells = [number, *values, state if job.error else f1, test, seconds]
+        table.add_row(*(escape(cell) for cell in cells), style="bold" if job is best else "red" if job.error else None)
+    return table
+
+
+def _columns(jobs: Sequence[Job]) -> list[str]:
+    measure = next((name for job in jobs for name in job.test), "test").replace("/", " ")
+    return ["job", *varying(jobs), "validation F1", f"{measure} F1", "seconds", "state", "folder"]
+
+
+def _row(job: Job, names: Sequence[str], *, mark: str) -> list[str]:
+    score = job.test_score
+    test = f"{_percent(score['f1'])} [{_percent(score['ci95'][0])}, {_percent(score['ci95'][1])}]" if score else "–"
+    return [
+        mark.format(job.number), *(short(job.overrides.get(name, "")) for name in names), mark.format(_percent(job.validation_f1)),
+        test, f"{job.seconds:.0f}", job.state, job.folder,
+    ]  # fmt: skip
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"

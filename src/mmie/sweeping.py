@@ -1,0 +1,97 @@
+"""Sweeps that can be left alone: a job that fails is noted and the others go on; the summary is up to date after every job."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from mmie.errors import InputError
+from mmie.files import write_json, write_text
+from mmie.reporting.sweep import FIGURE, NOTES, Job, load_jobs, score_table, varying, write_summary
+
+OmegaConf.register_new_resolver("times", lambda value, factor: value * factor, replace=True)  # for ranges around what a profile sets
+
+
+class Sweep(Callback):
+    """What Hydra calls around the jobs of a sweep; around a single run it does nothing.
+
+    The folder of the sweep gets ``jobs/<number>.json``, ``summary.md`` and ``summary.csv`` with every job and a figure at
+    the end, that of a failed job ``error.txt``. Finished jobs need no list of their own: the store keeps what their stages
+    made, so that a sweep that is started again repeats none of it.
+    """
+
+    def __init__(self) -> None:
+        self.start = 0.0
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Ends with status 2 where the sweeper is not installed; takes away what an earlier sweep into this folder noted."""
+        try:
+            import_module(config.hydra.sweeper._target_.rpartition(".")[0])
+        except ModuleNotFoundError as error:
+            print(f"error: hydra.sweeper: {error}; pip install -e '.[sweep]' brings it", file=sys.stderr)
+            sys.exit(2)
+        folder = Path(config.hydra.sweep.dir)
+        for old in (*folder.glob(f"{NOTES}/*.json"), *folder.glob(f"{FIGURE}.*")):
+            old.unlink()
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self.start = time.perf_counter()
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Notes how a job ended; a failed one is handed to the sweeper as one without a value, so that the sweep goes on."""
+        if config.hydra.mode is not RunMode.MULTIRUN:
+            return
+        seconds = time.perf_counter() - self.start
+        error = job_return._return_value if job_return.status is JobStatus.FAILED else None
+        if error is not None:
+            job_return.return_value, job_return.status = None, JobStatus.COMPLETED
+        sweep, folder = Path(config.hydra.sweep.dir), Path(config.hydra.runtime.output_dir)
+        line = _failed(error, config.hydra.job.num, folder) if error is not None else None
+        write_json(sweep / NOTES / f"{config.hydra.job.num}.json", {
+            "job": config.hydra.job.num, "overrides": list(config.hydra.overrides.task), "validation_f1": job_return.return_value,
+            "seconds": round(seconds, 2), "folder": str(folder), "error": line,
+        })  # fmt: skip
+        write_summary(sweep, load_jobs(sweep))
+        del error
+        gc.collect()  # the frames of a failed job hold its model
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Draws the figure and prints the summary; ends with status 1 and one line where jobs failed."""
+        from mmie.reporting.sweep_plots import draw
+
+        folder = Path(config.hydra.sweep.dir)
+        jobs = load_jobs(folder)
+        draw(jobs, folder)
+        write_summary(folder, jobs)
+        Console().print(score_table(jobs))
+        print(f"summary: {folder / 'summary.md'}", flush=True)
+        if any(job.error for job in jobs):
+            print(f"error: {_failures(jobs)}; {folder / 'summary.md'} says why", file=sys.stderr)
+            sys.exit(1)
+
+
+def _failed(error: Exception, number: int, folder: Path) -> str:
+    """The error in one line, printed now and with what led to it in ``error.txt``."""
+    known = isinstance(error, InputError)
+    line = str(error) if known else f"{type(error).__name__}: {error}".splitlines()[0]
+    print(f"job {number} failed: {line} ({folder / 'error.txt'})", file=sys.stderr, flush=True)
+    write_text(folder / "error.txt", f"{line}\n" if known else "".join(traceback.format_exception(error)))
+    return line
+
+
+def _failures(jobs: Sequence[Job]) -> str:
+    failed, names = [job for job in jobs if job.error], varying(jobs)
+    which = "; ".join(f"job {job.number}: {job.shown(names)}" for job in failed)
+    return f"{len(failed)} of {len(jobs)} jobs failed ({which})"

@@ -1,0 +1,213 @@
+"""A failed job stops no other and is listed, a sweep started again repeats nothing, and its summary says what happened."""
+
+import csv
+import json
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+import mmie
+from mmie.artifacts import Store
+from mmie.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+DATA = ["stages=[data]", "data.sizes.val=2", "data.sizes.test=2", "logger.wandb=false", "trainer.threads=1"]
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_left() -> Iterator[None]:
+    yield
+    GlobalHydra.instance().clear()
+
+
+def in_process(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
+    """The exit status of ``python run.py`` with the pipeline that is in ``sys.modules``."""
+    monkeypatch.setattr(sys, "argv", ["run.py", *arguments, f"hydra.sweep.dir={folder}"])
+    try:
+        runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
+    except SystemExit as end:
+        return int(str(end.code))
+    return 0
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[DictConfig], Any]], None]:
+    """Puts a function in the pipeline's place."""
+
+    def replace(run: Callable[[DictConfig], Any]) -> None:
+        module = ModuleType("mmie.pipeline")
+        module.run = run  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "mmie.pipeline", module)
+        monkeypatch.setattr(mmie, "pipeline", module, raising=False)
+
+    return replace
+
+
+def summary(folder: Path) -> list[dict[str, str]]:
+    with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def picked(folder: Path, *columns: str) -> list[tuple[str, ...]]:
+    return [tuple(row[column] for column in columns) for row in summary(folder)]
+
+
+def subprocess_sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "run.py"), "-m", *DATA, *arguments, f"artifacts={folder}/artifacts"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_sweep_with_a_failure_ends_and_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    done = subprocess_sweep(tmp_path, "data.sizes.train=8,-1,9", f"hydra.sweep.dir={first}")
+    assert done.returncode == 1
+    line = "data: the split train is empty; check data.root and data.limit"
+    assert done.stderr.splitlines() == [
+        f"job 1 failed: {line} ({first}/1/error.txt)",
+        f"error: 1 of 3 jobs failed (job 1: data.sizes.train=-1); {first}/summary.md says why",
+    ]
+    assert done.stdout.splitlines()[-1] == f"summary: {first}/summary.md"
+    assert picked(first, "job", "state", "data.sizes.train", "error") == [
+        ("0", "ok", "8", ""), ("1", "failed", "-1", line), ("2", "ok", "9", "")
+    ]  # fmt: skip
+    assert (first / "1/error.txt").read_text() == f"{line}\n"
+    assert [path.parent.name for path in sorted(first.glob("*/results.json"))] == ["0", "2"]
+
+    assert in_process(monkeypatch, second, "-m", *DATA, "data.sizes.train=8,-1,9", f"artifacts={tmp_path}/artifacts") == 1
+    stages = [json.loads((second / job / "results.json").read_text())["stages"] for job in ("0", "2")]
+    assert [stage["data"]["cached"] for stage in stages] == [True, True]
+    assert picked(second, "job", "state") == [("0", "ok"), ("1", "failed"), ("2", "ok")]
+
+
+def test_a_defect_stops_no_other_and_keeps_its_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(cfg: DictConfig) -> float:
+        return 1 / (cfg.grpo.group_size - 3)
+
+    pipeline(run)
+    assert in_process(monkeypatch, tmp_path, "-m", "grpo.group_size=3,5,4", "seed=1") == 1
+    assert picked(tmp_path, "grpo.group_size", "validation_f1", "best", "error") == [
+        ("3", "", "0", "ZeroDivisionError: division by zero"), ("5", "0.5", "0", ""), ("4", "1.0", "1", ""),
+    ]  # fmt: skip
+    text = (tmp_path / "0/error.txt").read_text()
+    assert text.startswith("Traceback")
+    assert "return 1 / (cfg.grpo.group_size - 3)" in text
+    assert not (tmp_path / "1/error.txt").exists()
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: 1 of 3 jobs failed (job 0: grpo.group_size=3); ")
+    assert {path.name for path in tmp_path.glob("sweep.*")} == {"sweep.svg", "sweep.png"}
+    assert "](sweep.svg)" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_sweep_that_goes_well_has_status_0_and_forgets_an_earlier_one_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]
+) -> None:
+    pipeline(lambda cfg: cfg.reward.alpha)
+    assert in_process(monkeypatch, tmp_path, "-m", "reward.alpha=0.3,0.2,0.1") == 0
+    pipeline(lambda cfg: None)
+    assert in_process(monkeypatch, tmp_path, "-m", "reward.alpha=0.4,0.5") == 0
+    assert picked(tmp_path, "reward.alpha", "validation_f1") == [("0.4", ""), ("0.5", "")]
+    assert not list(tmp_path.glob("sweep.*"))
+
+
+def test_an_interrupt_stops_all_and_leaves_a_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]
+) -> None:
+    def run(cfg: DictConfig) -> float:
+        if cfg.seed == 1:
+            raise KeyboardInterrupt
+        return 0.5
+
+    pipeline(run)
+    with pytest.raises(KeyboardInterrupt):
+        in_process(monkeypatch, tmp_path, "-m", "seed=0,1,2")
+    assert picked(tmp_path, "job", "state", "validation_f1") == [("0", "ok", "0.5")]
+    assert not (tmp_path / "2").exists()
+
+
+def test_a_single_run_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]) -> None:
+    def run(cfg: DictConfig) -> float:
+        raise InputError("x: bad")
+
+    pipeline(run)
+    monkeypatch.chdir(tmp_path)
+    assert in_process(monkeypatch, tmp_path, "hydra.run.dir=own") == 2
+    assert not list(tmp_path.rglob("*.json"))
+    assert not list(tmp_path.rglob("error.txt"))
+
+
+def test_a_sweeper_that_is_not_installed_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_process(monkeypatch, tmp_path, "-m", "seed=0,1", "hydra.sweeper._target_=hydra_plugins.nowhere.plugin.Sweeper") == 2
+    assert capsys.readouterr().err.startswith("error: hydra.sweeper: No module named 'hydra_plugins")
+
+
+def test_the_sweeper_gets_validation_f1_of_the_last_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``results.json`` names the stages, kept or not; each training's folder says what its kept checkpoint reached."""
+    from mmie import pipeline
+
+    def execute(config: Any, output: Path) -> Path:
+        stages = {"sft": {"cached": True, "fingerprint": "a"}, "grpo": {"cached": True, "fingerprint": f"b{config.reward['alpha']}"}}
+        kept = {"sft": 0.9, "grpo": 0.25 + config.reward["alpha"]}
+        if config.seed:
+            del stages["grpo"]
+        for name, stage in stages.items():
+            folder = Store(config.artifacts).path(name, str(stage["fingerprint"]))
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "validations.json").write_text(json.dumps({"best_step": 3, "best_f1": kept[name], "history": [[3, kept[name]]]}))
+        found = {"stages": stages, "metrics": {"test/quintuple": {"f1": 0.99, "ci95": [0.9, 1.0]}}}
+        (output / "results.json").write_text(json.dumps(found))
+        return output / "results.json"
+
+    monkeypatch.setattr(pipeline, "execute", execute)
+    arguments = ["-m", "reward.alpha=0.25,0.5", "seed=0,1", f"artifacts={tmp_path}/artifacts"]
+    assert in_process(monkeypatch, tmp_path, *arguments) == 0
+    assert [row[0] for row in picked(tmp_path, "validation_f1")] == ["0.5", "0.9", "0.75", "0.9"]
+    assert pipeline.validation_f1(Store(tmp_path), {"data": {"fingerprint": "c"}}) is None
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_optuna_proposes_the_same_again_and_lives_with_failures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper", reason="pip install -e '.[sweep]' brings it")
+
+    def run(cfg: DictConfig) -> float:
+        if cfg.reward.alpha > 0.9:
+            raise InputError("reward.alpha: too large for this test")
+        return 1 - abs(cfg.reward.alpha - 0.5)
+
+    pipeline(run)
+    first, second = tmp_path / "first", tmp_path / "second"
+    statuses = [in_process(monkeypatch, folder, "+experiment=sweep_optuna", "hydra.sweeper.n_trials=10") for folder in (first, second)]
+    assert statuses == [1, 1]
+    jobs = picked(first, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best")
+    assert len(jobs) == 10
+    assert {job[4] for job in jobs} == {"ok", "failed"}
+    assert jobs == picked(second, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best")
+    nearest = min((job for job in jobs if job[4] == "ok"), key=lambda job: abs(float(job[0]) - 0.5))
+    assert nearest[5] == "1"
+    assert nearest[0] in (first / "optimization_results.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_jobs_run_side_by_side(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install -e '.[sweep]' brings it")
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", f"hydra.sweep.dir={tmp_path / 'own'}"]
+    done = subprocess_sweep(tmp_path, "data.sizes.train=8", "grpo.group_size=2,1,4,8", *launcher)
+    assert (done.returncode, done.stderr.splitlines()[-1][:28]) == (1, "error: 1 of 4 jobs failed (j")
+    assert [row[0] for row in picked(tmp_path / "own", "state")] == ["ok", "failed", "ok", "ok"]
+    found = [json.loads(path.read_text())["stages"]["data"] for path in (tmp_path / "own").glob("*/results.json")]
+    assert sorted(stage["cached"] for stage in found) == [False, True, True]  # one did the work that all share
