@@ -34,7 +34,7 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
         context: the run; ``evaluation`` says how is sampled.
         phase: who answers.
         examples: the samples.
-        path: a line a sample: id, text, image, gold, response, truncated, parsed, correct.
+        path: a line a sample: id, text, entity (MORE), image, gold, response, truncated, parsed, correct.
     """
     config = context.config.evaluation
     done = [Responded(row["response"], row.get("truncated", False)) for row in whole_lines(path)]
@@ -77,8 +77,9 @@ def answering(context: Context, phase: Phase) -> Iterator[None]:
 
 def _row(task: Any, example: Example, response: Responded) -> dict[str, Any]:
     parsed = task.parse(response.text)
+    asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}
     return {
-        "id": example.id, "text": example.text, "image": [picture_to_json(picture) for picture in example.pictures],
+        "id": example.id, "text": example.text, **asked, "image": [picture_to_json(picture) for picture in example.pictures],
         "gold": example.gold, "response": response.text, "truncated": response.truncated, "parsed": parsed,
         "correct": task.correct(parsed, example),
     }  # fmt: skip
