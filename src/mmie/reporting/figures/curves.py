@@ -43,12 +43,11 @@ def curves(runs: Sequence[Run]) -> list[Drawing]:
         axis.xaxis.set_tick_params(labelbottom=True)
     for axis in axes[len(panels) :]:
         axis.remove()
-    figure.supxlabel("steps", fontsize=9.5)
     handles = [Line2D([], [], linewidth=2, **_look(index)) for index in range(len(read))]
     labels = [f"{experiment} ({len(of_runs)} seed{'s' * (len(of_runs) > 1)})" for experiment, of_runs in read.items()]
     figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)), handlelength=4)
     caption = f"Reinforcement: each seed thin, their mean over {WINDOW} steps thick; validation not smoothed.{note}"
-    return [drawing("training", "training curves of GRPO", caption, run=runs[0], figure=figure)]
+    return [drawing("training", "training curves of GRPO, over steps", caption, run=runs[0], figure=figure)]
 
 
 def _panel(axis: Axes, seeds: Sequence[Curve], index: int, *, smooth: bool) -> None:

@@ -21,8 +21,8 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2))
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo")
 LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans", "font.size": 9.5, "axes.titlesize": 10, "figure.titlesize": 11, "legend.fontsize": 9,
-    "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.handlelength": 3.2, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "hatch.linewidth": 0.6,
-    "text.parse_math": False, "svg.hashsalt": "mmie", "savefig.dpi": 150,
+    "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.handlelength": 3.2, "axes.spines.top": False, "axes.spines.right": False,
+    "legend.frameon": False, "hatch.linewidth": 0.6, "text.parse_math": False, "svg.hashsalt": "mmie", "savefig.dpi": 150,
 }  # fmt: skip
 
 

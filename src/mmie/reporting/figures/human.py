@@ -50,7 +50,8 @@ def agreement(human: Path, candidates: Path) -> Drawing:
     near = sum(abs(difference) <= NEAR + 1e-9 for difference in differences) / len(differences)
     title = f"Teacher score − human score, Figure 6: {100 * near:.0f} % within {NEAR}"
     caption = (
-        f"The teacher's score of a chain minus the mean of the people's: {len(scored):,} chains, annotators: {annotators}; mean difference {mean(differences):+.2f}; {len(people) - len(scored)} chains without a score of the teacher's are left out."
+        f"The teacher's score of a chain minus the mean of the people's: {len(scored):,} chains, annotators: {annotators}, mean difference"
+        f" {mean(differences):+.2f}. Left out because the teacher's score is unreadable: {len(people) - len(scored)} chains."
     )
     with mpl.rc_context(LOOK):
         return _histogram(differences, title, caption)

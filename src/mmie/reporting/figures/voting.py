@@ -48,6 +48,7 @@ def _curves(series: dict[str, Votes], note: str) -> list[Drawing]:
     if not ways:
         return []
     figure, axes = canvas(1, len(ways), 3.8, sharey=True)
+    largest = max((k for votes in series.values() for of, found in votes for k in numbers(of, "voting, k", found.get("k"))), default=1)
     for axis, way in zip(axes, ways, strict=True):
         for index, (name, votes) in enumerate(series.items()):
             curves = [_points(of, name, found, way) for of, found in votes if way in found]
@@ -55,7 +56,7 @@ def _curves(series: dict[str, Votes], note: str) -> list[Drawing]:
         axis.set_xscale("log")
         axis.set_xticks(TICKS, [str(tick) for tick in TICKS])
         axis.minorticks_off()
-        axis.set_xlim(0.9, 1.1 * max(max(numbers(of, "voting k", found.get("k")), default=1) for votes in series.values() for of, found in votes))
+        axis.set_xlim(0.9, 1.1 * largest)
         axis.set_title(f"vote on: {way}")
         axis.set_xlabel("k, responses that vote")
     axes[0].set_ylabel("F1 on the test set, %")
@@ -95,10 +96,11 @@ def _radar(series: dict[str, Votes], note: str) -> list[Drawing]:
     low, high = PAPER if fits else (0.0, 100.0)
     stacked = max(len(_relations(found)) for found in scores.values()) > FEW
     shape = (len(scores), 1, 0.9 + 5.4 * len(scores)) if stacked else (1, len(scores), 4.6)
+    place: dict[str, Any] = {"x": -0.55, "y": 1.25} if stacked else {"pad": 20}  # beside or above the names
     figure, axes = canvas(*shape, subplot_kw={"projection": "polar"})
     for axis, (way, of_way) in zip(axes, scores.items(), strict=True):
         _web(axis, of_way, low, high)
-        axis.set_title(f"vote on: {way}", pad=8)
+        axis.set_title(f"vote on: {way}", **place)
     legend_below(figure, axes[0])
     told = f"centre {low:.0f} %, rim {high:.0f} %" + (" as in the paper" if fits else "; the paper's 40 to 80 % does not hold all values")
     caption = f"F1 by relation where all responses vote, mean over seeds; a relation that a model never sees counts 0.{note}"
@@ -140,4 +142,4 @@ def _web(axis: Any, scores: dict[str, dict[str, float]], low: float, high: float
         side = "center" if not turned and abs(sin(angle)) < 0.2 else "left" if right else "right"
         axis.text(angle, low + 1.05 * (high - low), relation or "nothing", ha=side, va="center", size=9, **turned)
     axis.set_ylim(low, high)
-    axis.set_yticks([low + (high - low) * quarter / 4 for quarter in range(1, 5)])
+    axis.set_yticks([low + (high - low) * quarter / 4 for quarter in range(1, 4)])
