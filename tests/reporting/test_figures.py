@@ -247,3 +247,11 @@ def test_a_figure_uses_the_newest_run_and_says_so(write_run: Write) -> None:
     figure = drawn()["toy-jmere-figure7-chains"]
     assert [bar.get_width() for bar in figure.figure.axes[0].patches] == [7, 5]
     assert "a, seed 0: 2 runs differ in configuration or commit; the newest is used" in figure.caption
+
+
+def test_a_figure_says_nothing_of_other_experiments(write_run: Write) -> None:
+    for date in ("2026-01-01", "2026-02-01"):
+        write_run("a", {}, folder=date, analysis={"R1": analysis([["x", "", 1]], missed=1)}, date=date, config_fingerprint=date)
+    write_run("b", {}, analysis={"R1": analysis([["x", "", 1]], missed=1)})
+    told = {name for name, drawing in drawn().items() if "2 runs differ" in drawing.caption}
+    assert told == {"toy-jmere-errors-a", "toy-jmere-confusion-a"}

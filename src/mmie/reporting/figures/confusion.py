@@ -18,9 +18,9 @@ Counts = Counter[tuple[str, str]]
 
 def confusions(runs: Sequence[Run]) -> list[Drawing]:
     """A heat map an experiment, of its last model; summed over seeds."""
-    found, note = kept(run for run in runs if run.analysis)
     drawn = []
-    for experiment, alike in by_experiment(found).items():
+    for experiment, of_experiment in by_experiment(run for run in runs if run.analysis).items():
+        alike, note = kept(of_experiment)
         model = [*alike[-1].analysis][-1]
         having = [run for run in alike if (run.analysis.get(model) or {}).get("confusion")]
         counts = sum((_counts(run, model) for run in having), Counter())

@@ -13,8 +13,8 @@ KINDS = ("wrong span", "wrong type", "wrong relation", "swapped direction", "mis
 
 def error_kinds(runs: Sequence[Run]) -> list[Drawing]:
     """A figure an experiment: a group of bars a kind, a bar a model; mean over seeds."""
-    found, note = kept(run for run in runs if run.analysis)
-    return [drawn for experiment, alike in by_experiment(found).items() for drawn in _of(experiment, alike, note)]
+    having = by_experiment(run for run in runs if run.analysis)
+    return [drawn for experiment, alike in having.items() for drawn in _of(experiment, *kept(alike))]
 
 
 def _of(experiment: str, runs: list[Run], note: str) -> list[Drawing]:
