@@ -1,4 +1,4 @@
-"""The page of a report: all tables of the runs, in Markdown for reading, CSV and LaTeX beside it."""
+"""The page of a report: all tables and figures of the runs, in Markdown for reading; CSV, LaTeX, SVG and PNG beside it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from mmie.files import write_text
+from mmie.reporting.figures import Drawing, drawings
 from mmie.reporting.formats import csv_text, latex, markdown
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Table
@@ -18,19 +19,21 @@ from mmie.reporting.tables import tables
 
 
 def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = None) -> Path:
-    """Writes ``README.md`` and, a table each, ``<name>.csv`` and ``<name>.tex``; with a console prints the tables there.
+    """Writes ``README.md``, a table each ``<name>.csv`` and ``<name>.tex``, and ``figures``; with a console prints the tables there.
 
     Raises:
         InputError: results have another shape than a run leaves, or the folder cannot be written.
     """
-    made = tables(runs)
+    made, drawn = tables(runs), drawings(runs)
     for table in made:
         write_text(folder / f"{table.name}.csv", csv_text(table))
         write_text(folder / f"{table.name}.tex", latex(table))
         if console is not None:
             console.print(on_terminal(table))
+    for drawing in drawn:
+        drawing.save(folder / "figures")
     page = folder / "README.md"
-    write_text(page, "\n".join(["# Results\n", f"Runs: {len(runs)}.\n", *map(_section, made)]))
+    write_text(page, "\n".join(["# Results\n", f"Runs: {len(runs)}.\n", *map(_section, made), *map(_shown, drawn)]))
     return page
 
 
@@ -48,3 +51,8 @@ def on_terminal(table: Table) -> RichTable:
 
 def _section(table: Table) -> str:
     return f"## {table.title}\n\n{markdown(table)}\n[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)\n"
+
+
+def _shown(drawing: Drawing) -> str:
+    path = f"figures/{drawing.name}"
+    return f"## {drawing.title}\n\n![{drawing.title}]({path}.svg)\n\n{drawing.caption}\n\n[SVG]({path}.svg), [PNG]({path}.png)\n"

@@ -1,0 +1,91 @@
+"""Training curves of GRPO, from the ``metrics/grpo.csv`` beside the results (``step,name,value``)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from mmie.errors import InputError
+from mmie.reporting.figures.drawing import COLOURS, LINES, Drawing, canvas, drawing
+from mmie.reporting.figures.groups import by_experiment, kept
+from mmie.reporting.runs import Run
+
+FILE = "metrics/grpo.csv"
+PANELS = {
+    "train/reward": "reward", "train/r_q": "accuracy reward, r_q", "train/r_p": "partial reward, r_p", "train/r_f": "format reward, r_f",
+    "train/r_l": "length reward, r_l", "train/r_a": "answer reward, r_a", "train/kl": "KL to the reference",
+    "train/length_mean": "tokens a response", "train/zero_variance_groups": "share of groups without variance",
+    "val/f1": "F1 on the validation split",
+}  # fmt: skip
+WINDOW = 9  # steps that the mean over seeds is smoothed by: its step, four before and four after
+Curve = dict[int, float]
+
+
+def curves(runs: Sequence[Run]) -> list[Drawing]:
+    """A panel a measure, a colour an experiment: seeds as thin lines, their mean thick."""
+    found, note = kept(run for run in runs if run.file(FILE))
+    read = {experiment: [_read(run) for run in alike] for experiment, alike in by_experiment(found).items()}
+    panels = [name for name in PANELS if any(name in of_run for of_runs in read.values() for of_run in of_runs)]
+    if not panels:
+        return []
+    rows = -(-len(panels) // 3)
+    figure, axes = canvas(rows, 3, 0.9 + 2.1 * rows + 0.2 * len(read) / 2, sharex=True)
+    for axis, name in zip(axes, panels, strict=False):
+        for index, of_runs in enumerate(read.values()):
+            _panel(axis, [of_run[name] for of_run in of_runs if name in of_run], index, smooth=not name.startswith("val/"))
+        axis.set_title(PANELS[name])
+        axis.xaxis.set_tick_params(labelbottom=True)
+    for axis in axes[len(panels) :]:
+        axis.remove()
+    handles = [Line2D([], [], linewidth=2, **_look(index)) for index in range(len(read))]
+    labels = [f"{experiment} ({len(of_runs)} seed{'s' * (len(of_runs) > 1)})" for experiment, of_runs in read.items()]
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)), handlelength=4)
+    caption = f"Reinforcement: each seed thin, their mean over {WINDOW} steps thick; validation not smoothed.{note}"
+    return [drawing("training", "training curves of GRPO, over steps", caption, run=runs[0], figure=figure)]
+
+
+def _panel(axis: Axes, seeds: Sequence[Curve], index: int, *, smooth: bool) -> None:
+    """The thick line has the steps that all seeds have."""
+    look = _look(index)
+    for curve in seeds:
+        axis.plot([*curve], [*curve.values()], color=look["color"], linewidth=0.7, alpha=0.45)
+    steps = [step for step in seeds[0] if all(step in curve for curve in seeds)] if seeds else []
+    means = [mean(curve[step] for curve in seeds) for step in steps]
+    half = WINDOW // 2 if smooth else 0
+    smoothed = [mean(means[max(0, place - half) : place + half + 1]) for place in range(len(means))]
+    axis.plot(steps, smoothed, linewidth=2, **look)
+
+
+def _look(index: int) -> dict[str, Any]:
+    turn = index + index // len(COLOURS)
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": LINES[turn % len(LINES)]}
+
+
+def _read(run: Run) -> dict[str, Curve]:
+    """Name → step → value; InputError with file and line for anything else."""
+    path = run.file(FILE)
+    assert path is not None
+    found: dict[str, Curve] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run again") from error
+    for place, row in enumerate(csv.reader(lines), start=1):
+        if row != ["step", "name", "value"]:
+            step, name, value = _row(row, path, place)
+            found.setdefault(name, {})[step] = value
+    return {name: dict(sorted(curve.items())) for name, curve in found.items()}
+
+
+def _row(row: list[str], path: Path, place: int) -> tuple[int, str, float]:
+    try:
+        step, name, value = row
+        return int(step), name, float(value)
+    except ValueError as error:
+        raise InputError(f"{path}:{place}: not step,name,value; delete the line or run again") from error

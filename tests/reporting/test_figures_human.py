@@ -1,0 +1,99 @@
+"""Figure 6: the teacher's scores beside people's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmie.errors import InputError
+from mmie.reporting.figures import human
+from mmie.reporting.figures.human import agreement
+
+HEADER = "id,candidate,annotator,score\n"
+
+
+@pytest.fixture
+def candidates(tmp_path: Path) -> Path:
+    return written(tmp_path, 0.8, 0.5, None, 1)
+
+
+def written(folder: Path, *scores: Any) -> Path:
+    """Chains 0, 1, … of sample s."""
+    rows = [{"example_id": "s", "index": index, "chain": "", "repredicted": None, "score": score} for index, score in enumerate(scores)]
+    (folder / "candidates.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder / "candidates.jsonl"
+
+
+def people(folder: Path, text: str) -> Path:
+    (folder / "scores.csv").write_text(text, encoding="utf-8")
+    return folder / "scores.csv"
+
+
+def test_differences_to_the_mean_of_the_annotators(tmp_path: Path, candidates: Path) -> None:
+    """0.8 − 0.7 is within 0.1 whatever the float says; 0.5 − 0.9 is not; 1 − 1 is; the third chain has no score of the teacher's."""
+    found = agreement(people(tmp_path, f"{HEADER}s,0,anna,0.6\ns,0,ben,0.8\ns,1,anna,0.9\ns,2,anna,0.1\ns,3,ben,1\n"), candidates)
+    (axis,) = found.figure.axes
+    bars = {round(bar.get_x() + bar.get_width() / 2, 3): bar.get_height() for bar in axis.patches[1:] if bar.get_height()}
+    assert bars == {-0.4: 1, 0.0: 1, 0.1: 1}
+    assert found.title == "Teacher score − human score, Figure 6: 67 % within 0.1"
+    assert "3 chains, annotators: 2, mean difference -0.10." in found.caption
+    assert found.caption.endswith("unreadable: 1 chains.")
+
+
+def test_the_same_bytes_twice(tmp_path: Path, candidates: Path) -> None:
+    scores = people(tmp_path, f"{HEADER}s,0,anna,0.6\n")
+    files = [[path.read_bytes() for path in agreement(scores, candidates).save(tmp_path / name)] for name in "ab"]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,candidate,score\n", r"scores\.csv:1: no column annotator"),
+        ("", r"scores\.csv:1: no column id"),
+        (f"{HEADER}s,0,anna,0.5\ns,x,anna,0.5\n", r"scores\.csv:3: candidate 'x'"),
+        (f"{HEADER}s,0,anna,good\n", r"scores\.csv:2: .*score 'good'"),
+        (f"{HEADER}s,0,anna\n", r"scores\.csv:2: .*score None"),
+        (f"{HEADER}s,0,anna,nan\n", r"scores\.csv:2: score nan"),
+        (f"{HEADER}s,0,anna,1.1\n", r"scores\.csv:2: score 1\.1"),
+        (f"{HEADER}s,0,,0.5\n", r"scores\.csv:2: .*annotator ''"),
+        (f"{HEADER}s,0,anna,0.5,more\n", r"scores\.csv:2: "),
+        (f"{HEADER}s,9,anna,0.5\n", r"scores\.csv:2: s, candidate 9 is no chain"),
+        (f"{HEADER}s,0,anna,0.5\ns,0,anna,0.6\n", r"scores\.csv:3: anna has scored this chain before"),
+        (f"{HEADER}s,2,anna,0.5\n", "no chain that .* has a score of"),
+        (f'{HEADER}s,0,"anna,0.5\n', "cannot be read as CSV"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path: Path, candidates: Path, text: str, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        agreement(people(tmp_path, text), candidates)
+
+
+def test_files_that_are_no_text_or_not_there(tmp_path: Path, candidates: Path) -> None:
+    (tmp_path / "scores.csv").write_bytes(b"id,candidate,annotator,score\n\xff")
+    for name in ("scores.csv", "none.csv"):
+        with pytest.raises(InputError, match=f"{name}: cannot be read as CSV"):
+            agreement(tmp_path / name, candidates)
+
+
+@pytest.mark.parametrize("score", ["0.5", True, 2])
+def test_bad_scores_of_the_teacher_are_named(tmp_path: Path, score: Any) -> None:
+    with pytest.raises(InputError, match=r"candidates\.jsonl:2: .*distil again"):
+        agreement(people(tmp_path, HEADER), written(tmp_path, 0.5, score))
+
+
+def test_the_command(tmp_path: Path, candidates: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    scores = people(tmp_path, f"{HEADER}s,0,anna,0.8\n")
+    arguments = ["human", "--human", str(scores), "--candidates", str(candidates), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    human.main()
+    assert capsys.readouterr().out.splitlines()[0] == str(tmp_path / "out" / "figure6-teacher-human.svg")
+    assert (tmp_path / "out" / "figure6-teacher-human.png").stat().st_size
+    scores.write_text("x\n")
+    with pytest.raises(SystemExit, match="2"):
+        human.main()
+    assert capsys.readouterr().err == f"error: {scores}:1: no column id; the header is id,candidate,annotator,score\n"
