@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
@@ -19,7 +21,7 @@ from mmie.stages import deliver, learn, prepare, tracking
 from mmie.stages.answers import Phase
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
-from mmie.stages.evaluate import evaluate
+from mmie.stages.evaluate import evaluate, metrics
 from mmie.stages.report import report, write_results
 
 Stage = tuple[Path, str]
@@ -27,15 +29,19 @@ Stage = tuple[Path, str]
 
 def run(cfg: DictConfig) -> None:
     """One Hydra job: runs it in its output folder and prints where the results are as the last line."""
-    print(f"results: {execute(to_run_config(cfg), Path(HydraConfig.get().runtime.output_dir))}", flush=True)
+    hydra = HydraConfig.get()
+    sweep = Path(hydra.sweep.dir).name if hydra.mode is RunMode.MULTIRUN else None
+    path = execute(to_run_config(cfg), Path(hydra.runtime.output_dir), sweep=sweep, overrides=[*hydra.overrides.task])
+    print(f"results: {path}", flush=True)
 
 
-def execute(config: RunConfig, output: Path) -> Path:
+def execute(config: RunConfig, output: Path, *, sweep: str | None = None, overrides: Sequence[str] = ()) -> Path:
     """Runs the chosen stages; a stage whose inputs have not changed is taken from the store.
 
     Args:
         config: the resolved configuration.
         output: this run's own folder.
+        sweep, overrides: see ``Context``.
 
     Returns:
         The path of ``results.json``.
@@ -46,9 +52,10 @@ def execute(config: RunConfig, output: Path) -> Path:
     _quiet()
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
-    context = Context(config, Store(config.artifacts), output)
+    context = Context(config, Store(config.artifacts), output, sweep, overrides)
     try:
         evaluated = stages(context)
+        tracking.summarise(context, {name: metrics(folder) for name, folder in evaluated.items()})
     finally:
         tracking.finish()
     return write_results(context, evaluated)

@@ -1,0 +1,170 @@
+"""Finished runs as one HTML page that needs nothing but itself: runs, what differs between them, tables, figures, rollouts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmie.errors import InputError
+from mmie.reporting.formats import short_path
+from mmie.reporting.runs import Run
+from mmie.reporting.share_html import STYLE, Markup, grid, inline_svg, joined, tag
+from mmie.reporting.table import NOTHING, Table
+
+TOLD = ("seed", "experiment", "profile", "paper", "artifacts")  # elsewhere on the page, or of no consequence
+STEPS_SHOWN = 6
+FIRST = ("text", "response", "reward")
+NOT_SHOWN = ("step", "id", "image", "advantage", *FIRST)
+
+
+def page(title: str, runs: Sequence[Run], *, tables: Sequence[Table], figures: Sequence[Path]) -> str:
+    """The whole page.
+
+    Args:
+        title: of the page.
+        runs: as they are numbered on it, from 1.
+        tables: of these runs.
+        figures: SVG files.
+
+    Raises:
+        InputError: a run's rollouts are no rollouts.
+    """
+    sections = [section for section in (
+        ("Runs", _runs(runs)), ("What differs", _differences(runs)), ("Tables", joined(_table(table, runs) for table in tables)),
+        ("Figures", joined(_figure(path, number) for number, path in enumerate(figures))),
+        ("Rollouts", joined(_rollouts(number, run) for number, run in enumerate(runs, 1))),
+    ) if section[1]]  # fmt: skip
+    links = tag("nav", *(tag("a", name, href=f"#{_anchor(name)}") for name, _ in sections))
+    body = [part for name, content in sections for part in (tag("h2", name, id=_anchor(name)), content)]
+    head = tag("head", Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+               tag("title", title), tag("style", Markup(STYLE)))  # fmt: skip
+    count = f"{len(runs)} run{'s' * (len(runs) != 1)}"
+    return f"<!doctype html>\n{tag('html', head, tag('body', tag('h1', title), tag('p', count, class_='soft'), links, *body), lang='en')}\n"
+
+
+def _anchor(name: str) -> str:
+    return name.lower().replace(" ", "-")
+
+
+def run_rows(runs: Sequence[Run]) -> list[tuple[str, ...]]:
+    """Number, experiment, profile, seed, date, commit, command and place of each run."""
+    return [
+        (str(number), run.experiment, run.profile, str(run.seed), str(run.found.get("date") or NOTHING), str(run.commit)[:10],
+         run.command if run.found.get("command") else f"{run.command} (not kept; this makes such a run)", short_path(run.path))
+        for number, run in enumerate(runs, 1)
+    ]  # fmt: skip
+
+
+RUN_HEADER = ("#", "experiment", "profile", "seed", "date", "commit", "command", "results")
+
+
+def _runs(runs: Sequence[Run]) -> Markup:
+    rows = [
+        (tag("span", number, id=f"run-{number}"), *told, tag("code", commit), tag("code", command), tag("code", place))
+        for number, *told, commit, command, place in run_rows(runs)
+    ]
+    return grid(RUN_HEADER, rows, texts=range(len(RUN_HEADER)))
+
+
+def differences(runs: Sequence[Run]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of the configuration keys that differ, one column for runs that differ in their seeds alone."""
+    kept = {number: _flat(run.config) for number, run in enumerate(runs, 1) if run.config}
+    columns: dict[str, list[int]] = {}
+    for number, values in kept.items():
+        columns.setdefault(json.dumps(values, sort_keys=True), []).append(number)
+    configs = [json.loads(text) for text in columns]
+    keys = dict.fromkeys(key for config in configs for key in config)
+    rows = [(key, *(config.get(key, NOTHING) for config in configs)) for key in keys]
+    header = ("", *(f"{runs[numbers[0] - 1].experiment} #{', '.join(map(str, numbers))}" for numbers in columns.values()))
+    return header, [row for row in rows if len({*row[1:]}) > 1]
+
+
+def _flat(config: Any, path: str = "") -> dict[str, str]:
+    """Dotted key → value as JSON."""
+    if not isinstance(config, dict) or not config:
+        return {path: json.dumps(config, ensure_ascii=False)}
+    return {
+        key: value for name, part in config.items() if path or name not in TOLD
+        for key, value in _flat(part, f"{path}.{name}".lstrip(".")).items()
+    }  # fmt: skip
+
+
+def _differences(runs: Sequence[Run]) -> Markup:
+    header, rows = differences(runs)
+    without = [str(number) for number, run in enumerate(runs, 1) if not run.config]
+    told = tag("p", f"Without their configuration: run {', '.join(without)}.", class_="soft") if without else Markup()
+    if len(header) <= 2:
+        return told
+    return joined([grid(header, rows, texts=range(len(header))), told])
+
+
+def _table(table: Table, runs: Sequence[Run]) -> Markup:
+    numbers = {run.path: str(number) for number, run in enumerate(runs, 1)}
+    of_row: dict[str, dict[str, None]] = {}
+    for value in table.values:
+        of_row.setdefault(value.row, {}).update({numbers[run.path]: None for run in value.runs if run.path in numbers})
+    origins = [tag("li", row, ": run ", *_links(found)) for row, found in of_row.items() if found]
+    notes = tag("ul", *(tag("li", note) for note in table.notes)) if table.notes else Markup()
+    where = tag("details", tag("summary", "Where each row comes from"), tag("ul", *origins)) if origins else Markup()
+    return joined([tag("h3", table.title), tag("p", table.caption), grid(table.header, table.rows), notes, where])
+
+
+def _links(numbers: Iterable[str]) -> list[Markup]:
+    return [joined([", " if index else "", tag("a", number, href=f"#run-{number}")]) for index, number in enumerate(numbers)]
+
+
+def _figure(path: Path, number: int) -> Markup:
+    drawing = inline_svg(path.read_text(encoding="utf-8"), prefix=f"figure{number}")
+    return tag("figure", tag("figcaption", path.stem), drawing)
+
+
+def rollouts(run: Run) -> list[dict[str, Any]]:
+    """The rows of ``rollouts.jsonl`` beside the results; none where it is not there.
+
+    Raises:
+        InputError: a line is no rollout.
+    """
+    path = run.file("rollouts.jsonl")
+    lines = path.read_text(encoding="utf-8").splitlines() if path else []
+    return [_rollout(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
+
+
+def _rollout(line: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise InputError(f"{where}: no JSON ({error}); copy the file anew") from error
+    missing = [key for key in ("step", *FIRST) if not isinstance(row, dict) or key not in row]
+    if missing:
+        raise InputError(f"{where}: no rollout, {missing[0]} is missing; copy the file anew")
+    return row
+
+
+def _rollouts(number: int, run: Run) -> Markup:
+    rows = rollouts(run)
+    if not rows:
+        return Markup()
+    recorded = sorted({row["step"] for row in rows})
+    last = len(recorded) - 1
+    shown = {recorded[round(turn * last / (STEPS_SHOWN - 1))] for turn in range(STEPS_SHOWN)}
+    parts = [key for key in rows[0] if key not in NOT_SHOWN]
+    header = tag("tr", *(tag("th", name, class_="text" if name in ("text", "response") else "")
+                         for name in ("step", *FIRST, *parts, "advantage")))  # fmt: skip
+    body = []
+    before: Any = None
+    for row in rows:
+        if row["step"] in shown:
+            group = (row["step"], row.get("id"))
+            values = (row["reward"], *(row.get(part) for part in parts), row.get("advantage"))
+            cells = [tag("td", row["step"]), tag("td", row["text"], class_="prose"), tag("td", row["response"], class_="prose")]
+            body.append(tag("tr", *cells, *(tag("td", _number(value)) for value in values), class_="" if group == before else "first"))
+            before = group
+    told = f"Run {number}, {run.experiment}, seed {run.seed}: {len(shown)} of {len(recorded)} recorded steps"
+    table = tag("table", tag("thead", header), tag("tbody", *body))
+    return tag("details", tag("summary", told), tag("div", table, class_="wide"))
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, (int, float)) else NOTHING if value is None else str(value)
