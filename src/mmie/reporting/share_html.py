@@ -21,13 +21,15 @@ p, li { max-width: 60rem; }
 .soft, li { color: var(--soft); font-size: .875rem; }
 a { color: var(--link); }
 nav a { margin-right: 1.2rem; }
-code { font: .85em/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
+code { font: .85em/1.4 ui-monospace, monospace; overflow-wrap: break-word; }
+td code { display: block; min-width: 16rem; }
 .wide { overflow-x: auto; margin: .5rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .875rem; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th { color: var(--soft); font-weight: 600; white-space: nowrap; vertical-align: bottom; }
+th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; white-space: nowrap; }
+th { color: var(--soft); font-weight: 600; vertical-align: bottom; }
 th.text, td.text { text-align: left; }
-td.prose { min-width: 18rem; max-width: 34rem; text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; }
+td.text { max-width: 30rem; white-space: normal; overflow-wrap: break-word; }
+td.prose { min-width: 14rem; max-width: 40rem; text-align: left; white-space: pre-wrap; overflow-wrap: break-word; }
 tbody tr:hover { background: var(--tint); }
 tr.first td { border-top: 2px solid var(--line); }
 details { margin: .5rem 0; }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mmie.reporting.table import NOTHING, Table
 TOLD = ("seed", "experiment", "profile", "paper", "artifacts")  # elsewhere on the page, or of no consequence
 STEPS_SHOWN = 6
 FIRST = ("text", "response", "reward")
-NOT_SHOWN = ("step", "id", "image", "advantage", *FIRST)
+NOT_SHOWN = ("step", "id", "image", "advantage", *FIRST)  # or in a place of their own
 
 
 def page(title: str, runs: Sequence[Run], *, tables: Sequence[Table], figures: Sequence[Path]) -> str:
@@ -62,29 +63,37 @@ RUN_HEADER = ("#", "experiment", "profile", "seed", "date", "commit", "command",
 
 def _runs(runs: Sequence[Run]) -> Markup:
     rows = [
-        (tag("span", number, id=f"run-{number}"), *told, tag("code", commit), tag("code", command), tag("code", place))
-        for number, *told, commit, command, place in run_rows(runs)
+        (tag("span", number, id=f"run-{number}"), *told, tag("code", command), tag("code", place))
+        for number, *told, command, place in run_rows(runs)
     ]
     return grid(RUN_HEADER, rows, texts=range(len(RUN_HEADER)))
 
 
-def differences(runs: Sequence[Run]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Header and rows of the configuration keys that differ, one column for runs that differ in their seeds alone."""
-    kept = {number: _flat(run.config) for number, run in enumerate(runs, 1) if run.config}
+Grid = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
+def differences(runs: Sequence[Run]) -> dict[str, Grid]:
+    """Task → header and rows of the configuration keys that differ, one column for runs that differ in their seeds alone."""
+    made = {task: _differing(runs, task) for task in dict.fromkeys(run.task for run in runs)}
+    return {task: (header, rows) for task, (header, rows) in made.items() if rows}
+
+
+def _differing(runs: Sequence[Run], task: str) -> Grid:
     columns: dict[str, list[int]] = {}
-    for number, values in kept.items():
-        columns.setdefault(json.dumps(values, sort_keys=True), []).append(number)
+    for number, run in enumerate(runs, 1):
+        if run.config and run.task == task:
+            columns.setdefault(json.dumps(_flat(run.config), sort_keys=True), []).append(number)
     configs = [json.loads(text) for text in columns]
-    keys = dict.fromkeys(key for config in configs for key in config)
+    keys = sorted({key for config in configs for key in config})
     rows = [(key, *(config.get(key, NOTHING) for config in configs)) for key in keys]
     header = ("", *(f"{runs[numbers[0] - 1].experiment} #{', '.join(map(str, numbers))}" for numbers in columns.values()))
     return header, [row for row in rows if len({*row[1:]}) > 1]
 
 
 def _flat(config: Any, path: str = "") -> dict[str, str]:
-    """Dotted key → value as JSON."""
+    """Dotted key → value, as JSON where it is no string."""
     if not isinstance(config, dict) or not config:
-        return {path: json.dumps(config, ensure_ascii=False)}
+        return {path: config if isinstance(config, str) else json.dumps(config, ensure_ascii=False)}
     return {
         key: value for name, part in config.items() if path or name not in TOLD
         for key, value in _flat(part, f"{path}.{name}".lstrip(".")).items()
@@ -92,27 +101,26 @@ def _flat(config: Any, path: str = "") -> dict[str, str]:
 
 
 def _differences(runs: Sequence[Run]) -> Markup:
-    header, rows = differences(runs)
+    grids = differences(runs)
     without = [str(number) for number, run in enumerate(runs, 1) if not run.config]
     told = tag("p", f"Without their configuration: run {', '.join(without)}.", class_="soft") if without else Markup()
-    if len(header) <= 2:
-        return told
-    return joined([grid(header, rows, texts=range(len(header))), told])
+    parts = ((tag("h3", task.upper()), grid(header, rows, texts=range(len(header)))) for task, (header, rows) in grids.items())
+    return joined([*chain.from_iterable(parts), told])
 
 
 def _table(table: Table, runs: Sequence[Run]) -> Markup:
-    numbers = {run.path: str(number) for number, run in enumerate(runs, 1)}
-    of_row: dict[str, dict[str, None]] = {}
+    numbers = {run.path: number for number, run in enumerate(runs, 1)}
+    of_row: dict[str, set[int]] = {}
     for value in table.values:
-        of_row.setdefault(value.row, {}).update({numbers[run.path]: None for run in value.runs if run.path in numbers})
+        of_row.setdefault(value.row, set()).update(numbers[run.path] for run in value.runs)
     origins = [tag("li", row, ": run ", *_links(found)) for row, found in of_row.items() if found]
     notes = tag("ul", *(tag("li", note) for note in table.notes)) if table.notes else Markup()
     where = tag("details", tag("summary", "Where each row comes from"), tag("ul", *origins)) if origins else Markup()
     return joined([tag("h3", table.title), tag("p", table.caption), grid(table.header, table.rows), notes, where])
 
 
-def _links(numbers: Iterable[str]) -> list[Markup]:
-    return [joined([", " if index else "", tag("a", number, href=f"#run-{number}")]) for index, number in enumerate(numbers)]
+def _links(numbers: Iterable[int]) -> list[Markup]:
+    return [joined([", " if index else "", tag("a", number, href=f"#run-{number}")]) for index, number in enumerate(sorted(numbers))]
 
 
 def _figure(path: Path, number: int) -> Markup:
@@ -143,27 +151,26 @@ def _rollout(line: str, where: str) -> dict[str, Any]:
 
 
 def _rollouts(number: int, run: Run) -> Markup:
+    """Some of the recorded steps, from the first to the last."""
     rows = rollouts(run)
     if not rows:
         return Markup()
     recorded = sorted({row["step"] for row in rows})
-    last = len(recorded) - 1
-    shown = {recorded[round(turn * last / (STEPS_SHOWN - 1))] for turn in range(STEPS_SHOWN)}
+    shown = {recorded[round(turn * (len(recorded) - 1) / (STEPS_SHOWN - 1))] for turn in range(STEPS_SHOWN)}
     parts = [key for key in rows[0] if key not in NOT_SHOWN]
-    header = tag("tr", *(tag("th", name, class_="text" if name in ("text", "response") else "")
-                         for name in ("step", *FIRST, *parts, "advantage")))  # fmt: skip
-    body = []
-    before: Any = None
-    for row in rows:
-        if row["step"] in shown:
-            group = (row["step"], row.get("id"))
-            values = (row["reward"], *(row.get(part) for part in parts), row.get("advantage"))
-            cells = [tag("td", row["step"]), tag("td", row["text"], class_="prose"), tag("td", row["response"], class_="prose")]
-            body.append(tag("tr", *cells, *(tag("td", _number(value)) for value in values), class_="" if group == before else "first"))
-            before = group
+    header = tag("tr", *(tag("th", name, class_="text" if name in FIRST[:2] else "") for name in ("step", *FIRST, *parts, "advantage")))
+    groups = groupby((row for row in rows if row["step"] in shown), key=lambda row: (row["step"], row["text"]))
+    table = tag("table", tag("thead", header), tag("tbody", *(line for _, group in groups for line in _group(group, parts))))
     told = f"Run {number}, {run.experiment}, seed {run.seed}: {len(shown)} of {len(recorded)} recorded steps"
-    table = tag("table", tag("thead", header), tag("tbody", *body))
     return tag("details", tag("summary", told), tag("div", table, class_="wide"))
+
+
+def _group(rows: Iterable[dict[str, Any]], parts: Sequence[str]) -> Iterator[Markup]:
+    """Responses to one prompt; its text stands with the first."""
+    for index, row in enumerate(rows):
+        prose = (tag("td", "" if index else row["text"], class_="prose"), tag("td", row["response"], class_="prose"))
+        numbers = (tag("td", _number(row.get(name))) for name in ("reward", *parts, "advantage"))
+        yield tag("tr", tag("td", row["step"]), *prose, *numbers, class_="" if index else "first")
 
 
 def _number(value: Any) -> str:

@@ -47,20 +47,19 @@ def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str)
     Raises:
         InputError: the package is not installed, or the place is no ENTITY/PROJECT.
     """
+    entity, _, project = place.partition("/")
+    if not entity or not project or "/" in project:
+        raise InputError(f"--wandb {place}: give ENTITY/PROJECT (the page is written)")
     try:
         import wandb_workspaces.reports.v2 as wr
     except ImportError as error:
         raise InputError("--wandb: wandb-workspaces is not installed; pip install -e '.[report]' (the page is written)") from error
-    entity, _, project = place.partition("/")
-    if not entity or not project or "/" in project:
-        raise InputError(f"--wandb {place}: give ENTITY/PROJECT (the page is written)")
     marks = [run.found.get("config_fingerprint", "") for run in runs]
     shown = wr.Runset(entity=entity, project=project, name="these runs", filters=f"Tags() in {marks}")
-    header, rows = differences(runs)
     responses = wr.WeavePanelSummaryTable(table_name="rollouts", layout=wr.Layout(w=24, h=16))
     blocks = [
         wr.P(f"{len(runs)} runs."), wr.H1("Runs"), wr.MarkdownBlock(_plain_table(RUN_HEADER, run_rows(runs))),
-        *([wr.H1("What differs"), wr.MarkdownBlock(_plain_table(header, rows))] if rows else []),
+        wr.H1("What differs"), *(wr.MarkdownBlock(_plain_table(*grid)) for grid in differences(runs).values()),
         wr.H1("Tables"), *(wr.MarkdownBlock(markdown(table)) for table in tables),
         wr.H1("Curves"), wr.PanelGrid(runsets=[shown], panels=_curves(wr) + _bars(wr, runs)),
         wr.H1("Rollouts"), wr.PanelGrid(runsets=[shown], panels=[responses]),

@@ -6,10 +6,12 @@ import netrc
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmie.artifacts import fingerprint
-from mmie.stages.context import Context
+
+if TYPE_CHECKING:  # it loads torch, for which nobody who asks for a key should wait
+    from mmie.stages.context import Context
 
 TAG, NAME = 64, 128  # characters that wandb takes
 
