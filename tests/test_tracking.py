@@ -10,7 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hydra.types import RunMode
+from omegaconf import OmegaConf
 
+from mmie import pipeline
 from mmie.pipeline import execute
 from mmie.stages import tracking
 from test_pipeline import config_of
@@ -26,7 +29,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def context(tmp_path: Path, *overrides: str, **more: Any) -> Any:
     config = config_of(tmp_path, "logger.wandb=true", *overrides)
-    return SimpleNamespace(config=config, **{"output": tmp_path, "sweep": None, "overrides": list(overrides), "follower": False, **more})
+    return SimpleNamespace(config=config, **{"output": tmp_path, "sweep": None, "overrides": (), "follower": False, **more})
 
 
 def records(folder: Path) -> Iterator[Any]:
@@ -59,17 +62,35 @@ def test_single_runs_are_named_as_ever(tmp_path: Path) -> None:
 
 
 def test_the_jobs_of_a_sweep_are_grouped_and_told_apart(tmp_path: Path) -> None:
-    typed = ["+experiment=jmere_r1", "grpo.group_size=2", "reward.alpha=0.2"]
-    found = tracking.names(context(tmp_path, *typed, sweep="2026-11-21_10-00-00"))
+    varied = ["grpo.group_size=2", "reward.alpha=0.2"]
+    found = tracking.names(context(tmp_path, "+experiment=jmere_r1", *varied, sweep="2026-11-21_10-00-00", overrides=varied))
     assert (found["group"], found["name"]) == ("jmere_r1 2026-11-21_10-00-00", "grpo.group_size=2 reward.alpha=0.2")
-    assert found["tags"][3:] == typed[1:]
+    assert found["tags"][3:] == varied
     plain = tracking.names(context(tmp_path, sweep="s"))
     assert (plain["group"], plain["name"]) == ("default s", "default-toy-seed0")
 
 
+@pytest.mark.parametrize(
+    ("mode", "sweep", "varied"), [(RunMode.MULTIRUN, "today", ["reward.alpha=0.2", "filter=[]"]), (RunMode.RUN, None, [])]
+)
+def test_what_varies_is_passed_on(monkeypatch: pytest.MonkeyPatch, mode: RunMode, sweep: str | None, varied: list[str]) -> None:
+    """A sweep's values are typed as lists or stand in an experiment's file, what all jobs share is typed as it is."""
+    job = SimpleNamespace(
+        mode=mode, sweep=SimpleNamespace(dir="multirun/x/today"), runtime=SimpleNamespace(output_dir="out"),
+        overrides=SimpleNamespace(task=["seed=1", *varied]),
+    )  # fmt: skip
+    passed: dict[str, Any] = {}
+    monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
+    monkeypatch.setattr(pipeline.HydraConfig, "get", lambda: job)
+    monkeypatch.setattr(pipeline, "to_run_config", lambda cfg: cfg)
+    monkeypatch.setattr(pipeline, "execute", lambda *_, **more: passed.update(more))
+    pipeline.run(OmegaConf.create())
+    assert passed == {"sweep": sweep, "overrides": varied}
+
+
 def test_names_and_tags_are_no_longer_than_wandb_takes(tmp_path: Path) -> None:
     long = f"model.path={'x' * 200}"
-    found = tracking.names(context(tmp_path, long, sweep="s" * 200))
+    found = tracking.names(context(tmp_path, sweep="s" * 200, overrides=[long]))
     assert [len(found["group"]), len(found["name"]), max(map(len, found["tags"]))] == [128, 128, 64]
 
 

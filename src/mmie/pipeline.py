@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,8 @@ def run(cfg: DictConfig) -> None:
     """One Hydra job: runs it in its output folder and prints where the results are as the last line."""
     hydra = HydraConfig.get()
     sweep = Path(hydra.sweep.dir).name if hydra.mode is RunMode.MULTIRUN else None
-    path = execute(to_run_config(cfg), Path(hydra.runtime.output_dir), sweep=sweep, overrides=[*hydra.overrides.task])
+    varied = [item for item in hydra.overrides.task if item not in sys.argv]  # what all jobs share stands there as it was typed
+    path = execute(to_run_config(cfg), Path(hydra.runtime.output_dir), sweep=sweep, overrides=varied)
     print(f"results: {path}", flush=True)
 
 

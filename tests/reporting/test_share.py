@@ -161,7 +161,9 @@ def test_long_recordings_are_thinned_and_groups_stay_together(tmp_path: Path) ->
     assert re.findall(r"tweet (\d+)\.", text) == ["0", "20", "40", "60", "80", "100"]
 
 
-@pytest.mark.parametrize(("line", "message"), [("{", "no JSON"), ("[]", "step is missing"), ('{"step": 1, "text": ""}', "response is missing")])
+@pytest.mark.parametrize(
+    ("line", "message"), [("{", "no JSON"), ("[]", "step is missing"), ('{"step": 1, "text": ""}', "response is missing")]
+)
 def test_what_is_no_rollout_is_named(tmp_path: Path, line: str, message: str) -> None:
     write(tmp_path)
     (tmp_path / "rollouts.jsonl").write_text(f"{json.dumps(ROLLOUT)}\n{line}\n")

@@ -38,7 +38,7 @@ class Context:
         store: the artefacts.
         output: this run's own folder.
         sweep: name of the folder of the sweep that this run is a job of; None for a single run.
-        overrides: what was set on the command line, key by key; for a job of a sweep its own values.
+        overrides: what sets this job of a sweep apart from the others, key=value.
         console: where tables and progress go.
         stages: name → {seconds, cached, fingerprint} of the stages so far.
         notes: things a reader of the results must know (blank pictures, say).

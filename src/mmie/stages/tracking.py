@@ -45,13 +45,12 @@ def _numbers(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, f
 
 
 def names(context: Context) -> dict[str, Any]:
-    """Group, name and tags: a sweep's jobs share a group and are named by what was typed; the fingerprint finds a run's like again."""
+    """Group, name and tags: a sweep's jobs share a group and are named by what varies; the fingerprint finds runs of this configuration."""
     config = context.config
-    typed = [item for item in context.overrides if not item.startswith("+experiment=")] if context.sweep else []
     return {
         "group": f"{config.experiment} {context.sweep}"[:NAME] if context.sweep else config.experiment,
-        "name": " ".join(typed)[:NAME] or f"{config.experiment}-{config.profile}-seed{config.seed}",
-        "tags": [tag[:TAG] for tag in (config.experiment, config.profile, fingerprint(config=config), *typed)],
+        "name": " ".join(context.overrides)[:NAME] or f"{config.experiment}-{config.profile}-seed{config.seed}",
+        "tags": [tag[:TAG] for tag in (config.experiment, config.profile, fingerprint(config=config), *context.overrides)],
     }
 
 
