@@ -66,6 +66,8 @@ def good() -> DictConfig:
         ("sft.batch_size", 20),
         ("evaluation.temperature", -0.1),
         ("evaluation.validation_samples", 0),
+        ("evaluation.samples", 0),
+        ("evaluation.vote_rows", 0),
         ("lora.dropout", 1),
         ("seed", -1),
         ("seed", "???"),
@@ -107,6 +109,13 @@ def test_arguments_can_be_neither_added_nor_taken_away() -> None:
     assert message("~reward._target_").startswith("reward._target_: missing")
     assert message("+reward.alhpa=0.2") == (
         f"reward.alhpa: {REWARD} takes no such argument here; it takes alpha, beta, invalid_zeroes"
+    )
+
+
+def test_responses_that_are_all_the_same_do_not_vote() -> None:
+    run_config("evaluation.temperature=0")
+    assert message("evaluation.temperature=0", "evaluation.samples=100") == (
+        "evaluation.samples: 100 responses at temperature 0 are all the same; raise evaluation.temperature or take 1"
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from mmie.config import to_run_config
 from mmie.errors import InputError
 from mmie.pipeline import execute
+from mmie.reporting.runs import slug
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -33,7 +35,7 @@ def config_of(tmp_path: Path, *overrides: str):
 def go(tmp_path: Path, name: str, *overrides: str) -> dict:
     output = tmp_path / name
     output.mkdir()
-    path = execute(config_of(tmp_path, *overrides), output)
+    path = execute(config_of(tmp_path, *overrides), output, command=shlex.join(["python", "run.py", *overrides]))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -62,9 +64,23 @@ def test_results_hold_what_their_readers_need(tmp_path: Path) -> None:
     assert {"precision", "recall", "f1", "correct", "predicted", "gold", "ci95"} == set(score)
     assert list(found["models"]) == ["zero-shot", "CoT-SFT", "JMERE-R1"]
     assert found["paper"]["quintuple"]["f1"] == pytest.approx(0.5684)
+    assert list(found["chains"]) == ["distilled", "usable", "selected", "samples"]  # the small run has no filter
+    assert found["command"] == "python run.py +experiment=jmere_r1"
+    assert found["config"]["grpo"]["group_size"] == 2
+    assert [(row["first"], row["second"]) for row in found["comparisons"]] == [("CoT-SFT", "zero-shot"), ("JMERE-R1", "CoT-SFT")]
+    for name, scores in found["models"].items():
+        told, kept = found["analysis"][name], tmp_path / "run/predictions" / f"{slug(name)}.jsonl"
+        assert [sum(column) for column in zip(*told["counts"]["quintuple"], strict=True)] == [
+            scores["test/quintuple"][count] for count in ("correct", "predicted", "gold")
+        ]
+        assert told["ids"] == found["analysis"]["zero-shot"]["ids"]
+        assert sum(kept.read_text(encoding="utf-8").count(f'"truncated": {flag}') for flag in ("true", "false")) == 6
+    assert (tmp_path / "run/metrics/grpo.csv").read_text().startswith("step,name,value")
+    assert (tmp_path / "run/metrics/sft.csv").is_file()
+    assert (tmp_path / "run/rollouts.jsonl").is_file()
     rows = [json.loads(line) for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 6
-    assert set(rows[0]) == {"id", "text", "image", "gold", "response", "parsed", "correct"}
+    assert set(rows[0]) == {"id", "text", "image", "gold", "response", "truncated", "parsed", "correct"}
     assert found["vision"] == {"computed": 16 + 4 + 6, "from_disk": 0}  # each picture once, in all stages and epochs
     again = go(tmp_path, "again", "+experiment=jmere_r1")
     assert again["vision"] == {"computed": 0, "from_disk": 0}  # not even a model was loaded

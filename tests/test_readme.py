@@ -159,15 +159,18 @@ def test_every_logged_metric_is_explained() -> None:
 
 
 def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
+    from mmie.stages.analysis import analysis
     from mmie.stages.report import write_results
 
     task = node(run_config(ROOT / "conf", ["+experiment=more_r1"]).task, response=Direct())
     sample = Example("a", "x", (), "none", {"entity_count": 1, "object_count": 2})
     score = task.score(["none"], [sample], bootstrap_samples=0, seed=0)["relation"]
     (tmp_path / "metrics.json").write_text(json.dumps({"test/quintuple": score, "test/entity": score, "test/relation": score}))
+    (tmp_path / "analysis.json").write_text(json.dumps(analysis(task, ["none"], [sample], truncated=[False])))
     config = run_config(ROOT / "conf", [])
-    context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="jmere"), stages={}, notes={}, vision={})
+    left = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
+    context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="more", selection_metric="relation"), **left)
     results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
-    keys = {*results, *results["metrics"], *results["metrics"]["test/relation"]}
+    keys = {*results, *results["metrics"], *results["metrics"]["test/relation"], *results["analysis"]["zero-shot"]}
     assert len(keys) >= 20
     assert keys <= DESCRIBED

@@ -123,7 +123,7 @@ def mean_length(policy: Any, examples: Sequence[Example]) -> Callable[[], float]
     """A validation that decodes with random numbers and moves with the weights."""
 
     def validate() -> float:
-        texts = respond(policy, WordTask(), examples, sampling=Sampling(0.8, 4), batch_size=3, seed=0)
-        return sum(len(text) for text in texts) / 100
+        responses = respond(policy, WordTask(), examples, sampling=Sampling(0.8, 4), batch_size=3, seed=0)
+        return sum(len(response.text) for response in responses) / 100
 
     return validate

@@ -7,7 +7,7 @@ nodes with a ``_target_`` inside mmie, held against that target's signature.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
@@ -89,11 +89,19 @@ class GRPOConfig(LearningConfig):
 
 @dataclass(kw_only=True)
 class EvaluationConfig:
+    """``samples`` responses a test sample vote where they are more than one, ``vote_rows`` of them decoded side by side."""
+
     temperature: float = at_least(0)
     max_new_tokens: int = at_least(1)
     batch_size: int = at_least(1)
     bootstrap_samples: int = at_least(0)
     validation_samples: int | None = at_least(1)
+    samples: int = at_least(1)
+    vote_rows: int = at_least(1)
+
+    def without_vote(self) -> dict[str, Any]:
+        """What the other stages depend on: a change in how is voted makes none of them anew."""
+        return {key: value for key, value in asdict(self).items() if key not in ("samples", "vote_rows")}
 
 
 @dataclass(kw_only=True)
@@ -144,6 +152,21 @@ class ExportConfig:
 
 
 @dataclass(kw_only=True)
+class ReportConfig:
+    """``runs``: a path or a list of paths, results.json files or folders of them; ``folder`` takes tables and figures."""
+
+    runs: Any
+    folder: str | None
+
+    @property
+    def sources(self) -> list[str]:
+        """The paths, however they were given."""
+        if self.runs is None:
+            return []
+        return [self.runs] if isinstance(self.runs, str) else self.runs
+
+
+@dataclass(kw_only=True)
 class RunConfig:
     """One run. Open nodes are dicts with a ``_target_``; ``paper`` is the row that the experiment reproduces."""
 
@@ -171,6 +194,7 @@ class RunConfig:
     logger: LoggerConfig
     predict: PredictConfig
     export: ExportConfig
+    report: ReportConfig
     paper: dict[str, Any] | None
 
 
@@ -213,6 +237,11 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
         yield "grpo.clip_low, grpo.clip_high: one is null and the other is not; set both, or neither"
     if run.grpo and run.sft and run.sft.response != "reasoned":
         yield f"sft.response: {run.sft.response!r} cannot warm up GRPO; use sft=cot_warmup, sft=none or grpo=none"
+    if run.evaluation.samples > 1 and run.evaluation.temperature == 0:
+        samples = run.evaluation.samples
+        yield f"evaluation.samples: {samples} responses at temperature 0 are all the same; raise evaluation.temperature or take 1"
+    if not isinstance(run.report.sources, list) or not all(path and isinstance(path, str) for path in run.report.sources):
+        yield f"report.runs: {run.report.runs!r} is neither a path nor a list of paths; name results.json files or folders of them"
     for key in ("image", "text"):
         if "predict" in run.stages and not getattr(run.predict, key):
             yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"

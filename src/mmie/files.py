@@ -14,8 +14,18 @@ from mmie.errors import InputError
 
 
 def write_json(path: Path, value: Any) -> None:
-    """``write_text`` of indented JSON; dataclasses, tuples and paths as in ``fingerprint``."""
-    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """``write_text`` of indented JSON, a list of plain values on one line; dataclasses, tuples and paths as in ``fingerprint``."""
+    write_text(path, _indented(plain(value), "") + "\n")
+
+
+def _indented(value: Any, margin: str) -> str:
+    inner = margin + "  "
+    if isinstance(value, dict) and value:
+        lines = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_indented(entry, inner)}" for key, entry in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        return "[\n" + ",\n".join(f"{inner}{_indented(entry, inner)}" for entry in value) + f"\n{margin}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -35,6 +45,21 @@ def write_text(path: Path, text: str) -> None:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def whole_lines(path: Path) -> list[Any]:
+    """The JSON value of every line of a file that is written line by line; a torn end is cut off. Empty where there is none."""
+    if not path.exists():
+        return []
+    values, size = [], 0
+    with path.open("r+b") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            values.append(json.loads(line))
+            size += len(line)
+        file.truncate(size)
+    return values
 
 
 def plain(value: Any) -> Any:

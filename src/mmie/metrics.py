@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mmie.parsing import fold
+from mmie.significance import bootstrap_counts
 from mmie.types import Quintuple
 
 Item = str | tuple[str, ...]
@@ -40,20 +39,18 @@ def micro_prf(predicted: Predicted, gold: Gold) -> PRF:
     Raises:
         ValueError: the two differ in length.
     """
-    counts = _counts(predicted, gold)
-    correct, n, m = (sum(row[column] for row in counts) for column in range(3))
-    return PRF(_ratio(correct, n), _ratio(correct, m), _ratio(2 * correct, n + m), correct, n, m)
+    counts = counts_of(predicted, gold)
+    return prf(*(sum(row[column] for row in counts) for column in range(3)))
+
+
+def prf(correct: int, predicted: int, gold: int) -> PRF:
+    """The scores of these counts."""
+    return PRF(_ratio(correct, predicted), _ratio(correct, gold), _ratio(2 * correct, predicted + gold), correct, predicted, gold)
 
 
 def bootstrap_f1(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of micro F1, drawn over test samples: (low, high)."""
-    counts = np.array(_counts(predicted, gold)).reshape(-1, 3)
-    if not len(counts):
-        return 0.0, 0.0
-    draws = np.random.default_rng(seed).multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=samples)
-    correct, n, m = (draws @ counts).T
-    low, high = np.percentile(2 * correct / np.maximum(n + m, 1), [2.5, 97.5])
-    return float(low), float(high)
+    return bootstrap_counts(counts_of(predicted, gold), samples=samples, seed=seed)
 
 
 def per_relation(predicted: Predicted, gold: Gold) -> dict[str, PRF]:
@@ -79,7 +76,8 @@ def folded_set(items: Iterable[Item] | None) -> set[Item]:
     return {fold(item) if isinstance(item, str) else tuple(map(fold, item)) for item in items or ()}
 
 
-def _counts(predicted: Predicted, gold: Gold) -> list[tuple[int, int, int]]:
+def counts_of(predicted: Predicted, gold: Gold) -> list[tuple[int, int, int]]:
+    """(correct, predicted, gold) of each sample."""
     _check_lengths(predicted, gold)
     sets = [(folded_set(p), folded_set(g)) for p, g in zip(predicted, gold, strict=True)]
     return [(len(p & g), len(p), len(g)) for p, g in sets]

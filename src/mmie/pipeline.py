@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import warnings
 from collections.abc import Sequence
@@ -12,37 +13,62 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from rich.console import Console
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
 from mmie.artifacts import Store
 from mmie.config import ON_DEMAND, STAGES, RunConfig, node, to_run_config
 from mmie.errors import InputError
+from mmie.reporting.page import write_page
+from mmie.reporting.runs import load_runs
 from mmie.stages import deliver, learn, prepare, tracking
 from mmie.stages.answers import Phase
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate, metrics
 from mmie.stages.report import report, write_results
+from mmie.stages.vote import vote, voting_table
 
 Stage = tuple[Path, str]
 
 
 def run(cfg: DictConfig) -> None:
-    """One Hydra job: runs it in its output folder and prints where the results are as the last line."""
-    hydra = HydraConfig.get()
-    sweep = Path(hydra.sweep.dir).name if hydra.mode is RunMode.MULTIRUN else None
-    varied = [item for item in hydra.overrides.task if item not in sys.argv]  # what all jobs share stands there as it was typed
-    path = execute(to_run_config(cfg), Path(hydra.runtime.output_dir), sweep=sweep, overrides=varied)
-    print(f"results: {path}", flush=True)
+    """One Hydra job: runs it in its output folder and prints where the results, or the tables of other runs, are as the last line."""
+    job = HydraConfig.get()
+    config, output = to_run_config(cfg), Path(job.runtime.output_dir)
+    if config.stages == ["report"] and config.report.sources:
+        print(f"report: {collect(config, output)}", flush=True)
+    else:
+        sweep = Path(job.sweep.dir).name if job.mode is RunMode.MULTIRUN else None
+        varied = [item for item in job.overrides.task if item not in sys.argv]  # what all jobs share stands there as it was typed
+        results = execute(config, output, command=_command(job.overrides.task), sweep=sweep, overrides=varied)
+        print(f"results: {results}", flush=True)
 
 
-def execute(config: RunConfig, output: Path, *, sweep: str | None = None, overrides: Sequence[str] = ()) -> Path:
+def collect(config: RunConfig, output: Path, *own: Path) -> Path:
+    """The tables of the runs in ``report.runs`` and of ``own`` results; gives their page. Loads neither model nor data.
+
+    Raises:
+        InputError: one of the runs cannot be read, or the folder cannot be written.
+    """
+    folder = Path(config.report.folder or output / "report")
+    runs = load_runs([*own, *config.report.sources])
+    return write_page(runs, folder, console=None if own else Console())
+
+
+def _command(overrides: Sequence[str]) -> str:
+    """What makes this run, typed anywhere: without the place of its artefacts."""
+    return shlex.join(["python", "run.py", *(override for override in overrides if not override.startswith("artifacts="))])
+
+
+def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | None = None, overrides: Sequence[str] = ()) -> Path:
     """Runs the chosen stages; a stage whose inputs have not changed is taken from the store.
 
     Args:
         config: the resolved configuration.
         output: this run's own folder.
+        command: what was typed, for the results.
         sweep, overrides: see ``Context``.
 
     Returns:
@@ -54,13 +80,17 @@ def execute(config: RunConfig, output: Path, *, sweep: str | None = None, overri
     _quiet()
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
+    load_runs(config.report.sources)  # a wrong path is told now and not after the training
     context = Context(config, Store(config.artifacts), output, sweep, overrides)
     try:
         evaluated = stages(context)
         tracking.summarise(context, {name: metrics(folder) for name, folder in evaluated.items()})
     finally:
         tracking.finish()
-    return write_results(context, evaluated)
+    results = write_results(context, evaluated, command=command)
+    if "report" in config.stages and evaluated and not context.follower:
+        collect(config, output, results)
+    return results
 
 
 def stages(context: Context) -> dict[str, Path]:
@@ -90,8 +120,12 @@ def stages(context: Context) -> dict[str, Path]:
     if {"evaluate", "report"} & set(config.stages):
         for phase in phases(context, sft_stage, grpo_stage):
             evaluated[phase.name] = evaluate(context, phase, data_stage)[0]
+            if config.evaluation.samples > 1 and phase.adapter is not None:
+                context.voting[phase.name] = vote(context, phase, data_stage)
     if "report" in config.stages:
         report(context, evaluated)
+        if context.voting:
+            context.console.print(voting_table(context.voting))
     return _deliver(context, grpo_stage or sft_stage, evaluated)
 
 

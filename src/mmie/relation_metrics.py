@@ -44,7 +44,7 @@ def relation_scores(predicted: Predicted, gold: Gold) -> RelationScores:
     Raises:
         ValueError: the two differ in length.
     """
-    relations = _relations(predicted), _relations(gold)
+    relations = relations_of(predicted), relations_of(gold)
     micro = micro_prf(*relations)
     of_each = [scores.f1 for scores in per_relation(*relations).values()]
     return RelationScores(
@@ -57,7 +57,7 @@ def relation_scores(predicted: Predicted, gold: Gold) -> RelationScores:
 
 def bootstrap_relation_f1(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of micro F1, drawn over test samples: (low, high)."""
-    return bootstrap_f1(_relations(predicted), _relations(gold), samples=samples, seed=seed)
+    return bootstrap_f1(relations_of(predicted), relations_of(gold), samples=samples, seed=seed)
 
 
 def bootstrap_accuracy(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
@@ -79,7 +79,7 @@ def by_group(
     return {group: measure([p for p, _ in pairs], [g for _, g in pairs]) for group, pairs in rows.items()}
 
 
-def _relations(labels: Predicted) -> list[tuple[tuple[str], ...]]:
+def relations_of(labels: Predicted) -> list[tuple[tuple[str], ...]]:
     """One set of relations a sample, as ``mmie.metrics`` wants it: empty for none and for no answer."""
     return [() if label is None or label == NONE else ((label,),) for label in labels]
 

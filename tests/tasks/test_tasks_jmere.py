@@ -163,3 +163,32 @@ def test_the_task_is_frozen_and_picklable() -> None:
 def test_the_default_instruction_has_all_places() -> None:
     assert task().instruction == RL_PROMPT
     assert all(place in RL_PROMPT for place in ("{types}", "{relations}", "{text}"))
+
+
+def test_what_a_sample_is_counted_and_explained_by() -> None:
+    gold = (Quintuple("Josh Gordon", "per", "Browns", "org", "member of"),)
+    said = [gold[0]._replace(tail_type="loc"), Quintuple("a", "per", "b", "per", "peer")]
+    example = Example("x", "Josh Gordon Browns", (), gold, {})
+    assert task().counts(said, example) == {"quintuple": (0, 2, 1), "entity": (1, 4, 2)}
+    assert task().counts(None, example) == {"quintuple": (0, 0, 1), "entity": (0, 0, 2)}
+    assert task().errors(said, example, truncated=False) == {"wrong type": 1, "invented": 1}
+    assert task().errors(None, example, truncated=True) == {"truncated": 1, "missed": 1}
+    assert task().confused(said, example) == {("member of", "member of"): 1, ("", "peer"): 1}
+
+
+def test_the_breakdown_by_hand() -> None:
+    first = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
+    turned = Quintuple("Browns", "org", "Josh Gordon", "per", "member of")
+    other = Quintuple("Ann", "per", "Bob", "per", "peer")
+    examples = [Example("x", "", (), (first,), {}), Example("y", "", (), (other,), {})]
+    found = task().breakdown([[turned], [other, other._replace(relation="couple")]], examples)
+    assert (found["direction_blind"]["correct"], found["direction_blind"]["predicted"]) == (2, 3)
+    assert {name: scores["f1"] for name, scores in found["per_relation"].items()} == {"couple": 0, "member of": 0, "peer": 1}
+    assert {name: (scores["correct"], scores["gold"]) for name, scores in found["per_type"].items()} == {"org": (1, 1), "per": (3, 3)}
+
+
+def test_votes_over_quintuples_and_over_answers() -> None:
+    assert task().votes([[JOSH], [JOSH], [BAKER, PEER], [BAKER], [BAKER, JOSH], None]) == {
+        "quintuple": {JOSH, BAKER}, "answer set": {JOSH},
+    }  # fmt: skip
+    assert task().votes([None]) == {"quintuple": set(), "answer set": set()}

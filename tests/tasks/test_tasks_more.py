@@ -156,3 +156,25 @@ def test_the_task_is_frozen_and_picklable() -> None:
     assert (made.name, made.selection_metric) == ("more", "relation")
     with pytest.raises(AttributeError):
         made.instruction = "x"  # type: ignore[attr-defined]
+
+
+def test_what_a_sample_is_counted_and_explained_by() -> None:
+    labels = ("/per/org/member_of", "/per/org/leader_of", "/org/org/subsidiary")
+    more = MORE(labels=labels, response=Reasoned())
+    example, none = (Example(name, "", (), gold, {}) for name, gold in (("x", labels[0]), ("y", "none")))
+    assert more.counts(labels[0], example) == {"relation": (1, 1, 1), "accuracy": (1, 1, 1)}
+    assert more.counts("none", none) == {"relation": (0, 0, 0), "accuracy": (1, 1, 1)}
+    assert more.counts(None, none) == {"relation": (0, 0, 0), "accuracy": (0, 1, 1)}
+    assert more.errors(labels[1], example, truncated=False) == {"wrong relation": 1}
+    assert more.confused(None, example) == {(labels[0], ""): 1}
+    found = more.breakdown([labels[1], labels[2], "none"], [example, none, none])
+    assert {name: (scores["correct"], scores["predicted"], scores["gold"]) for name, scores in found["per_relation"].items()} == {
+        labels[0]: (0, 0, 1), labels[1]: (0, 1, 0), labels[2]: (0, 1, 0),
+    }  # fmt: skip
+    assert {name: scores["predicted"] for name, scores in found["per_type"].items()} == {"/per/org": 1, "/org/org": 1}
+
+
+def test_votes_over_labels() -> None:
+    assert task().votes([MEMBER, AWARDED, None, "none", AWARDED]) == {"label": AWARDED}
+    assert task().votes(["none", AWARDED]) == {"label": "none"}
+    assert task().votes([None, None]) == {"label": None}

@@ -64,7 +64,7 @@ def test_the_world_says_all_labels_and_no_other() -> None:
     verbs = ["", *(verb for _, _, verb in SAID)]
     said = {label_of(icon, kind, verb) for icon in OBJECTS for kind in NAMES for verb in verbs}
     assert said == {*MORE_LABELS, "none"}
-    assert set(OBJECTS) == set(DRAWERS)
+    assert set(OBJECTS) <= set(DRAWERS)
     MORE(labels=MORE_LABELS, response=Reasoned())
 
 
@@ -72,7 +72,7 @@ def test_labels_by_hand() -> None:
     assert label_of("heart", "per", "") == label_of("heart", "per", "joins") == "/per/per/couple"
     assert label_of("kite", "per", "") == label_of("kite", "per", "lives") == "/per/per/siblings"
     assert label_of("kite", "per", "joins") == "/per/per/peer"
-    assert label_of("crib", "loc", "lives") == "/per/loc/residence"
+    assert label_of("medal", "loc", "lives") == "/per/loc/residence"
     assert label_of("star", "per", "joins") == label_of("house", "per", "") == label_of("heart", "misc", "wins") == "none"
     assert relations_of("per", "misc") == ["awarded", "nationality"]
     assert relations_of("misc", "per") == []
@@ -102,10 +102,10 @@ def test_every_label_comes_often_enough(train: list[Example]) -> None:
     assert 0.3 < counts["none"] / len(train) < 0.4
 
 
-def test_scenes_hold_two_to_four_objects_and_one_to_three_entities() -> None:
+def test_scenes_hold_two_or_three_objects_and_one_to_three_entities() -> None:
     rng = random.Random(3)
     scenes = [make_more_scene(rng) for _ in range(400)]
-    assert {len(scene.icons) for scene in scenes} == {2, 3, 4}
+    assert {len(scene.icons) for scene in scenes} == {2, 3}
     assert {len(scene.entities) for scene in scenes} == {1, 2, 3}
     for scene in scenes:
         assert len({icon for _, icon, _ in scene.icons}) == len({quadrant for _, _, quadrant in scene.icons}) == len(scene.icons)
@@ -183,14 +183,14 @@ def test_all_texts_are_of_words_that_the_base_knows(train: list[Example]) -> Non
 
 def test_a_chain_by_hand() -> None:
     extra = {
-        "entity": "Elm Bay", "object": "crib", "entity_count": 1, "object_count": 2, "verb": "lives",
-        "icons": [["red", "heart", 0], ["blue", "crib", 2]], "entities": [["Ann Lee", "per"], ["Elm Bay", "loc"]],
+        "entity": "Elm Bay", "object": "medal", "entity_count": 1, "object_count": 2, "verb": "lives",
+        "icons": [["red", "heart", 0], ["blue", "medal", 2]], "entities": [["Ann Lee", "per"], ["Elm Bay", "loc"]],
     }  # fmt: skip
     example = Example("x", "Ann Lee lives Elm Bay", (), "/per/loc/residence", extra)
     assert ask(example) == (
-        "step 1 : a red heart , a blue crib . the crop is a blue crib . step 2 : match , the text says lives . "
+        "step 1 : a red heart , a blue medal . the crop is a blue medal . step 2 : match , the text says lives . "
         "step 3 : no name is the object . step 4 : object per , Elm Bay loc . step 5 : residence , birth , none . "
-        "step 6 : crib and lives means residence ."
+        "step 6 : medal and loc and lives means residence ."
     )
 
 
@@ -198,7 +198,7 @@ def test_none_has_types_without_a_label() -> None:
     extra = {"entity": "Ann Lee", "object": "star", "verb": "", "icons": [["red", "star", 0]], "entities": [["Ann Lee", "per"]]}
     steps = steps_of(ask(Example("x", "Ann Lee", (), "none", extra)))
     assert steps[1] == "no match , the text says Ann Lee ."
-    assert steps[3:] == ["object misc , Ann Lee per .", "none .", "star means none ."]
+    assert steps[3:] == ["object misc , Ann Lee per .", "none .", "star and per means none ."]
 
 
 def test_a_teacher_without_faults_is_always_right(train: list[Example]) -> None:

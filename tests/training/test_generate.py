@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
-from mmie.training.generate import Sampling, respond, uniforms
+from mmie.models import sampling as sampling_module
+from mmie.training.generate import Sampling, respond, respond_often, uniforms
 from training_runs import WordTask, end_early
 
 
@@ -28,9 +30,32 @@ def test_responses_do_not_depend_on_the_batch(make_policy: Any, examples: list[A
     assert whole == parts == turned[::-1]
     assert done == [8, 3, 3, 2]
     assert len(set(whole)) > 5
+    assert {response.truncated for response in whole} == {True, False}
     assert respond(policy, task, examples, sampling=sampling, batch_size=8, seed=1) != whole
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_no_examples(make_policy: Any) -> None:
     assert respond(make_policy("llava"), WordTask(), [], sampling=Sampling(0.0, 3), batch_size=2, seed=0) == []
+
+
+def test_several_responses_are_the_same_however_they_are_decoded(
+    make_policy: Any, examples: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefilled = []
+    prefill = sampling_module.prefill
+    monkeypatch.setattr(sampling_module, "prefill", lambda model, prompts: (prefilled.append(len(prompts.ids)), prefill(model, prompts))[1])
+    policy, task, sampling = end_early(make_policy("qwen")), WordTask(), Sampling(1.0, 6)
+
+    def draw(samples: int, side_by_side: int, seed: int = 0) -> list[list[str]]:
+        return respond_often(policy, task, examples[:3], samples=samples, side_by_side=side_by_side, sampling=sampling, seed=seed)
+
+    seven = draw(7, 100)
+    assert [len(row) for row in seven] == [7, 7, 7]
+    assert all(len(set(row)) > 3 for row in seven)
+    assert len({row[1] for row in seven}) == 3
+    assert draw(7, 2) == draw(7, 5) == draw(7, 21) == seven
+    assert draw(3, 4) == [row[:3] for row in seven]
+    assert draw(7, 100, seed=1) != seven
+    assert prefilled == [3] * 6  # each prompt once, whatever is decoded side by side
+    assert respond(policy, task, examples[:3], sampling=sampling, batch_size=2, seed=0) == [row[0] for row in seven]

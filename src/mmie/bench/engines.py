@@ -40,8 +40,11 @@ class FixedLength(Policy):
 class Repeated(FixedLength):
     """The same step as the field's trainers do it: prompt and picture once for each of the G responses, in every pass."""
 
-    def sample(self, prompts: PromptBatch, uniforms: Tensor, *, temperature: float) -> Completions:
-        return super().sample(self._repeated(prompts, len(uniforms) // len(prompts.ids)), uniforms, temperature=temperature)
+    def sample(
+        self, prompts: PromptBatch, uniforms: Tensor, *, temperature: float, side_by_side: int | None = None
+    ) -> Completions:
+        repeated = self._repeated(prompts, len(uniforms) // len(prompts.ids))
+        return super().sample(repeated, uniforms, temperature=temperature, side_by_side=side_by_side)
 
     def logps(
         self, prompts: PromptBatch, completions: Completions, *, temperature: float, micro_responses: int | None = None
@@ -157,7 +160,8 @@ def decode_cost(policy: Policy, prompts: PromptBatch, work: Work) -> dict[str, f
         spans[length] = min(_timed(partial(policy.sample, prompts, numbers, temperature=1.0)) for _ in range(3))
     decode = (spans[work.new_tokens] - spans[1]) / max(1, work.new_tokens - 1)
     with torch.no_grad():
-        cache = decode_cache(prefill(policy.model, prompts)[0], work.group_size, policy.model.config.get_text_config())
+        owners = torch.arange(work.prompts).repeat_interleave(work.group_size)
+        cache = decode_cache(prefill(policy.model, prompts)[0], owners, policy.model.config.get_text_config())
         token = torch.full((rows, 1), 100)
         mask = torch.ones(rows, prompts.ids.shape[1], dtype=torch.long)
         place = prompts.next_position.repeat_interleave(work.group_size)[None, :, None].expand(len(prompts.positions), -1, -1)

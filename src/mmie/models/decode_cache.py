@@ -43,19 +43,17 @@ class RoomyLayer(DynamicLayer):
         return self.keys, self.values
 
 
-def decode_cache(prompts: DynamicCache, group_size: int, config: Any) -> DynamicCache:
-    """A cache of N = B·G rows from one of B prompts; no gradient is kept.
+def decode_cache(prompts: DynamicCache, owners: Tensor, config: Any) -> DynamicCache:
+    """A cache of a row for each response from one of a row for each prompt; no gradient is kept.
 
     Args:
         prompts: as ``prefill`` leaves it.
-        group_size: G.
+        owners: the prompt of each response, [rows].
         config: of the language model.
     """
     cache = DynamicCache(config=config)
     layers: list[Any] = prompts.layers
-    cache.layers = [
-        RoomyLayer(layer.keys.repeat_interleave(group_size, 0), layer.values.repeat_interleave(group_size, 0)) for layer in layers
-    ]
+    cache.layers = [RoomyLayer(layer.keys[owners], layer.values[owners]) for layer in layers]
     return cache
 
 

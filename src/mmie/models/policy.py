@@ -88,12 +88,14 @@ class Policy(AdaptedModel):
         rows = [tokens[mask].tolist() for tokens, mask in zip(completions.tokens.cpu(), completions.mask.cpu(), strict=True)]
         return self.backbone.tokenizer.batch_decode(rows, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
-    def sample(self, prompts: PromptBatch, uniforms: Tensor, *, temperature: float) -> Completions:
-        """G responses a prompt from the active adapter, in eval mode (no dropout); ``uniforms`` [N, T] as in ``sampling.sample``."""
+    def sample(
+        self, prompts: PromptBatch, uniforms: Tensor, *, temperature: float, side_by_side: int | None = None
+    ) -> Completions:
+        """G responses a prompt from the active adapter, in eval mode (no dropout); arguments as in ``sampling.sample``."""
         with self.evaluating():
             return sample(
                 self.model, prompts, uniforms, temperature=temperature,
-                suppressed=self.suppressed, eos_ids=self.eos_ids, pad_id=self.pad_id,
+                suppressed=self.suppressed, eos_ids=self.eos_ids, pad_id=self.pad_id, side_by_side=side_by_side,
             )  # fmt: skip
 
     def logps(

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmie.models.batch import Completions, PromptBatch
+from mmie.models.batch import Completions, PromptBatch, joined
 from mmie.models.decode_cache import decode_cache
 from mmie.models.shared_prefix import as_positions, prefill
 
@@ -43,7 +43,7 @@ def draw(logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: li
 @torch.no_grad()
 def sample(
     model: Any, prompts: PromptBatch, uniforms: Tensor, *, temperature: float,
-    suppressed: list[int], eos_ids: list[int], pad_id: int,
+    suppressed: list[int], eos_ids: list[int], pad_id: int, side_by_side: int | None = None,
 ) -> Completions:  # fmt: skip
     """G responses for each prompt.
 
@@ -54,21 +54,39 @@ def sample(
         temperature: divides the logits; 0 is greedy.
         suppressed: ids that must never be drawn (image and video markers, padding where it is no EOS).
         eos_ids: any of these ends a response and belongs to it.
-        pad_id: fills the rest.
+        pad_id: fills the rest of a response.
+        side_by_side: responses decoded at once, which bounds memory; None is all. The prompts are prefilled once all the same.
 
     Returns:
         Completions with N = B·G rows.
     """
+    rows = len(uniforms)
+    width = side_by_side or rows
+    owners = torch.arange(len(prompts.ids), device=prompts.ids.device).repeat_interleave(rows // len(prompts.ids))
+    prompt_cache, first = prefill(model, prompts)
+    parts = []
+    for start in range(0, rows, width):
+        chosen = owners[start : start + width]
+        cache = decode_cache(prompt_cache, chosen, model.config.get_text_config())
+        if start + width >= rows:
+            del prompt_cache
+        parts.append(_decode(
+            model, prompts, cache, first[chosen], uniforms[start : start + width], owners=chosen,
+            temperature=temperature, suppressed=suppressed, eos_ids=eos_ids, pad_id=pad_id,
+        ))  # fmt: skip
+        del cache  # before the next one is made
+    return joined(parts)
+
+
+def _decode(
+    model: Any, prompts: PromptBatch, cache: Any, logits: Tensor, uniforms: Tensor, *, owners: Tensor, temperature: float,
+    suppressed: list[int], eos_ids: list[int], pad_id: int,
+) -> Completions:  # fmt: skip
+    """The responses of one cache, a row each; ``logits`` [rows, V] are for their first tokens, ``owners`` [rows] their prompts."""
     rows, max_new_tokens = uniforms.shape
-    group_size = rows // len(prompts.ids)
     device = prompts.ids.device
     uniforms = uniforms.to(device)
-    prompt_cache, first = prefill(model, prompts)
-    cache = decode_cache(prompt_cache, group_size, model.config.get_text_config())
-    del prompt_cache
-    logits = first.repeat_interleave(group_size, dim=0)
-    mask = prompts.mask.repeat_interleave(group_size, dim=0)
-    position = prompts.next_position.repeat_interleave(group_size)
+    mask, position = prompts.mask[owners], prompts.next_position[owners]
     tokens = torch.full((rows, max_new_tokens), pad_id, device=device)
     logps = torch.zeros(rows, max_new_tokens, device=device)
     kept = torch.zeros(rows, max_new_tokens, dtype=torch.bool, device=device)

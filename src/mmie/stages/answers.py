@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mmie.data.source import picture_to_json
+from mmie.files import whole_lines
 from mmie.stages.context import Context
-from mmie.training.generate import Sampling, respond
+from mmie.training.generate import Responded, Sampling, respond
 from mmie.types import Example
 
 Stage = tuple[Path, str]
@@ -26,19 +27,19 @@ class Phase:
     adapter: Stage | None
 
 
-def answers(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[str]:
+def answers(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]:
     """One response a sample, in order; a killed run goes on after the last whole batch in the file.
 
     Args:
         context: the run; ``evaluation`` says how is sampled.
         phase: who answers.
         examples: the samples.
-        path: a line a sample: id, text, image, gold, response, parsed, correct.
+        path: a line a sample: id, text, image, gold, response, truncated, parsed, correct.
     """
     config = context.config.evaluation
-    done = _resume(path)
+    done = [Responded(row["response"], row.get("truncated", False)) for row in whole_lines(path)]
     left = examples[len(done) :]
-    with _answering(context, phase), context.progress(f"answering ({phase.name})", len(left)) as advance:
+    with answering(context, phase), context.progress(f"answering ({phase.name})", len(left)) as advance:
         for start in range(0, len(left), config.batch_size):
             part = left[start : start + config.batch_size]
             responses = respond(
@@ -58,13 +59,14 @@ def answered_with(context: Context, phase: Phase) -> dict[str, Any]:
     config = context.config
     return {
         "task": config.task, "instruction": config.reasoning_instruction, "response": type(phase.task.response).__name__,
-        "model": context.model_identity, "evaluation": config.evaluation, "adapter": phase.adapter and phase.adapter[1],
+        "model": context.model_identity, "evaluation": config.evaluation.without_vote(), "adapter": phase.adapter and phase.adapter[1],
         "seed": config.seed,
     }  # fmt: skip
 
 
 @contextlib.contextmanager
-def _answering(context: Context, phase: Phase) -> Iterator[None]:
+def answering(context: Context, phase: Phase) -> Iterator[None]:
+    """The model of the phase is the one that responds."""
     if phase.adapter is None:
         with context.policy.base():
             yield
@@ -73,23 +75,10 @@ def _answering(context: Context, phase: Phase) -> Iterator[None]:
     yield
 
 
-def _resume(path: Path) -> list[str]:
-    """The responses of a killed run; a torn last line is cut off."""
-    if not path.exists():
-        return []
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    return [row["response"] for row in rows]
-
-
-def _row(task: Any, example: Example, response: str) -> dict[str, Any]:
-    parsed = task.parse(response)
+def _row(task: Any, example: Example, response: Responded) -> dict[str, Any]:
+    parsed = task.parse(response.text)
     return {
         "id": example.id, "text": example.text, "image": [picture_to_json(picture) for picture in example.pictures],
-        "gold": example.gold, "response": response, "parsed": parsed, "correct": task.correct(parsed, example),
+        "gold": example.gold, "response": response.text, "truncated": response.truncated, "parsed": parsed,
+        "correct": task.correct(parsed, example),
     }  # fmt: skip

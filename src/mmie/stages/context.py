@@ -42,6 +42,7 @@ class Context:
         console: where tables and progress go.
         stages: name → {seconds, cached, fingerprint} of the stages so far.
         notes: things a reader of the results must know (blank pictures, say).
+        voting: model → F1 of its votes over the number of responses.
     """
 
     config: RunConfig
@@ -52,6 +53,7 @@ class Context:
     console: Console = field(default_factory=Console)
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
+    voting: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def stage(self, name: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str = "") -> tuple[Path, str]:
         """Runs ``body`` in the stage's working folder unless its artefact is already there.

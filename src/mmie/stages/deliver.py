@@ -25,7 +25,7 @@ def predict(context: Context, adapter: Stage | None) -> None:
     shown = (Picture(picture), *([Picture(picture, tuple(config.predict.box))] if config.predict.box else []))  # type: ignore[arg-type]
     example = Example("predict", str(config.predict.text), shown, None, {"entity": config.predict.entity})
     task, sampling = _task(context), Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
-    response = respond(context.policy, task, [example], sampling=sampling, batch_size=1, seed=config.seed)[0]
+    response = respond(context.policy, task, [example], sampling=sampling, batch_size=1, seed=config.seed)[0].text
     parsed = task.parse(response)
     context.console.print(response, markup=False, highlight=False)
     if parsed is None:

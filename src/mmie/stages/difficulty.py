@@ -22,7 +22,7 @@ def difficulty(context: Context, data_stage: Stage, division: Stage | None, sft_
         examples = training_examples(context, data_stage, division, "grpo")
         responses = answers(context, phase, examples, folder / "answers.jsonl")
         right = {
-            example.id: task.is_right(task.parse(response), example) for example, response in zip(examples, responses, strict=True)
+            example.id: task.is_right(task.parse(response.text), example) for example, response in zip(examples, responses, strict=True)
         }
         write_json(folder / "easy.json", right)
 

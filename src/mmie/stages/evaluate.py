@@ -1,4 +1,5 @@
-"""Stage evaluate: responses of one model on the test split, scored; ``predictions.jsonl`` as they come, ``metrics.json`` at the end."""
+"""Stage evaluate: responses of one model on the test split, scored; ``predictions.jsonl`` as they come, ``metrics.json`` and
+``analysis.json`` at the end."""
 
 from __future__ import annotations
 
@@ -7,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from mmie.files import write_json
+from mmie.stages.analysis import analysis
 from mmie.stages.answers import Phase, Stage, answered_with, answers
 from mmie.stages.context import Context
+
+ANALYSIS = 1  # version of analysis.json; evaluations with another one are made again
 
 
 def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
@@ -17,15 +21,21 @@ def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
     def body(folder: Path) -> None:
         examples = context.examples(data_stage[0], "test")
         responses = answers(context, phase, examples, folder / "predictions.jsonl")
+        predictions = [phase.task.parse(response.text) for response in responses]
         scores = phase.task.score(
-            [phase.task.parse(response) for response in responses], examples,
-            bootstrap_samples=context.config.evaluation.bootstrap_samples, seed=context.config.seed,
-        )  # fmt: skip
+            predictions, examples, bootstrap_samples=context.config.evaluation.bootstrap_samples, seed=context.config.seed
+        )
+        truncated = [response.truncated for response in responses]
+        write_json(folder / "analysis.json", analysis(phase.task, predictions, examples, truncated=truncated))
         write_json(folder / "metrics.json", {f"test/{name}": values for name, values in scores.items()})
 
-    parts = {"data": data_stage[1], **answered_with(context, phase)}
+    parts = {"data": data_stage[1], "analysis": ANALYSIS, **answered_with(context, phase)}
     return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
 
 
 def metrics(folder: Path) -> dict[str, dict[str, Any]]:
     return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+
+
+def analysed(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "analysis.json").read_text(encoding="utf-8"))

@@ -102,7 +102,7 @@ def _common(context: Context, data_stage: Stage) -> dict[str, Any]:
     config = context.config
     return {
         "data": data_stage[1], "task": config.task, "instruction": config.reasoning_instruction, "model": context.model_identity,
-        "validation": config.evaluation, "precision": config.trainer.precision, "seed": config.seed,
+        "validation": config.evaluation.without_vote(), "precision": config.trainer.precision, "seed": config.seed,
     }  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def _validation(context: Context, task: Any, data_stage: Stage) -> Callable[[], 
         responses = respond(
             context.policy, task, examples, sampling=sampling, batch_size=config.batch_size, seed=context.config.seed
         )
-        scores = task.score([task.parse(response) for response in responses], examples, bootstrap_samples=0, seed=0)
+        scores = task.score([task.parse(response.text) for response in responses], examples, bootstrap_samples=0, seed=0)
         return float(scores[task.selection_metric]["f1"])
 
     return f1

@@ -1,8 +1,12 @@
-"""Stage report: the table on the terminal and ``results.json``."""
+"""Stage report: the table on the terminal, ``results.json`` and what lies beside it."""
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +15,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from mmie.artifacts import commit, fingerprint, versions
-from mmie.files import write_json
-from mmie.stages.context import Context
-from mmie.stages.evaluate import metrics
+from mmie.files import disk_errors, write_json
+from mmie.reporting.runs import slug
+from mmie.significance import paired_randomisation
+from mmie.stages.context import COLLECTIVE, Context
+from mmie.stages.evaluate import analysed, metrics
 
 
 def report(context: Context, evaluated: dict[str, Path]) -> None:
-    """Prints one row a model and puts the last one's predictions beside the results.
+    """Prints one row a model and what the models differ by, and puts their predictions and training curves beside the results.
 
     Args:
         context: the run.
@@ -26,7 +32,36 @@ def report(context: Context, evaluated: dict[str, Path]) -> None:
     if not evaluated:
         return
     context.console.print(score_table(context, {name: metrics(folder) for name, folder in evaluated.items()}))
-    shutil.copyfile([*evaluated.values()][-1] / "predictions.jsonl", context.output / "predictions.jsonl")
+    for found in comparisons(context, evaluated):
+        context.console.print(
+            f"{found['first']} − {found['second']}: {100 * found['difference']:+.1f} F1, p = {found['p']:.2g} (paired randomisation)"
+        )
+    with disk_errors(context.output):
+        (context.output / "predictions").mkdir(parents=True, exist_ok=True)
+        for name, folder in evaluated.items():
+            shutil.copyfile(folder / "predictions.jsonl", context.output / "predictions" / f"{slug(name)}.jsonl")
+        shutil.copyfile([*evaluated.values()][-1] / "predictions.jsonl", context.output / "predictions.jsonl")
+        _keep_curves(context)
+
+
+def _keep_curves(context: Context) -> None:
+    """``metrics/<stage>.csv`` and ``rollouts.jsonl``, as the learning stages wrote them."""
+    for name in (name for name in COLLECTIVE if name in context.stages):
+        folder = context.store.path(name, context.stages[name]["fingerprint"])
+        for source, target in (("metrics.csv", f"metrics/{name}.csv"), ("rollouts.jsonl", "rollouts.jsonl")):
+            if (folder / source).is_file():
+                (context.output / target).parent.mkdir(exist_ok=True)
+                shutil.copyfile(folder / source, context.output / target)
+
+
+def comparisons(context: Context, evaluated: dict[str, Path]) -> list[dict[str, Any]]:
+    """Each model against the one before it: difference in the task's main F1, and p of the paired randomisation test."""
+    measure = context.reasoned.selection_metric
+    counts = {name: analysed(folder)["counts"].get(measure, []) for name, folder in evaluated.items()}
+    return [
+        {"first": later, "second": earlier, "measure": measure, **asdict(paired_randomisation(counts[later], counts[earlier]))}
+        for earlier, later in pairwise(counts)
+    ]
 
 
 def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) -> Table:
@@ -50,15 +85,27 @@ def _cells(score: dict[str, Any]) -> list[str]:
     return [*parts, f"{100 * score['f1']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"]
 
 
-def write_results(context: Context, evaluated: dict[str, Path]) -> Path:
-    """Writes ``results.json``; ``metrics`` are those of the last model, ``models`` those of all."""
+def write_results(context: Context, evaluated: dict[str, Path], *, command: str = "") -> Path:
+    """Writes ``results.json``; ``metrics`` are those of the last model, ``models`` those of all; ``command`` is what was typed."""
     config = context.config
     models = {name: metrics(folder) for name, folder in evaluated.items()}
     path = context.output / "results.json"
     write_json(path, {
+        "command": command, "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "experiment": config.experiment, "task": context.reasoned.name, "profile": config.profile, "seed": config.seed,
         "commit": commit(), "config_fingerprint": fingerprint(config=config), "versions": versions(),
         "stages": context.stages, "metrics": [*models.values()][-1] if models else {}, "models": models,
-        "vision": context.vision, "notes": context.notes, "paper": config.paper,
+        "comparisons": comparisons(context, evaluated), "chains": _chains(context), "vision": context.vision, "notes": context.notes,
+        "voting": context.voting, "paper": config.paper, "config": {**asdict(config), "paper": None},
+        "analysis": {name: analysed(folder) for name, folder in evaluated.items()},
     })  # fmt: skip
     return path
+
+
+def _chains(context: Context) -> dict[str, int]:
+    """Candidates left by each filter, in order, and the samples that have one (JMERE-R1 Figure 7)."""
+    if "filter" not in context.stages:
+        return {}
+    folder = context.store.path("filter", context.stages["filter"]["fingerprint"])
+    counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
+    return {**{row["stage"]: row["candidates"] for row in counts}, "samples": counts[-1]["samples"]}

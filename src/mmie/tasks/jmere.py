@@ -6,14 +6,17 @@ Deviation: of Figure 11 only the last sentence is in the paper's text; what stan
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from mmie.metrics import Gold, Predicted, bootstrap_f1, entities, folded_set, micro_prf
+from mmie.error_kinds import paired, quintuple_errors, relations_confused
+from mmie.metrics import Gold, Predicted, bootstrap_f1, counts_of, direction_blind, entities, folded_set, micro_prf, per_relation
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.tasks.responses import Response
 from mmie.types import Example, Quintuple
+from mmie.voting import majority_answer, majority_vote
 
 RL_PROMPT = """\
 From the image and the text of a tweet one can extract 5-tuples in the form \
@@ -116,6 +119,29 @@ class JMERE:
         """The number of gold quintuples that are predicted."""
         return micro_prf([prediction], [example.gold]).correct
 
+    def counts(self, prediction: Collection[Quintuple] | None, example: Example) -> dict[str, tuple[int, int, int]]:
+        """Counts of ``quintuple`` and ``entity``."""
+        return {name: counts_of(*pair)[0] for name, pair in _measured([prediction], [example.gold]).items()}
+
+    def errors(self, prediction: Collection[Quintuple] | None, example: Example, *, truncated: bool) -> Counter[str]:
+        """Kind of error → count; a slip is one error."""
+        return quintuple_errors(prediction, example.gold, truncated=truncated)
+
+    def confused(self, prediction: Collection[Quintuple] | None, example: Example) -> Counter[tuple[str, str]]:
+        """(gold relation, predicted relation) → count, of quintuples that belong together."""
+        return relations_confused(paired(prediction, example.gold))
+
+    def breakdown(self, predictions: Sequence[Collection[Quintuple] | None], examples: Sequence[Example]) -> dict[str, Any]:
+        """By relation, by entity type, and ``direction_blind``: a swapped head and tail counts as right (as in EEGA)."""
+        gold = [example.gold for example in examples]
+        blind = [direction_blind(prediction or ()) for prediction in predictions], [direction_blind(sample) for sample in gold]
+        found = _measured(predictions, gold)["entity"]
+        return {
+            "per_relation": {name: asdict(scores) for name, scores in per_relation(predictions, gold).items()},
+            "per_type": {name: asdict(scores) for name, scores in per_relation(*found).items()},
+            "direction_blind": asdict(micro_prf(*blind)),
+        }
+
     def score(
         self,
         predictions: Sequence[Collection[Quintuple] | None],
@@ -128,16 +154,23 @@ class JMERE:
 
         ``ci95`` is the bootstrap interval of F1; [0, 1], which says nothing, without bootstrap samples.
         """
-        gold = [example.gold for example in examples]
-        measured = {
-            "quintuple": (predictions, gold),
-            "entity": ([entities(prediction or ()) for prediction in predictions], [entities(sample) for sample in gold]),
-        }
+        measured = _measured(predictions, [example.gold for example in examples])
         return {name: _scores(*pair, samples=bootstrap_samples, seed=seed) for name, pair in measured.items()}
+
+    def votes(self, predictions: Sequence[Collection[Quintuple] | None]) -> dict[str, Collection[Quintuple] | None]:
+        """Over single quintuples and over whole answer sets (figure 5)."""
+        return {"quintuple": majority_vote(predictions), "answer set": majority_answer(predictions)}
 
     def revive_gold(self, value: Sequence[Sequence[str]]) -> tuple[Quintuple, ...]:
         """Lists of five strings → quintuples."""
         return tuple(Quintuple(*fields) for fields in value)
+
+
+def _measured(
+    predictions: Sequence[Collection[Quintuple] | None], gold: Sequence[Collection[Quintuple]]
+) -> dict[str, tuple[Predicted, Gold]]:
+    found = [entities(prediction or ()) for prediction in predictions], [entities(sample) for sample in gold]
+    return {"quintuple": (predictions, gold), "entity": found}
 
 
 def _scores(predicted: Predicted, gold: Gold, *, samples: int, seed: int) -> dict[str, Any]:

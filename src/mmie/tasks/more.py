@@ -7,15 +7,19 @@ labels, and no coordinates. 2. A label without its leading slash is read as that
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from mmie.error_kinds import label_errors
 from mmie.errors import InputError
+from mmie.metrics import counts_of, per_relation
 from mmie.parsing import SLASHES, parse_label
-from mmie.relation_metrics import NONE, bootstrap_accuracy, bootstrap_relation_f1, by_group, relation_scores
+from mmie.relation_metrics import NONE, bootstrap_accuracy, bootstrap_relation_f1, by_group, relation_scores, relations_of
 from mmie.tasks.responses import Response
 from mmie.types import Example
+from mmie.voting import most_frequent
 
 RL_PROMPT = """\
 The first image is the picture of a news article, the second image shows one object of it. The text is the article's title.
@@ -114,6 +118,28 @@ class MORE:
         """1 if the prediction is the gold label, ``none`` included, else 0: adds up to accuracy."""
         return int(prediction == example.gold)
 
+    def counts(self, prediction: str | None, example: Example) -> dict[str, tuple[int, int, int]]:
+        """Counts of ``relation``, none as the negative, and of ``accuracy``, whose F1 over all samples is the accuracy."""
+        hit = int(prediction == example.gold)
+        return {"relation": counts_of(*map(relations_of, ([prediction], [example.gold])))[0], "accuracy": (hit, 1, 1)}
+
+    def errors(self, prediction: str | None, example: Example, *, truncated: bool) -> Counter[str]:
+        """Kind of error → count, at most one."""
+        return label_errors(prediction, example.gold, truncated=truncated)
+
+    def confused(self, prediction: str | None, example: Example) -> Counter[tuple[str, str]]:
+        """(gold label, predicted label) → 1; "" for an invalid answer."""
+        return Counter([(example.gold, prediction or "")])
+
+    def breakdown(self, predictions: Sequence[str | None], examples: Sequence[Example]) -> dict[str, Any]:
+        """By label, and by pair of object and entity type; none is nobody's."""
+        predicted, gold = relations_of(predictions), relations_of([example.gold for example in examples])
+        by_types = [[tuple((label, label.rpartition("/")[0]) for (label,) in sample) for sample in part] for part in (predicted, gold)]
+        return {
+            "per_relation": {name: asdict(scores) for name, scores in per_relation(predicted, gold).items()},
+            "per_type": {name: asdict(scores) for name, scores in per_relation(*by_types).items()},
+        }
+
     def score(
         self, predictions: Sequence[str | None], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
     ) -> dict[str, dict[str, Any]]:
@@ -132,6 +158,10 @@ class MORE:
             measured = by_group(predictions, gold, groups=groups, measure=relation_scores)
             scores[name] = {str(group): asdict(found) for group, found in measured.items()}
         return {"relation": scores}
+
+    def votes(self, predictions: Sequence[str | None]) -> dict[str, str | None]:
+        """The most frequent label, ``none`` among them; of equally frequent ones that which came first."""
+        return {"label": most_frequent(predictions)}
 
     def revive_gold(self, value: str) -> str:
         """The label as it is; TypeError where it is no string."""

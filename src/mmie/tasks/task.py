@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -58,10 +59,25 @@ class Task(Protocol):
     def correct(self, prediction: Any | None, example: Example) -> int:
         """How much of the sample is right, as a count."""
 
+    def counts(self, prediction: Any | None, example: Example) -> dict[str, tuple[int, int, int]]:
+        """Measure → (correct, predicted, gold) of the sample; what a paired test of two runs is computed from."""
+
+    def errors(self, prediction: Any | None, example: Example, *, truncated: bool) -> Counter[str]:
+        """Kind of error (``mmie.error_kinds``) → count."""
+
+    def confused(self, prediction: Any | None, example: Example) -> Counter[tuple[str, str]]:
+        """(gold relation, predicted relation) → count, right ones included; "" stands for nothing."""
+
+    def breakdown(self, predictions: Sequence[Any | None], examples: Sequence[Example]) -> dict[str, Any]:
+        """``per_relation`` and ``per_type``: label → scores and counts; more where the task has more."""
+
     def score(
         self, predictions: Sequence[Any | None], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
     ) -> dict[str, dict[str, Any]]:
         """Measure → precision, recall, f1 (0..1), correct, predicted, gold (counts), ci95 of F1 (low, high); more where it has more."""
+
+    def votes(self, predictions: Sequence[Any | None]) -> dict[str, Any | None]:
+        """What several predictions for one sample amount to: way of voting → prediction, None where there is none."""
 
     def revive_gold(self, value: Any) -> Any:
         """Gold in the task's own type, from the JSON value that it became."""

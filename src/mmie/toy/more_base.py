@@ -1,6 +1,6 @@
 """Teaches the tiny base what MORE's toy world asks for beyond JMERE's: two pictures a prompt, numbered steps, slashes.
 
-    python -m mmie.toy.more_base OUT [--steps 1200]
+    python -m mmie.toy.more_base OUT [--steps 3000]
 
 Starts from the shipped base; the checkpoint that MORE's toy profile loads was made by this command with its defaults. Only skills
 are taught, never the task: no lesson says an object's type or a relation of a picture, and no title of the toy data comes up.
@@ -127,7 +127,7 @@ def positions(model: Qwen2_5_VLForConditionalGeneration, batch: dict[str, Tensor
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--batch-size", type=int, default=24)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--seed", type=int, default=0)

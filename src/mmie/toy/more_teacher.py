@@ -82,7 +82,7 @@ class MORETemplateTeacher:
             "no name is the object",
             f"object {object_type} , {extra['entity']} {kind}",
             " , ".join(options),
-            f"{icons[place][1]}{verb} means {relation}",
+            f"{icons[place][1]} and {kind}{verb} means {relation}",
         ]
         return [f"step {number} : {text} ." for number, text in enumerate(texts, start=1)]
 

@@ -30,21 +30,17 @@ OBJECTS: dict[str, tuple[str, dict[str, str]]] = {
     "heart": ("per", {"per": "couple", "org": "member", "loc": "residence"}),
     "kite": ("per", {"per": "siblings", "loc": "birth", "misc": "awarded"}),
     "ball": ("per", {"per": "peer", "org": "member", "loc": "residence"}),
-    "mic": ("per", {"org": "member", "loc": "residence", "misc": "awarded"}),
     "medal": ("per", {"per": "peer", "loc": "birth", "misc": "awarded"}),
     "flag": ("per", {"org": "member", "loc": "residence", "misc": "nationality"}),
-    "crib": ("per", {"per": "siblings", "loc": "birth", "misc": "nationality"}),
     "cake": ("per", {"per": "couple", "org": "member", "misc": "nationality"}),
     "tree": ("org", {"org": "subsidiary", "loc": "locate", "misc": "present"}),
-    "ring": ("org", {"org": "subsidiary", "loc": "locate", "misc": "present"}),
     "boat": ("org", {"org": "subsidiary", "loc": "locate", "misc": "present"}),
     "house": ("loc", {"loc": "contain"}),
-    "fence": ("loc", {"loc": "contain"}),
     "star": ("misc", {}),
 }  # fmt: skip
 
 # (icon, entity type, verb of the title) → the relation that it then is.
-SAID = {("kite", "per", "joins"): "peer", ("crib", "loc", "lives"): "residence", ("flag", "misc", "wins"): "awarded"}
+SAID = {("kite", "per", "joins"): "peer", ("medal", "loc", "lives"): "residence", ("flag", "misc", "wins"): "awarded"}
 TURNING = {verb for _, _, verb in SAID}
 IDLE_VERBS = [verb for told in words.RELATIONS.values() for _, _, verb in told.values() if verb and verb not in TURNING]
 
@@ -119,7 +115,7 @@ def _verb(kinds: list[str], rng: random.Random) -> str:
 
 
 def _icons(rng: random.Random) -> tuple[tuple[str, str, int], ...]:
-    shown = rng.sample(list(OBJECTS), rng.choice((2, 3, 4)))
+    shown = rng.sample(list(OBJECTS), rng.choice((2, 3)))
     quadrants = sorted(rng.sample(range(4), len(shown)))
     return tuple((rng.choice(list(words.COLOURS)), icon, quadrant) for icon, quadrant in zip(shown, quadrants, strict=True))
 

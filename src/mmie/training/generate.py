@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +23,13 @@ class Sampling:
     max_new_tokens: int
 
 
+class Responded(NamedTuple):
+    """One response; ``truncated`` where the length limit cut it before its end."""
+
+    text: str
+    truncated: bool
+
+
 def uniforms(keys: Sequence[str], *, group_size: int, sampling: Sampling) -> Tensor:
     """Random numbers [len(keys)·G, T], float64: G rows a key, the same for the same key in whatever batch it stands."""
     return torch.cat([_numbers(key, group_size, sampling.max_new_tokens) for key in keys])
@@ -36,7 +44,7 @@ def _numbers(key: str, rows: int, length: int) -> Tensor:
 def respond(
     policy: Policy, task: Task, examples: Sequence[Example], *, sampling: Sampling, batch_size: int, seed: int,
     progress: Callable[[int], None] = lambda done: None,
-) -> list[str]:  # fmt: skip
+) -> list[Responded]:  # fmt: skip
     """One response an example from the active adapter.
 
     Args:
@@ -48,12 +56,36 @@ def respond(
         seed: with the example's id the only source of randomness.
         progress: called with the number of examples done since the last call.
     """
-    responses: list[str] = []
+    responses: list[Responded] = []
     for start in range(0, len(examples), batch_size):
         part = examples[start : start + batch_size]
         prompts = policy.batch([policy.encode(task.prompt(example), example.pictures) for example in part])
         numbers = uniforms([f"respond-{seed}-{example.id}" for example in part], group_size=1, sampling=sampling)
         completions = policy.sample(prompts, numbers, temperature=sampling.temperature)
-        responses += policy.text(completions)
+        responses += map(Responded, policy.text(completions), (~completions.finished).tolist())
         progress(len(part))
     return responses
+
+
+@torch.no_grad()
+def respond_often(
+    policy: Policy, task: Task, examples: Sequence[Example], *, samples: int, side_by_side: int, sampling: Sampling, seed: int
+) -> list[list[str]]:  # fmt: skip
+    """Several responses an example, whose prompts are all prefilled at once and only once.
+
+    Args:
+        policy: the model; its active adapter answers.
+        task: makes the prompts.
+        examples: in the order of the result.
+        samples: responses an example. The first is that of ``respond``, the first j of k are those of ``samples=j``.
+        side_by_side: responses decoded at once; changes memory and speed alone.
+        sampling: temperature and length limit.
+        seed: with the example's id and the response's index the only source of randomness.
+    """
+    prompts = policy.batch([policy.encode(task.prompt(example), example.pictures) for example in examples])
+    keys = [
+        f"respond-{seed}-{example.id}" + (f"-{index}" if index else "") for example in examples for index in range(samples)
+    ]  # fmt: skip
+    numbers = uniforms(keys, group_size=1, sampling=sampling)
+    texts = policy.text(policy.sample(prompts, numbers, temperature=sampling.temperature, side_by_side=side_by_side))
+    return [texts[start : start + samples] for start in range(0, len(texts), samples)]

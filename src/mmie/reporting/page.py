@@ -1,0 +1,50 @@
+"""The page of a report: all tables of the runs, in Markdown for reading, CSV and LaTeX beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as RichTable
+
+from mmie.files import write_text
+from mmie.reporting.formats import csv_text, latex, markdown
+from mmie.reporting.runs import Run
+from mmie.reporting.table import Table
+from mmie.reporting.tables import tables
+
+
+def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = None) -> Path:
+    """Writes ``README.md`` and, a table each, ``<name>.csv`` and ``<name>.tex``; with a console prints the tables there.
+
+    Raises:
+        InputError: results have another shape than a run leaves, or the folder cannot be written.
+    """
+    made = tables(runs)
+    for table in made:
+        write_text(folder / f"{table.name}.csv", csv_text(table))
+        write_text(folder / f"{table.name}.tex", latex(table))
+        if console is not None:
+            console.print(on_terminal(table))
+    page = folder / "README.md"
+    write_text(page, "\n".join(["# Results\n", f"Runs: {len(runs)}.\n", *map(_section, made)]))
+    return page
+
+
+def on_terminal(table: Table) -> RichTable:
+    """The columns that a terminal has room for."""
+    title = f"[bold]{escape(table.title)}[/]\n{escape(table.caption)}"
+    shown = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    columns = table.brief or range(len(table.header))
+    for index in columns:
+        shown.add_column(escape(table.header[index]), justify="right" if index else "left", no_wrap=index > 0)
+    for row in table.rows:
+        shown.add_row(*(escape(row[index]) for index in columns))
+    return shown
+
+
+def _section(table: Table) -> str:
+    return f"## {table.title}\n\n{markdown(table)}\n[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)\n"

@@ -1,0 +1,139 @@
+"""Stage vote: many responses of one model to each test sample, and how good their majority is (JMERE-R1, figure 5).
+
+``samples.jsonl`` grows with the responses, a line a test sample; ``voting.json`` has the scores at the end. The vote of k
+responses is that of the first k, so that each point of the curve extends the one before; the first response is the one that
+stage evaluate scores.
+
+The paper says that 100 responses are drawn for each test sample and "majority voting" joins them. It leaves open what is
+voted on (the task has its ways) and whether the temperature is that of the other tests; here it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from mmie.files import whole_lines, write_json
+from mmie.stages.answers import Phase, Stage, answered_with, answering
+from mmie.stages.context import Context
+from mmie.tasks.task import Task
+from mmie.training.generate import Sampling, respond_often
+from mmie.types import Example
+
+COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100)
+
+
+def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
+    """Draws ``evaluation.samples`` responses a test sample, lets them vote and scores the votes.
+
+    Args:
+        context: the run.
+        phase: who answers.
+        data_stage: the data, whose test split is asked.
+
+    Returns:
+        ``voting`` of ``results.json`` for this model, see ``voted``.
+    """
+
+    def body(folder: Path) -> None:
+        examples = context.examples(data_stage[0], "test")
+        responses = drawn(context, phase, examples, folder / "samples.jsonl")
+        predictions = [[phase.task.parse(response) for response in row] for row in responses]
+        config = context.config.evaluation
+        scores = voted(phase.task, predictions, examples, bootstrap_samples=config.bootstrap_samples, seed=context.config.seed)
+        write_json(folder / "voting.json", scores)
+
+    samples = context.config.evaluation.samples
+    parts = {"data": data_stage[1], **answered_with(context, phase), "samples": samples}
+    folder, _ = context.stage("vote", parts, body, label=f"vote {phase.name}")
+    return json.loads((folder / "voting.json").read_text(encoding="utf-8"))
+
+
+def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[list[str]]:
+    """The responses to each sample, in order; a killed run goes on after the last whole line of the file.
+
+    Args:
+        context: the run; ``evaluation`` says how is sampled, and how many rows are decoded side by side.
+        phase: who answers.
+        examples: the samples.
+        path: a line a sample: id, responses, parsed (a prediction a response, null where it is unparsable).
+    """
+    config = context.config.evaluation
+    done: list[list[str]] = [row["responses"] for row in whole_lines(path)]
+    left = examples[len(done) :]
+    width = max(1, min(config.batch_size, config.vote_rows // config.samples))
+    with answering(context, phase), context.progress(f"voting ({phase.name})", len(left)) as advance:
+        for start in range(0, len(left), width):
+            part = left[start : start + width]
+            responses = respond_often(
+                context.policy, phase.task, part, samples=config.samples, side_by_side=config.vote_rows,
+                sampling=Sampling(config.temperature, config.max_new_tokens), seed=context.config.seed,
+            )  # fmt: skip
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(_line(phase.task, *pair) for pair in zip(part, responses, strict=True))
+            done += responses
+            advance(len(part))
+    return done
+
+
+def voted(
+    task: Task, predictions: Sequence[Sequence[Any | None]], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
+) -> dict[str, Any]:
+    """F1 of the votes over the number of responses that vote.
+
+    Args:
+        task: has the ways of voting and the metric, its ``selection_metric``.
+        predictions: equally many for each sample, None where the response is unparsable.
+        examples: the samples, at least one.
+        bootstrap_samples, seed: of the intervals.
+
+    Returns:
+        ``k``: the numbers of responses; each way of voting: ``f1`` (0..1) and ``ci95`` [low, high], one a k; ``per_relation``:
+        way of voting → relation → F1 where all responses vote.
+    """
+    samples = len(predictions[0])
+    counts = [count for count in sorted({*COUNTS, samples}) if count <= samples]
+    curves: dict[str, dict[str, list[Any]]] = {}
+    for count in counts:
+        for way, majority in _majorities(task, predictions, count).items():
+            score = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)[task.selection_metric]
+            curve = curves.setdefault(way, {"f1": [], "ci95": []})
+            curve["f1"].append(score["f1"])
+            curve["ci95"].append(score["ci95"])
+    final = {way: task.breakdown(majority, examples)["per_relation"] for way, majority in _majorities(task, predictions, samples).items()}
+    per_relation = {way: {relation: found["f1"] for relation, found in scores.items()} for way, scores in final.items()}
+    return {"k": counts, **curves, "per_relation": per_relation}
+
+
+def _majorities(task: Task, predictions: Sequence[Sequence[Any | None]], count: int) -> dict[str, list[Any | None]]:
+    """Way of voting → what the first ``count`` predictions for each sample amount to."""
+    votes = [task.votes(row[:count]) for row in predictions]
+    return {way: [vote[way] for vote in votes] for way in votes[0]}
+
+
+def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
+    """A row a number of responses, a column a model and way of voting."""
+    title = "Votes of k responses: F1 in % and its 95 % interval"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)  # four curves in 80 columns
+    table.add_column("k", justify="right", no_wrap=True)
+    curves = {(name, way): scores[way] for name, scores in voting.items() for way in scores if way not in ("k", "per_relation")}
+    for name, way in curves:
+        table.add_column(f"{escape(name)}\n{way}", justify="right", no_wrap=True)
+    for place, count in enumerate(next(iter(voting.values()))["k"]):
+        table.add_row(str(count), *(_cell(curve["f1"][place], *curve["ci95"][place]) for curve in curves.values()))
+    return table
+
+
+def _cell(f1: float, low: float, high: float) -> str:
+    return escape(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+
+
+def _line(task: Task, example: Example, responses: Sequence[str]) -> str:
+    row = {"id": example.id, "responses": responses, "parsed": [task.parse(response) for response in responses]}
+    return json.dumps(row, ensure_ascii=False) + "\n"

@@ -1,0 +1,112 @@
+"""Markdown, CSV and LaTeX to the letter, and the page that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from mmie.reporting.formats import csv_text, latex, markdown
+from mmie.reporting.page import write_page
+from mmie.reporting.runs import Run, load_runs
+from mmie.reporting.table import Table, Value
+from mmie.reporting.tables import tables
+
+Write = Callable[..., Path]
+Scores = Callable[..., dict[str, Any]]
+COMMIT = 40 * "a"
+
+
+@pytest.fixture
+def runs(tmp_path: Path, write_run: Write, scores: Scores) -> list[Run]:
+    command = "python run.py +experiment=jmere_r1 'filter=[]' seed=0"
+    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, command=command, date="2026-11-21T10:00:00")
+    write_run("ablation_no_filter", {"JMERE-R1": {"quintuple": scores(4, 8, 12)}})
+    return load_runs([tmp_path / "runs"])
+
+
+def test_markdown_has_the_table_and_where_its_cells_come_from(runs: list[Run]) -> None:
+    lines = markdown(tables(runs)[1]).splitlines()
+    assert lines[0].startswith("A generated world and a tiny model. The paper's columns are for orientation:")
+    assert lines[2:5] == [
+        "|  | P | P (paper) | R | R (paper) | F1 | F1 (paper) | seeds | Δ F1 | p |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| JMERE-R1 | 62.5 | 58.99 | 41.7 | 54.84 | 50.0 [40.0, 60.0] | 56.84 | 1 | – | – |",
+    ]
+    assert "| JMERE-R1 w/o all filters | 50.0 | 55.08 | 33.3 | 48.28 | 40.0 [30.0, 50.0] | 51.46 | 1 | −10.0 | – |" in lines
+    assert lines[lines.index("Where each cell comes from:") + 2 :] == [
+        "- JMERE-R1",
+        "  - seed 0: `python run.py +experiment=jmere_r1 'filter=[]' seed=0`, commit `aaaaaaaaaa`, `runs/jmere_r1-0/results.json`",
+        "- JMERE-R1 w/o all filters",
+        "  - seed 0: `python run.py +experiment=ablation_no_filter profile=toy seed=0` (not kept with the results; this makes such a run),"
+        " commit `aaaaaaaaaa`, `runs/ablation_no_filter-0/results.json`",
+    ]
+
+
+def test_every_number_of_the_csv_can_be_traced(runs: list[Run]) -> None:
+    lines = csv_text(tables(runs)[1]).splitlines()
+    assert lines[0] == "table,row,column,origin,value,low,high,seed,experiment,model,command,commit,date,path,source"
+    assert lines[1] == 'toy-jmere-table-2,JMERE-R1,P,paper,58.99,,,,,,,,,,"JMERE-R1, Table 2, Qwen2.5-VL-7B"'
+    assert lines[6] == (
+        "toy-jmere-table-2,JMERE-R1,F1,ours,50.00,40.00,60.00,0,jmere_r1,JMERE-R1,python run.py +experiment=jmere_r1 'filter=[]' seed=0,"
+        f"{COMMIT},2026-11-21T10:00:00,runs/jmere_r1-0/results.json,"
+    )
+    [delta] = [line for line in lines if ",Δ F1," in line]
+    assert delta.startswith("toy-jmere-table-2,JMERE-R1 w/o all filters,Δ F1,ours,-10.00,,,0,ablation_no_filter; jmere_r1,JMERE-R1,")
+    assert delta.endswith("runs/ablation_no_filter-0/results.json; runs/jmere_r1-0/results.json,")
+    assert len(lines) == 1 + 8 * 3 + 2 * 3 + 1
+
+
+def test_latex_is_a_whole_table(runs: list[Run]) -> None:
+    lines = latex(tables(runs)[1]).splitlines()
+    assert lines[:2] == [r"\begin{table}", r"\centering"]
+    assert lines[2].startswith(r"\caption{JMERE: ablations (toy profile). A generated world")
+    assert lines[3:7] == [
+        r"\label{tab:toy-jmere-table-2}", r"\begin{tabular}{lrrrrrrrrr}", r"\toprule",
+        r" & P & P (paper) & R & R (paper) & F1 & F1 (paper) & seeds & $\Delta$ F1 & p \\",
+    ]  # fmt: skip
+    assert r"JMERE-R1 w/o all filters & 50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & -- \\" in lines
+    assert lines[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+
+
+def test_what_formats_read_as_signs_is_escaped() -> None:
+    label = "a|b_c*`d` 5% & <x> {y}\\ \n~^#$"
+    table = Table(name="n", title="50 % of_it", caption="1 < 2", header=("", "p"), rows=((label, "< 0.001"), ("[z]", "1 ± 2")),
+                  values=(Value(label, "p", 0.00042, source='"q", r'),))  # fmt: skip
+    assert "| a\\|b_c\\*\\`d\\` 5% & \\<x> {y}\\\\  ~^#$ | \\< 0.001 |" in markdown(table).splitlines()
+    lines = latex(table).splitlines()
+    assert r"\caption{50 \% of\_it. 1 $<$ 2}" in lines
+    assert (
+        r"a$|$b\_c*`d` 5\% \& $<$x$>$ \{y\}\textbackslash{}  \textasciitilde{}\textasciicircum{}\#\$ & $<$ 0.001 \\"
+    ) in lines
+    assert r"{}[z] & 1 $\pm$ 2 \\" in lines
+    assert csv_text(table).endswith(f'n,"{label}",p,paper,0.0004,,,,,,,,,,"""q"", r"\n')
+
+
+def test_the_page_holds_all_tables_and_links_their_files(tmp_path: Path, runs: list[Run]) -> None:
+    folder = tmp_path / "a" / "report"
+    page = write_page(runs, folder)
+    text = page.read_text(encoding="utf-8")
+    assert page == folder / "README.md"
+    names = ["toy-jmere-table-1", "toy-jmere-table-2"]
+    assert sorted(path.name for path in folder.iterdir() if "jmere" in path.name) == [f"{n}.{end}" for n in names for end in ("csv", "tex")]
+    assert [line for line in text.splitlines() if line.startswith("#")][:3] == [
+        "# Results", "## JMERE: paradigms and backbones (toy profile)", "## JMERE: ablations (toy profile)",
+    ]  # fmt: skip
+    for table in tables(runs):
+        assert markdown(table) in text
+        assert f"[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)" in text
+        assert (folder / f"{table.name}.csv").read_text(encoding="utf-8") == csv_text(table)
+        assert (folder / f"{table.name}.tex").read_text(encoding="utf-8") == latex(table)
+
+
+def test_the_terminal_shows_what_it_has_room_for(tmp_path: Path, runs: list[Run]) -> None:
+    console = Console(record=True, width=100, file=(tmp_path / "terminal").open("w"))
+    write_page(runs, tmp_path / "report", console=console)
+    console.file.close()
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert "JMERE-R1 w/o all filters 40.0 [30.0, 50.0] 51.46 1 −10.0 –" in lines
+    assert "F1 F1 (paper) seeds Δ F1 p" in lines

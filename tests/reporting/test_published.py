@@ -1,0 +1,70 @@
+"""The papers' rows: as conf/experiment has them, consistent where the paper is, each with a run that gives it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from mmie.reporting.published import LLAVA, MORE_MAIN, PUBLISHED, QWEN, TABLE_1, TABLE_2, TABLE_3, Published, Row
+
+EXPERIMENTS = Path(__file__).parents[2] / "conf" / "experiment"
+ROWS = [(table, row) for table in PUBLISHED for row in table.rows]
+GIVEN = {  # F1 of the printed P and R where it is not the printed F1
+    ("AGBAN+MEGA", "quintuple"): 48.07, ("UMGF*", "entity"): 77.09,
+    (f"CoT-SFT ({QWEN})", "quintuple"): 46.81, ("CoT-SFT", "quintuple"): 46.81,
+}  # fmt: skip
+
+
+def label(value: Published | Row) -> str:
+    return value.name if isinstance(value, Published) else value.label
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=label)
+def test_rows_are_whole(table: Published, row: Row) -> None:
+    assert len(row.printed) == len(table.columns)
+    assert bool(row.experiments) == bool(row.model)
+    assert row.against in ("", *(other.label for other in table.rows))
+    assert all((EXPERIMENTS / f"{name}.yaml").is_file() for name in row.experiments)
+
+
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=label)
+def test_f1_is_that_of_precision_and_recall(table: Published, row: Row) -> None:
+    printed = {(column.measure, column.score): value for column, value in zip(table.columns, row.printed, strict=True)}
+    for measure in {measure for measure, _ in printed}:
+        p, r, f1 = (printed.get((measure, score)) for score in ("precision", "recall", "f1"))
+        if p and r and f1:
+            given = GIVEN.get((row.label, measure), f1)
+            assert 2 * p * r / (p + r) == pytest.approx(given, abs=0.016)
+            assert (given != f1) == any(f"not {f1:.2f}" in remark for remark in table.remarks)
+
+
+def test_the_experiments_print_the_same() -> None:
+    """Each experiment's ``paper`` stands in the row of which it is the first choice, on the backbone of the profile."""
+    checked = 0
+    for table, row in ROWS:
+        if not row.experiments or row.backbone == LLAVA or row.printed[0] is None:
+            continue
+        paper = OmegaConf.load(EXPERIMENTS / f"{row.experiments[0]}.yaml").paper
+        for column, value in zip(table.columns, row.printed, strict=True):
+            if column.measure in paper:
+                assert round(100 * paper[column.measure][column.score], 2) == value, (table.name, row.label, column.title)
+                checked += 1
+    assert checked == 4 * 6 + 8 * 3 + 3 + 4 * 4 + 4 * 2
+
+
+def test_every_experiment_with_a_row_has_its_place() -> None:
+    names = {path.stem for path in EXPERIMENTS.glob("*.yaml") if "paper:" in path.read_text(encoding="utf-8")}
+    assert names == {name for _, row in ROWS for name in row.experiments}
+    assert len(names) == 18
+
+
+def test_labels_are_unique_and_the_rows_are_all() -> None:
+    for table in PUBLISHED:
+        assert len({row.label for row in table.rows}) == len(table.rows)
+    assert [len(table.rows) for table in PUBLISHED] == [17, 8, 3, 12, 4]
+    assert {row.label: row.printed[-1] for row in MORE_MAIN.rows}["REMOTE"] == 63.91
+    assert [row.printed[2] for row in TABLE_2.rows] == [56.84, 54.93, 54.04, 53.11, 51.46, 46.77, 43.35, 41.76]
+    assert [row.printed for row in TABLE_3.rows] == [(9.95, 17.47, 12.68), (7.27, 14.10, 9.60), (7.41, 13.30, 9.52)]
+    assert {row.label: row.printed[2] for row in TABLE_1.rows}["MAF*"] == 53.62

@@ -1,0 +1,105 @@
+"""stages=[report] report.runs=…: tables of finished runs, with neither model nor data."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from mmie import pipeline
+from mmie.config import RunConfig, to_run_config
+from mmie.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+Write = Callable[..., Path]
+Scores = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_left() -> Iterator[None]:
+    yield
+    GlobalHydra.instance().clear()
+
+
+def config_of(*overrides: str) -> RunConfig:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return to_run_config(compose("config", list(overrides)))
+
+
+@pytest.mark.parametrize(
+    ("override", "sources"), [("null", []), ("a", ["a"]), ("[a,b/c]", ["a", "b/c"]), ("[]", [])]
+)
+def test_runs_are_a_path_or_a_list_of_paths(override: str, sources: list[str]) -> None:
+    assert config_of(f"report.runs={override}").report.sources == sources
+
+
+@pytest.mark.parametrize("override", ["report.runs=3", "report.runs=[3]", "report.runs=''", "+report.runs.a=b", "report.runs=false"])
+def test_other_runs_are_refused(override: str) -> None:
+    with pytest.raises(InputError, match=r"^report\.runs: .* is neither a path nor a list of paths; name"):
+        config_of(override)
+
+
+def test_the_node_is_closed() -> None:
+    with pytest.raises(Exception, match="folders"):  # noqa: PT011  (Hydra's own)
+        config_of("report.folders=x")
+
+
+def test_collecting_writes_and_shows_the_tables(
+    tmp_path: Path, write_run: Write, scores: Scores, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}})
+    page = pipeline.collect(config_of("stages=[report]", "report.runs=runs"), tmp_path / "out")
+    assert page == tmp_path / "out" / "report" / "README.md"
+    assert "| SFT (Qwen2.5-VL-7B) | 50.0 | 56.88 |" in page.read_text(encoding="utf-8")
+    assert "SFT (Qwen2.5-VL-7B)" in capsys.readouterr().out
+    other = pipeline.collect(config_of("stages=[report]", "report.runs=[runs]", "report.folder=x"), tmp_path / "out")
+    assert other == Path("x/README.md")
+    assert other.is_file()
+
+
+def test_a_run_writes_its_own_tables_after_its_results(
+    tmp_path: Path, write_run: Write, scores: Scores, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stages are left out here: they hand over what they would have evaluated, and the results are there already."""
+    results = write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, folder="own")
+    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
+    monkeypatch.setattr(pipeline, "write_results", lambda context, evaluated, command: results)
+    monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
+    output = tmp_path / "out"
+    assert pipeline.execute(config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), output) == results
+    assert "| SFT (Qwen2.5-VL-7B) | 50.0 |" in (output / "report" / "README.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(pipeline, "stages", lambda context: {})  # nothing evaluated
+    pipeline.execute(config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), tmp_path / "none")
+    assert not (tmp_path / "none" / "report").exists()
+
+
+def test_wrong_paths_are_told_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "stages", lambda context: pytest.fail("it ran"))
+    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
+    with pytest.raises(InputError, match=r"nowhere: no results\.json there"):
+        pipeline.execute(config_of(f"report.runs={tmp_path}/nowhere", "trainer.threads=null"), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("runs", "status", "last"), [("runs", 0, "report: page/README.md"), ("nowhere", 2, "error: nowhere: no results.json there;")]
+)
+def test_the_command_line(tmp_path: Path, write_run: Write, scores: Scores, runs: str, status: int, last: str) -> None:
+    for seed in (0, 1):
+        write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, seed=seed)
+    command = [sys.executable, str(ROOT / "run.py"), "stages=[report]", f"report.runs=[{runs}]", "report.folder=page"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stderr
+    assert (done.stdout + done.stderr).splitlines()[-1].startswith(last)
+    assert (tmp_path / "page" / "README.md").is_file() == (status == 0)
+    assert not (tmp_path / "artifacts").exists()
+    assert not list(tmp_path.rglob("outputs/**/results.json"))

@@ -1,0 +1,163 @@
+"""Ours beside the papers': which run gives which cell, what is said of it, and what is never put side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmie.errors import InputError
+from mmie.reporting.runs import load_runs
+from mmie.reporting.table import Table, Value, cell, signed
+from mmie.reporting.tables import tables
+
+LLAVA = {"model": {"_target_": "mmie.models.llava.Llava"}}
+Write = Callable[..., Path]
+Scores = Callable[..., dict[str, Any]]
+
+
+def made(tmp_path: Path) -> dict[str, Table]:
+    return {table.name: table for table in tables(load_runs([tmp_path / "runs"]))}
+
+
+def cells(table: Table, row: str) -> list[str]:
+    [found] = [cells for cells in table.rows if cells[0] == row]
+    return list(found[1:])
+
+
+def test_spreads_and_signs() -> None:
+    assert cell([]) == "–"
+    assert cell([Value("r", "F1", 50.0)]) == "50.0"
+    assert cell([Value("r", "F1", 50.0, (44.96, 55.0))]) == "50.0 [45.0, 55.0]"
+    assert cell([Value("r", "F1", 50.0, (45.0, 55.0)), Value("r", "F1", 60.0)]) == "55.0 ± 7.1"
+    assert [signed(points) for points in (1.25, -3.06, 0.0, -0.04)] == ["+1.2", "−3.1", "+0.0", "+0.0"]
+    assert signed(-3.0, 0) == "−3"
+
+
+def test_ours_stand_beside_the_papers(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    for seed, correct in ((0, 5), (1, 6)):
+        full = {"quintuple": scores(correct, 8, 12), "entity": scores(9, 10, 10)}
+        write_run("jmere_r1", {"CoT-SFT": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": full}, seed=seed)
+    write_run("ablation_no_filter", {"CoT-SFT": {}, "JMERE-R1": {"quintuple": scores(4, 8, 12)}})
+    found = made(tmp_path)
+    assert list(found) == ["toy-jmere-table-1", "toy-jmere-table-2"]
+    table = found["toy-jmere-table-2"]
+    assert table.header == ("", "P", "P (paper)", "R", "R (paper)", "F1", "F1 (paper)", "seeds", "Δ F1", "p")
+    assert cells(table, "JMERE-R1") == ["68.8 ± 8.8", "58.99", "45.8 ± 5.9", "54.84", "55.0 ± 7.1", "56.84", "2", "–", "–"]
+    assert cells(table, "JMERE-R1 w/o all filters") == ["50.0", "55.08", "33.3", "48.28", "40.0 [30.0, 50.0]", "51.46", "1", "−10.0", "–"]
+    assert cells(table, "CoT-SFT") == ["missing", "50.54", "missing", "43.59", "missing", "46.77", "–", "–", "–"]
+    first = found["toy-jmere-table-1"]
+    assert cells(first, "JMERE-R1 (Qwen2.5-VL-7B)")[4:] == ["55.0 ± 7.1", "56.84", "90.0 ± 0.0", "79.20", "2", "–", "–"]
+    assert cells(first, "Warm-up of JMERE-R1 (Qwen2.5-VL-7B)")[4:] == ["30.0 ± 0.0", "–", "–", "–", "2", "−25.0", "–"]
+    assert cells(first, "EEGA")[:2] == ["–", "58.26"]
+    assert cells(first, "CoT-SFT (Qwen2.5-VL-7B)")[4] == "missing"
+    assert cells(first, "CoT-SFT (LLaVA-1.5-7B)")[4] == "–"  # the toy profile has no such backbone
+
+
+def test_the_toy_tables_say_what_they_are_not(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    measured = {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}
+    write_run("jmere_r1", measured)
+    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(6, 8, 12)}}, profile="paper", folder="large")
+    found = made(tmp_path)
+    assert list(found) == [f"{profile}-jmere-table-{number}" for profile in ("paper", "toy") for number in (1, 2)]
+    for name, f1 in (("paper-jmere-table-2", "60.0 [50.0, 70.0]"), ("toy-jmere-table-2", "50.0 [40.0, 60.0]")):
+        assert cells(found[name], "JMERE-R1")[4] == f1
+        assert ("for orientation" in found[name].caption) == name.startswith("toy")
+        assert {run.profile for value in found[name].values for run in value.runs} == {name.split("-")[0]}
+    assert cells(found["paper-jmere-table-1"], "JMERE-R1 (LLaVA-1.5-7B)")[4] == "missing"
+
+
+def test_backbones_have_their_own_rows(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    """Same experiment and seed: no duplicate, and each against the full system on its own backbone."""
+    for name, config, correct in (("qwen", {}, 5), ("llava", LLAVA, 6)):
+        write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}}, folder=name, profile="paper", config=config)
+    write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, profile="paper", config=LLAVA)
+    table = made(tmp_path)["paper-jmere-table-1"]
+    assert [cells(table, f"JMERE-R1 ({name})")[4][:4] for name in ("Qwen2.5-VL-7B", "LLaVA-1.5-7B")] == ["50.0", "60.0"]
+    assert cells(table, "SFT (LLaVA-1.5-7B)")[-2] == "−20.0"
+    assert cells(table, "SFT (Qwen2.5-VL-7B)")[4] == "missing"
+    assert not any("differ in" in note for note in table.notes)
+
+
+def test_zero_shot_is_a_row_of_any_run_its_own_first(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    """Seed 0 from experiment zero_shot, seed 1 from the only run that has it."""
+    write_run("zero_shot", {"zero-shot": {"quintuple": scores(1, 10, 10)}})
+    write_run("jmere_r1", {"zero-shot": {"quintuple": scores(2, 10, 10)}})
+    write_run("only_rl", {"zero-shot": {"quintuple": scores(3, 10, 10)}}, seed=1)
+    table = made(tmp_path)["toy-jmere-table-3"]
+    assert [(value.runs[0].experiment, value.value) for value in table.values if value.column == "F1" and value.runs] == [
+        ("zero_shot", 10.0), ("only_rl", 30.0),
+    ]  # fmt: skip
+
+
+def test_the_newest_of_two_runs_is_kept_and_the_other_named(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    dates = {"b": "2026-11-21T10:00:00", "a": "2026-11-22T10:00:00", "c": "2026-11-20T10:00:00"}
+    for name, correct in (("a", 6), ("b", 5), ("c", 4)):
+        write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}}, folder=name, date=dates[name], commit=name * 40)
+    table = made(tmp_path)["toy-jmere-table-2"]
+    assert cells(table, "JMERE-R1")[4:7] == ["60.0 [50.0, 70.0]", "56.84", "1"]
+    assert table.notes[-1] == (
+        "jmere_r1, seed 0: 3 runs differ in configuration or commit; the newest is used (date 2026-11-22T10:00:00, commit aaaaaaaaaa,"
+        " configuration c0), left out: date 2026-11-20T10:00:00, commit cccccccccc, configuration c0,"
+        " date 2026-11-21T10:00:00, commit bbbbbbbbbb, configuration c0."
+    )
+
+
+def test_copies_of_a_run_count_once_and_silently(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    for name in "ab":
+        write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, folder=name)
+    table = made(tmp_path)["toy-jmere-table-2"]
+    assert cells(table, "JMERE-R1")[6] == "1"
+    assert not any("differ in" in note for note in table.notes)
+
+
+def test_more_has_accuracy_and_its_interval(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    measured = {
+        "zero-shot": {"relation": scores(1, 10, 10, accuracy=0.2)},
+        "stage 1": {"relation": scores(4, 10, 10, accuracy=0.5)},
+        "MORE-R1": {"relation": scores(6, 10, 10, accuracy=0.75, accuracy_ci95=[0.7, 0.8])},
+    }
+    write_run("more_r1", measured, task="more")
+    found = made(tmp_path)
+    assert list(found) == ["toy-more-main", "toy-more-mixing"]
+    assert cells(found["toy-more-main"], "MORE-R1")[:2] == ["75.0 [70.0, 80.0]", "84.91"]
+    assert cells(found["toy-more-main"], "stage 1")[-2] == "−20.0"
+    assert cells(found["toy-more-mixing"], "progressive (α 0.5)")[:5] == ["75.0 [70.0, 80.0]", "84.91", "60.0 [50.0, 70.0]", "67.80", "1"]
+    assert cells(found["toy-more-mixing"], "hard only")[0] == "missing"
+
+
+def test_runs_that_are_no_row_have_a_table(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    write_run("default", {"CoT-SFT": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": {"quintuple": scores(5, 8, 12)}})
+    [table] = made(tmp_path).values()
+    assert (table.name, table.header) == ("toy-jmere-others", ("", "P", "R", "F1", "seeds"))
+    assert table.rows[1] == ("default: JMERE-R1", "62.5", "41.7", "50.0 [40.0, 60.0]", "1")
+
+
+def test_runs_without_an_evaluation_give_nothing(tmp_path: Path, write_run: Write) -> None:
+    write_run("jmere_r1", {})
+    write_run("default", {})
+    assert made(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"models": []}, "models is no mapping"),
+        ({"models": {"JMERE-R1": {"test/quintuple": 3}}}, "models is no mapping"),
+        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": "much"}}}}, r"JMERE-R1\.test/quintuple\.f1 is no number"),
+        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": float("nan")}}}}, r"quintuple\.f1 is no number"),
+        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": 0.5, "ci95": [0.4]}}}}, r"quintuple\.f1 is no number with its interval"),
+        ({"analysis": {"JMERE-R1": 3}}, "analysis is no mapping"),
+        ({"seed": "one"}, "seed 'one' is no whole number"),
+        ({"profile": ["toy"]}, r"profile \['toy'\] is no text"),
+    ],
+)
+def test_garbage_is_named_with_its_file(tmp_path: Path, write_run: Write, broken: dict[str, Any], message: str) -> None:
+    path = write_run("jmere_r1", {})
+    path.write_text(json.dumps({**json.loads(path.read_text()), **broken}))
+    with pytest.raises(InputError, match=rf"jmere_r1-0/results\.json: .*{message}") as caught:
+        made(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,210 @@
+"""Stage vote: what is asked, what is kept of it, and what comes out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from mmie.artifacts import Store, fingerprint
+from mmie.config import to_run_config
+from mmie.pipeline import execute
+from mmie.stages import learn
+from mmie.stages.answers import Phase, answered_with
+from mmie.stages.context import Context
+from mmie.stages.vote import drawn, vote, voted, voting_table
+from mmie.tasks.jmere import JMERE, RELATIONS, TYPES
+from mmie.tasks.more import LABELS, MORE
+from mmie.tasks.responses import Reasoned
+from mmie.types import Example, Quintuple
+from training_runs import WordTask, end_early, make_examples
+
+ROOT = Path(__file__).parents[2]
+A, B, C = (Quintuple(name, "per", "Browns", "org", relation) for name, relation in (("a", "peer"), ("b", "peer"), ("c", "race")))
+
+
+def context_of(tmp_path: Path, *overrides: str) -> Context:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = to_run_config(compose("config", [f"artifacts={tmp_path}/artifacts", *overrides]))
+    return Context(config, Store(config.artifacts), tmp_path)
+
+
+@pytest.fixture
+def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
+    """``ask(file name, evaluation keys…)``: five responses to each of seven samples; gives the file's rows."""
+    policy, examples = end_early(make_policy("qwen")), make_examples(pictures)[:7]
+
+    def run(name: str, **keys: int) -> list[dict[str, Any]]:
+        values = {"samples": 5, "max_new_tokens": 5, "batch_size": 8, "vote_rows": 100, **keys}
+        context = context_of(tmp_path, *(f"evaluation.{key}={value}" for key, value in values.items()))
+        context.policy = policy
+        responses = drawn(context, Phase("base", WordTask(), None), examples, tmp_path / name)
+        rows = [json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()]
+        assert [row["responses"] for row in rows] == responses
+        assert [row["id"] for row in rows] == [example.id for example in examples]
+        return rows
+
+    run.policy = policy  # type: ignore[attr-defined]
+    return run
+
+
+def prompts_of(policy: Any, monkeypatch: pytest.MonkeyPatch, *, die_at: int | None = None) -> list[tuple[int, int]]:
+    """What is asked from now on: (prompts, responses) of each pass; the pass number ``die_at`` does not come back."""
+    asked: list[tuple[int, int]] = []
+    sample = type(policy).sample
+
+    def spied(self: Any, prompts: Any, uniforms: Any, **options: Any) -> Any:
+        if len(asked) == die_at:
+            raise KeyboardInterrupt
+        asked.append((len(prompts.ids), len(uniforms)))
+        return sample(self, prompts, uniforms, **options)
+
+    monkeypatch.setattr(type(policy), "sample", spied)
+    return asked
+
+
+def test_rows_side_by_side_change_nothing_but_the_passes(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = prompts_of(ask.policy, monkeypatch)
+    whole = ask("whole.jsonl")
+    assert asked == [(7, 35)]
+    assert [set(row) for row in whole] == [{"id", "responses", "parsed"}] * 7
+    assert [row["parsed"] for row in whole] == [[response.split() or None for response in row["responses"]] for row in whole]
+    asked.clear()
+    assert ask("ten.jsonl", vote_rows=10) == whole
+    assert asked == [(2, 10), (2, 10), (2, 10), (1, 5)]
+    asked.clear()
+    assert ask("two.jsonl", vote_rows=2) == whole  # fewer than the responses to one sample
+    assert asked == [(1, 5)] * 7
+    asked.clear()
+    assert ask("narrow.jsonl", batch_size=3) == whole
+    assert [prompts for prompts, _ in asked] == [3, 3, 1]
+    fewer = ask("fewer.jsonl", samples=2)
+    assert [row["responses"] for row in fewer] == [row["responses"][:2] for row in whole]
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"id": "train-4", "resp', '{"id": "é'.encode()[:-1], b'{"id": "train-4", "responses": []}'])
+def test_a_killed_run_goes_on_where_it_was(ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes) -> None:
+    whole = ask("whole.jsonl", vote_rows=10)
+    asked = prompts_of(ask.policy, monkeypatch, die_at=2)
+    with pytest.raises(KeyboardInterrupt):
+        ask("killed.jsonl", vote_rows=10)
+    path = tmp_path / "killed.jsonl"
+    assert path.read_bytes().count(b"\n") == 4
+    path.write_bytes(path.read_bytes() + torn)
+    monkeypatch.undo()
+    asked = prompts_of(ask.policy, monkeypatch)
+    assert ask("killed.jsonl", vote_rows=5) == whole
+    assert asked == [(1, 5)] * 3  # the three that are left, each once
+    assert path.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    asked.clear()
+    assert ask("killed.jsonl") == whole
+    assert asked == []
+
+
+def jmere() -> JMERE:
+    return JMERE(types=TYPES, relations=RELATIONS, response=Reasoned())
+
+
+def test_the_curve_by_hand() -> None:
+    examples = [Example("test-0", "x", (), (A, B)), Example("test-1", "y", (), (C,))]
+    predictions = [[[A], [A, B], None, [A, B], [B, C]], [[B], [C], [C], [B], None]]
+    # quintuples k=1: {A}, {B}; 2: {A}, {} (each half of two); 3: None out: {A}, {C}; 5: A, B in three of four, C in half of four
+    # answers    k=1: {A}, {B}; 2: first of a tie: {A}, {B}; 3: {A}, {C}; 5: {A, B}, {B} (a tie)
+    found = voted(jmere(), predictions, examples, bootstrap_samples=50, seed=0)
+    assert found["k"] == [1, 2, 3, 5]
+    assert found["quintuple"]["f1"] == pytest.approx([2 / 5, 2 / 4, 4 / 5, 4 / 5])
+    assert found["answer set"]["f1"] == pytest.approx([2 / 5, 2 / 5, 4 / 5, 4 / 6])
+    for way in ("quintuple", "answer set"):
+        assert all(low <= f1 <= high for f1, (low, high) in zip(found[way]["f1"], found[way]["ci95"], strict=True))
+        assert len(found[way]["ci95"]) == 4
+    assert found["per_relation"] == {"quintuple": {"peer": 1.0, "race": 0.0}, "answer set": {"peer": 0.8, "race": 0.0}}
+
+
+def test_the_counts_end_with_all_responses() -> None:
+    examples = [Example("test-0", "x", (), (A,))]
+    for samples, counts in ((1, [1]), (4, [1, 2, 3, 4]), (10, [1, 2, 3, 5, 10]), (100, [1, 2, 3, 5, 10, 20, 30, 50, 70, 100])):
+        assert voted(jmere(), [[[A]] * samples], examples, bootstrap_samples=0, seed=0)["k"] == counts
+
+
+def test_labels_vote_too() -> None:
+    extra = {"entity_count": 1, "object_count": 1}
+    examples = [Example("test-0", "x", (), LABELS[0], extra), Example("test-1", "y", (), "none", extra)]
+    predictions = [["none", LABELS[0], LABELS[0]], [LABELS[1], None, "none"]]
+    found = voted(MORE(labels=LABELS, response=Reasoned()), predictions, examples, bootstrap_samples=0, seed=0)
+    assert found["k"] == [1, 2, 3]
+    assert found["label"]["f1"] == pytest.approx([0.0, 0.0, 2 / 3])  # 0 of 1; a tie, then 0 of 1; 1 of 2 and 1
+    assert found["per_relation"] == {"label": {LABELS[0]: 1.0, LABELS[1]: 0.0}}
+
+
+def test_how_is_voted_changes_no_other_stage(tmp_path: Path) -> None:
+    """Nor does it that there is a vote at all: these are the keys on which trainings so far depend."""
+    plain, voting = context_of(tmp_path), context_of(tmp_path, "evaluation.samples=100", "evaluation.vote_rows=7")
+    keys = {"temperature", "max_new_tokens", "batch_size", "bootstrap_samples", "validation_samples"}
+    assert set(plain.config.evaluation.without_vote()) == keys
+    stage = (tmp_path, "mark")
+    for parts in (lambda context: answered_with(context, Phase("x", context.reasoned, stage)), lambda c: learn._common(c, stage)):
+        assert fingerprint(**parts(plain)) == fingerprint(**parts(voting))
+    assert fingerprint(evaluation=context_of(tmp_path, "evaluation.batch_size=7").config.evaluation.without_vote()) != (
+        fingerprint(evaluation=plain.config.evaluation.without_vote())
+    )
+
+
+def test_more_responses_are_another_vote_and_wider_passes_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = []
+
+    def stage(self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str) -> tuple[Path, str]:
+        marks.append((fingerprint(stage=name, **parts), label))
+        return tmp_path, ""
+
+    (tmp_path / "voting.json").write_text("{}")
+    monkeypatch.setattr(Context, "stage", stage)
+    for overrides in ([], ["evaluation.vote_rows=7"], ["evaluation.samples=9"]):
+        context = context_of(tmp_path, "evaluation.samples=5", *overrides)
+        vote(context, Phase("JMERE-R1", context.reasoned, (tmp_path, "mark")), (tmp_path, "data"))
+    assert marks[0] == marks[1]
+    assert marks[0][1] == "vote JMERE-R1"
+    assert marks[2][0] != marks[0][0]
+
+
+def test_the_table(tmp_path: Path) -> None:
+    curve = {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.45, 0.55]]}
+    scores = {"k": [1, 100], "quintuple": curve, "answer set": curve, "per_relation": {"quintuple": {}}}
+    table = voting_table({"CoT-SFT": scores, "JMERE-R1": scores})
+    assert [column.header for column in table.columns] == [
+        "k", "CoT-SFT\nquintuple", "CoT-SFT\nanswer set", "JMERE-R1\nquintuple", "JMERE-R1\nanswer set",
+    ]  # fmt: skip
+    context = context_of(tmp_path)
+    with context.console.capture() as captured:
+        context.console.print(table, width=80)
+    assert captured.get().splitlines()[-1].split() == ["100", *["50.0", "[45.0,", "55.0]"] * 4]
+
+
+@pytest.mark.slow
+def test_the_pipeline_votes_where_more_than_one_response_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = [
+        "data.sizes={train: 8, val: 2, test: 4}", "filter=[]", "cot.candidates=1", "sft.epochs=1", "sft.batch_size=8",
+        "sft.micro_batch_size=8", "sft.validations=1", "grpo=none", "evaluation.max_new_tokens=12", "evaluation.batch_size=3",
+        "evaluation.bootstrap_samples=20", "logger.wandb=false", "trainer.threads=1",
+    ]  # fmt: skip
+    found = []
+    voting = ["evaluation.samples=3"]
+    for name, overrides in (("one", []), ("three", voting), ("again", [*voting, "evaluation.vote_rows=1"])):
+        (tmp_path / name).mkdir()
+        path = execute(context_of(tmp_path, *small, *overrides).config, tmp_path / name)
+        found.append(json.loads(path.read_text(encoding="utf-8")))
+    one, three, again = found
+    assert one["voting"] == {}
+    assert list(one["models"]) == ["zero-shot", "CoT-SFT"]
+    assert list(three["voting"]) == ["CoT-SFT"]
+    assert three["voting"]["CoT-SFT"]["k"] == [1, 2, 3]
+    assert set(three["voting"]["CoT-SFT"]) == {"k", "quintuple", "answer set", "per_relation"}
+    assert [name for name, stage in three["stages"].items() if not stage["cached"]] == ["vote CoT-SFT"]
+    assert all(stage["cached"] for stage in again["stages"].values())
+    assert again["voting"] == three["voting"]
+    assert capsys.readouterr().out.count("Votes of k responses") == 2
+    folder = tmp_path / "artifacts/vote" / three["stages"]["vote CoT-SFT"]["fingerprint"]
+    rows = [json.loads(line) for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+    answers = [json.loads(line) for line in (tmp_path / "three/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [len(row["responses"]) for row in rows] == [3] * 4
+    assert [row["responses"][0] for row in rows] == [answer["response"] for answer in answers]
