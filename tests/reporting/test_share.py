@@ -110,15 +110,20 @@ def test_a_page_is_one_file_that_fetches_nothing_and_runs_nothing(tmp_path: Path
 
 @pytest.mark.usefixtures("_figure")
 def test_runs_tables_figures_and_rollouts_are_there(tmp_path: Path) -> None:
-    write_rollouts(write(tmp_path, command="python run.py seed=0", date="2026-11-21"), [ROLLOUT])
+    write_rollouts(write(tmp_path, command="python run.py seed=0", date="2026-11-21T10:11:12+00:00"), [ROLLOUT])
     share.share([str(tmp_path)], tmp_path / "report.html", title="Results")
     elements = Elements((tmp_path / "report.html").read_text(encoding="utf-8"))
     first = share.tables(load_runs([tmp_path]))[0]
-    for text in ("python run.py seed=0", "2026-11-21", "abcdef0123", first.title, "50.0", "curve", "0.25", "-1.12", "<think>"):
+    told = ["python run.py seed=0", "2026-11-21 10:11", "abcdef0123", "50.0 (JMERE-R1, quintuple)"]
+    for text in (*told, first.title, "curve", "0.25", "-1.12", "<think>"):
         assert text in elements.text
     kinds = [kind for kind, _ in elements.found]
     assert (kinds.count("svg"), kinds.count("figure")) == (1, 1)
     assert "prefers-color-scheme: dark" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_run_of_no_models_has_no_score(tmp_path: Path) -> None:
+    assert [row[6] for row in share_page.run_rows(load_runs([write(tmp_path, models={})]))] == ["–"]
 
 
 def test_old_results_give_a_page(tmp_path: Path) -> None:

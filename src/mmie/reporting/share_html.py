@@ -21,7 +21,7 @@ p, li { max-width: 60rem; }
 .soft, li { color: var(--soft); font-size: .875rem; }
 a { color: var(--link); }
 nav a { margin-right: 1.2rem; }
-code { font: .85em/1.4 ui-monospace, monospace; overflow-wrap: break-word; }
+code { font: .85em/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 td code { display: block; min-width: 16rem; }
 .wide { overflow-x: auto; margin: .5rem 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .875rem; }

@@ -15,6 +15,7 @@ from mmie.reporting.share_html import STYLE, Markup, grid, inline_svg, joined, t
 from mmie.reporting.table import NOTHING, Table
 
 TOLD = ("seed", "experiment", "profile", "paper", "artifacts")  # elsewhere on the page, or of no consequence
+RUN_HEADER = ("#", "experiment", "profile", "seed", "date", "commit", "F1", "command", "results")
 STEPS_SHOWN = 6
 FIRST = ("text", "response", "reward")
 NOT_SHOWN = ("step", "id", "image", "advantage", *FIRST)  # or in a place of their own
@@ -50,15 +51,21 @@ def _anchor(name: str) -> str:
 
 
 def run_rows(runs: Sequence[Run]) -> list[tuple[str, ...]]:
-    """Number, experiment, profile, seed, date, commit, command and place of each run."""
+    """One row a run, as in ``RUN_HEADER``."""
     return [
-        (str(number), run.experiment, run.profile, str(run.seed), str(run.found.get("date") or NOTHING), str(run.commit)[:10],
+        (str(number), run.experiment, run.profile, str(run.seed), str(run.found.get("date") or NOTHING)[:16].replace("T", " "),
+         str(run.commit)[:10], _score(run),
          run.command if run.found.get("command") else f"{run.command} (not kept; this makes such a run)", short_path(run.path))
         for number, run in enumerate(runs, 1)
     ]  # fmt: skip
 
 
-RUN_HEADER = ("#", "experiment", "profile", "seed", "date", "commit", "command", "results")
+def _score(run: Run) -> str:
+    """F1 of the last model on the task's first measure; the tables show one of several runs of the same experiment and seed."""
+    for model, measures in reversed(run.models.items()):
+        for measure, scores in measures.items():
+            return f"{100 * scores['f1']:.1f} ({model}, {measure})"
+    return NOTHING
 
 
 def _runs(runs: Sequence[Run]) -> Markup:
@@ -66,7 +73,7 @@ def _runs(runs: Sequence[Run]) -> Markup:
         (tag("span", number, id=f"run-{number}"), *told, tag("code", command), tag("code", place))
         for number, *told, command, place in run_rows(runs)
     ]
-    return grid(RUN_HEADER, rows, texts=range(len(RUN_HEADER)))
+    return grid(RUN_HEADER, rows, texts=(0, 1, 2, 7, 8))
 
 
 Grid = tuple[tuple[str, ...], list[tuple[str, ...]]]
