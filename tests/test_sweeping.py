@@ -158,7 +158,7 @@ def test_the_sweeper_gets_validation_f1_of_the_last_training(tmp_path: Path, mon
     """``results.json`` names the stages, kept or not; each training's folder says what its kept checkpoint reached."""
     from mmie import pipeline
 
-    def execute(config: Any, output: Path, *, command: str) -> Path:
+    def execute(config: Any, output: Path, **_: Any) -> Path:
         stages = {"sft": {"cached": True, "fingerprint": "a"}, "grpo": {"cached": True, "fingerprint": f"b{config.reward['alpha']}"}}
         kept = {"sft": 0.9, "grpo": 0.25 + config.reward["alpha"]}
         if config.seed:

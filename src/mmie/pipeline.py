@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.logging import RichHandler
@@ -26,7 +28,7 @@ from mmie.stages import deliver, learn, prepare, tracking
 from mmie.stages.answers import Phase
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
-from mmie.stages.evaluate import evaluate
+from mmie.stages.evaluate import evaluate, metrics
 from mmie.stages.report import report, write_results
 from mmie.stages.vote import vote, voting_table
 
@@ -40,11 +42,14 @@ def run(cfg: DictConfig) -> float | None:
         What a sweeper may choose by: F1 of the last training's kept checkpoint on the validation split, never on the test
         split; None where nothing was trained.
     """
-    config, output = to_run_config(cfg), Path(HydraConfig.get().runtime.output_dir)
+    job = HydraConfig.get()
+    config, output = to_run_config(cfg), Path(job.runtime.output_dir)
     if config.stages == ["report"] and config.report.sources:
         print(f"report: {collect(config, output)}", flush=True)
         return None
-    results = execute(config, output, command=_command(HydraConfig.get().overrides.task))
+    sweep = Path(job.sweep.dir).name if job.mode is RunMode.MULTIRUN else None
+    varied = [item for item in job.overrides.task if item not in sys.argv]  # what all jobs share stands there as it was typed
+    results = execute(config, output, command=_command(job.overrides.task), sweep=sweep, overrides=varied)
     print(f"results: {results}", flush=True)
     return validation_f1(Store(config.artifacts), json.loads(results.read_text(encoding="utf-8"))["stages"])
 
@@ -74,13 +79,14 @@ def _command(overrides: Sequence[str]) -> str:
     return shlex.join(["python", "run.py", *(override for override in overrides if not override.startswith("artifacts="))])
 
 
-def execute(config: RunConfig, output: Path, *, command: str = "") -> Path:
+def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | None = None, overrides: Sequence[str] = ()) -> Path:
     """Runs the chosen stages; a stage whose inputs have not changed is taken from the store.
 
     Args:
         config: the resolved configuration.
         output: this run's own folder.
         command: what was typed, for the results.
+        sweep, overrides: see ``Context``.
 
     Returns:
         The path of ``results.json``.
@@ -92,9 +98,10 @@ def execute(config: RunConfig, output: Path, *, command: str = "") -> Path:
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
     load_runs(config.report.sources)  # a wrong path is told now and not after the training
-    context = Context(config, Store(config.artifacts), output)
+    context = Context(config, Store(config.artifacts), output, sweep, overrides)
     try:
         evaluated = stages(context)
+        tracking.summarise(context, {name: metrics(folder) for name, folder in evaluated.items()})
     finally:
         tracking.finish()
     results = write_results(context, evaluated, command=command)

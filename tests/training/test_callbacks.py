@@ -65,7 +65,7 @@ def test_the_policy_ends_as_the_best_adapter(make_policy: Any, examples: list[An
 
 def rollouts(step: int) -> Any:
     rows = [{"step": step, "response": f"{step}-{number}"} for number in range(4)]
-    return SimpleNamespace(last_rollouts=SimpleNamespace(step=step, rows=lambda: rows))
+    return SimpleNamespace(last_rollouts=SimpleNamespace(step=step, rows=lambda advantages: rows), advantages=lambda rollouts: None)
 
 
 def batch(**changes: Any) -> MicroBatch:

@@ -29,11 +29,14 @@ def rollouts() -> Rollouts:
 
 def test_rows(rollouts: Rollouts) -> None:
     assert rollouts.rewards.tolist() == [[1.0, 0.0], [0.5, 0.5]]
-    rows = rollouts.rows()
+    rows = rollouts.rows(torch.tensor([[0.7, -0.7], [0.0, 0.0]]))
     assert [(row["id"], row["text"], row["response"], row["reward"]) for row in rows] == [
         ("a", "one", "w", 1.0), ("a", "one", "x", 0.0), ("b", "two", "y", 0.5), ("b", "two", "z", 0.5),
     ]  # fmt: skip
-    assert rows[1] == {"step": 3, "id": "a", "image": ["a.png"], "text": "one", "response": "x", "reward": 0.0, "r_q": 0.0, "invalid": 1.0}
+    assert rows[1] == {
+        "step": 3, "id": "a", "image": ["a.png"], "text": "one", "response": "x",
+        "reward": 0.0, "r_q": 0.0, "invalid": 1.0, "advantage": pytest.approx(-0.7),
+    }  # fmt: skip
 
 
 def test_measure_counts_the_responses_own_tokens_alone(rollouts: Rollouts) -> None:

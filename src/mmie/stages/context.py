@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -37,6 +37,8 @@ class Context:
         config: the resolved configuration.
         store: the artefacts.
         output: this run's own folder.
+        sweep: name of the folder of the sweep that this run is a job of; None for a single run.
+        overrides: what sets this job of a sweep apart from the others, key=value.
         console: where tables and progress go.
         stages: name → {seconds, cached, fingerprint} of the stages so far.
         notes: things a reader of the results must know (blank pictures, say).
@@ -46,6 +48,8 @@ class Context:
     config: RunConfig
     store: Store
     output: Path
+    sweep: str | None = None
+    overrides: Sequence[str] = ()
     console: Console = field(default_factory=Console)
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)

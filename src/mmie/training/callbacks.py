@@ -79,7 +79,7 @@ class RolloutRows(pl.Callback):
         rollouts = module.last_rollouts
         if not self.every or not batch.opens_group or rollouts.step % self.every or not trainer.is_global_zero:
             return
-        rows = rollouts.rows()[: self.kept]
+        rows = rollouts.rows(module.advantages(rollouts))[: self.kept]
         with self.path.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         for logger in trainer.loggers:
@@ -92,14 +92,15 @@ def _whole(line: str) -> bool:
 
 
 def log_table(logger: Any, rows: list[dict[str, Any]], *, step: int) -> None:
-    """A wandb table of rollouts with their pictures."""
+    """A wandb table of rollouts with their pictures; numbers stay numbers, so that they can be sorted."""
     import wandb
 
     columns: list[Any] = [*rows[0]]
     table = wandb.Table(columns=columns)
     for row in rows:
         pictures = [wandb.Image(path) for path in row["image"] if isinstance(path, str)]
-        table.add_data(*(pictures[0] if name == "image" and pictures else str(row[name]) for name in columns))
+        plain = {name: value if isinstance(value, (int, float)) else str(value) for name, value in row.items()}
+        table.add_data(*({**plain, "image": pictures[0] if pictures else None}[name] for name in columns))
     logger.experiment.log({"rollouts": table, "trainer/global_step": step})
 
 

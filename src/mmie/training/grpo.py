@@ -67,17 +67,15 @@ class GRPOModule(AdapterModule):
         self.phase_seconds: dict[str, float] = defaultdict(float)
 
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
-        policy, grpo = self.policy, self.grpo
+        grpo = self.grpo
         if batch.opens_group:
             with self.phase("sample"):
                 self.last_rollouts = self.actor.roll_out(batch.whole or batch.items, step=batch.step)
                 self.normaliser = self._normaliser(self.last_rollouts, len(batch.items))
         assert self.last_rollouts is not None
         rollouts = self.last_rollouts.at(range(batch.start, batch.start + len(batch.items)))
-        advantages = group_advantages(
-            rollouts.rewards, eps=grpo.advantage_eps, unbiased=grpo.unbiased_std, scale=grpo.advantage_scale
-        )
-        with self.phase("reference"), torch.no_grad(), policy.reference():
+        advantages = self.advantages(rollouts)
+        with self.phase("reference"), torch.no_grad(), self.policy.reference():
             ref_logps = self._logps(rollouts, advantages) if grpo.kl_coef else None
         with self.phase("update"):
             logps = self._logps(rollouts, advantages)
@@ -89,6 +87,11 @@ class GRPOModule(AdapterModule):
             )  # fmt: skip
         self._note(batch, loss * batch.weight, measure(rollouts, logps.detach(), ref_logps))
         return loss * batch.weight
+
+    def advantages(self, rollouts: Rollouts) -> Tensor:
+        """Eq. 6, [B, G]."""
+        grpo = self.grpo
+        return group_advantages(rollouts.rewards, eps=grpo.advantage_eps, unbiased=grpo.unbiased_std, scale=grpo.advantage_scale)
 
     def _logps(self, rollouts: Rollouts, advantages: Tensor) -> Tensor:
         """log π of the responses, [N, T]; without a KL term groups of equal rewards teach nothing and are left out (0)."""

@@ -67,13 +67,14 @@ class Rollouts:
         new = {place: len(self.examples) + turn for turn, place in enumerate(places)}
         return both.at([new.get(place, place) for place in range(len(self.examples))])
 
-    def rows(self) -> list[dict[str, Any]]:
-        """One row a response: step, sample, picture, text, response, reward parts."""
+    def rows(self, advantages: Tensor) -> list[dict[str, Any]]:
+        """One row a response: step, sample, picture, text, response, reward parts, advantage ([B, G])."""
         return [
             {"step": self.step, "id": example.id, "image": [picture_to_json(picture) for picture in example.pictures],
-             "text": example.text, "response": text, **part}
-            for example, text, part in zip(
-                (example for example in self.examples for _ in range(self.group_size)), self.texts, self.parts, strict=True
+             "text": example.text, "response": text, **part, "advantage": advantage}
+            for example, text, part, advantage in zip(
+                (example for example in self.examples for _ in range(self.group_size)), self.texts, self.parts,
+                advantages.flatten().tolist(), strict=True,
             )
         ]  # fmt: skip
 

@@ -5,7 +5,7 @@
 The people's scores are a CSV file with a header, one line a score, columns in any order:
 
     id,candidate,annotator,score
-    train-00000,0,anna,0.8
+    train-00000,0,a1,0.8
 
 ``id`` is the sample, ``candidate`` the number of its chain (0 …), ``annotator`` whoever scored, once a chain, and ``score``
 0..1. The teacher's scores are those of a ``candidates.jsonl`` as stage distil leaves it: ``example_id``, ``index``, ``score``.

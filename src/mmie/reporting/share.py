@@ -1,0 +1,57 @@
+"""Finished runs to be passed on: one HTML page and, where it is asked for, a report on wandb.
+
+    python -m mmie.reporting.share RUN [RUN …] --out report.html [--wandb ENTITY/PROJECT] [--title TITLE]
+
+RUN is a results file or a folder, which is searched through. The page holds everything itself, no network is needed. For
+``--wandb`` the runs must have been synced there, and ``pip install -e '.[report]'``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmie.errors import InputError
+from mmie.files import write_text
+from mmie.reporting.figures import draw
+from mmie.reporting.runs import load_runs
+from mmie.reporting.share_page import page
+from mmie.reporting.share_wandb import publish
+from mmie.reporting.tables import tables
+
+
+def share(sources: Sequence[str], out: Path, *, title: str, wandb: str | None = None) -> None:
+    """Writes the page, then publishes the report; the page is there even where wandb is not.
+
+    Raises:
+        InputError: no runs, runs of another shape, nowhere to write, or no way to wandb.
+    """
+    runs = load_runs(sources)
+    made = tables(runs)
+    with tempfile.TemporaryDirectory() as folder:
+        figures = sorted(path for path in draw(runs, Path(folder)) if path.suffix == ".svg")
+        write_text(out, page(title, runs, tables=made, figures=figures))
+    print(f"page: {out}")
+    if wandb is not None:
+        print(f"report: {publish(title, runs, made, wandb)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="results.json, or a folder with runs")
+    parser.add_argument("--out", type=Path, required=True, help="the HTML file to write")
+    parser.add_argument("--wandb", metavar="ENTITY/PROJECT", help="publish a wandb report there, too")
+    parser.add_argument("--title", default="Results")
+    given = parser.parse_args()
+    try:
+        share(given.runs, given.out, title=given.title, wandb=given.wandb)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
