@@ -35,7 +35,7 @@ def people(folder: Path, text: str) -> Path:
 
 def test_differences_to_the_mean_of_the_annotators(tmp_path: Path, candidates: Path) -> None:
     """0.8 − 0.7 is within 0.1 whatever the float says; 0.5 − 0.9 is not; 1 − 1 is; the third chain has no score of the teacher's."""
-    found = agreement(people(tmp_path, f"{HEADER}s,0,anna,0.6\ns,0,ben,0.8\ns,1,anna,0.9\ns,2,anna,0.1\ns,3,ben,1\n"), candidates)
+    found = agreement(people(tmp_path, f"{HEADER}s,0,a1,0.6\ns,0,a2,0.8\ns,1,a1,0.9\ns,2,a1,0.1\ns,3,a2,1\n"), candidates)
     (axis,) = found.figure.axes
     bars = {round(bar.get_x() + bar.get_width() / 2, 3): bar.get_height() for bar in axis.patches[1:] if bar.get_height()}
     assert bars == {-0.4: 1, 0.0: 1, 0.1: 1}
@@ -45,7 +45,7 @@ def test_differences_to_the_mean_of_the_annotators(tmp_path: Path, candidates: P
 
 
 def test_the_same_bytes_twice(tmp_path: Path, candidates: Path) -> None:
-    scores = people(tmp_path, f"{HEADER}s,0,anna,0.6\n")
+    scores = people(tmp_path, f"{HEADER}s,0,a1,0.6\n")
     files = [[path.read_bytes() for path in agreement(scores, candidates).save(tmp_path / name)] for name in "ab"]
     assert files[0] == files[1]
 
@@ -55,17 +55,17 @@ def test_the_same_bytes_twice(tmp_path: Path, candidates: Path) -> None:
     [
         ("id,candidate,score\n", r"scores\.csv:1: no column annotator"),
         ("", r"scores\.csv:1: no column id"),
-        (f"{HEADER}s,0,anna,0.5\ns,x,anna,0.5\n", r"scores\.csv:3: candidate 'x'"),
-        (f"{HEADER}s,0,anna,good\n", r"scores\.csv:2: .*score 'good'"),
-        (f"{HEADER}s,0,anna\n", r"scores\.csv:2: .*score None"),
-        (f"{HEADER}s,0,anna,nan\n", r"scores\.csv:2: score nan"),
-        (f"{HEADER}s,0,anna,1.1\n", r"scores\.csv:2: score 1\.1"),
+        (f"{HEADER}s,0,a1,0.5\ns,x,a1,0.5\n", r"scores\.csv:3: candidate 'x'"),
+        (f"{HEADER}s,0,a1,good\n", r"scores\.csv:2: .*score 'good'"),
+        (f"{HEADER}s,0,a1\n", r"scores\.csv:2: .*score None"),
+        (f"{HEADER}s,0,a1,nan\n", r"scores\.csv:2: score nan"),
+        (f"{HEADER}s,0,a1,1.1\n", r"scores\.csv:2: score 1\.1"),
         (f"{HEADER}s,0,,0.5\n", r"scores\.csv:2: .*annotator ''"),
-        (f"{HEADER}s,0,anna,0.5,more\n", r"scores\.csv:2: "),
-        (f"{HEADER}s,9,anna,0.5\n", r"scores\.csv:2: s, candidate 9 is no chain"),
-        (f"{HEADER}s,0,anna,0.5\ns,0,anna,0.6\n", r"scores\.csv:3: anna has scored this chain before"),
-        (f"{HEADER}s,2,anna,0.5\n", "no chain that .* has a score of"),
-        (f'{HEADER}s,0,"anna,0.5\n', "cannot be read as CSV"),
+        (f"{HEADER}s,0,a1,0.5,more\n", r"scores\.csv:2: "),
+        (f"{HEADER}s,9,a1,0.5\n", r"scores\.csv:2: s, candidate 9 is no chain"),
+        (f"{HEADER}s,0,a1,0.5\ns,0,a1,0.6\n", r"scores\.csv:3: a1 has scored this chain before"),
+        (f"{HEADER}s,2,a1,0.5\n", "no chain that .* has a score of"),
+        (f'{HEADER}s,0,"a1,0.5\n', "cannot be read as CSV"),
     ],
 )
 def test_bad_lines_are_named(tmp_path: Path, candidates: Path, text: str, told: str) -> None:
@@ -87,7 +87,7 @@ def test_bad_scores_of_the_teacher_are_named(tmp_path: Path, score: Any) -> None
 
 
 def test_the_command(tmp_path: Path, candidates: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    scores = people(tmp_path, f"{HEADER}s,0,anna,0.8\n")
+    scores = people(tmp_path, f"{HEADER}s,0,a1,0.8\n")
     arguments = ["human", "--human", str(scores), "--candidates", str(candidates), "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", arguments)
     human.main()

@@ -71,6 +71,7 @@ def test_a_run_writes_its_own_tables_after_its_results(
     results = write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, folder="own")
     monkeypatch.setattr(pipeline, "_quiet", lambda: None)
     monkeypatch.setattr(pipeline, "write_results", lambda context, evaluated, command: results)
+    (tmp_path / "metrics.json").write_text("{}")
     monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
     output = tmp_path / "out"
     assert pipeline.execute(config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), output) == results
