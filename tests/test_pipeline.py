@@ -67,6 +67,7 @@ def test_results_hold_what_their_readers_need(tmp_path: Path) -> None:
     assert list(found["chains"]) == ["distilled", "usable", "selected", "samples"]  # the small run has no filter
     assert found["command"] == "python run.py +experiment=jmere_r1"
     assert found["config"]["grpo"]["group_size"] == 2
+    assert found["config"]["data"]["images"] == "artifacts/toy_images"
     assert [(row["first"], row["second"]) for row in found["comparisons"]] == [("CoT-SFT", "zero-shot"), ("JMERE-R1", "CoT-SFT")]
     for name, scores in found["models"].items():
         told, kept = found["analysis"][name], tmp_path / "run/predictions" / f"{slug(name)}.jsonl"

@@ -96,10 +96,20 @@ def write_results(context: Context, evaluated: dict[str, Path], *, command: str 
         "commit": commit(), "config_fingerprint": fingerprint(config=config), "versions": versions(),
         "stages": context.stages, "metrics": [*models.values()][-1] if models else {}, "models": models,
         "comparisons": comparisons(context, evaluated), "chains": _chains(context), "vision": context.vision, "notes": context.notes,
-        "voting": context.voting, "paper": config.paper, "config": {**asdict(config), "paper": None},
+        "voting": context.voting, "paper": config.paper, "config": _movable({**asdict(config), "paper": None}, config.artifacts),
         "analysis": {name: analysed(folder) for name, folder in evaluated.items()},
     })  # fmt: skip
     return path
+
+
+def _movable(value: Any, artifacts: str) -> Any:
+    """The configuration with ``artifacts`` for the place where this run keeps them."""
+    if isinstance(value, dict):
+        return {key: _movable(entry, artifacts) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_movable(entry, artifacts) for entry in value]
+    inside = isinstance(value, str) and (value == artifacts or value.startswith(f"{artifacts}/"))
+    return f"artifacts{value.removeprefix(artifacts)}" if inside else value
 
 
 def _chains(context: Context) -> dict[str, int]:

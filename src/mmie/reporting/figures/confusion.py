@@ -51,23 +51,23 @@ def _map(counts: Counts, name: str, title: str, caption: str, *, run: Run) -> Dr
         totals[gold] += count
         totals[predicted] += 0
     relations = sorted(totals, key=lambda relation: (relation == NOTHING, -totals[relation], relation))
-    shares = [[counts[gold, predicted] / max(1, totals[gold]) for predicted in relations] for gold in relations]
-    figure, (axis,) = canvas(1, 1, min(WIDTH + 0.6, 2.2 + 0.36 * len(relations)))
+    golds = [relation for relation in relations if totals[relation]]
+    shares = [[counts[gold, predicted] / totals[gold] for predicted in relations] for gold in golds]
+    figure, (axis,) = canvas(1, 1, min(WIDTH + 0.6, 2.2 + 0.36 * len(golds)))
     image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row, gold in enumerate(relations):
+    for row, gold in enumerate(golds):
         for column, predicted in enumerate(relations):
             if counts[gold, predicted]:
                 colour = "white" if shares[row][column] > 0.55 else "black"
                 axis.text(column, row, str(counts[gold, predicted]), ha="center", va="center", color=colour, size=9)
-    _label(axis, relations)
+    _label(axis, golds, relations)
     figure.colorbar(image, ax=axis, label="share of the row", shrink=0.8)
     return drawing(name, title, caption, run=run, figure=figure)
 
 
-def _label(axis: Axes, relations: list[str]) -> None:
-    places = range(len(relations))
-    axis.set_xticks(places, relations, rotation=45, ha="right", rotation_mode="anchor")
-    axis.set_yticks(places, relations)
+def _label(axis: Axes, golds: list[str], relations: list[str]) -> None:
+    axis.set_xticks(range(len(relations)), relations, rotation=45, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(golds)), golds)
     axis.set_xlabel("predicted")
     axis.set_ylabel("gold")
     axis.tick_params(length=0)
