@@ -73,7 +73,9 @@ def test_the_jobs_of_a_sweep_are_grouped_and_told_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "sweep", "varied"), [(RunMode.MULTIRUN, "today", ["reward.alpha=0.2", "filter=[]"]), (RunMode.RUN, None, [])]
 )
-def test_what_varies_is_passed_on(monkeypatch: pytest.MonkeyPatch, mode: RunMode, sweep: str | None, varied: list[str]) -> None:
+def test_what_varies_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: RunMode, sweep: str | None, varied: list[str]
+) -> None:
     """A sweep's values are typed as lists or stand in an experiment's file, what all jobs share is typed as it is."""
     job = SimpleNamespace(
         mode=mode, sweep=SimpleNamespace(dir="multirun/x/today"), runtime=SimpleNamespace(output_dir="out"),
@@ -82,8 +84,9 @@ def test_what_varies_is_passed_on(monkeypatch: pytest.MonkeyPatch, mode: RunMode
     passed: dict[str, Any] = {}
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
     monkeypatch.setattr(pipeline.HydraConfig, "get", lambda: job)
-    monkeypatch.setattr(pipeline, "to_run_config", lambda _: SimpleNamespace(stages=["evaluate"]))
-    monkeypatch.setattr(pipeline, "execute", lambda *_, **more: passed.update(more))
+    (tmp_path / "results.json").write_text('{"stages": {}}')
+    monkeypatch.setattr(pipeline, "to_run_config", lambda _: SimpleNamespace(stages=["evaluate"], artifacts="artifacts"))
+    monkeypatch.setattr(pipeline, "execute", lambda *_, **more: passed.update(more) or tmp_path / "results.json")
     pipeline.run(OmegaConf.create())
     assert (passed["sweep"], passed["overrides"]) == (sweep, varied)
 

@@ -58,4 +58,5 @@ def test_several_responses_are_the_same_however_they_are_decoded(
     assert draw(3, 4) == [row[:3] for row in seven]
     assert draw(7, 100, seed=1) != seven
     assert prefilled == [3] * 6  # each prompt once, whatever is decoded side by side
-    assert respond(policy, task, examples[:3], sampling=sampling, batch_size=2, seed=0) == [row[0] for row in seven]
+    single = respond(policy, task, examples[:3], sampling=sampling, batch_size=2, seed=0)
+    assert [response.text for response in single] == [row[0] for row in seven]

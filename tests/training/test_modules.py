@@ -102,8 +102,9 @@ def test_a_response_cut_at_the_limit_is_invalid_whatever_it_says(make_policy: An
     assert [part["seen"][:2] for part in rollouts.parts] == [("red", ("red",)), ("", None)]
     assert [part["truncated"] for part in rollouts.parts] == [0, 1]
     assert [part["invalid"] for part in rollouts.parts] == [0, 1]
-    assert [row["response"] for row in rollouts.rows()] == ["red", "red"]
-    assert [(row["step"], row["id"]) for row in rollouts.rows()] == [(7, "train-0")] * 2
+    rows = rollouts.rows(torch.tensor([[0.5, -0.5]]))
+    assert [(row["response"], row["advantage"]) for row in rows] == [("red", 0.5), ("red", -0.5)]
+    assert [(row["step"], row["id"]) for row in rows] == [(7, "train-0")] * 2
 
 
 def test_learning_rate_rises_and_falls(make_policy: Any) -> None:
