@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from mmie.errors import InputError
 from mmie.reporting.figures.drawing import WIDTH, Drawing, canvas, drawing
-from mmie.reporting.figures.groups import by_experiment, entries, kept, seeds
+from mmie.reporting.figures.groups import by_experiment, entries, full_systems, kept, seeds
 from mmie.reporting.runs import Run
 
 NOTHING = "nothing"
@@ -17,9 +17,9 @@ Counts = Counter[tuple[str, str]]
 
 
 def confusions(runs: Sequence[Run]) -> list[Drawing]:
-    """A heat map an experiment, of its last model; summed over seeds."""
+    """A heat map an experiment, of its last model; summed over seeds; of the papers' full systems where they are among the runs."""
     drawn = []
-    for experiment, of_experiment in by_experiment(run for run in runs if run.analysis).items():
+    for experiment, of_experiment in by_experiment(full_systems(run for run in runs if run.analysis)).items():
         alike, note = kept(of_experiment)
         model = [*alike[-1].analysis][-1]
         having = [run for run in alike if (run.analysis.get(model) or {}).get("confusion")]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mmie.error_kinds import KINDS
 from mmie.reporting.figures.drawing import Drawing, bar_look, canvas, drawing, legend_below
-from mmie.reporting.figures.groups import by_experiment, kept, mapping, number, seeds
+from mmie.reporting.figures.groups import by_experiment, full_systems, kept, mapping, number, seeds
 from mmie.reporting.runs import Run
-
-KINDS = ("wrong span", "wrong type", "wrong relation", "swapped direction", "missed", "invented", "invalid format", "truncated")
 
 
 def error_kinds(runs: Sequence[Run]) -> list[Drawing]:
-    """A figure an experiment: a group of bars a kind, a bar a model; mean over seeds."""
-    having = by_experiment(run for run in runs if run.analysis)
+    """A group of bars a kind, a bar a model, mean over seeds; one figure an experiment, of the papers' full systems where they are there."""
+    having = by_experiment(full_systems(run for run in runs if run.analysis))
     return [drawn for experiment, alike in having.items() for drawn in _of(experiment, *kept(alike))]
 
 

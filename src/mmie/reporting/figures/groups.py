@@ -12,6 +12,8 @@ from mmie.reporting.published import QWEN
 from mmie.reporting.runs import Run
 from mmie.significance import spread
 
+FULL = ("jmere_r1", "more_r1")  # what a report of many runs looks at closely
+
 
 def by_experiment(runs: Iterable[Run]) -> dict[str, list[Run]]:
     """Experiment, with its backbone where that is not the usual one → its runs."""
@@ -20,6 +22,12 @@ def by_experiment(runs: Iterable[Run]) -> dict[str, list[Run]]:
         where = "" if backbone(run) == QWEN else f" ({backbone(run)})"
         found.setdefault(run.experiment + where, []).append(run)
     return found
+
+
+def full_systems(runs: Iterable[Run]) -> list[Run]:
+    """The runs of the papers' full systems; where there are none, all of them."""
+    found = [*runs]
+    return [run for run in found if run.experiment in FULL] or found
 
 
 def kept(runs: Iterable[Run]) -> tuple[list[Run], str]:
