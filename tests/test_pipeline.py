@@ -89,6 +89,7 @@ def test_results_hold_what_their_readers_need(tmp_path: Path) -> None:
     assert other["vision"] == {"computed": 0, "from_disk": 16 + 4}
     assert again["metrics"] == found["metrics"]
     assert all(stage["cached"] for stage in again["stages"].values())
+    assert again["stages"]["grpo"]["made_in"] == found["stages"]["grpo"]["made_in"] > 0
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ class Context:
         sweep: name of the folder of the sweep that this run is a job of; None for a single run.
         overrides: what sets this job of a sweep apart from the others, key=value.
         console: where tables and progress go.
-        stages: name → {seconds, cached, fingerprint} of the stages so far.
+        stages: name → {seconds, cached, made_in, fingerprint} of the stages so far.
         notes: things a reader of the results must know (blank pictures, say).
         voting: model → F1 of its votes over the number of responses.
     """
@@ -77,7 +77,8 @@ class Context:
                 self.console.rule(f"[bold]{label or name}", align="left")
                 body(folder)
         seconds = round(time.perf_counter() - start, 2)
-        self.stages[label or name] = {"seconds": seconds, "cached": cached, "fingerprint": mark}
+        made_in = round(self.store.meta(name, mark)["seconds"], 2)
+        self.stages[label or name] = {"seconds": seconds, "cached": cached, "made_in": made_in, "fingerprint": mark}
         if cached:
             self.console.print(f"[dim]{label or name}: kept from before ({self.store.path(name, mark)})")
         return self.store.path(name, mark), mark

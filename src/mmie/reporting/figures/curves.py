@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from mmie.errors import InputError
 from mmie.reporting.figures.drawing import COLOURS, LINES, Drawing, canvas, drawing
-from mmie.reporting.figures.groups import by_experiment, kept
+from mmie.reporting.figures.groups import by_experiment, full_systems, kept
 from mmie.reporting.runs import Run
 
 FILE = "metrics/grpo.csv"
@@ -24,12 +24,14 @@ PANELS = {
     "val/f1": "F1 on the validation split",
 }  # fmt: skip
 WINDOW = 9  # steps that the mean over seeds is smoothed by: its step, four before and four after
+MANY = 4  # experiments in one figure
 Curve = dict[int, float]
 
 
 def curves(runs: Sequence[Run]) -> list[Drawing]:
-    """A panel a measure, a colour an experiment: seeds as thin lines, their mean thick."""
-    found, note = kept(run for run in runs if run.file(FILE))
+    """A panel a measure, a colour an experiment: seeds as thin lines, their mean thick; of many, the papers' full systems."""
+    having = [run for run in runs if run.file(FILE)]
+    found, note = kept(having if len(by_experiment(having)) <= MANY else full_systems(having))
     read = {experiment: [_read(run) for run in alike] for experiment, alike in by_experiment(found).items()}
     panels = [name for name in PANELS if any(name in of_run for of_runs in read.values() for of_run in of_runs)]
     if not panels:
@@ -54,7 +56,7 @@ def _panel(axis: Axes, seeds: Sequence[Curve], index: int, *, smooth: bool) -> N
     """The thick line has the steps that all seeds have."""
     look = _look(index)
     for curve in seeds:
-        axis.plot([*curve], [*curve.values()], color=look["color"], linewidth=0.7, alpha=0.45)
+        axis.plot([*curve], [*curve.values()], color=look["color"], linewidth=0.7, alpha=0.35)
     steps = [step for step in seeds[0] if all(step in curve for curve in seeds)] if seeds else []
     means = [mean(curve[step] for curve in seeds) for step in steps]
     half = WINDOW // 2 if smooth else 0

@@ -11,7 +11,7 @@ from mmie.reporting.runs import Run
 
 
 def error_kinds(runs: Sequence[Run]) -> list[Drawing]:
-    """A group of bars a kind, a bar a model, mean over seeds; one figure an experiment, of the papers' full systems where they are there."""
+    """A group of bars a kind, a bar a model, mean over seeds; one figure an experiment, of the papers' full systems where they are."""
     having = by_experiment(full_systems(run for run in runs if run.analysis))
     return [drawn for experiment, alike in having.items() for drawn in _of(experiment, *kept(alike))]
 

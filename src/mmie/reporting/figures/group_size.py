@@ -40,7 +40,7 @@ def group_size(runs: Sequence[Run]) -> list[Drawing]:
         axis.minorticks_off()
         axis.set_xlabel("G, responses a prompt")
     legend_below(figure, axes[0])
-    caption = "F1 of the last model over the number of responses in a group; time of the stage where a run did not take it from before."
+    caption = "F1 of the last model over the number of responses in a group; time that the stage took when it was made."
     return [drawing("figure3-group-size", "F1 over G, Figure 3", caption, run=runs[0], figure=figure)]
 
 
@@ -89,7 +89,8 @@ def _costs(points: dict[int, list[Run]]) -> dict[int, tuple[float, float, float]
     found = {}
     for size, runs in points.items():
         stages = [(run, mapping(run, "stages.grpo", mapping(run, "stages", run.found.get("stages")).get("grpo"))) for run in runs]
-        took = [number(run, "stages.grpo.seconds", stage.get("seconds")) for run, stage in stages if stage and not stage.get("cached")]
+        spans = [(run, stage.get("made_in", None if stage.get("cached") else stage.get("seconds"))) for run, stage in stages]
+        took = [number(run, "stages.grpo.made_in", span) for run, span in spans if span is not None]
         if took:
             found[size] = mean_and_band(took, [])
     return found

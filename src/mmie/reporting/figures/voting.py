@@ -22,14 +22,14 @@ Curve = dict[float, tuple[float, float, float]]
 
 def majority(runs: Sequence[Run]) -> list[Drawing]:
     """F1 of the vote over k, a panel a way of voting; and F1 by relation with all votes, a radar a way."""
-    found, note = kept(runs)
+    found, note = kept(run for run in runs if mapping(run, "voting", run.found.get("voting")))
     series = _series(found)
     return [*_curves(series, note), *_radar(series, note)] if series else []
 
 
 def _series(runs: Sequence[Run]) -> dict[str, Votes]:
     """Model (with its experiment where there are several) → its votes, one a seed."""
-    having = by_experiment(run for run in runs if mapping(run, "voting", run.found.get("voting")))
+    having = by_experiment(runs)
     found: dict[str, Votes] = {}
     for experiment, alike in having.items():
         for run in alike:
@@ -96,7 +96,7 @@ def _radar(series: dict[str, Votes], note: str) -> list[Drawing]:
     low, high = PAPER if fits else (0.0, 100.0)
     stacked = max(len(_relations(found)) for found in scores.values()) > FEW
     shape = (len(scores), 1, 0.9 + 5.4 * len(scores)) if stacked else (1, len(scores), 4.6)
-    place: dict[str, Any] = {"x": -0.55, "y": 1.25} if stacked else {"pad": 20}  # beside or above the names
+    place: dict[str, Any] = {"x": -0.42, "y": 1.25} if stacked else {"pad": 20}  # beside or above the names
     figure, axes = canvas(*shape, subplot_kw={"projection": "polar"})
     for axis, (way, of_way) in zip(axes, scores.items(), strict=True):
         _web(axis, of_way, low, high)
