@@ -176,6 +176,23 @@ def test_a_missing_box_is_named(tmp_path: Path, boxes: Any) -> None:
     assert refused(tmp_path) == expected
 
 
+class Executed:
+    """What a foreign pickle can do: call anything."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_nothing_in_a_file_of_boxes_is_executed(tmp_path: Path) -> None:
+    torch.save(Executed(tmp_path / "executed"), tmp_path / "ent_train_dict.pth")
+    with pytest.raises(InputError, match="not a readable file of boxes"):
+        Boxes(tmp_path / "ent_train_dict.pth")
+    assert not (tmp_path / "executed").exists()
+
+
 class Unpickled:
     """A class of ours, which a file of boxes must not bring in."""
 

@@ -65,6 +65,18 @@ def gradient(policy: Any, logps: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([value.grad.flatten() for value in policy.trainable()])
 
 
+@pytest.mark.parametrize("micro_responses", [None, 1])
+def test_empty_responses_are_scored_beside_others(policy: Any, prompts: list[Any], micro_responses: int | None) -> None:
+    """Two of eight are empty: with four groups of like length these two are a group of their own."""
+    batch, responses = policy.batch(prompts), [[], [21, 22], [23], [], [24, 25, 26], [27], [28, 29], [30]]
+    completions = policy.given(responses)
+    shared = policy.logps(batch, completions, temperature=1.0, micro_responses=micro_responses)
+    alone = policy.given([tokens or [31] for tokens in responses])
+    expected = row_logps(policy.model, batch, alone)
+    assert torch.isfinite(shared).all()
+    torch.testing.assert_close(shared[completions.mask], expected[completions.mask], atol=1e-5, rtol=0)
+
+
 def test_prompts_and_responses_are_unequal(prompts: list[Any]) -> None:
     assert len({len(prompt.ids) for prompt in prompts}) == 4
     assert [len(prompt.features) for prompt in prompts][3] == 0

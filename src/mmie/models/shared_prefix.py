@@ -62,11 +62,10 @@ def completion_logps(
 
 
 def _continue(
-    model: Any, prompts: PromptBatch, completions: Completions, rows: Tensor, longest: int, *,
+    model: Any, prompts: PromptBatch, completions: Completions, rows: Tensor, length: int, *,
     cache: DynamicCache, first: Tensor, temperature: float,
 ) -> Tensor:  # fmt: skip
     """The given rows of ``completion_logps`` over their prompts' cache; ``first`` [B, V] predicts the first token."""
-    length = max(1, longest)
     owners = rows // (len(completions.tokens) // len(prompts.ids))
     tokens = completions.tokens[rows, :length]
     logits = first[owners, None]
