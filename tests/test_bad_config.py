@@ -69,6 +69,9 @@ def good() -> DictConfig:
         ("evaluation.samples", 0),
         ("evaluation.vote_rows", 0),
         ("lora.dropout", 1),
+        ("sft_share", 0),
+        ("sft_share", 1),
+        ("predict.box", [1, 2, 3]),
         ("seed", -1),
         ("seed", "???"),
         ("artifacts", "${nowhere}"),
@@ -127,6 +130,13 @@ def test_batches_are_divided_by_all_devices() -> None:
     )
     assert message("trainer.num_nodes=3").startswith("sft.batch_size: 16 is no multiple of")
     assert message("sft=none", "trainer.devices=5").startswith("grpo.prompts_per_step: 12 is no multiple of")
+
+
+def test_a_share_needs_a_warm_up() -> None:
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("config", ["+experiment=more_r1", "sft=none", "schedule=all_mixed"])
+    with pytest.raises(InputError, match=r"^sft_share: nothing is warmed up on this share \(0\.25\), as sft is none; set sft_share=null$"):
+        to_run_config(cfg)
 
 
 @pytest.mark.parametrize(("given", "key"), [("text=x", "predict.image"), ("image=x.png", "predict.text")])

@@ -114,6 +114,12 @@ def test_each_paradigm_runs_its_own_stages_only(tmp_path: Path, experiment: str,
     assert not set(absent) & set(found["stages"])
 
 
+def test_filters_that_leave_no_chain_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^filter\.rule_score: none of \d+ chains is left; choose filters that fit the task"):
+        go(tmp_path, "run", "filter=[rule_score]", "task=more", "data.sizes={train: 4, val: 2, test: 2}", "stages=[filter]")
+    assert not [*(tmp_path / "artifacts/filter").glob("*/chosen.jsonl")]
+
+
 def test_chosen_stages_stop_where_they_are_told(tmp_path: Path) -> None:
     found = go(tmp_path, "run", "stages=[filter]")
     assert list(found["stages"]) == ["data", "distil", "filter"]
@@ -219,6 +225,14 @@ def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
     [
         (["schedule=progressive_mix", "+experiment=only_rl"], r"^schedule: .*sft is none; use schedule=all_mixed"),
         (["+experiment=more_r1", "stages=[predict]", "predict.image=x.png", "predict.text=x"], r"^predict\.entity: .*needs it"),
+        (["+experiment=more_r1", "schedule.alpha=-1"], r"^schedule\.alpha: -1 is out of range"),
+        (["+experiment=more_r1", "schedule.alpha=inf"], r"^schedule\.alpha: inf is out of range"),
+        (["+experiment=more_r1", "reward.unit=tokens"], r"^reward\.unit: 'tokens' is unknown"),
+        (["+experiment=more_r1", "reward.threshold=-1"], r"^reward: threshold -1 "),
+        (["+experiment=more_r1", "filter=[six_steps]", "filter.six_steps.steps=0"], r"^filter\.six_steps\.steps: 0 is out of range"),
+        (["data.sizes.train=null"], r"^data\.sizes\.train=None: it must be a whole number"),
+        (["+experiment=more_r1", "task.labels=[1]"], r"^task\.labels: 1 is "),
+        (["+experiment=more_r1", "task.labels=null"], r"^task\.labels: None is no list"),
     ],
 )
 def test_what_cannot_go_well_is_said_before_anything_is_done(tmp_path: Path, overrides: list[str], message: str) -> None:

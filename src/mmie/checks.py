@@ -26,6 +26,10 @@ def share() -> Any:
     return field(metadata={"rule": "0 or more and below 1", "holds": lambda value: 0 <= value < 1})
 
 
+def inner_share() -> Any:
+    return field(metadata={"rule": "above 0 and below 1", "holds": lambda value: 0 < value < 1})
+
+
 def one_of(*words: str) -> Any:
     return field(metadata={"rule": f"one of {', '.join(words)}", "holds": lambda value: value in words})
 

@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mmie.checks import above, at_least, misfits, one_of, out_of_range, share
+from mmie.checks import above, at_least, inner_share, misfits, one_of, out_of_range, share
 from mmie.errors import InputError
 
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
@@ -180,7 +180,7 @@ class RunConfig:
     data: Any
     model: Any
     teacher: Any
-    sft_share: float | None = share()
+    sft_share: float | None = inner_share()
     cot: CotConfig
     filter: dict[str, Any]
     vision: VisionConfig
@@ -242,6 +242,10 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
         yield f"evaluation.samples: {samples} responses at temperature 0 are all the same; raise evaluation.temperature or take 1"
     if not isinstance(run.report.sources, list) or not all(path and isinstance(path, str) for path in run.report.sources):
         yield f"report.runs: {run.report.runs!r} is neither a path nor a list of paths; name results.json files or folders of them"
+    if run.predict.box is not None and len(run.predict.box) != 4:
+        yield f"predict.box: {run.predict.box} is no left, upper, right, lower in pixels; give four numbers"
+    if run.sft_share is not None and run.grpo and not run.sft:
+        yield f"sft_share: nothing is warmed up on this share ({run.sft_share}), as sft is none; set sft_share=null"
     for key in ("image", "text"):
         if "predict" in run.stages and not getattr(run.predict, key):
             yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"

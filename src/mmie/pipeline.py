@@ -147,9 +147,12 @@ def stages(context: Context) -> dict[str, Path]:
 
 
 def _check(context: Context) -> None:
-    """What only the built task and schedule can tell, before anything costs time."""
+    """What only the built nodes can tell, before anything costs time or money."""
     config = context.config
-    if config.grpo is not None and config.sft is None and node(config.schedule).by_difficulty:
+    by_difficulty = node(config.schedule).by_difficulty
+    for part in (config.reward, config.cot.chains, *config.filter.values()):
+        node(part)
+    if config.grpo is not None and config.sft is None and by_difficulty:
         raise InputError("schedule: it asks the warmed-up model which samples are easy, and sft is none; use schedule=all_mixed")
     for key in context.reasoned.asked:
         if "predict" in config.stages and not getattr(config.predict, key):

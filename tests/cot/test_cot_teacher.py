@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import socket
 from pathlib import Path
 
@@ -136,6 +137,13 @@ def test_nobody_at_the_address(server, monkeypatch):
         message = refused(teacher())
     assert "Connection error" in message
     assert "secret" not in message
+
+
+@pytest.mark.parametrize(("reason", "answer"), [("stop", "Step 1: all"), ("length", ""), (None, "Step 1: all")])
+def test_an_answer_cut_at_the_token_limit_is_empty(server, reason, answer):
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Step 1: all"}, "finish_reason": reason}
+    server.reply = lambda handler, *_: handler.send(200, json.dumps({"choices": [choice]}).encode())
+    assert ask(teacher()) == answer
 
 
 @pytest.mark.parametrize("message", [{"content": None}, {"content": ""}, {"role": "assistant"}])

@@ -93,10 +93,10 @@ def test_counts_are_distinct_names_within_one_picture_and_text(tmp_path: Path) -
         ((0.5, 0.5, 0.5, 0.5), (40, 20), (10, 5, 30, 15)),
         ([0.25, 0.75, 0.5, 0.5], (40, 20), (0, 10, 20, 20)),
         ((0.0, 1.0, 0.5, 0.5), (40, 20), (0, 15, 10, 20)),  # left -10 and lower 25 are clipped
-        ((0.5, 0.5, 7, 7), (40, 20), (0, 0, 40, 20)),
+        ((0.5, 0.5, 1.5, 2), (40, 20), (0, 0, 40, 20)),
         ((0.5, 0.5, 0.33, 0.34), (10, 10), (3, 3, 7, 7)),  # 3.35, 3.3, 6.65, 6.7
         ((0.26, 0.26, 0.1, 0.1), (10, 10), (2, 2, 3, 3)),  # 2.1 … 3.1
-        ((5e307, 0.5, 1e308, 1.0), (40, 20), (0, 0, 40, 20)),
+        ((1.5, 0.5, 2.0, 1.0), (40, 20), (20, 0, 40, 20)),
     ],
 )
 def test_boxes_in_pixels(tmp_path: Path, box: Any, size: tuple[int, int], pixels: tuple[int, ...]) -> None:
@@ -135,6 +135,7 @@ def test_boxes_are_shares_of_the_upright_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "box",
     [(0.5, 0.5, 0.0, 0.5), (0.5, 0.5, 0.5, -0.1), (math.nan, 0.5, 0.5, 0.5), (0.5, 0.5, math.inf, 0.5), (0.5, 0.5, 0.5),
+     (30, 20, 100, 80), (0.5, 0.5, 2.1, 0.5), (2.1, 0.5, 0.5, 0.5), (10**400, 0.5, 0.5, 0.5), "1234", {1: 0, 2: 0, 3: 0, 4: 0},
      (0.5,) * 5, "abcd", (0.5, 0.5, "x", 0.5), 0.5, (0.5, 0.5, None, 0.5)],
 )  # fmt: skip
 def test_a_broken_box_is_named(tmp_path: Path, box: Any, blank: bool) -> None:
@@ -239,6 +240,7 @@ GOOD = repr(fact())
         (GOOD.replace("'none'", "0"), "not a line of MORE"),
         (GOOD.replace("'relation'", "'relations'"), "not a line of MORE"),
         (repr(fact("")), "'token' must be a list of words"),
+        (repr(fact("a \ud800 b")), "'token' holds half a character"),
         (repr(fact(entity=" ")), "the entity has no name"),
         (repr(fact(img_id="../1.jpg")), "img_id '../1.jpg' is no plain file name"),
         (repr(fact(relation="/per/per/enemy")), "relation '/per/per/enemy' is no label; correct it or extend task.labels"),
@@ -271,7 +273,7 @@ def test_the_tasks_labels_must_be_those_of_the_data(tmp_path: Path, in_txt: bool
     assert len(source(tmp_path).load("train")) == 1
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"a": "1"}', '{"a": true}', "{'a': 1}", b"\xff"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"a": 1}', '{"none": 0, "a": 0}', '{"a": "1"}', '{"a": true}', "{'a': 1}", b"\xff"])
 def test_a_broken_file_of_labels_is_named(tmp_path: Path, content: str | bytes) -> None:
     write_split(tmp_path, "train", [fact()])
     (tmp_path / "rel2id.json").write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -328,6 +330,19 @@ def test_facts_of_one_picture_are_different_samples(tmp_path: Path) -> None:
     assert check_splits(splits) == {"shared_sentences": {"train/val": 1, "train/test": 1, "val/test": 1}}
     with pytest.raises(InputError, match=r"train and val share 1 samples \(train-00000 is train-00000\)"):
         check_splits({"train": splits["train"], "val": splits["train"]})
+
+
+@pytest.mark.parametrize("blank", [True, False])
+def test_other_objects_without_a_box_are_different_samples(tmp_path: Path, blank: bool) -> None:
+    boxes = {"1.jpg": {"person_0": (1.5, 0.5, 0.5, 0.5), "person_1": (1.5, 0.5, 0.5, 0.5)}}
+    for on_disk, name in (("train", "person_0"), ("valid", "person_1"), ("test", "person_0")):
+        write_split(tmp_path, on_disk, [fact(name=name)], boxes=boxes)
+        if not blank:
+            write_picture(tmp_path, on_disk, "1.jpg")
+    found = source(tmp_path, degenerate_boxes="whole", missing_images="blank")
+    assert check_splits({split: found.load(split) for split in ("train", "val")}) == {"shared_sentences": {"train/val": 1}}
+    with pytest.raises(InputError, match="share 1 samples"):
+        check_splits({split: found.load(split) for split in ("train", "test")})
 
 
 def test_samples_survive_the_file(tmp_path: Path) -> None:

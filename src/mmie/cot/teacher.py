@@ -112,7 +112,7 @@ class OpenAITeacher:
         self._client: openai.AsyncOpenAI | None = None
 
     async def ask(self, request: Request) -> str:
-        """The model's text, "" where it gave none; InputError without key or picture, or after the last retry."""
+        """The model's text, "" where there is none or it was cut at ``max_tokens``; InputError without key or picture or after the last try."""
         client = self._connected()
         content = [*_image_parts(request.example), {"type": "text", "text": request.prompt}]
         pauses = [0.0, *(min(0.5 * 2**n, LONGEST_PAUSE) for n in range(self._max_retries))]
@@ -203,9 +203,10 @@ def _data_url(picture: Picture) -> str:
 
 
 def _answer_in(body: bytes) -> str | None:
-    """The first choice's text, "" where it is empty; None where ``body`` is no chat completion."""
+    """The first choice's text, "" where it is empty or was cut at ``max_tokens``; None where ``body`` is no chat completion."""
     try:
-        text = json.loads(body)["choices"][0]["message"].get("content") or ""
+        choice = json.loads(body)["choices"][0]
+        text = "" if choice.get("finish_reason") == "length" else choice["message"].get("content") or ""
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return text.encode(errors="replace").decode() if isinstance(text, str) else None

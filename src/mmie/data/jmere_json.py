@@ -99,7 +99,7 @@ def _records(path: Path) -> list[Any]:
         records = json.loads(read(path).decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: broken JSON ({error.msg}); correct it or copy the file anew") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON in UTF-8; copy the file anew") from error
     if not isinstance(records, list):
         raise InputError(f"{path}: holds no list of records; it is not one of JMERE's files")

@@ -178,7 +178,7 @@ def read_labels(path: Path) -> list[str]:
     """The labels of a ``rel2id.json`` by their numbers, without none.
 
     Raises:
-        InputError: it is no JSON object from labels to whole numbers.
+        InputError: it is no JSON object from labels, none among them, to whole numbers of their own.
     """
     try:
         numbers = json.loads(read(path).decode("utf-8-sig"))
@@ -186,6 +186,8 @@ def read_labels(path: Path) -> list[str]:
         raise InputError(f"{path}: not JSON in UTF-8; copy the file anew") from error
     if not isinstance(numbers, dict) or not all(type(number) is int for number in numbers.values()):
         raise InputError(f"{path}: must map each label to a whole number; copy the file anew")
+    if len({*numbers.values()}) < len(numbers) or NONE not in map(str.lower, numbers):
+        raise InputError(f"{path}: gives two labels one number, or has no {NONE!r}; copy the file anew")
     return [label for label in sorted(numbers, key=numbers.__getitem__) if label.lower() != NONE]
 
 

@@ -15,6 +15,7 @@ from mmie.errors import InputError
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError, pickle.UnpicklingError)
 
+LARGEST = 2.0  # a share of the picture above this is no slip of a detector but pixels
 Centred = tuple[float, float, float, float]
 
 
@@ -46,12 +47,13 @@ class Boxes:
         if box is None:
             raise InputError(f"{where}: {self.path.name} has no box for {what}; add it or remove this line")
         try:
-            cx, cy, w, h = map(float, box)
-        except (TypeError, ValueError):
+            cx, cy, w, h = map(float, () if isinstance(box, str | Mapping) else box)
+        except (TypeError, ValueError, OverflowError):
             cx = cy = w = h = math.nan
-        if not (math.isfinite(cx) and math.isfinite(cy) and 0 < w < math.inf and 0 < h < math.inf):
+        if not (abs(cx) <= LARGEST and abs(cy) <= LARGEST and 0 < w <= LARGEST and 0 < h <= LARGEST):
             shown = " ".join(repr(box).split())
-            raise InputError(f"{where}: the box of {what} is {shown}, not cx, cy, w > 0, h > 0; correct {self.path.name}")
+            shares = f"cx, cy, w > 0, h > 0 as shares of the picture (up to {LARGEST:g}, what is outside is cut off)"
+            raise InputError(f"{where}: the box of {what} is {shown}, not {shares}; correct {self.path.name}")
         return cx, cy, w, h
 
 

@@ -75,7 +75,10 @@ def text_of(tokens: Sequence[Any], where: str) -> str:
     """The tokens joined by single blanks; InputError where there is none or one is no string."""
     if not all(isinstance(token, str) for token in tokens) or not "".join(tokens).strip():
         raise InputError(f"{where}: 'token' must be a list of words; correct or remove this entry")
-    return fold(" ".join(tokens))
+    text = fold(" ".join(tokens))
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InputError(f"{where}: 'token' holds half a character (a lone surrogate), which is no text; correct this entry")
+    return text
 
 
 def picture_name(img_id: str, where: str) -> str:
@@ -131,7 +134,7 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
 
     Raises:
         InputError: a split is empty, or a sample stands in two: same text, pictures of the same bytes or name, and, in
-            MORE, the same box and entity.
+            MORE, the same box, object and entity.
     """
     for name, examples in splits.items():
         if not examples:
@@ -159,11 +162,12 @@ def _same_samples(one: Sequence[Example], other: Sequence[Example]) -> list[tupl
 
 
 def _identities(example: Example) -> list[tuple[Any, ...]]:
-    """Text, entity and boxes with the picture's name and with the pictures' bytes, as far as it has them; equal in one: the same sample."""
+    """Text, entity, object and boxes, with the picture's name and with the pictures' bytes where there are any; equal in one: the same."""
     contents = [picture.path and hashlib.sha256(picture.path.read_bytes()).digest() for picture in example.pictures]
     known = [example.extra.get("img_id"), None if None in contents else tuple(contents)]
     boxes = tuple(picture.box for picture in example.pictures)
-    return [(example.text, example.extra.get("entity"), boxes, pictures) for pictures in known if pictures is not None]
+    about = example.text, example.extra.get("entity"), example.extra.get("object"), boxes
+    return [(*about, pictures) for pictures in known if pictures is not None]
 
 
 def examples_to_jsonl(path: Path, examples: Iterable[Example]) -> None:

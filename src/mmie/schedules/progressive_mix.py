@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from math import inf
 
 from mmie.errors import InputError
 
@@ -19,14 +20,14 @@ class ProgressiveMix:
         alpha: 0.5 in the paper; 1 keeps one to one in every epoch, 0 leaves easy samples out from the first.
 
     Raises:
-        InputError: alpha is negative.
+        InputError: alpha is negative or no finite number.
     """
 
     by_difficulty = True
 
     def __init__(self, *, alpha: float) -> None:
-        if not alpha >= 0:
-            raise InputError(f"schedule.alpha: {alpha} is negative; it must be 0 or more")
+        if not 0 <= alpha < inf:
+            raise InputError(f"schedule.alpha: {alpha} is out of range; it must be 0 or more")
         self.alpha = alpha
 
     def __call__(self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None) -> list[int]:

@@ -15,6 +15,7 @@ from mmie.cot.select import apply_filters
 from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
+from mmie.errors import InputError
 from mmie.files import write_json
 from mmie.stages.context import Context
 from mmie.types import Candidate, Example
@@ -115,6 +116,8 @@ def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple
         candidates = candidates_from_jsonl(distil_stage[0] / "candidates.jsonl")
         filters = {name: node(settings) for name, settings in config.filter.items()}
         selection = apply_filters(candidates, filters, gold, seed=config.seed)
+        if not selection.chosen:
+            raise InputError(_nothing_left(selection.counts))
         candidates_to_jsonl(selection.chosen, folder / "chosen.jsonl")
         write_json(folder / "counts.json", selection.counts)
 
@@ -122,6 +125,12 @@ def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple
     folder, mark = context.stage("filter", parts, body)
     context.console.print(_counts_table(json.loads((folder / "counts.json").read_text(encoding="utf-8"))))
     return folder, mark
+
+
+def _nothing_left(counts: list[dict[str, Any]]) -> str:
+    emptied = next(count["stage"] for count in counts if not count["candidates"])
+    what = "filter" if emptied == "usable" else f"filter.{emptied}"
+    return f"{what}: none of {counts[0]['candidates']:,} chains is left; choose filters that fit the task, or read what the teacher wrote"
 
 
 def chosen(folder: Path) -> list[Candidate]:

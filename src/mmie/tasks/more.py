@@ -72,8 +72,10 @@ class MORE:
     def __post_init__(self) -> None:
         if self.slash not in SLASHES:
             raise InputError(f"task.slash: {self.slash!r} is unknown; use {' or '.join(SLASHES)}")
+        if not isinstance(self.labels, Sequence) or isinstance(self.labels, str) or not self.labels:
+            raise InputError(f"task.labels: {self.labels!r} is no list of labels; name at least one like /per/misc/awarded")
         for label in self.labels:
-            if not _LABEL.fullmatch(label) or list(self.labels).count(label) > 1:
+            if not isinstance(label, str) or not _LABEL.fullmatch(label) or list(self.labels).count(label) > 1:
                 raise InputError(f"task.labels: {label!r} is given twice or not of the form /per/misc/awarded; correct it")
 
     def prompt(self, example: Example) -> str:

@@ -25,11 +25,17 @@ class ToySource:
         sizes: samples a split.
         images: folder for the pictures, ``<content>/<split>/<id>.png``, so that no data set overwrites another's; written when
             a split is loaded.
+
+    Raises:
+        InputError: a size is missing or below 1.
     """
 
     stream: ClassVar[str] = "toy-world"
 
     def __init__(self, *, seed: int = 0, sizes: Mapping[str, int] = SIZES, images: str | Path = "artifacts/toy_images") -> None:
+        for split in ("train", "val", "test"):
+            if type(sizes.get(split)) is not int or sizes[split] < 1:
+                raise InputError(f"data.sizes.{split}={sizes.get(split)}: it must be a whole number of 1 or more")
         self.seed = seed
         self.sizes = sizes
         self.images = Path(images)

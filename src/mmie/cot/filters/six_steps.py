@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmie.errors import InputError
 from mmie.parsing import parse_steps
 from mmie.types import Candidate
 
@@ -13,9 +14,15 @@ _TAG = re.compile(r"<\s*+/?\s*+\w++\s*+>")
 
 
 class SixStepsFilter:
-    """Keeps a chain that has ``Step 1`` … ``Step 6`` once each and in order, words in every step, and no tags."""
+    """Keeps a chain that has ``Step 1`` … ``Step 6`` once each and in order, words in every step, and no tags.
+
+    Raises:
+        InputError: fewer than 1 step.
+    """
 
     def __init__(self, steps: int = 6) -> None:
+        if steps < 1:
+            raise InputError(f"filter.six_steps.steps: {steps} is out of range; it must be at least 1")
         self.steps = steps
 
     def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Any]) -> list[Candidate]:
