@@ -112,7 +112,7 @@ class OpenAITeacher:
         self._client: openai.AsyncOpenAI | None = None
 
     async def ask(self, request: Request) -> str:
-        """The model's text, "" where there is none or it was cut at ``max_tokens``; InputError without key or picture or after the last try."""
+        """The model's text, "" where there is none or it was cut at ``max_tokens``; InputError without key, picture or answer."""
         client = self._connected()
         content = [*_image_parts(request.example), {"type": "text", "text": request.prompt}]
         pauses = [0.0, *(min(0.5 * 2**n, LONGEST_PAUSE) for n in range(self._max_retries))]
