@@ -99,9 +99,9 @@ class EvaluationConfig:
     samples: int = at_least(1)
     vote_rows: int = at_least(1)
 
-    def without_vote(self) -> dict[str, Any]:
-        """What the other stages depend on: a change in how is voted makes none of them anew."""
-        return {key: value for key, value in asdict(self).items() if key not in ("samples", "vote_rows")}
+    def answering(self) -> dict[str, Any]:
+        """What an answer depends on: a change in how is voted or in the intervals trains nothing anew."""
+        return {key: value for key, value in asdict(self).items() if key not in ("bootstrap_samples", "samples", "vote_rows")}
 
 
 @dataclass(kw_only=True)

@@ -138,15 +138,15 @@ def test_labels_vote_too() -> None:
 
 
 def test_how_is_voted_changes_no_other_stage(tmp_path: Path) -> None:
-    """Nor does it that there is a vote at all: these are the keys on which trainings so far depend."""
-    plain, voting = context_of(tmp_path), context_of(tmp_path, "evaluation.samples=100", "evaluation.vote_rows=7")
-    keys = {"temperature", "max_new_tokens", "batch_size", "bootstrap_samples", "validation_samples"}
-    assert set(plain.config.evaluation.without_vote()) == keys
+    """Nor do the intervals; these are the keys on which the trainings depend."""
+    plain, voting = context_of(tmp_path), context_of(tmp_path, "evaluation.samples=100", "evaluation.vote_rows=7", "evaluation.bootstrap_samples=7")
+    keys = {"temperature", "max_new_tokens", "batch_size", "validation_samples"}
+    assert set(plain.config.evaluation.answering()) == keys
     stage = (tmp_path, "mark")
     for parts in (lambda context: answered_with(context, Phase("x", context.reasoned, stage)), lambda c: learn._common(c, stage)):
         assert fingerprint(**parts(plain)) == fingerprint(**parts(voting))
-    assert fingerprint(evaluation=context_of(tmp_path, "evaluation.batch_size=7").config.evaluation.without_vote()) != (
-        fingerprint(evaluation=plain.config.evaluation.without_vote())
+    assert fingerprint(evaluation=context_of(tmp_path, "evaluation.batch_size=7").config.evaluation.answering()) != (
+        fingerprint(evaluation=plain.config.evaluation.answering())
     )
 
 

@@ -59,7 +59,7 @@ def answered_with(context: Context, phase: Phase) -> dict[str, Any]:
     config = context.config
     return {
         "task": config.task, "instruction": config.reasoning_instruction, "response": type(phase.task.response).__name__,
-        "model": context.model_identity, "evaluation": config.evaluation.without_vote(), "adapter": phase.adapter and phase.adapter[1],
+        "model": context.model_identity, "evaluation": config.evaluation.answering(), "adapter": phase.adapter and phase.adapter[1],
         "seed": config.seed,
     }  # fmt: skip
 

@@ -18,18 +18,18 @@ ANALYSIS = 1  # version of analysis.json; evaluations with another one are made 
 def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
     """Answers and scores the test split; a killed run goes on after the last whole batch."""
 
+    draws = context.config.evaluation.bootstrap_samples
+
     def body(folder: Path) -> None:
         examples = context.examples(data_stage[0], "test")
         responses = answers(context, phase, examples, folder / "predictions.jsonl")
         predictions = [phase.task.parse(response.text) for response in responses]
-        scores = phase.task.score(
-            predictions, examples, bootstrap_samples=context.config.evaluation.bootstrap_samples, seed=context.config.seed
-        )
+        scores = phase.task.score(predictions, examples, bootstrap_samples=draws, seed=context.config.seed)
         truncated = [response.truncated for response in responses]
         write_json(folder / "analysis.json", analysis(phase.task, predictions, examples, truncated=truncated))
         write_json(folder / "metrics.json", {f"test/{name}": values for name, values in scores.items()})
 
-    parts = {"data": data_stage[1], "analysis": ANALYSIS, **answered_with(context, phase)}
+    parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **answered_with(context, phase)}
     return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
 
 

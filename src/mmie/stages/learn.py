@@ -102,7 +102,7 @@ def _common(context: Context, data_stage: Stage) -> dict[str, Any]:
     config = context.config
     return {
         "data": data_stage[1], "task": config.task, "instruction": config.reasoning_instruction, "model": context.model_identity,
-        "validation": config.evaluation.without_vote(), "precision": config.trainer.precision, "seed": config.seed,
+        "validation": config.evaluation.answering(), "precision": config.trainer.precision, "seed": config.seed,
     }  # fmt: skip
 
 

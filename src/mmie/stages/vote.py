@@ -40,17 +40,16 @@ def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
     Returns:
         ``voting`` of ``results.json`` for this model, see ``voted``.
     """
+    config = context.config.evaluation
 
     def body(folder: Path) -> None:
         examples = context.examples(data_stage[0], "test")
         responses = drawn(context, phase, examples, folder / "samples.jsonl")
         predictions = [[phase.task.parse(response) for response in row] for row in responses]
-        config = context.config.evaluation
         scores = voted(phase.task, predictions, examples, bootstrap_samples=config.bootstrap_samples, seed=context.config.seed)
         write_json(folder / "voting.json", scores)
 
-    samples = context.config.evaluation.samples
-    parts = {"data": data_stage[1], **answered_with(context, phase), "samples": samples}
+    parts = {"data": data_stage[1], **answered_with(context, phase), "samples": config.samples, "bootstrap_samples": config.bootstrap_samples}
     folder, _ = context.stage("vote", parts, body, label=f"vote {phase.name}")
     return json.loads((folder / "voting.json").read_text(encoding="utf-8"))
 
