@@ -139,7 +139,8 @@ def test_labels_vote_too() -> None:
 
 def test_how_is_voted_changes_no_other_stage(tmp_path: Path) -> None:
     """Nor do the intervals; these are the keys on which the trainings depend."""
-    plain, voting = context_of(tmp_path), context_of(tmp_path, "evaluation.samples=100", "evaluation.vote_rows=7", "evaluation.bootstrap_samples=7")
+    changes = ["evaluation.samples=100", "evaluation.vote_rows=7", "evaluation.bootstrap_samples=7"]
+    plain, voting = context_of(tmp_path), context_of(tmp_path, *changes)
     keys = {"temperature", "max_new_tokens", "batch_size", "validation_samples"}
     assert set(plain.config.evaluation.answering()) == keys
     stage = (tmp_path, "mark")

@@ -49,7 +49,8 @@ def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
         scores = voted(phase.task, predictions, examples, bootstrap_samples=config.bootstrap_samples, seed=context.config.seed)
         write_json(folder / "voting.json", scores)
 
-    parts = {"data": data_stage[1], **answered_with(context, phase), "samples": config.samples, "bootstrap_samples": config.bootstrap_samples}
+    asked = {"samples": config.samples, "bootstrap_samples": config.bootstrap_samples}
+    parts = {"data": data_stage[1], **answered_with(context, phase), **asked}
     folder, _ = context.stage("vote", parts, body, label=f"vote {phase.name}")
     return json.loads((folder / "voting.json").read_text(encoding="utf-8"))
 
