@@ -36,7 +36,14 @@ def test_a_swapped_pair() -> None:
 def test_what_shares_two_parts_of_five_is_no_slip() -> None:
     far = Quintuple("Ann Lee", "per", "Elm Bay", "org", "peer")
     assert quintuple_errors([far], [GOLD]) == {"invented": 1, "missed": 1}
-    assert quintuple_errors([far._replace(relation="member of")], [GOLD]) == {"wrong span": 1}
+
+
+def test_a_slip_shares_a_word_of_the_entities() -> None:
+    strangers = GOLD._replace(head="Ann Lee", tail="Elm Bay")
+    assert quintuple_errors([strangers], [GOLD]) == {"invented": 1, "missed": 1}
+    assert quintuple_errors([strangers._replace(head="Josh Lee")], [GOLD]) == {"wrong span": 1}
+    turned = Quintuple("Elm Bay", "org", "Gordon", "per", "member of")
+    assert quintuple_errors([turned], [GOLD]) == {"swapped direction": 1}
 
 
 def test_right_ones_are_no_error_however_often_they_come() -> None:

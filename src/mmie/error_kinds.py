@@ -48,14 +48,14 @@ def paired(
     """Each predicted quintuple with the gold one that it is, or is a slip of; None for no partner. Each stands in one pair.
 
     Equal ones go together first; of the rest those with most parts in common, at least ``NEAR`` of five (a swapped pair is turned round
-    before parts are counted), such that the sum over all pairs is greatest.
+    before parts are counted) and a word of their entities among them, such that the sum over all pairs is greatest.
     """
     said = [Quintuple(*item) for item in sorted(folded_set(predicted))]
     meant = [Quintuple(*item) for item in sorted(folded_set(gold))]
     same = [item for item in said if item in meant]
     rest, left = [item for item in said if item not in same], [item for item in meant if item not in same]
     pairs: list[tuple[Quintuple | None, Quintuple | None]] = [(item, item) for item in same]
-    near = [(row, column) for row, column in _nearest(rest, left) if _shared(rest[row], left[column]) >= NEAR]
+    near = _nearest(rest, left)
     pairs += [(rest[row], left[column]) for row, column in near]
     rows, columns = {row for row, _ in near}, {column for _, column in near}
     pairs += [(item, None) for row, item in enumerate(rest) if row not in rows]
@@ -96,12 +96,18 @@ def _nearest(rest: list[Quintuple], left: list[Quintuple]) -> list[tuple[int, in
     if not rest or not left:
         return []
     shared = np.array([[_shared(said, meant) for meant in left] for said in rest])
-    rows, columns = linear_sum_assignment(np.where(shared >= NEAR, shared, 0), maximize=True)
-    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
+    rows, columns = linear_sum_assignment(shared, maximize=True)
+    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if shared[row, column]]
 
 
 def _shared(said: Quintuple, meant: Quintuple) -> int:
-    return max(_parts(said, meant), _parts(_turned(said), meant))
+    """Parts in common, one of the two turned round where that gives more; 0 where it is no slip of the other."""
+    parts = max(_parts(said, meant), _parts(_turned(said), meant))
+    return parts if parts >= NEAR and _words(said) & _words(meant) else 0
+
+
+def _words(quintuple: Quintuple) -> set[str]:
+    return {*quintuple.head.split(), *quintuple.tail.split()}
 
 
 def _parts(said: Quintuple, meant: Quintuple) -> int:

@@ -12,7 +12,7 @@ from mmie.stages.analysis import analysis
 from mmie.stages.answers import Phase, Stage, answered_with, answers
 from mmie.stages.context import Context
 
-ANALYSIS = 1  # version of analysis.json; evaluations with another one are made again
+ANALYSIS = 2  # version of analysis.json; evaluations with another one are made again
 
 
 def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
