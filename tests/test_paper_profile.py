@@ -1,6 +1,8 @@
 """profile=paper: its data, prompts, LoRA, optimizer and trainer objects, built against scaled-down checkpoints. Nothing is fetched."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +13,7 @@ from pytorch_lightning.strategies import DeepSpeedStrategy
 from mmie.artifacts import Store
 from mmie.config import node, to_run_config
 from mmie.stages.context import Context
-from mmie.training.fit import make_trainer, strategy_of
+from mmie.training.fit import ZeRO2, make_trainer, strategy_of
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
 from mmie.training.sft import Demonstration, SFTModule
@@ -71,3 +73,17 @@ def test_paper_profile_is_built(tmp_path: Path, mnre: Path, checkpoint_folders: 
     grpo.log = grpo.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
     policy.eval()
     assert torch.isfinite(grpo.training_step(MicroBatch(examples, step=0, weight=1.0), 0))
+
+
+def test_zero2_divides_the_loss_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lightning has divided by the micro-batches of a step when the loss comes here."""
+    asked: dict[str, Any] = {}
+    plugin = SimpleNamespace(
+        pre_backward=lambda loss, module: loss, post_backward=lambda loss, module: loss,
+        backward=lambda loss, module, optimizer, **options: asked.update(options),
+    )  # fmt: skip
+    strategy = ZeRO2()
+    monkeypatch.setattr(ZeRO2, "precision_plugin", plugin)
+    monkeypatch.setattr(ZeRO2, "lightning_module", SimpleNamespace())
+    strategy.backward(torch.zeros(()), None)
+    assert asked == {"scale_wrt_gas": False}

@@ -1,5 +1,6 @@
 """The whole pipeline on a very small toy run: what is reused, what a sweep repeats, what a killed run goes on from."""
 
+import csv
 import json
 import os
 import shlex
@@ -16,6 +17,7 @@ from mmie.config import to_run_config
 from mmie.errors import InputError
 from mmie.pipeline import execute
 from mmie.reporting.runs import slug
+from mmie.stages.context import _local_rank
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -43,6 +45,24 @@ def folders(tmp_path: Path, stage: str) -> list[str]:
     return sorted(path.name for path in (tmp_path / "artifacts" / stage).iterdir() if path.is_dir())
 
 
+def test_a_process_does_not_wait_for_one_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr("mmie.stages.context.os.getppid", lambda: next(parents))
+    monkeypatch.setattr("mmie.stages.context.POLL", 0.0)
+    with pytest.raises(InputError, match=r"^data: the first process of this run is gone"):
+        execute(config_of(tmp_path, "stages=[data]"), tmp_path)
+
+
+@pytest.mark.parametrize(("ranks", "expected"), [({}, 0), ({"SLURM_LOCALID": "3"}, 3), ({"SLURM_LOCALID": "3", "LOCAL_RANK": "2"}, 2)])
+def test_each_process_of_a_machine_has_its_own_device(ranks: dict[str, str], expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOCAL_RANK", "SLURM_LOCALID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ranks.items():
+        monkeypatch.setenv(name, value)
+    assert _local_rank() == expected
+
+
 @pytest.mark.slow
 def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
     results = [
@@ -56,7 +76,7 @@ def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_results_hold_what_their_readers_need(tmp_path: Path) -> None:
+def test_results_hold_what_their_readers_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = go(tmp_path, "run", "+experiment=jmere_r1")
     assert {"experiment", "task", "profile", "seed", "commit", "config_fingerprint", "versions", "stages", "metrics", "paper"} <= set(found)
     assert (found["experiment"], found["task"], found["profile"], found["seed"]) == ("jmere_r1", "jmere", "toy", 0)
@@ -76,7 +96,10 @@ def test_results_hold_what_their_readers_need(tmp_path: Path) -> None:
         ]
         assert told["ids"] == found["analysis"]["zero-shot"]["ids"]
         assert sum(kept.read_text(encoding="utf-8").count(f'"truncated": {flag}') for flag in ("true", "false")) == 6
-    assert (tmp_path / "run/metrics/grpo.csv").read_text().startswith("step,name,value")
+    curves = list(csv.reader((tmp_path / "run/metrics/grpo.csv").read_text().splitlines()))
+    assert curves[0] == ["step", "name", "value"]
+    first_kl = next(float(value) for step, name, value in curves[1:] if (step, name) == ("0", "train/kl"))
+    assert first_kl == pytest.approx(0, abs=1e-6)  # the reference is the warmed-up adapter, and nothing else
     assert (tmp_path / "run/metrics/sft.csv").is_file()
     assert (tmp_path / "run/rollouts.jsonl").is_file()
     rows = [json.loads(line) for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -90,6 +113,11 @@ def test_results_hold_what_their_readers_need(tmp_path: Path) -> None:
     assert again["metrics"] == found["metrics"]
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["stages"]["grpo"]["made_in"] == found["stages"]["grpo"]["made_in"] > 0
+    written = (tmp_path / "run/results.json").read_bytes()
+    monkeypatch.setenv("LOCAL_RANK", "1")  # another process of the same run, in the same folder
+    assert execute(config_of(tmp_path, "+experiment=jmere_r1", "stages=[grpo,evaluate,report,export]"), tmp_path / "run") is None
+    assert (tmp_path / "run/results.json").read_bytes() == written
+    assert not (tmp_path / "run/export").exists()
 
 
 @pytest.mark.slow

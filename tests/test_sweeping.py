@@ -72,7 +72,7 @@ def test_a_sweep_with_a_failure_ends_and_is_not_repeated(tmp_path: Path, monkeyp
     first, second = tmp_path / "first", tmp_path / "second"
     done = subprocess_sweep(tmp_path, "data.sizes.train=8,-1,9", f"hydra.sweep.dir={first}")
     assert done.returncode == 1
-    line = "data: the split train is empty; check data.root and data.limit"
+    line = "data.sizes.train=-1: it must be a whole number of 1 or more"
     assert done.stderr.splitlines() == [
         f"job 1 failed: {line} ({first}/1/error.txt)",
         f"error: 1 of 3 jobs failed (job 1: data.sizes.train=-1); {first}/summary.md says why",
@@ -108,6 +108,13 @@ def test_a_defect_stops_no_other_and_keeps_its_traceback(
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: 1 of 3 jobs failed (job 0: grpo.group_size=3); ")
     assert {path.name for path in tmp_path.glob("sweep.*")} == {"sweep.svg", "sweep.png"}
     assert "](sweep.svg)" in (tmp_path / "summary.md").read_text()
+
+
+def test_a_sweep_of_several_processes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each process that Lightning starts would run the command once more, and so the whole sweep."""
+    monkeypatch.delenv("SLURM_NTASKS", raising=False)
+    assert in_process(monkeypatch, tmp_path, "-m", "seed=0,1", "trainer.devices=2", "sft=none", "grpo=none", "stages=[data]") == 1
+    assert all(error.startswith("trainer.devices: ") for (error,) in picked(tmp_path, "error"))
 
 
 def test_a_sweep_that_goes_well_has_status_0_and_forgets_an_earlier_one_in_its_folder(

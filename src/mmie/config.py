@@ -108,11 +108,11 @@ class EvaluationConfig:
 class TrainerConfig:
     """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them alone."""
 
-    accelerator: str
+    accelerator: str = one_of("cpu", "gpu", "auto")
     devices: int = at_least(1)
     num_nodes: int = at_least(1)
-    strategy: str
-    precision: str
+    strategy: str = one_of("auto", "ddp", "deepspeed_zero2")
+    precision: str = one_of("32-true", "bf16-mixed", "bf16-true", "16-mixed")
     threads: int | None = at_least(1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import sys
 import warnings
@@ -48,8 +49,12 @@ def run(cfg: DictConfig) -> float | None:
         print(f"report: {collect(config, output)}", flush=True)
         return None
     sweep = Path(job.sweep.dir).name if job.mode is RunMode.MULTIRUN else None
+    if sweep and config.trainer.devices * config.trainer.num_nodes > 1 and "SLURM_NTASKS" not in os.environ:
+        raise InputError("trainer.devices: each process of a job would start the whole sweep anew; sweep on one device, or under SLURM")
     varied = [item for item in job.overrides.task if item not in sys.argv]  # what all jobs share stands there as it was typed
     results = execute(config, output, command=_command(job.overrides.task), sweep=sweep, overrides=varied)
+    if results is None:
+        return None
     print(f"results: {results}", flush=True)
     return validation_f1(Store(config.artifacts), json.loads(results.read_text(encoding="utf-8"))["stages"])
 
@@ -79,7 +84,7 @@ def _command(overrides: Sequence[str]) -> str:
     return shlex.join(["python", "run.py", *(override for override in overrides if not override.startswith("artifacts="))])
 
 
-def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | None = None, overrides: Sequence[str] = ()) -> Path:
+def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | None = None, overrides: Sequence[str] = ()) -> Path | None:
     """Runs the chosen stages; a stage whose inputs have not changed is taken from the store.
 
     Args:
@@ -89,7 +94,7 @@ def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | 
         sweep, overrides: see ``Context``.
 
     Returns:
-        The path of ``results.json``.
+        The path of ``results.json``; None in the other processes of a run, which leave the writing to the first.
 
     Raises:
         InputError: bad configuration, data, disk or network, in one line.
@@ -104,8 +109,10 @@ def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | 
         tracking.summarise(context, {name: metrics(folder) for name, folder in evaluated.items()})
     finally:
         tracking.finish()
+    if context.follower:
+        return None
     results = write_results(context, evaluated, command=command)
-    if "report" in config.stages and evaluated and not context.follower:
+    if "report" in config.stages and evaluated:
         collect(config, output, results)
     return results
 
@@ -139,7 +146,7 @@ def stages(context: Context) -> dict[str, Path]:
             evaluated[phase.name] = evaluate(context, phase, data_stage)[0]
             if config.evaluation.samples > 1 and phase.adapter is not None:
                 context.voting[phase.name] = vote(context, phase, data_stage)
-    if "report" in config.stages:
+    if "report" in config.stages and not context.follower:
         report(context, evaluated)
         if context.voting:
             context.console.print(voting_table(context.voting))
@@ -160,6 +167,8 @@ def _check(context: Context) -> None:
 
 
 def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]) -> dict[str, Path]:
+    if context.follower:
+        return evaluated
     if "predict" in context.config.stages:
         deliver.predict(context, adapter)
     if "export" in context.config.stages:

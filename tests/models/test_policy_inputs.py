@@ -110,3 +110,19 @@ def test_gradient_checkpointing_and_a_kept_prompt_do_not_mix(make_policy: Any, p
     policy.backbone.model.activation_checkpointing_disable()
     policy.train()
     torch.testing.assert_close(policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5)
+
+
+def test_features_are_the_same_under_any_precision_of_the_trainer(make_policy: Any, pictures: list[Any]) -> None:
+    plain, mixed = make_policy("qwen"), make_policy("qwen")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        under = mixed.features(pictures[0])
+    assert under.dtype is torch.float32
+    assert torch.equal(under, plain.features(pictures[0]))
+
+
+def test_without_a_folder_memory_is_bounded_all_the_same(make_policy: Any, pictures: list[Any]) -> None:
+    policy = make_policy("qwen")
+    policy.keep_features(None, max_bytes=1)
+    for picture in (pictures[0], pictures[1], pictures[0]):
+        policy.features(picture)
+    assert policy.vision.computed == 3

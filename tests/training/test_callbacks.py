@@ -73,7 +73,7 @@ def batch(**changes: Any) -> MicroBatch:
 
 
 def responses(path: Path) -> list[str]:
-    return [json.loads(line)["response"] for line in path.read_text().splitlines()]
+    return [json.loads(line)["response"] for line in path.read_text().split("\n")[:-1]]
 
 
 def test_rollout_rows_are_thinned(tmp_path: Path) -> None:
@@ -94,9 +94,9 @@ def test_rollout_rows_go_on_from_the_resume_point(tmp_path: Path) -> None:
     for step in range(4):
         rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, batch(), 0)
     with path.open("a") as file:
-        file.write('{"step": 4, "resp')
+        file.write('{"step": 1, "response": "a\u2028b"}\n{"step": 4, "image": {"path": "x"}')
     rows.on_train_start(trainer_at(2), None)  # two steps are done: 0 and 1
-    assert responses(path) == ["0-0", "1-0"]
+    assert responses(path) == ["0-0", "1-0", "a\u2028b"]
 
 
 def test_no_rollout_rows_are_wanted(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:

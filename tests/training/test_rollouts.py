@@ -41,7 +41,7 @@ def test_rows(rollouts: Rollouts) -> None:
 
 def test_measure_counts_the_responses_own_tokens_alone(rollouts: Rollouts) -> None:
     junk = torch.where(rollouts.responses.mask, 0.0, 99.0)
-    found = measure(rollouts, -1.0 + junk, -1.5 - junk)
+    found = measure(rollouts, -1.0 + junk, -1.5 - junk, sampled=range(2))
     assert found == pytest.approx(
         {
             "train/reward": 0.5,
@@ -52,7 +52,15 @@ def test_measure_counts_the_responses_own_tokens_alone(rollouts: Rollouts) -> No
 
 
 def test_measure_without_forwards(rollouts: Rollouts) -> None:
-    assert "train/kl" not in measure(rollouts, torch.zeros(4, 2), None)
+    found = measure(rollouts, torch.zeros(4, 2), None, sampled=None)
+    assert "train/kl" not in found
+    assert "train/sampling_logp_gap" not in found
+
+
+def test_the_gap_to_the_rollout_is_that_of_computed_groups(rollouts: Rollouts) -> None:
+    logps = rollouts.responses.logps + torch.tensor([[0.25], [0.0], [9.0], [9.0]])
+    assert measure(rollouts, logps, None, sampled=[0])["train/sampling_logp_gap"] == pytest.approx(0.25)
+    assert measure(rollouts, logps, None, sampled=[])["train/sampling_logp_gap"] == 0.0
 
 
 def test_some_of_the_examples(rollouts: Rollouts) -> None:

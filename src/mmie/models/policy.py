@@ -64,11 +64,21 @@ class Policy(AdaptedModel):
 
     def features(self, picture: Picture) -> Tensor:
         """The frozen vision tower's output for one picture, [image tokens, hidden size]."""
-        features = self.vision(picture, lambda: self.backbone.vision_features(open_picture(picture, max_pixels=self.max_pixels)))
-        return features.to(self.device)
 
-    def keep_features(self, folder: Path, *, max_bytes: int) -> None:
-        """Features are kept in ``folder/<digest of tower and settings>`` and read from there, up to ``max_bytes`` of them in memory."""
+        def compute() -> Tensor:
+            with torch.autocast(self.device.type, enabled=False):  # a trainer's precision is no part of what is kept
+                return self.backbone.vision_features(open_picture(picture, max_pixels=self.max_pixels))
+
+        return self.vision(picture, compute).to(self.device)
+
+    def keep_features(self, folder: Path | None, *, max_bytes: int) -> None:
+        """Features are kept in ``folder/<digest of tower and settings>`` and read from there, up to ``max_bytes`` of them in memory.
+
+        Without a folder they are kept in memory alone.
+        """
+        if folder is None:
+            self.vision = VisionCache(max_bytes=max_bytes)
+            return
         settings = f"{self.backbone.vision_settings} {self.max_pixels}"
         self.vision = VisionCache(FeatureStore(folder / tower_digest(self.backbone.vision_modules, settings)), max_bytes=max_bytes)
 

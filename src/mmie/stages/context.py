@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, examples_from_jsonl
+from mmie.errors import InputError
 from mmie.models.backbone import resolve_path
 from mmie.models.policy import Policy, build_policy
 from mmie.tasks.responses import Direct, Reasoned
@@ -50,7 +51,7 @@ class Context:
     output: Path
     sweep: str | None = None
     overrides: Sequence[str] = ()
-    console: Console = field(default_factory=Console)
+    console: Console = field(default_factory=lambda: Console(quiet=is_follower()))
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     voting: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -86,12 +87,15 @@ class Context:
     @property
     def follower(self) -> bool:
         """Whether this process is not the first of several: it trains with the first one and leaves the writing to it."""
-        return any(int(os.environ.get(name, 0)) > 0 for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
+        return is_follower()
 
     def _follow(self, name: str, mark: str, body: Callable[[Path], None]) -> Path:
         if name in COLLECTIVE and not self.store.ready(name, mark):
             body(self.store.partial(name, mark))
+        parent = os.getppid()
         while not self.store.ready(name, mark):
+            if os.getppid() != parent:
+                raise InputError(f"{name}: the first process of this run is gone; start the run again, it goes on from there")
             time.sleep(POLL)
         return self.store.path(name, mark)
 
@@ -112,10 +116,9 @@ class Context:
         with self.console.status("loading the model"):
             policy = build_policy(node(self.config.model), rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, seed=self.config.seed)
         if self.config.trainer.accelerator in ("gpu", "cuda") or (self.config.trainer.accelerator == "auto" and torch.cuda.is_available()):
-            policy.to(torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))))
+            policy.to(torch.device("cuda", _local_rank()))
         vision = self.config.vision
-        if vision.on_disk:
-            policy.keep_features(self.store.root / "vision", max_bytes=int(vision.memory_gb * 1e9))
+        policy.keep_features(self.store.root / "vision" if vision.on_disk else None, max_bytes=int(vision.memory_gb * 1e9))
         self.fresh_adapter = policy.adapter_state()
         return policy
 
@@ -152,6 +155,16 @@ class Context:
             for item in items:
                 yield item
                 advance(1)
+
+
+def is_follower() -> bool:
+    """Whether this process is one of several, and not the first."""
+    return any(int(os.environ.get(name, 0)) > 0 for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
+
+
+def _local_rank() -> int:
+    """Number of this process on its machine, as Lightning, torchrun or srun gives it."""
+    return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
 
 
 def _identity(file: Path) -> str:

@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from mmie.errors import InputError
+from mmie.files import whole_lines, write_text
 
 
 def _stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
@@ -71,9 +72,8 @@ class RolloutRows(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Drops rows of steps that a killed run did after its resume point: they come again."""
         if self.path.exists() and trainer.is_global_zero:
-            rows = [line for line in self.path.read_text(encoding="utf-8").splitlines() if _whole(line)]
-            kept = [line for line in rows if json.loads(line)["step"] < trainer.global_step]
-            self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            kept = [row for row in whole_lines(self.path) if row["step"] < trainer.global_step]
+            write_text(self.path, "".join(map(_line, kept)))
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         rollouts = module.last_rollouts
@@ -81,14 +81,14 @@ class RolloutRows(pl.Callback):
             return
         rows = rollouts.rows(module.advantages(rollouts))[: self.kept]
         with self.path.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            file.writelines(map(_line, rows))
         for logger in trainer.loggers:
             if isinstance(logger, pl.loggers.WandbLogger):
                 log_table(logger, rows, step=trainer.global_step)
 
 
-def _whole(line: str) -> bool:
-    return line.startswith("{") and line.endswith("}")
+def _line(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def log_table(logger: Any, rows: list[dict[str, Any]], *, step: int) -> None:

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DeepSpeedStrategy
+from torch import Tensor
 
 from mmie.training.callbacks import BestAdapter, ResumePoint
 from mmie.training.metrics_log import MetricsLog
@@ -91,11 +92,20 @@ class _CutMetrics(Callback):
         self.metrics.start_at(trainer.global_step)
 
 
+class ZeRO2(DeepSpeedStrategy):
+    """ZeRO-2 whose checkpoints leave the frozen base out, and whose loss is divided by the accumulated micro-batches once."""
+
+    def __init__(self) -> None:
+        super().__init__(stage=2, exclude_frozen_parameters=True)
+
+    def backward(self, closure_loss: Tensor, optimizer: Any, *args: Any, **kwargs: Any) -> Tensor:
+        """Lightning has divided the loss; DeepSpeed would do so once more."""
+        return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
+
+
 def strategy_of(config: TrainerConfig) -> Any:
-    """Lightning's strategy; ZeRO-2 leaves the frozen base out of its checkpoints."""
-    if config.strategy == "deepspeed_zero2":
-        return DeepSpeedStrategy(stage=2, exclude_frozen_parameters=True)
-    return config.strategy
+    """Lightning's strategy, by its name, or ours for ZeRO-2."""
+    return ZeRO2() if config.strategy == "deepspeed_zero2" else config.strategy
 
 
 def make_trainer(config: TrainerConfig, **options: Any) -> pl.Trainer:

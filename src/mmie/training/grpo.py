@@ -85,7 +85,8 @@ class GRPOModule(AdapterModule):
                 kl_coef=grpo.kl_coef, kl_estimator=grpo.kl_estimator, clip=self.clip,
                 ratio=grpo.ratio, normalise=grpo.normalise, normaliser=self.normaliser,
             )  # fmt: skip
-        self._note(batch, loss * batch.weight, measure(rollouts, logps.detach(), ref_logps))
+        sampled = None if batch.update else self._needed(advantages)
+        self._note(batch, loss * batch.weight, measure(rollouts, logps.detach(), ref_logps, sampled=sampled))
         return loss * batch.weight
 
     def advantages(self, rollouts: Rollouts) -> Tensor:
@@ -93,10 +94,14 @@ class GRPOModule(AdapterModule):
         grpo = self.grpo
         return group_advantages(rollouts.rewards, eps=grpo.advantage_eps, unbiased=grpo.unbiased_std, scale=grpo.advantage_scale)
 
+    def _needed(self, advantages: Tensor) -> list[int]:
+        """The groups to compute: without a KL term those of equal rewards teach nothing."""
+        return [place for place, group in enumerate(advantages) if self.grpo.kl_coef or group.any()]
+
     def _logps(self, rollouts: Rollouts, advantages: Tensor) -> Tensor:
-        """log π of the responses, [N, T]; without a KL term groups of equal rewards teach nothing and are left out (0)."""
+        """log π of the responses, [N, T]; 0 where nothing is needed."""
         policy, grpo = self.policy, self.grpo
-        needed = [place for place, group in enumerate(advantages) if grpo.kl_coef or group.any()]
+        needed = self._needed(advantages)
         zeros = torch.zeros(rollouts.responses.mask.shape, device=policy.device)
         if not needed:
             return zeros + self.trainable_zero()

@@ -79,13 +79,14 @@ class Rollouts:
         ]  # fmt: skip
 
 
-def measure(rollouts: Rollouts, logps: Tensor | None, ref_logps: Tensor | None) -> dict[str, float]:
+def measure(rollouts: Rollouts, logps: Tensor | None, ref_logps: Tensor | None, *, sampled: Sequence[int] | None) -> dict[str, float]:
     """The metrics of a micro-batch; each name is explained in experiments/metrics.md.
 
     Args:
         rollouts: of the micro-batch.
         logps: [N, T] under the policy, None where no response was worth a forward.
         ref_logps: [N, T] under the reference, None where it is not asked.
+        sampled: the groups whose ``logps`` should be those of the rollout; None where the policy has been updated since.
     """
     responses = rollouts.responses
     lengths = responses.mask.sum(1).float()
@@ -98,8 +99,9 @@ def measure(rollouts: Rollouts, logps: Tensor | None, ref_logps: Tensor | None) 
         "train/length_mean": lengths.mean(),
         "train/length_max": lengths.max(),
     }
-    if logps is not None:
-        measured["train/sampling_logp_gap"] = torch.where(responses.mask, (logps - responses.logps).abs(), 0.0).max()
+    if logps is not None and sampled is not None:
+        gaps = torch.where(responses.mask, (logps - responses.logps).abs(), 0.0).unflatten(0, (-1, rollouts.group_size))
+        measured["train/sampling_logp_gap"] = gaps[list(sampled)].max() if sampled else 0.0
     if logps is not None and ref_logps is not None:
         kl = kl_divergence(logps, ref_logps, estimator="k3")
         measured["train/kl"] = torch.where(responses.mask, kl, 0.0).sum() / rollouts.tokens
