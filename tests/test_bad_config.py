@@ -78,6 +78,7 @@ def good() -> DictConfig:
         ("seed", -1),
         ("seed", "???"),
         ("artifacts", "${nowhere}"),
+        ("artifacts", " "),
         ("stages", ["data", "destil"]),
         ("reward", "jmere"),
         ("reward.alpha", -0.2),

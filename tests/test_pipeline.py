@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 
 from mmie.config import to_run_config
@@ -61,6 +62,20 @@ def test_each_process_of_a_machine_has_its_own_device(ranks: dict[str, str], exp
     for name, value in ranks.items():
         monkeypatch.setenv(name, value)
     assert _local_rank() == expected
+
+
+def test_there_must_be_an_adapter_to_take_away(tmp_path: Path) -> None:
+    config = config_of(tmp_path, "stages=[export]")
+    config.sft = config.grpo = None
+    with pytest.raises(InputError, match=r"^predict\.adapter: this configuration trains none"):
+        execute(config, tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^trainer\.accelerator=gpu: torch sees no GPU"):
+        execute(config_of(tmp_path, "trainer.accelerator=gpu", "trainer.precision=32-true"), tmp_path)
+    assert not (tmp_path / "artifacts").exists()
 
 
 @pytest.mark.slow
@@ -253,6 +268,9 @@ def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
     [
         (["schedule=progressive_mix", "+experiment=only_rl"], r"^schedule: .*sft is none; use schedule=all_mixed"),
         (["+experiment=more_r1", "stages=[predict]", "predict.image=x.png", "predict.text=x"], r"^predict\.entity: .*needs it"),
+        (["stages=[predict]", "predict.image=README.md", "predict.text=x"], r"^predict\.image=README\.md: no readable picture"),
+        (["data.sizes=5"], r"^data\.sizes=5: name the splits"),
+        (["filter=[rule_score]", "filter.rule_score.threshold=2"], r"^filter\.rule_score\.threshold: 2"),
         (["+experiment=more_r1", "schedule.alpha=-1"], r"^schedule\.alpha: -1 is out of range"),
         (["+experiment=more_r1", "schedule.alpha=inf"], r"^schedule\.alpha: inf is out of range"),
         (["+experiment=more_r1", "reward.unit=tokens"], r"^reward\.unit: 'tokens' is unknown"),

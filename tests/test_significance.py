@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmie.significance import bootstrap_counts, paired_randomisation, spread
+from mmie.significance import bootstrap_counts, paired_randomisation, randomisation_over_seeds, spread
 
 RIGHT, WRONG, SILENT = (1, 1, 1), (0, 1, 1), (0, 0, 1)
 
@@ -54,6 +54,26 @@ def test_the_order_turns_the_sign_only() -> None:
     forth, back = paired_randomisation(first, second), paired_randomisation(second, first)
     assert forth.difference == -back.difference
     assert forth.p == pytest.approx(back.p, abs=0.02)
+
+
+def test_a_sample_is_swapped_in_all_seeds_at_once() -> None:
+    """One sample, right in both seeds of the first and in none of the second: two swaps, each as large as what was seen."""
+    assert randomisation_over_seeds([hits(1), hits(1)], [hits(0), hits(0)]).p == 1.0
+    found = randomisation_over_seeds([hits(1, 1), hits(1, 0)], [hits(0, 0), hits(0, 0)])
+    assert (found.difference, found.p, found.exact) == (0.75, 0.5, True)  # swaps: 0.75, -0.25, 0.25, -0.75
+
+
+def test_more_of_the_same_seed_says_nothing_new() -> None:
+    first, second = hits(1, 1, 1, 1, 0), hits(0, 0, 0, 1, 1)
+    once = paired_randomisation(first, second)
+    assert randomisation_over_seeds([first] * 5, [second] * 5) == once
+
+
+def test_the_difference_is_that_of_mean_f1() -> None:
+    first, second = [[RIGHT, SILENT], [RIGHT, WRONG]], [[RIGHT, RIGHT], [SILENT, SILENT]]
+    assert randomisation_over_seeds(first, second).difference == pytest.approx((2 / 3 + 1 / 2) / 2 - (1 + 0) / 2)
+    with pytest.raises(ValueError, match="1 and 2 samples"):
+        randomisation_over_seeds([hits(1), hits(1, 1)], [hits(1), hits(1, 1)])
 
 
 def test_same_runs_and_no_samples_are_no_difference() -> None:

@@ -226,6 +226,8 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
     for stage in run.stages:
         if stage not in STAGES + ON_DEMAND:
             yield f"stages: {stage!r} is unknown; the stages are {', '.join(STAGES + ON_DEMAND)}"
+    if not run.artifacts.strip():
+        yield "artifacts: it is empty; give a folder"
     devices = run.trainer.devices * run.trainer.num_nodes
     if run.sft and run.sft.batch_size % (run.sft.micro_batch_size * devices):
         part = f"sft.micro_batch_size {run.sft.micro_batch_size}"

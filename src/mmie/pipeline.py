@@ -161,9 +161,9 @@ def _check(context: Context) -> None:
         node(part)
     if config.grpo is not None and config.sft is None and by_difficulty:
         raise InputError("schedule: it asks the warmed-up model which samples are easy, and sft is none; use schedule=all_mixed")
-    for key in context.reasoned.asked:
-        if "predict" in config.stages and not getattr(config.predict, key):
-            raise InputError(f"predict.{key}: the stage predict needs it; set predict.{key}=…")
+    deliver.check(context)
+    if config.trainer.accelerator == "gpu" and _last(config) not in ("data", "distil", "filter") and not torch.cuda.is_available():
+        raise InputError("trainer.accelerator=gpu: torch sees no GPU; take trainer=cpu, or install a torch build that fits the driver")
 
 
 def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]) -> dict[str, Path]:

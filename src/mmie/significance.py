@@ -38,18 +38,37 @@ def paired_randomisation(first: Counts, second: Counts, *, rounds: int = 10_000,
     Raises:
         ValueError: the two differ in length, or in how much is gold in a sample.
     """
-    a, b = _table(first), _table(second)
-    if len(a) != len(b) or not np.array_equal(a[:, 2], b[:, 2]):
-        raise ValueError(f"{len(a)} and {len(b)} samples, or other gold: only runs on one test set can be compared")
-    observed = _f1(a.sum(0)) - _f1(b.sum(0))
-    apart = (a != b).any(1)
-    gap, totals = (b - a)[apart], (a.sum(0), b.sum(0))
+    return randomisation_over_seeds([first], [second], rounds=rounds, seed=seed)
+
+
+def randomisation_over_seeds(first: Sequence[Counts], second: Sequence[Counts], *, rounds: int = 10_000, seed: int = 0) -> Comparison:
+    """The same for systems with a run a seed: the difference is that of their mean F1, and a sample is swapped in all runs at once.
+
+    So the test samples stay the units, however many seeds there are. p is about other test samples; how much another training with
+    other seeds would differ is not in it.
+
+    Args:
+        first, second: counts of the same test samples in the same order, for each seed.
+        rounds, seed: as in ``paired_randomisation``.
+
+    Raises:
+        ValueError: runs differ in length, or in how much is gold in a sample.
+    """
+    tables = [_table(counts) for counts in (*first, *second)]
+    for table in tables:
+        if not np.array_equal(table[:, 2], tables[0][:, 2]):
+            raise ValueError(f"{len(tables[0])} and {len(table)} samples, or other gold: only runs on one test set can be compared")
+    a, b = np.stack(tables[: len(first)], 1), np.stack(tables[len(first) :], 1)  # [samples, seeds, 3]
+    totals = a.sum(0), b.sum(0)
+    observed = _f1(totals[0]).mean() - _f1(totals[1]).mean()
+    apart = (a != b).any((1, 2))
+    gap = (b - a)[apart]
     exact = 2 ** int(apart.sum()) <= rounds
     swaps = _all_swaps(len(gap)) if exact else _random_swaps(len(gap), rounds, seed)
     hits = tried = 0
     for swapped in swaps:
-        moved = swapped @ gap
-        differences = _f1(totals[0] + moved) - _f1(totals[1] - moved)
+        moved = np.tensordot(swapped, gap, 1)
+        differences = _f1(totals[0] + moved).mean(-1) - _f1(totals[1] - moved).mean(-1)
         hits += int((np.abs(differences) >= abs(observed) - TIE).sum())
         tried += len(swapped)
     return Comparison(float(observed), hits / tried if exact else (1 + hits) / (1 + tried), exact)

@@ -34,9 +34,9 @@ def analysis(ids: str, counts: list[list[int]], measure: str = "quintuple") -> d
 def test_seeds_are_compared_on_the_same_test_samples_together(
     tmp_path: Path, write_run: Write, scores: Scores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seed 2 has no partner; the samples of seeds 0 and 1 follow one another."""
+    """Seed 2 has no partner."""
     asked: list[Any] = []
-    monkeypatch.setattr(chosen, "paired_randomisation", lambda *sides: asked.append(sides) or type("Found", (), {"p": 0.0004}))
+    monkeypatch.setattr(chosen, "randomisation_over_seeds", lambda *sides: asked.append(sides) or type("Found", (), {"p": 0.0004}))
     for seed in (0, 1, 2):
         full = {"JMERE-R1": analysis("x", [[seed, 2, 2], [1, 1, 2]])}
         write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(6, 8, 12)}}, seed=seed, analysis=full)
@@ -45,11 +45,19 @@ def test_seeds_are_compared_on_the_same_test_samples_together(
         write_run("ablation_no_filter", {"JMERE-R1": {"quintuple": scores(4 + seed, 8, 12)}}, seed=seed, analysis=less)
     table = made(tmp_path)["toy-jmere-table-2"]
     assert cells(table, "JMERE-R1 w/o all filters")[-2:] == ["−15.0", "< 0.001"]
-    assert asked == [([(0, 1, 2), (1, 3, 2), (0, 1, 2), (1, 3, 2)], [(0, 2, 2), (1, 1, 2), (1, 2, 2), (1, 1, 2)])]
+    assert asked == [([[(0, 1, 2), (1, 3, 2)]] * 2, [[(0, 2, 2), (1, 1, 2)], [(1, 2, 2), (1, 1, 2)]])]
     compared = {value.column: value for value in table.values if value.row == "JMERE-R1 w/o all filters" and len(value.runs) > 1}
     assert {column: value.value for column, value in compared.items()} == {"Δ F1": pytest.approx(-15), "p": 0.0004}
     assert {run.seed for run in compared["p"].runs} == {0, 1}
     assert len(compared["p"].runs) == 4
+
+
+def test_seeds_with_test_sets_of_their_own_have_a_difference_and_no_p(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    for seed in (0, 1):
+        for experiment, correct in (("jmere_r1", 6), ("ablation_no_filter", 4)):
+            told = {"JMERE-R1": analysis(f"set {seed}", [[1, 2, 3], [0, 1, 2]])}
+            write_run(experiment, {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}}, seed=seed, analysis=told)
+    assert cells(made(tmp_path)["toy-jmere-table-2"], "JMERE-R1 w/o all filters")[-2:] == ["−20.0", "–"]
 
 
 @pytest.mark.parametrize("ids", ["x", "y"])
@@ -71,6 +79,8 @@ def test_test_sets_of_unequal_size_are_not_compared_without_digests(tmp_path: Pa
     ("counts", "message"),
     [
         ([[1, 2]], "is no list of"),
+        ([1], "is no list of"),
+        (None, "is no list of"),
         ([[None, 2, 3]], "is no list of"),
         ([[1, 2, 3]] * 2, "counts of 1 and 2 samples"),
         ([[1, 2, 4]], "counts of 1 and 1 samples, or other gold"),

@@ -69,7 +69,9 @@ def test_latex_is_a_whole_table(runs: list[Run]) -> None:
         r" & P & P (paper) & R & R (paper) & F1 & F1 (paper) & seeds & $\Delta$ F1 & p \\",
     ]  # fmt: skip
     assert r"JMERE-R1 w/o all filters & 50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & -- \\" in lines
-    assert lines[-3:] == [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+    assert lines[-4:-2] == [r"\bottomrule", r"\end{tabular}"]
+    assert lines[-2].startswith(r"\par\smallskip\footnotesize Ours: \% on the test set, mean $\pm$ standard deviation over seeds")
+    assert lines[-1] == r"\end{table}"
 
 
 def test_what_formats_read_as_signs_is_escaped() -> None:

@@ -106,6 +106,29 @@ def test_the_newest_of_two_runs_is_kept_and_the_other_named(tmp_path: Path, writ
     )
 
 
+def test_seeds_of_other_settings_or_commits_are_told(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    for seed, lr, commit in ((0, 1e-4, "a"), (1, 1e-2, "b")):
+        config = {"seed": seed, "grpo": {"lr": lr, "group_size": 8}, "data": {"images": f"{seed}/x", "root": "r"}}
+        write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}, seed=seed, config=config, commit=commit * 40)
+    [table] = [table for table in tables(load_runs([tmp_path / "runs"])) if table.name == "toy-jmere-table-1"]
+    assert "jmere_r1: the runs of its seeds differ in grpo.lr; their mean is of different systems." in table.notes
+    assert f"jmere_r1: the runs of its seeds are of the commits {'a' * 10}, {'b' * 10}." in table.notes
+
+
+@pytest.mark.parametrize(
+    ("path", "row"),
+    [("Qwen/Qwen2.5-VL-7B-Instruct", "JMERE-R1 (Qwen2.5-VL-7B)"), ("models/llava-1.5-7b-hf/", "JMERE-R1 (LLaVA-1.5-7B)"),
+     ("mmie:toy/qwen2_5_vl", None), ("Qwen/Qwen2.5-VL-3B-Instruct", None)],
+)  # fmt: skip
+def test_another_checkpoint_is_no_row_of_the_paper(
+    tmp_path: Path, write_run: Write, scores: Scores, path: str, row: str | None
+) -> None:
+    config = {"model": {"_target_": "mmie.models.qwen2_5_vl.Qwen25VL", "path": path}}
+    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}, profile="paper", config=config)
+    ours = [value.row for table in tables(load_runs([tmp_path / "runs"])) for value in table.values if value.runs]
+    assert set(ours) == ({row} if row else {f"jmere_r1: JMERE-R1 ({path})"}) or row is not None and row in ours
+
+
 def test_copies_of_a_run_count_once_and_silently(tmp_path: Path, write_run: Write, scores: Scores) -> None:
     for name in "ab":
         write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, folder=name)

@@ -173,7 +173,7 @@ def shown_bytes(picture: Picture) -> bytes:
 def _key(variable: str) -> str:
     key = os.environ.get(variable, "").strip()
     if not key or not key.isascii():
-        raise InputError(f"environment variable {variable} holds no key for the teacher: set it and run again")
+        raise InputError(f"environment variable {variable} holds no key for the teacher: set it")
     return key
 
 

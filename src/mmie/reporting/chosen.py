@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from statistics import mean
@@ -13,16 +13,17 @@ from mmie.errors import InputError
 from mmie.reporting.published import LLAVA, QWEN, Column, Row
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Value
-from mmie.significance import paired_randomisation
+from mmie.significance import randomisation_over_seeds
 
 Counts = list[tuple[int, int, int]]
 
+WITHOUT_EFFECT = {"seed", "artifacts", "logger", "report", "predict", "export", "stages", "paper", "vision", "data.images"}
 INTERVALS = {"f1": "ci95", "accuracy": "accuracy_ci95"}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Mean difference in points over the common seeds, and p of the paired randomisation test over them together."""
+    """Mean difference in points over the common seeds, and its p by the paired randomisation test; None where it cannot be had."""
 
     difference: float
     p: float | None
@@ -42,12 +43,42 @@ def newest(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[str, str]]]:
         if others:
             told = f"{last.experiment}, seed {last.seed}: {len(others) + 1} runs differ in configuration or commit; the newest is used"
             notes.append((last.experiment, f"{told} ({_when(last)}), left out: {', '.join(map(_when, others))}."))
-    return kept, notes
+    return kept, [*notes, *_unlike(kept)]
+
+
+def _unlike(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
+    """(experiment, note) where the seeds of a row are of other settings than each other, or of other commits."""
+    alike: dict[tuple[Any, ...], list[Run]] = defaultdict(list)
+    for run in runs:
+        alike[run.profile, run.task, backbone(run), run.experiment].append(run)
+    for (*_, experiment), seeds in alike.items():
+        settings = [dict(_settings(run.config)) for run in seeds if run.config]
+        keys = sorted({key for one in settings for key in one if any(one[key] != other.get(key) for other in settings)})
+        if keys:
+            yield experiment, f"{experiment}: the runs of its seeds differ in {', '.join(keys)}; their mean is of different systems."
+        commits = dict.fromkeys(run.commit[:10] for run in seeds)
+        if len(commits) > 1:
+            yield experiment, f"{experiment}: the runs of its seeds are of the commits {', '.join(commits)}."
+
+
+def _settings(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Every leaf of a configuration on which results depend, by its full key."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if key or name not in WITHOUT_EFFECT:
+                yield from _settings(inner, f"{key}.{name}" if key else name)
+    elif key not in WITHOUT_EFFECT:
+        yield key, value
 
 
 def backbone(run: Run) -> str:
-    """By the model's class; results that do not tell are of the default backbone."""
-    return LLAVA if "llava" in str((run.config.get("model") or {}).get("_target_", "")).lower() else QWEN
+    """The paper's by the checkpoint's name, any other by its path; results that do not tell, and the toy profile, by the model's class."""
+    model = run.config.get("model") or {}
+    path, kind = (str(model.get(key) or "") for key in ("path", "_target_"))
+    named = path.lower().rstrip("/").rpartition("/")[2]
+    if path and run.profile != "toy":
+        return next((name for name in (QWEN, LLAVA) if named.startswith(name.lower())), path)
+    return LLAVA if "llava" in kind.lower() else QWEN
 
 
 def runs_of(row: Row, runs: Sequence[Run]) -> dict[int, Run]:
@@ -70,7 +101,7 @@ def scored(run: Run, model: str, column: Column, *, row: str) -> Value | None:
     if column.score not in scores:
         return None
     interval = scores.get(INTERVALS.get(column.score, ""))
-    numbers = [scores[column.score], *(interval or ())]
+    numbers = [scores[column.score], *(interval if isinstance(interval, list) else () if interval is None else (None,))]
     if any(type(number) not in (int, float) or not isfinite(number) for number in numbers) or len(numbers) == 2:
         raise InputError(f"{run.path}: models.{model}.test/{column.measure}.{column.score} is no number with its interval; run again")
     value, *low_high = (100 * number for number in numbers)
@@ -87,13 +118,13 @@ def compared(first: tuple[Mapping[int, Run], str], second: tuple[Mapping[int, Ru
         return None
     sides = [_counts(a, model, column.measure) for a, _ in pairs], [_counts(b, other, column.measure) for _, b in pairs]
     runs = tuple({run.path: run for pair in pairs for run in pair}.values())
-    return Comparison(mean(differences), _p(*sides, runs=runs) if all(map(all, sides)) else None, runs)
+    known = all(map(all, sides)) and len({a.analysis[model]["ids"] for a, _ in pairs}) == 1
+    return Comparison(mean(differences), _p(*sides, runs=runs) if known else None, runs)
 
 
 def _p(first: Sequence[Counts], second: Sequence[Counts], *, runs: Sequence[Run]) -> float:
-    """Of the samples of all seeds, one seed after another."""
     try:
-        return paired_randomisation(*([sample for counts in side for sample in counts] for side in (first, second))).p
+        return randomisation_over_seeds(first, second).p
     except ValueError as error:
         files = ", ".join(str(run.path) for run in runs)
         raise InputError(f"{files}: equal ids of the test samples, but counts of {error}; run one again") from error
@@ -110,8 +141,9 @@ def _same_test(first: Run, model: str, second: Run, other: str, measure: str) ->
 def _counts(run: Run, model: str, measure: str) -> Counts:
     """Correct, predicted, gold of each test sample; empty for results that do not tell, or do not tell the samples."""
     analysis = run.analysis.get(model, {})
-    counts = analysis.get("counts", {}).get(measure, []) if analysis.get("ids") else []
-    if not all(len(sample) == 3 and all(type(count) is int for count in sample) for sample in counts):
+    told = analysis.get("counts", {}) if analysis.get("ids") else {}
+    counts = told.get(measure, []) if isinstance(told, dict) else [None]
+    if not isinstance(counts, list) or not all(isinstance(sample, list) and [*map(type, sample)] == [int] * 3 for sample in counts):
         raise InputError(f"{run.path}: analysis.{model}.counts.{measure} is no list of (correct, predicted, gold); run again")
     return [(correct, predicted, gold) for correct, predicted, gold in counts]
 
@@ -131,6 +163,9 @@ def check(run: Run) -> None:
     analysis = run.analysis
     if not isinstance(analysis, dict) or not all(isinstance(of_model, dict) for of_model in analysis.values()):
         raise InputError(f"{run.path}: analysis is no mapping of model to what was found; leave the file out or run again")
+    configuration = run.config
+    if not isinstance(configuration, dict) or not isinstance(configuration.get("model") or {}, dict):
+        raise InputError(f"{run.path}: config is no configuration of a run; leave the file out or run again")
     if type(run.seed) is not int:
         raise InputError(f"{run.path}: seed {run.seed!r} is no whole number; leave the file out or run again")
 

@@ -25,8 +25,8 @@ LATEX = {
 def markdown(table: Table) -> str:
     """The caption, the table, its notes, and the list of where each cell comes from."""
     lines = [_markdown_row(table.header), "|" + "---|" + "---:|" * (len(table.header) - 1), *map(_markdown_row, table.rows)]
-    notes = [f"- {_markdown(note)}" for note in table.notes]
-    parts = [_markdown(table.caption), "\n".join(lines), *(["\n".join(notes)] if notes else [])]
+    notes = [f"- {escaped(note)}" for note in table.notes]
+    parts = [escaped(table.caption), "\n".join(lines), *(["\n".join(notes)] if notes else [])]
     return "\n\n".join([*parts, "Where each cell comes from:", "\n".join(_origins(table))]) + "\n"
 
 
@@ -50,7 +50,7 @@ def latex(table: Table) -> str:
     return "\n".join((
         r"\begin{table}", r"\centering", rf"\caption{{{_latex(table.title)}. {_latex(table.caption)}}}", rf"\label{{tab:{table.name}}}",
         rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(table.header), r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
-        r"\end{table}", "",
+        rf"\par\smallskip\footnotesize {' '.join(map(_latex, table.notes))}", r"\end{table}", "",
     ))  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def _origins(table: Table) -> list[str]:
             rows.setdefault(tuple(runs), ([], [*runs.values()]))[0].append(label)
     lines = []
     for labels, of_rows in rows.values():
-        lines.append(f"- {_markdown('; '.join(labels))}")
+        lines.append(f"- {escaped('; '.join(labels))}")
         lines += [f"  - seed {run.seed}: {_command(run)}, commit `{run.commit[:10]}`, `{short_path(run.path)}`" for run in of_rows]
     return lines
 
@@ -95,17 +95,17 @@ def _joined(entries: Iterable[object]) -> str:
 
 
 def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(_markdown, cells)) + " |"
+    return "| " + " | ".join(map(escaped, cells)) + " |"
 
 
-def _markdown(text: str) -> str:
+def escaped(text: str) -> str:
     return "".join(f"\\{sign}" if sign in "\\|*`<" else " " if sign == "\n" else sign for sign in text)
 
 
 def _latex_row(cells: Iterable[str]) -> str:
     """Braces keep a cell that begins with a bracket from being read as an argument of the line before."""
-    escaped = [_latex(cell) for cell in cells]
-    return " & ".join(f"{{}}{cell}" if cell.startswith("[") else cell for cell in escaped) + r" \\"
+    plain = [_latex(cell) for cell in cells]
+    return " & ".join(f"{{}}{cell}" if cell.startswith("[") else cell for cell in plain) + r" \\"
 
 
 def _latex(text: str) -> str:

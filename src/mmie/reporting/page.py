@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 
 from mmie.files import write_text
 from mmie.reporting.figures import Drawing, drawings
-from mmie.reporting.formats import csv_text, latex, markdown
+from mmie.reporting.formats import csv_text, escaped, latex, markdown
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Table
 from mmie.reporting.tables import tables
@@ -50,9 +50,10 @@ def on_terminal(table: Table) -> RichTable:
 
 
 def _section(table: Table) -> str:
-    return f"## {table.title}\n\n{markdown(table)}\n[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)\n"
+    return f"## {escaped(table.title)}\n\n{markdown(table)}\n[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)\n"
 
 
 def _shown(drawing: Drawing) -> str:
     path = f"figures/{drawing.name}"
-    return f"## {drawing.title}\n\n![{drawing.title}]({path}.svg)\n\n{drawing.caption}\n\n[SVG]({path}.svg), [PNG]({path}.png)\n"
+    title = escaped(drawing.title)
+    return f"## {title}\n\n![{title}]({path}.svg)\n\n{escaped(drawing.caption)}\n\n[SVG]({path}.svg), [PNG]({path}.png)\n"

@@ -86,7 +86,11 @@ def load_runs(sources: Iterable[str | Path]) -> list[Run]:
         InputError: a source is not there, holds no results, or a file is none.
     """
     paths = sorted({path.resolve() for source in sources for path in _results_in(Path(source))})
-    return sorted((_load(path) for path in paths), key=lambda run: (run.experiment, run.seed, str(run.path)))
+    return sorted((_load(path) for path in paths), key=lambda run: (str(run.experiment), _number(run.seed), str(run.path)))
+
+
+def _number(seed: Any) -> float:
+    return seed if type(seed) is int else -1
 
 
 def _results_in(source: Path) -> Sequence[Path]:

@@ -142,8 +142,8 @@ def rollouts(run: Run) -> list[dict[str, Any]]:
         InputError: a line is no rollout.
     """
     path = run.file("rollouts.jsonl")
-    lines = path.read_text(encoding="utf-8").splitlines() if path else []
-    return [_rollout(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
+    lines = path.read_text(encoding="utf-8").split("\n") if path else []
+    return [_rollout(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line]
 
 
 def _rollout(line: str, where: str) -> dict[str, Any]:

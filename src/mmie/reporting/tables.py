@@ -18,8 +18,8 @@ PROFILES = {
 OURS = "Ours: % on the test set, mean ± standard deviation over seeds; with one seed the 95 % bootstrap interval."
 ABSENT = "“missing”: none of the given runs is of this row."
 COMPARED = (
-    "Δ: difference in {column} to {against} in points, mean over common seeds with the same test set; p: paired randomisation test,"
-    " two-sided, on the test samples of these seeds together."
+    "Δ: difference in {column} to {against}{same} in points, mean over common seeds with the same test set; p: paired randomisation test"
+    " of this mean, two-sided, each test sample swapped in all seeds at once. p speaks of other test samples, ± of other seeds."
 )
 KNOWN = {experiment for published in PUBLISHED for row in published.rows for experiment in row.experiments}
 
@@ -118,7 +118,9 @@ def _compared_values(row: Row, difference: Comparison | None, column: Column) ->
 
 def _what_is_compared(published: Published) -> list[str]:
     references = dict.fromkeys(row.against for row in published.rows if row.against)
-    return [COMPARED.format(column=published.compared.title, against=" or ".join(references))] if references else []
+    bare = dict.fromkeys(reference.partition(" (")[0] for reference in references)
+    same = " of the same backbone" if len(bare) < len(references) else ""
+    return [COMPARED.format(column=published.compared.title, against=" or ".join(bare), same=same)] if references else []
 
 
 def _sources(published: Published) -> list[str]:
@@ -130,7 +132,7 @@ def _told(experiments: Iterable[str], notes: list[tuple[str, str]]) -> list[str]
 
 
 def _is_other(run: Run, task: str) -> bool:
-    return run.task == task and run.experiment not in KNOWN and bool(run.models)
+    return run.task == task and (run.experiment not in KNOWN or backbone(run) not in (QWEN, LLAVA)) and bool(run.models)
 
 
 def _others(task: str, columns: tuple[Column, ...], kept: list[Run], notes: list[tuple[str, str]], profile: str) -> Table:

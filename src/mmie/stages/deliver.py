@@ -19,8 +19,6 @@ def predict(context: Context, adapter: Stage | None) -> None:
     """Prints the reasoning and the answer for one picture and text."""
     config = context.config
     picture = Path(str(config.predict.image))
-    if verify_pictures([picture]):
-        raise InputError(f"predict.image={picture}: no readable picture there; give the path of one")
     _load(context, adapter)
     shown = (Picture(picture), *([Picture(picture, tuple(config.predict.box))] if config.predict.box else []))  # type: ignore[arg-type]
     example = Example("predict", str(config.predict.text), shown, None, {"entity": config.predict.entity})
@@ -34,6 +32,23 @@ def predict(context: Context, adapter: Stage | None) -> None:
         for line in task.shown(parsed):
             context.console.print(line, markup=False, highlight=False)
     write_json(context.output / "prediction.json", {"text": example.text, "response": response, "parsed": parsed})
+
+
+def check(context: Context) -> None:
+    """Before anything costs time.
+
+    Raises:
+        InputError: what ``predict`` is to show or either stage is to take cannot be there when the trainings are done.
+    """
+    config = context.config
+    asked = context.reasoned.asked
+    for key in asked if "predict" in config.stages else ():
+        if not getattr(config.predict, key):
+            raise InputError(f"predict.{key}: the stage predict needs it; set predict.{key}=…")
+    if "predict" in config.stages and verify_pictures([Path(str(config.predict.image))]):
+        raise InputError(f"predict.image={config.predict.image}: no readable picture there; give the path of one")
+    if {"predict", "export"} & {*config.stages} and not (config.sft or config.grpo or config.predict.adapter):
+        raise InputError("predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one")
 
 
 def export(context: Context, adapter: Stage | None) -> Path:
@@ -60,7 +75,6 @@ def _load(context: Context, adapter: Stage | None) -> None:
     given = context.config.predict.adapter
     if given is not None:
         context.policy.read_adapter(Path(given))
-    elif adapter is not None:
-        context.policy.read_adapter(adapter[0] / "adapter")
     else:
-        raise InputError("predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one")
+        assert adapter is not None
+        context.policy.read_adapter(adapter[0] / "adapter")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from mmie.errors import InputError
 from mmie.types import Candidate, Quintuple
 
 
@@ -11,7 +12,9 @@ class RuleScoreFilter:
     """Drops chains that score below the threshold and keeps the best of each sample, ties included."""
 
     def __init__(self, threshold: float = 0.7) -> None:
-        """``threshold`` 0..1; appendix B drops scores below 0.7."""
+        """``threshold`` 0..1; appendix B drops scores below 0.7. InputError for another."""
+        if not 0 <= threshold <= 1:
+            raise InputError(f"filter.rule_score.threshold: {threshold} is out of range; scores are 0 to 1")
         self.threshold = threshold
 
     def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Collection[Quintuple]]) -> list[Candidate]:
