@@ -134,21 +134,22 @@ def curve_file(run: Path, rows: str) -> None:
     (run.parent / "metrics" / "grpo.csv").write_text(rows, encoding="utf-8")
 
 
-def test_training_curves_are_thin_seeds_and_their_thick_mean(write_run: Write) -> None:
+def test_training_curves_are_the_mean_and_a_band_over_seeds(write_run: Write) -> None:
     curve_file(write_run("a", {}, seed=0), "step,name,value\n1,val/f1,0.2\n2,val/f1,0.4\n0,seconds/sample,1\n0,train/reward,1\n")
-    curve_file(write_run("a", {}, seed=1), "step,name,value\n1,val/f1,0.4\n2,val/f1,0.8\n3,val/f1,0.9\n0,train/reward,2\n")
+    curve_file(write_run("a", {}, seed=1), "step,name,value\n1,val/f1,0.4\n3,val/f1,0.8\n4,val/f1,0.9\n0,train/reward,2\n")
     figure = drawn()["toy-jmere-training"]
     reward, f1 = figure.figure.axes
     assert (reward.get_title(), f1.get_title()) == ("reward", "F1 on the validation split")
-    assert [line(f1, place) for place in range(3)] == [[(1, 0.2), (2, 0.4)], [(1, 0.4), (2, 0.8), (3, 0.9)], [(1, 0.3), (2, 0.6)]]
-    thin, _, thick = (entry.get_linewidth() for entry in f1.get_lines())
-    assert thin < thick
+    assert line(f1, 0) == [(1, 0.3), (2, pytest.approx(0.5))]  # 0.4 and, half way from 0.4 to 0.8, 0.6; the second seed goes on alone
+    (band,) = f1.collections
+    assert band.get_paths()[0].get_extents().intervaly.tolist() == pytest.approx([0.2, 0.6])
+    assert line(reward, 0) == [(0, 1.5)]
     assert legend(figure) == ["a (2 seeds)"]
 
 
 def test_training_curves_are_smoothed_by_their_neighbours(write_run: Write) -> None:
     curve_file(write_run("a", {}), "".join(f"{step},train/reward,{step}\n" for step in range(12)))
-    smoothed = line(drawn()["toy-jmere-training"].figure.axes[0], 1)
+    smoothed = line(drawn()["toy-jmere-training"].figure.axes[0], 0)
     assert smoothed[0] == (0, 2)  # mean of 0 … 4
     assert smoothed[6] == (6, 6)
     assert smoothed[11] == (11, 9)  # mean of 7 … 11
@@ -182,6 +183,14 @@ def test_errors_are_bars_of_means(write_run: Write) -> None:
     assert [bar.get_width() for bar in axis.patches] == [3.5, 0, 1, 2]
     assert [text.get_text() for text in axis.texts] == ["3.5", "0", "1", "2"]
     assert legend(figure) == ["SFT", "R1"]
+
+
+def test_a_model_that_is_never_right_has_no_bar(write_run: Write, scores: Scores) -> None:
+    right, wrong = ({"quintuple": scores(correct, 8, 12)} for correct in (4, 0))
+    write_run("a", {"zero-shot": wrong, "R1": right}, analysis={"zero-shot": analysis([], missed=9), "R1": analysis([], missed=1)})
+    figure = drawn()["toy-jmere-errors-a"]
+    assert [bar.get_width() for bar in figure.figure.axes[0].patches] == [1]
+    assert "Left out, as nothing that they say is right: zero-shot." in figure.caption
 
 
 def test_older_results_draw_nothing(write_run: Write, scores: Scores, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
@@ -23,13 +24,13 @@ PANELS = {
     "train/length_mean": "tokens a response", "train/zero_variance_groups": "share of groups without variance",
     "val/f1": "F1 on the validation split",
 }  # fmt: skip
-WINDOW = 9  # steps that the mean over seeds is smoothed by: its step, four before and four after
+WINDOW = 9  # steps that a curve is smoothed by: its step, four before and four after
 MANY = 4  # experiments in one figure
 Curve = dict[int, float]
 
 
 def curves(runs: Sequence[Run]) -> list[Drawing]:
-    """A panel a measure, a colour an experiment: seeds as thin lines, their mean thick; of many, the papers' full systems."""
+    """A panel a measure, a colour an experiment: the mean over seeds, a band from the lowest to the highest; of many, the full systems."""
     having = [run for run in runs if run.file(FILE)]
     found, note = kept(having if len(by_experiment(having)) <= MANY else full_systems(having))
     read = {experiment: [_read(run) for run in alike] for experiment, alike in by_experiment(found).items()}
@@ -48,20 +49,30 @@ def curves(runs: Sequence[Run]) -> list[Drawing]:
     handles = [Line2D([], [], linewidth=2, **_look(index)) for index in range(len(read))]
     labels = [f"{experiment} ({len(of_runs)} seed{'s' * (len(of_runs) > 1)})" for experiment, of_runs in read.items()]
     figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)), handlelength=4)
-    caption = f"Reinforcement: each seed thin, their mean over {WINDOW} steps thick; validation not smoothed.{note}"
+    caption = (
+        f"Reinforcement, over steps: mean over seeds, the band from the lowest to the highest, each smoothed over {WINDOW} steps; validation"
+        f" not smoothed, and between two validations a straight line. An experiment ends where its shortest seed does.{note}"
+    )
     return [drawing("training", "training curves of GRPO, over steps", caption, run=runs[0], figure=figure)]
 
 
 def _panel(axis: Axes, seeds: Sequence[Curve], index: int, *, smooth: bool) -> None:
-    """The thick line has the steps that all seeds have."""
+    """From the first step that all seeds have come to, to the last that all have; straight lines where one has no value."""
+    if not seeds:
+        return
+    begin, end = max(min(curve) for curve in seeds), min(max(curve) for curve in seeds)
+    steps = [step for step in sorted({step for curve in seeds for step in curve}) if begin <= step <= end]
+    values = np.array([_smoothed(curve, WINDOW // 2 if smooth else 0, steps) for curve in seeds])
     look = _look(index)
-    for curve in seeds:
-        axis.plot([*curve], [*curve.values()], color=look["color"], linewidth=0.7, alpha=0.35)
-    steps = [step for step in seeds[0] if all(step in curve for curve in seeds)] if seeds else []
-    means = [mean(curve[step] for curve in seeds) for step in steps]
-    half = WINDOW // 2 if smooth else 0
-    smoothed = [mean(means[max(0, place - half) : place + half + 1]) for place in range(len(means))]
-    axis.plot(steps, smoothed, linewidth=2, **look)
+    axis.fill_between(steps, values.min(0), values.max(0), color=look["color"], alpha=0.18, linewidth=0)
+    axis.plot(steps, values.mean(0), linewidth=2, **look)
+
+
+def _smoothed(curve: Curve, half: int, steps: Sequence[int]) -> np.ndarray:
+    """The curve at these steps; each of its values is the mean of up to ``half`` before, itself and ``half`` after."""
+    values = [*curve.values()]
+    means = [mean(values[max(0, place - half) : place + half + 1]) for place in range(len(values))]
+    return np.interp(steps, [*curve], means)
 
 
 def _look(index: int) -> dict[str, Any]:

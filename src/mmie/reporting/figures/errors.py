@@ -17,7 +17,9 @@ def error_kinds(runs: Sequence[Run]) -> list[Drawing]:
 
 
 def _of(experiment: str, runs: list[Run], note: str) -> list[Drawing]:
-    models = {model: _counts(runs, model) for model in dict.fromkeys(model for run in runs for model in run.analysis)}
+    named = dict.fromkeys(model for run in runs for model in run.analysis)
+    silent = [model for model in named if _silent(runs, model)]
+    models = {model: _counts(runs, model) for model in named if model not in silent}
     kinds = [*dict.fromkeys(kind for kind in (*KINDS, *(kind for counts in models.values() for kind in counts)) if any(
         kind in counts for counts in models.values()
     ))]  # fmt: skip
@@ -36,8 +38,16 @@ def _of(experiment: str, runs: list[Run], note: str) -> list[Drawing]:
     axis.tick_params(axis="y", length=0)
     axis.margins(x=0.08, y=0.02)
     legend_below(figure, axis)
-    caption = f"Number of errors of each kind, mean over {seeds(runs)}.{note}"
+    invalid = " All quintuples of an invalid answer are missed as well." if runs[0].task == "jmere" else ""
+    left_out = f" Left out, as nothing that they say is right: {', '.join(silent)}." if silent else ""
+    caption = f"Number of errors of each kind, mean over {seeds(runs)}.{invalid}{left_out}{note}"
     return [drawing(f"errors-{experiment}", f"kinds of errors, {experiment}", caption, run=runs[0], figure=figure)]
+
+
+def _silent(runs: list[Run], model: str) -> bool:
+    """Whether its F1 is known, and 0 in all runs: its one long bar would hide the others."""
+    scores = [scores.get("f1") for run in runs for scores in run.models.get(model, {}).values()]
+    return bool(scores) and not any(scores)
 
 
 def _counts(runs: list[Run], model: str) -> dict[str, float]:
