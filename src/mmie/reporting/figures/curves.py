@@ -50,7 +50,7 @@ def curves(runs: Sequence[Run]) -> list[Drawing]:
     labels = [f"{experiment} ({len(of_runs)} seed{'s' * (len(of_runs) > 1)})" for experiment, of_runs in read.items()]
     figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)), handlelength=4)
     caption = (
-        f"Reinforcement, over steps: mean over seeds, the band from the lowest to the highest, each smoothed over {WINDOW} steps; validation"
+        f"Reinforcement, over steps: mean of the seeds, the band from the lowest to the highest, smoothed over {WINDOW} steps; validation"
         f" not smoothed, and between two validations a straight line. An experiment ends where its shortest seed does.{note}"
     )
     return [drawing("training", "training curves of GRPO, over steps", caption, run=runs[0], figure=figure)]
