@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # All toy rows, then the tables and figures: experiments/report/. Finished stages are shared and reused, so it can be stopped and
 # started again.
-#   bash experiments/toy.sh [SEED …]    seeds 0 1 2 without any; some 45 minutes a seed on two cores
+#   bash experiments/toy.sh [SEED …]    seeds 0 1 2 without any; about an hour and a half a seed
 #   EXPERIMENTS="jmere_r1 sft" bash experiments/toy.sh 0        some rows only
 #   EXTRA="trainer.threads=1" bash experiments/toy.sh           more overrides for every run
 # Keeps results.json and metrics/*.csv of each run in experiments/results/toy/<experiment>-seed<seed>/, and the predictions of jmere_r1

@@ -139,7 +139,10 @@ def test_an_interrupt_stops_all_and_leaves_a_summary(
     pipeline(run)
     with pytest.raises(KeyboardInterrupt):
         in_process(monkeypatch, tmp_path, "-m", "seed=0,1,2")
-    assert picked(tmp_path, "job", "state", "validation_f1") == [("0", "ok", "0.5")]
+    assert picked(tmp_path, "job", "state", "validation_f1", "error") == [
+        ("0", "ok", "0.5", ""), ("1", "failed", "", "not ended: killed, or still running")
+    ]  # fmt: skip
+    assert "error.txt" not in (tmp_path / "summary.md").read_text()
     assert not (tmp_path / "2").exists()
 
 

@@ -19,7 +19,7 @@ from rich.console import Console
 
 from mmie.errors import InputError
 from mmie.files import write_json, write_text
-from mmie.reporting.sweep import FIGURE, NOTES, Job, load_jobs, score_table, varying, write_summary
+from mmie.reporting.sweep import FIGURE, NOTES, UNENDED, Job, load_jobs, score_table, varying, write_summary
 
 OmegaConf.register_new_resolver("times", lambda value, factor: value * factor, replace=True)  # for ranges around what a profile sets
 
@@ -47,7 +47,10 @@ class Sweep(Callback):
             old.unlink()
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Notes that the job has begun, so that one that is killed, and with it perhaps the whole sweep, is told, too."""
         self.start = time.perf_counter()
+        if config.hydra.mode is RunMode.MULTIRUN:
+            _note(config, validation_f1=None, seconds=0.0, error=UNENDED)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Notes how a job ended; a failed one is handed to the sweeper as one without a value, so that the sweep goes on."""
@@ -57,13 +60,8 @@ class Sweep(Callback):
         error = job_return._return_value if job_return.status is JobStatus.FAILED else None
         if error is not None:
             job_return.return_value, job_return.status = None, JobStatus.COMPLETED
-        sweep, folder = Path(config.hydra.sweep.dir), Path(config.hydra.runtime.output_dir)
-        line = _failed(error, config.hydra.job.num, folder) if error is not None else None
-        write_json(sweep / NOTES / f"{config.hydra.job.num}.json", {
-            "job": config.hydra.job.num, "overrides": list(config.hydra.overrides.task), "validation_f1": job_return.return_value,
-            "seconds": round(seconds, 2), "folder": str(folder), "error": line,
-        })  # fmt: skip
-        write_summary(sweep, load_jobs(sweep))
+        line = _failed(error, config.hydra.job.num, Path(config.hydra.runtime.output_dir)) if error is not None else None
+        _note(config, validation_f1=job_return.return_value, seconds=round(seconds, 2), error=line)
         del error
         gc.collect()  # the frames of a failed job hold its model
 
@@ -80,6 +78,13 @@ class Sweep(Callback):
         if any(job.error for job in jobs):
             print(f"error: {_failures(jobs)}; {folder / 'summary.md'} says why", file=sys.stderr)
             sys.exit(1)
+
+
+def _note(config: DictConfig, **ended: Any) -> None:
+    sweep, job = Path(config.hydra.sweep.dir), config.hydra.job.num
+    begun = {"job": job, "overrides": list(config.hydra.overrides.task), "folder": str(config.hydra.runtime.output_dir)}
+    write_json(sweep / NOTES / f"{job}.json", {**begun, **ended})
+    write_summary(sweep, load_jobs(sweep))
 
 
 def _failed(error: Exception, number: int, folder: Path) -> str:

@@ -17,6 +17,7 @@ from rich.table import Table
 from mmie.files import write_text
 
 NOTES = "jobs"  # folder of the notes, <number>.json, in that of the sweep
+UNENDED = "not ended: killed, or still running"
 FIGURE = "sweep"  # name of the figure, without suffix
 CHOICE = "The best job is chosen by validation F1; the test split chooses nothing."
 
@@ -129,7 +130,8 @@ def as_markdown(jobs: Sequence[Job], *, figure: bool) -> str:
     rows = [head, ["---"] * len(head), *(_row(job, names, mark="**{}**" if job is best else "{}") for job in jobs)]
     parts.append("\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows))
     if failed:
-        lines = (f"- job {job.number}, `{job.shown(names)}`: {job.error} ([error.txt]({job.folder}/error.txt))" for job in failed)
+        files = {job.number: "" if job.error == UNENDED else f" ([error.txt]({job.folder}/error.txt))" for job in failed}
+        lines = (f"- job {job.number}, `{job.shown(names)}`: {job.error}{files[job.number]}" for job in failed)
         parts += ["## Failed", "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 
