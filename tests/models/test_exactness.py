@@ -77,6 +77,27 @@ def test_empty_responses_are_scored_beside_others(policy: Any, prompts: list[Any
     torch.testing.assert_close(shared[completions.mask], expected[completions.mask], atol=1e-5, rtol=0)
 
 
+def operations(value: Tensor) -> set[str]:
+    """Names of all operations whose gradients are to be taken."""
+    seen, left = set(), [value.grad_fn]
+    while left:
+        node = left.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            left += [before for before, _ in node.next_functions]
+    return {node.name() for node in seen}
+
+
+@pytest.mark.parametrize("passes", ["shared", "rows"])
+def test_gradients_add_up_in_one_order(policy: Any, prompts: list[Any], completions: Any, passes: str) -> None:
+    """The gradient of ``values[rows]`` adds up in any order where there are several threads: two runs would not be the same."""
+    batch = policy.batch(prompts)
+    logps = policy.logps(batch, completions, temperature=1.0) if passes == "shared" else policy.row_logps(batch, completions)
+    found = operations(logps)
+    assert "IndexSelectBackward0" in found or passes == "rows"
+    assert not {name for name in found if name.startswith(("IndexBackward", "IndexPut"))}
+
+
 def test_prompts_and_responses_are_unequal(prompts: list[Any]) -> None:
     assert len({len(prompt.ids) for prompt in prompts}) == 4
     assert [len(prompt.features) for prompt in prompts][3] == 0

@@ -58,7 +58,7 @@ def completion_logps(
             checkpoint(continuation, rows, int(lengths[rows[-1]]), use_reentrant=False, preserve_rng_state=False)
             for rows in order.split(micro_responses)
         ]
-    return torch.cat(parts)[order.argsort()]
+    return torch.cat(parts).index_select(0, order.argsort())
 
 
 def _continue(
@@ -68,7 +68,7 @@ def _continue(
     """The given rows of ``completion_logps`` over their prompts' cache; ``first`` [B, V] predicts the first token."""
     owners = rows // (len(completions.tokens) // len(prompts.ids))
     tokens = completions.tokens[rows, :length]
-    logits = first[owners, None]
+    logits = first.index_select(0, owners)[:, None]  # its gradient adds up in order; that of first[owners] in any
     if length > 1:
         outputs = model(
             input_ids=tokens[:, :-1],
@@ -82,11 +82,11 @@ def _continue(
 
 
 def rows_of(cache: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:
-    """A new cache that holds the given rows, with their gradient."""
+    """A new cache that holds the given rows, with their gradient, which adds up in the same order every time."""
     selected = DynamicCache(config=config)
     layers: list[Any] = cache.layers
     for index, layer in enumerate(layers):
-        selected.update(layer.keys[rows], layer.values[rows], index)
+        selected.update(layer.keys.index_select(0, rows), layer.values.index_select(0, rows), index)
     return selected
 
 
