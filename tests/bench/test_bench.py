@@ -49,9 +49,9 @@ def test_both_engines_do_the_same_work(tmp_path: Path) -> None:
     assert "step_ratio_vs_trl" not in found
 
 
-def test_an_engine_that_fails_is_one_line() -> None:
+def test_an_engine_that_fails_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"^error: the engine shared failed: .*nowhere"):
-        measure(Work("nowhere"), ["shared"])
+        measure(Work(str(tmp_path / "nowhere")), ["shared"])
 
 
 @pytest.mark.slow
