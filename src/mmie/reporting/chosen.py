@@ -148,28 +148,6 @@ def _counts(run: Run, model: str, measure: str) -> Counts:
     return [(correct, predicted, gold) for correct, predicted, gold in counts]
 
 
-def check(run: Run) -> None:
-    """
-    Raises:
-        InputError: what every table needs has another shape.
-    """
-    for key in ("experiment", "task", "profile", "commit"):
-        if not isinstance(run.found[key], str):
-            raise InputError(f"{run.path}: {key} {run.found[key]!r} is no text; leave the file out or run again")
-    models = run.found["models"]
-    shaped = isinstance(models, dict) and all(isinstance(measures, dict) for measures in models.values())
-    if not shaped or not all(isinstance(scores, dict) for measures in models.values() for scores in measures.values()):
-        raise InputError(f"{run.path}: models is no mapping of model to measure to scores; leave the file out or run again")
-    analysis = run.analysis
-    if not isinstance(analysis, dict) or not all(isinstance(of_model, dict) for of_model in analysis.values()):
-        raise InputError(f"{run.path}: analysis is no mapping of model to what was found; leave the file out or run again")
-    configuration = run.config
-    if not isinstance(configuration, dict) or not isinstance(configuration.get("model") or {}, dict):
-        raise InputError(f"{run.path}: config is no configuration of a run; leave the file out or run again")
-    if type(run.seed) is not int:
-        raise InputError(f"{run.path}: seed {run.seed!r} is no whole number; leave the file out or run again")
-
-
 def _identity(run: Run) -> tuple[Any, Any]:
     return run.found.get("config_fingerprint"), run.commit
 

@@ -99,6 +99,7 @@ def _markdown_row(cells: Iterable[str]) -> str:
 
 
 def escaped(text: str) -> str:
+    """The text as Markdown shows it, on one line."""
     return "".join(f"\\{sign}" if sign in "\\|*`<" else " " if sign == "\n" else sign for sign in text)
 
 

@@ -86,11 +86,7 @@ def load_runs(sources: Iterable[str | Path]) -> list[Run]:
         InputError: a source is not there, holds no results, or a file is none.
     """
     paths = sorted({path.resolve() for source in sources for path in _results_in(Path(source))})
-    return sorted((_load(path) for path in paths), key=lambda run: (str(run.experiment), _number(run.seed), str(run.path)))
-
-
-def _number(seed: Any) -> float:
-    return seed if type(seed) is int else -1
+    return sorted((_load(path) for path in paths), key=lambda run: (run.experiment, run.seed, str(run.path)))
 
 
 def _results_in(source: Path) -> Sequence[Path]:
@@ -110,4 +106,25 @@ def _load(path: Path) -> Run:
     missing = [key for key in REQUIRED if not isinstance(found, dict) or key not in found]
     if missing:
         raise InputError(f"{path}: no results of a run, {missing[0]} is missing; leave it out")
-    return Run(path, found)
+    run = Run(path, found)
+    _check(run)
+    return run
+
+
+def _check(run: Run) -> None:
+    """InputError where what every table and figure needs has another shape."""
+    for key in ("experiment", "task", "profile", "commit"):
+        if not isinstance(run.found[key], str):
+            raise InputError(f"{run.path}: {key} {run.found[key]!r} is no text; leave the file out or run again")
+    models = run.found["models"]
+    shaped = isinstance(models, dict) and all(isinstance(measures, dict) for measures in models.values())
+    if not shaped or not all(isinstance(scores, dict) for measures in models.values() for scores in measures.values()):
+        raise InputError(f"{run.path}: models is no mapping of model to measure to scores; leave the file out or run again")
+    analysis = run.analysis
+    if not isinstance(analysis, dict) or not all(isinstance(of_model, dict) for of_model in analysis.values()):
+        raise InputError(f"{run.path}: analysis is no mapping of model to what was found; leave the file out or run again")
+    configuration = run.config
+    if not isinstance(configuration, dict) or not isinstance(configuration.get("model") or {}, dict):
+        raise InputError(f"{run.path}: config is no configuration of a run; leave the file out or run again")
+    if type(run.seed) is not int:
+        raise InputError(f"{run.path}: seed {run.seed!r} is no whole number; leave the file out or run again")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from mmie.reporting.breakdown import breakdowns
-from mmie.reporting.chosen import Comparison, backbone, check, compared, newest, runs_of, scored
+from mmie.reporting.chosen import Comparison, backbone, compared, newest, runs_of, scored
 from mmie.reporting.published import LLAVA, PUBLISHED, QUINTUPLE, QWEN, RELATION, Column, Published, Row
 from mmie.reporting.runs import Run
 from mmie.reporting.table import MISSING, NOTHING, Table, Value, cell, signed
@@ -30,8 +30,6 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     Raises:
         InputError: results have another shape than a run leaves.
     """
-    for run in runs:
-        check(run)
     made = []
     for profile in sorted({run.profile for run in runs}):
         kept, notes = newest(run for run in runs if run.profile == profile)

@@ -35,7 +35,7 @@ class ToySource:
     def __init__(self, *, seed: int = 0, sizes: Mapping[str, int] = SIZES, images: str | Path = "artifacts/toy_images") -> None:
         if not isinstance(sizes, Mapping):
             raise InputError(f"data.sizes={sizes}: name the splits, as in {{train: 600, val: 200, test: 400}}")
-        for split in ("train", "val", "test"):
+        for split in SIZES:
             if type(sizes.get(split)) is not int or sizes[split] < 1:
                 raise InputError(f"data.sizes.{split}={sizes.get(split)}: it must be a whole number of 1 or more")
         self.seed = seed

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from mmie.reporting.chosen import check
 from mmie.reporting.figures.chains import chains
 from mmie.reporting.figures.confusion import confusions
 from mmie.reporting.figures.curves import curves
@@ -38,8 +37,6 @@ def drawings(runs: Sequence[Run]) -> list[Drawing]:
     Raises:
         InputError: results have another shape than a run leaves.
     """
-    for run in runs:
-        check(run)
     made = []
     with mpl.rc_context(LOOK):
         for kind in sorted({(run.profile, run.task) for run in runs}):
