@@ -171,7 +171,7 @@ def decode_cost(policy: Policy, prompts: PromptBatch, work: Work) -> dict[str, f
             for turn in range(work.new_tokens - 1):
                 mask = torch.cat([mask, mask[:, :1]], dim=1)
                 policy.model(
-                    input_ids=token, attention_mask=mask, position_ids=as_positions(place + turn), past_key_values=cache, use_cache=True
+                    input_ids=token, attention_mask=mask, position_ids=as_positions(place + turn), cache=cache, use_cache=True
                 )
 
         bare = _timed(forwards) / max(1, work.new_tokens - 1)

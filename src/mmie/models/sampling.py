@@ -111,7 +111,7 @@ def _decode(
         positions = (position + step)[None, :, None].expand(len(prompts.positions), -1, -1)
         logits = model(
             input_ids=drawn[:, None], attention_mask=mask.long(), position_ids=as_positions(positions),
-            past_key_values=cache, use_cache=True,
+            cache=cache, use_cache=True,
         ).logits[:, -1]  # fmt: skip
     used = max(1, int(kept.any(0).sum()))
     return Completions(tokens[:, :used], kept[:, :used], logps[:, :used], finished)

@@ -26,7 +26,7 @@ def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
     cache = DynamicCache(config=model.config.get_text_config())
     outputs = model(
         input_ids=prompts.ids, attention_mask=prompts.mask.long(), position_ids=as_positions(prompts.positions),
-        mm_encoder_outputs=image_outputs(prompts.features), past_key_values=cache, use_cache=True, logits_to_keep=1,
+        mm_encoder_outputs=image_outputs(prompts.features), cache=cache, use_cache=True, logits_to_keep=1,
     )  # fmt: skip
     return cache, outputs.logits[:, -1]
 
@@ -74,7 +74,7 @@ def _continue(
             input_ids=tokens[:, :-1],
             attention_mask=torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1).long(),
             position_ids=as_positions(continued(prompts, owners, length - 1)),
-            past_key_values=rows_of(cache, owners, model.config.get_text_config()), use_cache=True,
+            cache=rows_of(cache, owners, model.config.get_text_config()), use_cache=True,
         )  # fmt: skip
         logits = torch.cat([logits, outputs.logits], dim=1)
     logps = token_logps(logits, tokens, temperature=temperature)
