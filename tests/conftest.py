@@ -9,8 +9,26 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+import pinned
+
 settings.register_profile("mmie", derandomize=True, deadline=None, max_examples=150)
 settings.load_profile("mmie")
+DRIFT = pinned.drift()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors where the versions are the pinned ones, and there alone.
+
+    Elsewhere a new release may deprecate something without turning the tests of a user red.
+    """
+    if not DRIFT:
+        config.getini("filterwarnings").insert(0, "error")  # the exceptions of setup.cfg come later
+
+
+def pytest_report_header() -> str:
+    if not DRIFT:
+        return "versions: those of constraints.txt; warnings are errors"
+    return f"versions: not those of constraints.txt; {', '.join(DRIFT)}"
 
 
 @pytest.fixture(scope="session")

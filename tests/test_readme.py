@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -78,9 +80,32 @@ def run_config(conf: Path, overrides: list[str]) -> RunConfig:
 
 def test_the_first_two_bash_blocks_are_one_line_each() -> None:
     main, tests = [text for kind, text in BLOCKS if kind == "bash"][:2]
-    set_up = "python3.11 -m venv .venv && . .venv/bin/activate && pip install torch==2.13.0 && pip install -e '.[test]' && "
-    assert main == f"{set_up}python run.py\n"
-    assert tests == f"{set_up}python -m pytest\n"
+    steps = main.removesuffix("\n").split(" && ")
+    assert steps[1:] == [
+        "python3 -m venv .venv",
+        ". .venv/bin/activate",
+        "pip install torch==2.13.0",
+        "pip install -c constraints.txt -e '.[test]'",
+        "python run.py",
+    ]
+    assert tests == main.replace("python run.py", "python -m pytest")
+
+
+@pytest.mark.parametrize(
+    ("oldest", "status", "message"),
+    [
+        ("(3, 11)", 0, ""),
+        ("(99, 0)", 1, "mmie needs Python 3.11 or newer: write its name for python3\n"),
+    ],
+)
+def test_a_python_that_is_too_old_ends_in_one_line(oldest: str, status: int, message: str) -> None:
+    """The first step of the line, also as if a later version were needed than the one that runs."""
+    main = next(text for kind, text in BLOCKS if kind == "bash")
+    program, option, code = shlex.split(main.split(" && ")[0])
+    assert (program, option) == ("python3", "-c")
+    command = [sys.executable, option, code.replace("(3, 11)", oldest)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, message)
 
 
 def test_commands_are_found() -> None:
