@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from mmie.reporting.runs import slug
+from mmie.files import slug
 
 GOLD = ["Ann Lee", "per", "Oslo", "loc", "place of birth"]
 WATCH = """window.problems = [];

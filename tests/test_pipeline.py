@@ -16,8 +16,8 @@ from hydra import compose, initialize_config_dir
 
 from mmie.config import to_run_config
 from mmie.errors import InputError
+from mmie.files import slug
 from mmie.pipeline import execute
-from mmie.reporting.runs import slug
 from mmie.stages.context import _local_rank
 
 ROOT = Path(__file__).parents[1]

@@ -11,6 +11,9 @@ from typing import Any
 
 from mmie.errors import InputError
 
+OWN = ("mmie.",)
+HYDRAS = ("hydra.", "hydra_plugins.", "optuna.", *OWN)  # what may stand under the key hydra
+INSTRUCTIONS = ("_args_", "_partial_", "_recursive_", "_convert_")  # to hydra.utils.instantiate
 PLAIN: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
 
 
@@ -44,6 +47,23 @@ def out_of_range(section: Any, prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{entry.name}: {value!r} is out of range; it must be {entry.metadata['rule']}"
 
 
+def foreign(key: str, value: Any, *, allowed: tuple[str, ...] = OWN) -> Iterator[str]:
+    """One line for each place in a tree of values, at any depth, that asks for code from elsewhere.
+
+    Args:
+        key: the full key of the tree; "" for a whole configuration.
+        value: mappings, lists and plain values.
+        allowed: how the paths of targets may begin.
+    """
+    for place, node in _mappings(key, value):
+        at = f"{place}." if place else ""
+        if "_target_" in node and not str(node["_target_"]).startswith(allowed):
+            whose = " or ".join(f"'{beginning}'" for beginning in allowed)
+            yield f"{at}_target_: {node['_target_']} is outside mmie; targets begin with {whose}"
+        for name in node.keys() & set(INSTRUCTIONS) if allowed is OWN else ():
+            yield f"{at}{name}: it is no argument but an instruction to Hydra; remove it"
+
+
 def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[str]:
     """One line for each argument that the node's target does not take, needs and lacks, or takes in another plain type.
 
@@ -59,7 +79,7 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
     if not isinstance(path, str):
         yield f"{key}._target_: missing; a node names a class inside mmie"
         return
-    parameters = inspect.signature(_locate(f"{key}._target_", path), eval_str=True).parameters
+    parameters = _parameters(f"{key}._target_", path)
     taken = [name for name in parameters if name not in added]
     arguments = {name: argument for name, argument in value.items() if name != "_target_"}
     for name, argument in arguments.items():
@@ -67,22 +87,54 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
             yield f"{key}.{name}: {path} takes no such argument here; it takes {', '.join(taken) or 'none'}"
         elif not _is(argument, parameters[name].annotation):
             yield f"{key}.{name}: {argument!r} is no {parameters[name].annotation.__name__}"
-        elif isinstance(argument, Mapping) and "_target_" in argument:
-            yield from misfits(f"{key}.{name}", argument)
+        else:
+            yield from _inner_misfits(f"{key}.{name}", argument)
     for name in taken:
         if parameters[name].default is inspect.Parameter.empty and name not in arguments:
             yield f"{key}.{name}: missing; {path} needs it"
 
 
-def _locate(key: str, path: str) -> Any:
-    if not path.startswith("mmie."):
+def _inner_misfits(key: str, argument: Any) -> Iterator[str]:
+    """The misfits of the nodes in an argument, however deep they lie."""
+    for place, inner in _mappings(key, argument):
+        if "_target_" in inner:
+            yield from misfits(place, inner)
+
+
+def _mappings(key: str, value: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+    """Every mapping of a tree with its full key, the outer ones first."""
+    if isinstance(value, Mapping):
+        yield key, value
+        for name, inner in value.items():
+            yield from _mappings(f"{key}.{name}" if key else str(name), inner)
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _mappings(f"{key}[{index}]", inner)
+
+
+def _parameters(key: str, path: str) -> Mapping[str, inspect.Parameter]:
+    target = locate(key, path)
+    try:
+        return inspect.signature(target, eval_str=True).parameters
+    except (ValueError, TypeError, NameError) as error:
+        raise InputError(f"{key}: {path} is no part that can be configured ({error})") from error
+
+
+def locate(key: str, path: str) -> Any:
+    """The class or function behind a path.
+
+    Raises:
+        InputError: it is not there, or it is defined outside mmie, even where a module of mmie's imports it.
+    """
+    if not path.startswith(OWN):
         raise InputError(f"{key}: {path} is outside mmie; targets begin with 'mmie.'")
     module, _, name = path.rpartition(".")
     try:
         target = getattr(import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise InputError(f"{key}: {path} cannot be imported ({error})") from error
-    if not callable(target) or not target.__module__.startswith("mmie."):
+    defined = inspect.isclass(target) or inspect.isfunction(target)
+    if not defined or not target.__module__.startswith(OWN):
         raise InputError(f"{key}: {path} is no class or function of mmie's own")
     return target
 

@@ -6,17 +6,26 @@ nodes with a ``_target_`` inside mmie, held against that target's signature.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mmie.checks import above, at_least, inner_share, misfits, one_of, out_of_range, share
+from mmie.checks import (
+    above,
+    at_least,
+    foreign,
+    inner_share,
+    locate,
+    misfits,
+    one_of,
+    out_of_range,
+    share,
+)
 from mmie.errors import InputError
 
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
@@ -212,14 +221,29 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
     except OmegaConfBaseException as error:
         raise InputError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
     assert isinstance(run, RunConfig)
-    for problem in chain(out_of_range(run), _contradictions(run), _node_misfits(run)):
+    checks = foreign("", asdict(run)), out_of_range(run), _contradictions(run), _node_misfits(run)
+    for problem in chain(*checks):
         raise InputError(problem)
     return run
 
 
-def node(value: dict[str, Any], **extra: Any) -> Any:
-    """The object that an open node describes, built with the extra arguments; its own errors arrive as they are."""
-    return instantiate(value, _convert_="all", _partial_=True)(**extra)
+def node(value: Mapping[str, Any], **extra: Any) -> Any:
+    """The object that an open node describes, built with the extra arguments; its own errors arrive as they are.
+
+    Nodes inside it are built first. Unlike ``hydra.utils.instantiate`` this takes every other value as it is: text that
+    reads like an interpolation or an instruction stays text, so that nothing runs that ``to_run_config`` has not seen.
+    """
+    target = locate("_target_", value["_target_"])
+    arguments = {name: _built(argument) for name, argument in value.items() if name != "_target_"}
+    return target(**arguments, **extra)
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if "_target_" in value:
+            return node(value)
+        return {name: _built(inner) for name, inner in value.items()}
+    return [_built(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _contradictions(run: RunConfig) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -11,6 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from mmie.errors import InputError
+
+LONGEST_NAME = 100  # characters of a slug; file systems take 255 bytes
+
+
+def slug(name: str) -> str:
+    """A name from anywhere as one part of a path: lower-case letters, digits and hyphens, never empty.
+
+    What is left out makes no difference, so that ``JMERE-R1`` and ``jmere r1`` are one; a name of other letters alone, or
+    one that is too long, is told apart by a digest.
+    """
+    plain_name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if plain_name and len(plain_name) <= LONGEST_NAME:
+        return plain_name
+    mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
+    return f"{plain_name[:LONGEST_NAME]}-{mark}".lstrip("-")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from mmie.checks import HYDRAS, foreign
 from mmie.errors import InputError
 from mmie.files import write_json, write_text
 from mmie.reporting.sweep import FIGURE, NOTES, UNENDED, Job, load_jobs, score_table, varying, write_summary
@@ -35,8 +36,16 @@ class Sweep(Callback):
     def __init__(self) -> None:
         self.start = 0.0
 
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Ends with status 2 where the key ``hydra`` holds code that is neither Hydra's nor ours."""
+        _refuse_foreign(config)
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Ends with status 2 where the sweeper is not installed; takes away what an earlier sweep into this folder noted."""
+        """Ends with status 2 as ``on_run_start`` does, or where the sweeper is not installed.
+
+        Removes what an earlier sweep into this folder noted.
+        """
+        _refuse_foreign(config)
         try:
             import_module(config.hydra.sweeper._target_.rpartition(".")[0])
         except ModuleNotFoundError as error:
@@ -78,6 +87,14 @@ class Sweep(Callback):
         if any(job.error for job in jobs):
             print(f"error: {_failures(jobs)}; {folder / 'summary.md'} says why", file=sys.stderr)
             sys.exit(1)
+
+
+def _refuse_foreign(config: DictConfig) -> None:
+    """Hydra builds sweeper and launcher after this; callbacks it has built already, but calls none."""
+    nodes = OmegaConf.to_container(config.hydra, resolve=False)
+    for problem in foreign("hydra", nodes, allowed=HYDRAS):
+        print(f"error: {problem}", file=sys.stderr)
+        sys.exit(2)
 
 
 def _note(config: DictConfig, **ended: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmie.errors import InputError
-from mmie.reporting.runs import load_runs, slug
+from mmie.reporting.runs import load_runs
 
 MODELS = {"JMERE-R1": {"test/quintuple": {"f1": 0.5}}}
 FOUND = {"experiment": "jmere_r1", "task": "jmere", "profile": "toy", "seed": 1, "commit": "abc", "models": MODELS}
@@ -50,7 +50,3 @@ def test_what_is_no_run_is_named(tmp_path: Path, text: str, message: str) -> Non
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no results\.json there"):
         load_runs([tmp_path])
-
-
-def test_slugs() -> None:
-    assert [slug(name) for name in ("JMERE-R1", "stage 1", "zero-shot", "  A/B (c) ")] == ["jmere-r1", "stage-1", "zero-shot", "a-b-c"]

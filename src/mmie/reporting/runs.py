@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmie.errors import InputError
+from mmie.files import slug
 
 REQUIRED = ("experiment", "task", "profile", "seed", "commit", "models")
 
@@ -72,11 +72,6 @@ class Run:
     def predictions(self, model: str) -> Path | None:
         """The predictions of a model, where they were kept."""
         return self.file(f"predictions/{slug(model)}.jsonl")
-
-
-def slug(name: str) -> str:
-    """A name as a file name: lower case, letters and digits, hyphens for the rest."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def load_runs(sources: Iterable[str | Path]) -> list[Run]:

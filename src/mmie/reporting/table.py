@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmie.files import slug
 from mmie.reporting.runs import Run
 from mmie.significance import spread
 
@@ -29,7 +30,7 @@ class Table:
     """One table.
 
     Attributes:
-        name: of its files; its profile comes first.
+        name: of its files, always a ``slug``; its profile comes first.
         title: a few words and the profile.
         caption: what it shows, in full sentences.
         header, rows: the cells; the first column holds the rows' labels.
@@ -46,6 +47,9 @@ class Table:
     values: tuple[Value, ...]
     brief: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", slug(self.name))  # the profile may come from anywhere
 
 
 def cell(values: Sequence[Value]) -> str:

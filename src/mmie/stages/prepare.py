@@ -16,7 +16,7 @@ from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
 from mmie.errors import InputError
-from mmie.files import write_json
+from mmie.files import slug, write_json
 from mmie.stages.context import Context
 from mmie.types import Candidate, Example
 
@@ -84,7 +84,7 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
 
     def body(folder: Path) -> None:
         examples = training_examples(context, data_stage, division, "sft")
-        record = Record(context.store.root / "record" / f"{teacher.model.replace('/', '_')}.jsonl")
+        record = Record(record_path(context.store.root / "record", teacher.model))
         done = 0
         with context.progress("distilling", len(examples) * config.cot.candidates) as advance:
 
@@ -105,6 +105,13 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
         "teacher": [teacher.model, dict(teacher.parameters)],
     }  # fmt: skip
     return context.stage("distil", parts, body)
+
+
+def record_path(folder: Path, model: str) -> Path:
+    """The file of a teacher's answers; one that an earlier version named otherwise stays in use, as its answers were paid."""
+    earlier = f"{model.replace('/', '_')}.jsonl"
+    known = {path.name for path in folder.glob("*.jsonl")}
+    return folder / (earlier if earlier in known else f"{slug(model)}.jsonl")
 
 
 def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple[Path, str]) -> tuple[Path, str]:

@@ -15,8 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mmie.artifacts import commit, fingerprint, versions
-from mmie.files import disk_errors, write_json
-from mmie.reporting.runs import slug
+from mmie.files import disk_errors, slug, write_json
 from mmie.significance import paired_randomisation
 from mmie.stages.context import COLLECTIVE, Context
 from mmie.stages.evaluate import analysed, metrics

@@ -1,28 +1,39 @@
-"""wandb, offline unless logged in; one run for all stages of a run, the jobs of a sweep as one group."""
+"""wandb, offline unless logged in; one run for all stages of a run, the jobs of a sweep as one group.
+
+A run can do without wandb, so wandb never ends one. Where the server cannot be used the run is logged offline, where that
+fails, too, not at all; either is one warning line.
+"""
 
 from __future__ import annotations
 
+import logging
 import netrc
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from mmie.artifacts import fingerprint
+from mmie.training.optional import Attempt
 
 if TYPE_CHECKING:  # it loads torch, for which nobody who asks for a key should wait
     from mmie.stages.context import Context
 
 TAG, NAME = 64, 128  # characters that wandb takes
+CONNECT, FINISH = 20, 60  # seconds to wait for the server at the start, and for what is still to be sent at the end
+MODES = ("online", "offline", "shared", "disabled", "dryrun", "run")
+log = logging.getLogger(__name__)
 
 
 def wandb_loggers(context: Context, stage: str) -> list[Any]:
     """A logger whose metrics carry the stage's name, or none where ``logger.wandb`` is off."""
-    if not _wanted(context):
+    run = _run(context) if _wanted(context) else None
+    if run is None:
         return []
-    from pytorch_lightning.loggers import WandbLogger
+    from mmie.training.wandb_log import WandbLog
 
-    return [WandbLogger(experiment=_run(context), prefix=stage)]
+    return [WandbLog(run, stage=stage)]
 
 
 def summarise(context: Context, models: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
@@ -32,10 +43,14 @@ def summarise(context: Context, models: Mapping[str, Mapping[str, Mapping[str, A
         context: the run.
         models: model → ``test/<measure>`` → scores, as in ``results.json``.
     """
-    if models and _wanted(context):
-        rows = {f"{model}/": measures for model, measures in models.items()}
-        rows[""] = [*models.values()][-1]
-        _run(context).summary.update({f"{row}{name}": value for row, measures in rows.items() for name, value in _numbers(measures)})
+    run = _run(context) if models and _wanted(context) else None
+    if run is None:
+        return
+    rows = {f"{model}/": measures for model, measures in models.items()}
+    rows[""] = [*models.values()][-1]
+    scores = {f"{row}{name}": value for row, measures in rows.items() for name, value in _numbers(measures)}
+    with Attempt("wandb", otherwise="it does not get the test scores"):
+        run.summary.update(scores)
 
 
 def _numbers(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
@@ -59,24 +74,42 @@ def _wanted(context: Context) -> bool:
 
 
 def _run(context: Context) -> Any:
+    """The wandb run, started where there is none; None where none can be had, which is tried once a run."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        return wandb.run
+    if "wandb" in context.notes:
+        return None
+    config = context.config
+    options = {"project": config.logger.project, "entity": config.logger.entity, "config": asdict(config), **names(context)}
+    for mode in dict.fromkeys((_mode(), "offline")):
+        otherwise = "going on without it" if mode == "offline" else "logging offline"
+        with Attempt(f"wandb ({mode})", otherwise=otherwise):
+            return _started(str(context.output), mode=mode, **options)
+    context.notes["wandb"] = "not used: it could not be started"
+    return None
+
+
+def _started(folder: str, **options: Any) -> Any:
     import wandb
 
-    if wandb.run is None:
-        os.environ.setdefault("WANDB_SILENT", "true")
-        os.environ["WANDB_DATA_DIR"] = str(context.output / "wandb")  # tables with their pictures; without them nothing could be synced
-        config = context.config
-        wandb.init(
-            project=config.logger.project, entity=config.logger.entity, dir=str(context.output), mode=_mode(), config=asdict(config),
-            settings=wandb.Settings(silent=True, console="off"), **names(context),
-        )  # fmt: skip
-        wandb.define_metric("trainer/global_step")  # each stage counts its own steps; wandb's own count runs through all of them
-        wandb.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-    return wandb.run
+    logging.getLogger("wandb").setLevel(logging.CRITICAL)  # it logs the errors that it raises, with a traceback
+    os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ["WANDB_DATA_DIR"] = f"{folder}/wandb"  # tables with their pictures; without them nothing could be synced
+    settings = wandb.Settings(silent=True, console="off", init_timeout=CONNECT, finish_timeout=FINISH)
+    run = wandb.init(dir=folder, settings=settings, **options)
+    run.define_metric("trainer/global_step")  # each stage counts its own steps; wandb's own count runs through all of them
+    run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return run
 
 
 def _mode() -> Any:
     """``WANDB_MODE`` where it is set; else online with a key at hand, offline without."""
-    return os.environ.get("WANDB_MODE") or ("online" if has_key() else "offline")
+    mode = os.environ.get("WANDB_MODE")
+    if mode and mode not in MODES:
+        log.warning("WANDB_MODE=%s: it is none of %s; logging offline", mode, ", ".join(MODES))
+        mode = os.environ["WANDB_MODE"] = "offline"  # wandb reads the variable itself, too
+    return mode or ("online" if has_key() else "offline")
 
 
 def has_key() -> bool:
@@ -85,13 +118,13 @@ def has_key() -> bool:
         return True
     try:
         return any("wandb" in host for host in netrc.netrc().hosts)
-    except (OSError, netrc.NetrcParseError):
+    except (OSError, ValueError, netrc.NetrcParseError):  # ValueError: it is no UTF-8
         return False
 
 
 def finish() -> None:
-    """Ends the wandb run, whatever happened."""
-    import wandb
-
-    if wandb.run is not None:
-        wandb.finish()
+    """Ends the wandb run, whatever happened; waits no longer than ``FINISH`` for what is still to be sent."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and wandb.run is not None:
+        with Attempt("wandb", otherwise="what is not sent lies in the run's folder wandb"):
+            wandb.finish()

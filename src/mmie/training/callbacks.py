@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mmie.errors import InputError
 from mmie.files import whole_lines, write_text
+from mmie.training.wandb_log import WandbLog
 
 
 def _stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
@@ -83,25 +84,12 @@ class RolloutRows(pl.Callback):
         with self.path.open("a", encoding="utf-8") as file:
             file.writelines(map(_line, rows))
         for logger in trainer.loggers:
-            if isinstance(logger, pl.loggers.WandbLogger):
-                log_table(logger, rows, step=trainer.global_step)
+            if isinstance(logger, WandbLog):
+                logger.log_rollouts(rows, step=trainer.global_step)
 
 
 def _line(row: dict[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
-
-
-def log_table(logger: Any, rows: list[dict[str, Any]], *, step: int) -> None:
-    """A wandb table of rollouts with their pictures; numbers stay numbers, so that they can be sorted."""
-    import wandb
-
-    columns: list[Any] = [*rows[0]]
-    table = wandb.Table(columns=columns)
-    for row in rows:
-        pictures = [wandb.Image(path) for path in row["image"] if isinstance(path, str)]
-        plain = {name: value if isinstance(value, (int, float)) else str(value) for name, value in row.items()}
-        table.add_data(*({**plain, "image": pictures[0] if pictures else None}[name] for name in columns))
-    logger.experiment.log({"rollouts": table, "trainer/global_step": step})
 
 
 class ResumePoint(pl.Callback):

@@ -15,7 +15,11 @@ from mmie.types import Picture
 
 RIGHT, PARTLY, WRONG = "right", "partly", "wrong"
 
-_STEP = re.compile(r"\n+|\s+(?=step\s*\d+\s*:)|(?<=[.!?])\s+(?=\w[\w -]{0,24}:\s)", re.IGNORECASE)  # what a step begins with: a heading
+# What a step begins with: a new line, ``Step 2:`` or a heading. A run of white space is looked at
+# from its beginning only and given back never, so that the time grows with the length alone.
+_STEP = re.compile(
+    r"\n+|(?<!\s)\s++(?=step\s*+\d++\s*+:)|(?<=[.!?])\s++(?=\w[\w -]{0,24}:\s)", re.IGNORECASE
+)
 
 
 class Judged(NamedTuple):

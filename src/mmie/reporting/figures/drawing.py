@@ -11,8 +11,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mmie.files import disk_errors
-from mmie.reporting.runs import Run, slug
+from mmie.files import disk_errors, slug
+from mmie.reporting.runs import Run
 
 WIDTH = 8.6  # inches; what a page of the repository has room for
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")  # Okabe and Ito
