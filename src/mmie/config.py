@@ -16,8 +16,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mmie.checks import above, at_least, inner_share, misfits, one_of, out_of_range, share
+from mmie.checks import above, at_least, inner_share, misfits, misplaced, one_of, out_of_range, prompt_problem, share
 from mmie.errors import InputError
+from mmie.templates import Places
 
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
 ON_DEMAND = ("predict", "export")
@@ -257,6 +258,9 @@ def _node_misfits(run: RunConfig) -> Iterator[str]:
     for key in NODES:
         yield from misfits(key, getattr(run, key), added=ADDED.get(key, ()))
     yield from misfits("cot.chains", run.cot.chains)
+    yield from misplaced("task", run.task)
+    yield from misplaced("cot.chains", run.cot.chains)
+    yield from prompt_problem("reasoning_instruction", run.reasoning_instruction, Places())
     for key, value in run.filter.items():
         yield from misfits(f"filter.{key}", value)
     for key in ("alpha", "beta"):

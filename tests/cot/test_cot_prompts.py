@@ -6,18 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmie.cot.prompts import RULE_SCORE, chain_of, distil_prompt, parse_score, repredict_prompt, score_prompt
+from configured import prompts
+from mmie.cot.jmere import JMEREChains
+from mmie.cot.prompts import chain_of, parse_score
 from mmie.parsing import parse_response
-from mmie.types import Example
+from mmie.types import Example, Quintuple
 
 TWEET = "Browns place {WR} Josh Gordon on list # {0} {answer}"
-EXAMPLE = Example(id="train-0", text=TWEET, pictures=(), gold=("never shown",))
+EXAMPLE = Example(id="train-0", text=TWEET, pictures=(), gold=(Quintuple("never", "per", "shown", "org", "member of"),))
+CHAINS = JMEREChains(types=["per", "org"], relations=["member_of", "locate_at"], **prompts("jmere"))
 
 
 def test_the_distil_prompt_ends_like_figure_10():
-    prompt = distil_prompt(EXAMPLE, "[Josh Gordon, per, Browns, org, member of]")
+    prompt = CHAINS.distil_prompt(EXAMPLE)
     assert prompt.endswith(
-        f"The text data is: {{{TWEET}}}\nThe 5-tuple is: {{[Josh Gordon, per, Browns, org, member of]}}"
+        f"The text data is: {{{TWEET}}}\nThe 5-tuple is: {{[never, per, shown, org, member of]}}"
     )
     parts = [
         "1. A description of the image content.",
@@ -28,20 +31,20 @@ def test_the_distil_prompt_ends_like_figure_10():
 
 
 def test_the_repredict_prompt_offers_labels_with_blanks_and_no_gold():
-    prompt = repredict_prompt(EXAMPLE, "A {chain}.", types=["per", "org"], relations=["member_of", "locate_at"])
+    prompt = CHAINS.repredict_prompt(EXAMPLE, "A {chain}.")
     assert "Entity types: per, org.\nRelation types: member of, locate at.\n" in prompt
     assert f"The text data is: {{{TWEET}}}\nThe reasoning is: {{A {{chain}}.}}\n" in prompt
-    assert "never shown" not in prompt
+    assert "never" not in prompt
 
 
 def test_the_score_prompt_ends_with_text_and_chain():
-    assert score_prompt(EXAMPLE, "A {chain}.").endswith(
+    assert CHAINS.score_prompt(EXAMPLE, "A {chain}.").endswith(
         f"The text data is: {{{TWEET}}}\nThe reasoning is: {{A {{chain}}.}}"
     )
 
 
 def test_the_scoring_rules_add_up_to_one_and_the_examples_follow_them():
-    rules, examples = RULE_SCORE.split("Example 1")
+    rules, examples = CHAINS.score.split("Example 1")
     points = [[float(p) for p in re.findall(r"^  (\d\.\d) ", part, re.MULTILINE)] for part in rules.split(":\n")[1:]]
     assert sum(max(part) for part in points) == pytest.approx(1.0)
     parts = re.findall(r"^(?:Image description|Association|Completeness): (.*)$", examples, re.MULTILINE)

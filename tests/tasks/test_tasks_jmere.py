@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from mmie.tasks.jmere import JMERE, RELATIONS, RL_PROMPT, TYPES
+from configured import instruction, reasoning_instruction
+from mmie.tasks.jmere import JMERE, RELATIONS, TYPES
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.tasks.task import Task
 from mmie.types import Example, Quintuple
@@ -21,7 +22,8 @@ EMPTY = Example("test-1", "nothing", (), ())
 
 
 def task(**changes: Any) -> JMERE:
-    return JMERE(**{"types": TYPES, "relations": RELATIONS, "response": Reasoned(), **changes})
+    asked = {"response": Reasoned(reasoning_instruction()), "instruction": instruction("jmere")}
+    return JMERE(**{"types": TYPES, "relations": RELATIONS, **asked, **changes})
 
 
 def response(answer: str) -> str:
@@ -55,7 +57,7 @@ def test_the_prompt_gives_labels_and_text_then_the_form() -> None:
 
 def test_the_zero_shot_prompt_is_the_same_without_the_form() -> None:
     direct = task(response=Direct()).prompt(TWEET)
-    assert f"{direct} {Reasoned().instruction}" == task().prompt(TWEET)
+    assert f"{direct} {reasoning_instruction()}" == task().prompt(TWEET)
     assert direct.endswith("Extract all 5-tuples.")
 
 
@@ -160,9 +162,9 @@ def test_the_task_is_frozen_and_picklable() -> None:
         made.instruction = "x"  # type: ignore[attr-defined]
 
 
-def test_the_default_instruction_has_all_places() -> None:
-    assert task().instruction == RL_PROMPT
-    assert all(place in RL_PROMPT for place in ("{types}", "{relations}", "{text}"))
+def test_without_an_instruction_the_prompt_is_the_text() -> None:
+    bare = JMERE(types=TYPES, relations=RELATIONS, response=Reasoned())
+    assert bare.prompt(TWEET) == TWEET.text
 
 
 def test_what_a_sample_is_counted_and_explained_by() -> None:

@@ -7,11 +7,6 @@ from typing import Protocol
 
 from mmie.parsing import parse_response
 
-REASONING_INSTRUCTION = (
-    "First output the thinking process in <think> </think> tags "
-    "and then output the final answer in <answer> </answer> tags."
-)
-
 
 class Response(Protocol):
     """How a response is asked for, written and read."""
@@ -29,9 +24,13 @@ class Response(Protocol):
 
 @dataclass(frozen=True)
 class Reasoned:
-    """``<think> chain </think> <answer> answer </answer>``: CoT-SFT, Only-RL and JMERE-R1 (Figure 11)."""
+    """``<think> chain </think> <answer> answer </answer>``: CoT-SFT, Only-RL and JMERE-R1 (Figure 11).
 
-    instruction: str = REASONING_INSTRUCTION
+    Attributes:
+        instruction: the sentence that asks for this form; without one the prompt says nothing about it.
+    """
+
+    instruction: str = ""
 
     def wrap(self, chain: str | None, answer: str) -> str:
         if chain is None:
