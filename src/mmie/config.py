@@ -6,6 +6,7 @@ nodes with a ``_target_`` inside mmie, held against that target's signature.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -39,6 +40,7 @@ class LoraConfig:
     rank: int = at_least(1)
     alpha: int = above(0)
     dropout: float = share()
+    targets: str | None
 
 
 @dataclass(kw_only=True)
@@ -247,11 +249,21 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
         yield f"report.runs: {run.report.runs!r} is neither a path nor a list of paths; name results.json files or folders of them"
     if run.predict.box is not None and len(run.predict.box) != 4:
         yield f"predict.box: {run.predict.box} is no left, upper, right, lower in pixels; give four numbers"
+    if (reason := _regex_fault(run.lora.targets or "")) is not None:
+        yield f"lora.targets: {run.lora.targets!r} is no regular expression ({reason}); correct it"
     if run.sft_share is not None and run.grpo and not run.sft:
         yield f"sft_share: nothing is warmed up on this share ({run.sft_share}), as sft is none; set sft_share=null"
     for key in ("image", "text"):
         if "predict" in run.stages and not getattr(run.predict, key):
             yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"
+
+
+def _regex_fault(pattern: str) -> str | None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return None
 
 
 def _node_misfits(run: RunConfig) -> Iterator[str]:

@@ -25,12 +25,21 @@ class Policy(AdaptedModel):
     """Encodes, samples and scores with the active adapter.
 
     Args:
-        backbone, rank, alpha, dropout: see ``AdaptedModel``.
+        backbone, rank, alpha, dropout, targets: see ``AdaptedModel``.
         max_pixels: bound of a picture's area before it reaches the image processor.
     """
 
-    def __init__(self, backbone: Backbone, *, rank: int, alpha: int, dropout: float = 0.0, max_pixels: int = 1 << 22) -> None:
-        super().__init__(backbone, rank=rank, alpha=alpha, dropout=dropout)
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        rank: int,
+        alpha: int,
+        dropout: float = 0.0,
+        targets: str | None = None,
+        max_pixels: int = 1 << 22,
+    ) -> None:
+        super().__init__(backbone, rank=rank, alpha=alpha, dropout=dropout, targets=targets)
         self.max_pixels = max_pixels
         self.vision = VisionCache()
         self._prompts: dict[tuple[str | Picture, ...], tuple[Tensor, Tensor]] = {}
@@ -129,8 +138,10 @@ class Policy(AdaptedModel):
             self.train(before)
 
 
-def build_policy(backbone: Any, *, rank: int, alpha: int, dropout: float, seed: int) -> Policy:
+def build_policy(
+    backbone: Any, *, rank: int, alpha: int, dropout: float, seed: int, targets: str | None = None
+) -> Policy:
     """A policy whose fresh adapter depends on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Policy(backbone, rank=rank, alpha=alpha, dropout=dropout)
+        return Policy(backbone, rank=rank, alpha=alpha, dropout=dropout, targets=targets)
