@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mmie.text import fault
+
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -34,6 +36,9 @@ class Places:
 
     def problem(self, template: str) -> str | None:
         """What is wrong with the prompt and what to do, as a phrase; None if nothing is."""
+        reason = fault(template)
+        if reason is not None:
+            return f"it holds {reason}, which is no text; correct it"
         used = _PLACE.findall(template)
         known = [f"{{{name}}}" for name in (*self.needed, *self.optional)]
         for name in used:

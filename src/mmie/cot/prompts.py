@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from mmie.text import repaired
+
 _FENCED = re.compile(r"```\w*+\n(.*?)\n?```", re.DOTALL)
 _THOUGHT = re.compile(r"<think(?:ing)?>(.*)", re.DOTALL)
 _THOUGHT_END = re.compile(r"</think(?:ing)?>")
@@ -36,7 +38,7 @@ def chain_of(text: str) -> str:
     Returns:
         "" where a think or answer tag is left inside: such a chain would break the format of eq. 4.
     """
-    chain = _without_thinking(_without_fence(text.strip()))
+    chain = _without_thinking(_without_fence(repaired(text).strip()))
     chain = _without_fence(chain)
     return "" if _TAG.search(chain) else chain
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmie.data.pictures import open_picture
 from mmie.models.adapters import AdaptedModel
-from mmie.models.backbone import Backbone, Prompt
+from mmie.models.backbone import Backbone, Prompt, plain
 from mmie.models.batch import Completions, PromptBatch, pad_completions, pad_prompts
 from mmie.models.rows import row_logps
 from mmie.models.sampling import sample
@@ -95,8 +95,9 @@ class Policy(AdaptedModel):
         return pad_prompts(prompts, pad_id=self.pad_id, device=self.device)
 
     def response_ids(self, response: str) -> list[int]:
-        """Tokens of a response to learn, the turn's end included."""
-        ids = self.backbone.tokenizer(response, add_special_tokens=False)["input_ids"]
+        """Tokens of a response to learn, the turn's end included; markers in its text are dead, as in prompts."""
+        text = plain(response, self.backbone.tokenizer)
+        ids = self.backbone.tokenizer(text, add_special_tokens=False)["input_ids"]
         return [*ids, int(self.backbone.tokenizer.eos_token_id)]
 
     def given(self, responses: Sequence[Sequence[int]]) -> Completions:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mmie.parsing import parse_response
+from mmie.text import without_tags
 
 
 class Response(Protocol):
@@ -35,7 +36,7 @@ class Reasoned:
     def wrap(self, chain: str | None, answer: str) -> str:
         if chain is None:
             raise ValueError("a reasoned response needs a chain; learn answers alone with Direct")
-        return f"<think> {chain} </think> <answer> {answer} </answer>"
+        return f"<think> {without_tags(chain)} </think> <answer> {without_tags(answer)} </answer>"
 
     def answer_of(self, response: str) -> str:
         parsed = parse_response(response)
