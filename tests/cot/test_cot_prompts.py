@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from configured import prompts
 from mmie.cot.jmere import JMEREChains
-from mmie.cot.prompts import chain_of, parse_score
+from mmie.cot.prompts import chain_of, last_answer, parse_score
 from mmie.parsing import parse_response
 from mmie.types import Example, Quintuple
 
@@ -98,10 +99,54 @@ def test_the_score_is_the_last_whole_score_line(text, score):
         ("<think>one</think> <answer>[]</answer>", ""),
         ("one </think>", ""),
         ("one < / Answer >", ""),
+        ("<think>Hm, a field?</think>\n\n1. A field.", "1. A field."),
+        ("Hm, a field?\n</think>\n1. A field.", "1. A field."),
+        ("<thinking>Hm.</thinking> 1. A field.", "1. A field."),
+        ("<think>The tag </think> ends this.</think>1. A field.", "1. A field."),
+        ("<think>Hm.</think>\n```markdown\n1. A field.\n```", "1. A field."),
+        ("```\n<think>Hm.</think>\n1. A field.\n```", "1. A field."),
+        ("<think></think>1. A field.", "1. A field."),
+        ("<think>Hm.</think> <think>1. A field.", ""),
+        ("<think>it was cut", ""),
+        ("1. A field. <think>Hm.</think>", ""),
     ],
 )
 def test_the_chain_is_what_stands_inside(text, chain):
     assert chain_of(text) == chain
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<answer>[]</answer>", "[]"),
+        ("<answer>a</answer> no: <answer> b </answer>.", " b "),
+        ("<answer>a</answer> <answer>cut", "a"),
+        ("<answer> <answer>a</answer>", "a"),
+        ("a</answer>", None),
+        ("<answer>a", None),
+        ("", None),
+    ],
+)
+def test_the_last_whole_answer_counts(text, answer):
+    assert last_answer(text) == answer
+
+
+@pytest.mark.parametrize("read", [chain_of, parse_score, last_answer])
+@pytest.mark.parametrize(
+    "piece", ["\n", " \n", "<answer>", "</answer>", "</think>", "<think>", "< ", "```\n", "Score:", "*"]
+)
+def test_reading_grows_linearly(read, piece):
+    """Ten times the text takes about ten times as long, whatever it repeats; squares would take a hundred times."""
+
+    def seconds(count):
+        text = "<" + piece * count
+        start = time.perf_counter()
+        read(text)
+        return time.perf_counter() - start
+
+    seconds(1_000)
+    short = min(seconds(20_000) for _ in range(3))
+    assert min(seconds(200_000) for _ in range(2)) < 40 * short + 0.5
 
 
 @given(

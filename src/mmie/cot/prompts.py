@@ -56,11 +56,13 @@ def _without_fence(text: str) -> str:
 
 
 def _without_thinking(text: str) -> str:
-    ends = list(_THOUGHT_END.finditer(text))
-    if not ends:
+    last_end = None
+    for last_end in _THOUGHT_END.finditer(text):
+        pass
+    if last_end is None:
         return text
-    following = text[ends[-1].end() :].strip()
+    following = text[last_end.end() :].strip()
     if following:
         return following
-    wrapped = _THOUGHT.fullmatch(text[: ends[-1].start()])
+    wrapped = _THOUGHT.fullmatch(text[: last_end.start()])
     return wrapped[1].strip() if wrapped else text
