@@ -12,7 +12,7 @@ SRC = ROOT / "src"
 FLOORS = {
     0: [
         "types", "errors", "files", "parsing", "metrics", "relation_metrics", "significance",
-        "error_kinds", "voting", "rewards", "templates", "text",
+        "error_kinds", "voting", "rewards", "templates", "labels", "text",
     ],
     1: ["losses"],
     2: ["tasks", "data", "toy", "cot", "schedules", "models"],

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from mmie.text import fault
 
+NOTHING = "nothing is filled in here"
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
 def fill(template: str, **values: str) -> str:
     """The template with every ``{name}`` replaced by its value, in one pass.
 
-    What a value holds is never filled in its turn, be it a tweet with ``{chain}`` in it. Braces around
-    anything but a single word stay as they are, so ``{{text}}`` gives the text in braces.
+    What a value holds is never filled in its turn, be it a tweet with ``{chain}`` in it. Braces
+    around anything but a single word stay as they are, so ``{{text}}`` gives the text in braces.
 
     Raises:
         KeyError: the template has a place without a value.
@@ -43,7 +44,7 @@ class Places:
         known = [f"{{{name}}}" for name in (*self.needed, *self.optional)]
         for name in used:
             if name not in self.needed + self.optional:
-                offered = f"it may hold {', '.join(known)}" if known else "nothing is filled in here"
+                offered = f"it may hold {', '.join(known)}" if known else NOTHING
                 return f"the place {{{name}}} is unknown; {offered}"
         for name in self.needed:
             if name not in used:

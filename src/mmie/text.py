@@ -1,4 +1,4 @@
-"""One rule for every text that comes in: data, the teacher's answers, prompts, what is asked on the command line."""
+"""One rule for every text that comes in: data, the teacher's answers, prompts, what is asked."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def clean(text: str, what: str) -> str:
 
 
 def repaired(text: str) -> str:
-    """The text with a replacement character for all that is no text: for answers that are paid already."""
+    """The text with a replacement character for all that is no text: for answers that are paid."""
     return _NO_TEXT.sub("\ufffd", text)
 
 

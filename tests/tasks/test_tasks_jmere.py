@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from configured import instruction, reasoning_instruction
+from mmie.labels import relation_pairs
 from mmie.tasks.jmere import JMERE, RELATIONS, TYPES
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.tasks.task import Task
@@ -40,7 +41,7 @@ def test_the_configuration_has_the_same_labels() -> None:
     configured = OmegaConf.to_container(node)
     assert isinstance(configured, dict)
     assert tuple(configured["types"]) == TYPES
-    assert [(name, tuple(pairs)) for name, pairs in configured["relations"].items()] == list(RELATIONS.items())
+    assert list(relation_pairs(configured["relations"]).items()) == list(relation_pairs(RELATIONS).items())
 
 
 def test_the_prompt_gives_labels_and_text_then_the_form() -> None:

@@ -6,11 +6,12 @@ out without a call; the paper scores only the chains that its first filter lets 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from mmie.cot.distil import Ask
 from mmie.cot.prompts import chain_of, last_answer, parse_score
+from mmie.labels import RelationPairs, relation_names
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.templates import Places, fill
 from mmie.types import Candidate, Example, Quintuple
@@ -21,7 +22,8 @@ class JMEREChains:
 
     Args:
         types: the entity types that are offered at re-prediction.
-        relations: the relations that are offered at re-prediction; underscores read as blanks.
+        relations: those that are offered at re-prediction, in any form that ``relation_pairs`` reads, or their
+            names alone; underscores read as blanks.
         distil: the prompt that asks for a chain which leads to the gold answer (Figure 10).
         repredict: the prompt that asks for the quintuples of text and chain (Figure 8); it shows no label.
         score: the prompt that asks for the chain's score by discrete rules (Figure 9).
@@ -31,13 +33,13 @@ class JMEREChains:
         self,
         *,
         types: Sequence[str],
-        relations: Collection[str],
+        relations: RelationPairs,
         distil: Annotated[str, Places(needed=("text", "answer"))],
         repredict: Annotated[str, Places(("text", "chain"), optional=("types", "relations"))],
         score: Annotated[str, Places(needed=("text", "chain"))],
     ) -> None:
         self.types = types
-        self.relations = [relation.replace("_", " ") for relation in relations]
+        self.relations = relation_names(relations)
         self.distil = distil
         self.repredict = repredict
         self.score = score

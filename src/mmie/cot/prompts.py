@@ -57,8 +57,8 @@ def _without_fence(text: str) -> str:
 
 def _without_thinking(text: str) -> str:
     last_end = None
-    for last_end in _THOUGHT_END.finditer(text):
-        pass
+    for end in _THOUGHT_END.finditer(text):
+        last_end = end
     if last_end is None:
         return text
     following = text[last_end.end() :].strip()

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from mmie.data.pictures import PictureFolder, picture_from_json, picture_to_json
 from mmie.errors import InputError
+from mmie.labels import RelationPairs, relation_pairs
 from mmie.parsing import fold
 from mmie.text import clean, fault, strings
 from mmie.types import Example, Quintuple
@@ -44,12 +45,12 @@ class Labels:
 
     Args:
         types: of entities.
-        relations: relation → pairs such as ``per-org``; underscores read as blanks.
+        relations: relation → pairs such as ``per-org``, in any form that ``relation_pairs`` reads.
     """
 
-    def __init__(self, types: Collection[str], relations: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, types: Collection[str], relations: RelationPairs) -> None:
         self.types = types
-        self.pairs = {relation.replace("_", " "): pairs for relation, pairs in relations.items()}
+        self.pairs = relation_pairs(relations)
 
     def checked(self, found: Quintuple, where: str) -> Quintuple:
         """The quintuple with white space folded and the relation's underscores as blanks.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar
 
 from mmie.error_kinds import paired, quintuple_errors, relations_confused
+from mmie.labels import RelationPairs, relation_pairs
 from mmie.metrics import Gold, Predicted, bootstrap_f1, counts_of, direction_blind, entities, folded_set, micro_prf, per_relation
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.tasks.responses import Response
@@ -47,14 +48,15 @@ class JMERE:
 
     Attributes:
         types: entity types.
-        relations: relation → type pairs such as ``per-org``, for the data sources to check; an answer with another pair
-            is wrong, not invalid. Kept with blanks for underscores, as prompts, answers and quintuples have them.
+        relations: relation → type pairs such as ``per-org``, in any form that ``relation_pairs`` reads, for the data
+            sources to check; an answer with another pair is wrong, not invalid. Kept as a mapping with blanks for
+            underscores, as prompts, answers and quintuples have them.
         response: how it responds.
         instruction: the prompt, with the place ``{text}`` and, where wanted, ``{types}`` and ``{relations}``.
     """
 
     types: Sequence[str]
-    relations: Mapping[str, Sequence[str]]
+    relations: RelationPairs
     response: Response
     instruction: Annotated[str, Places(("text",), optional=("types", "relations"))] = "{text}"
 
@@ -66,8 +68,7 @@ class JMERE:
     selection_metric: ClassVar[str] = "quintuple"
 
     def __post_init__(self) -> None:
-        spelled = {relation.replace("_", " "): pairs for relation, pairs in self.relations.items()}
-        object.__setattr__(self, "relations", spelled)
+        object.__setattr__(self, "relations", relation_pairs(self.relations))
 
     def prompt(self, example: Example) -> str:
         """Figure 11: the filled instruction, then what the response says about its form."""
