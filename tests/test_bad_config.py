@@ -69,6 +69,7 @@ def good() -> DictConfig:
         ("evaluation.samples", 0),
         ("evaluation.vote_rows", 0),
         ("lora.dropout", 1),
+        ("lora.targets", "(q_proj"),
         ("sft_share", 0),
         ("trainer.precision", "bf17"),
         ("trainer.accelerator", "gpuu"),

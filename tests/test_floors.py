@@ -9,7 +9,10 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 
 FLOORS = {
-    0: ["types", "errors", "files", "parsing", "metrics", "relation_metrics", "significance", "error_kinds", "voting", "rewards"],
+    0: [
+        "types", "errors", "files", "parsing", "metrics", "relation_metrics", "significance",
+        "error_kinds", "voting", "rewards", "templates", "labels", "text",
+    ],
     1: ["losses"],
     2: ["tasks", "data", "toy", "cot", "schedules", "models"],
     3: ["training"],

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field, fields, is_dataclass
 from importlib import import_module
 from math import inf
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from mmie.errors import InputError
+from mmie.templates import Places
 
 OWN = ("mmie.",)
 HYDRAS = ("hydra.", "hydra_plugins.", "optuna.", *OWN)  # what may stand under the key hydra
@@ -94,6 +95,24 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
             yield f"{key}.{name}: missing; {path} needs it"
 
 
+def misplaced(key: str, value: Mapping[str, Any]) -> Iterator[str]:
+    """One line for each prompt of the node that lacks a place or has one that nothing fills.
+
+    Which arguments are prompts, their ``Places`` in the target's annotations say. The node is free of ``misfits``.
+    """
+    for name, parameter in _parameters(f"{key}._target_", value["_target_"]).items():
+        for places in getattr(parameter.annotation, "__metadata__", ()):
+            if isinstance(places, Places) and name in value:
+                yield from prompt_problem(f"{key}.{name}", value[name], places)
+
+
+def prompt_problem(key: str, prompt: str, places: Places) -> Iterator[str]:
+    """At most one line: what is wrong with the places of a configured prompt."""
+    problem = places.problem(prompt)
+    if problem is not None:
+        yield f"{key}: {problem}"
+
+
 def _inner_misfits(key: str, argument: Any) -> Iterator[str]:
     """The misfits of the nodes in an argument, however deep they lie."""
     for place, inner in _mappings(key, argument):
@@ -141,5 +160,7 @@ def locate(key: str, path: str) -> Any:
 
 def _is(argument: Any, annotation: Any) -> bool:
     """Whether the argument has the annotated type, where that is a plain one; True is no int."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
     allowed = PLAIN.get(annotation) if isinstance(annotation, type) else None
     return allowed is None or (isinstance(argument, allowed) and isinstance(argument, bool) == (annotation is bool))

@@ -6,6 +6,7 @@ nodes with a ``_target_`` inside mmie, held against that target's signature.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -22,11 +23,14 @@ from mmie.checks import (
     inner_share,
     locate,
     misfits,
+    misplaced,
     one_of,
     out_of_range,
+    prompt_problem,
     share,
 )
 from mmie.errors import InputError
+from mmie.templates import Places
 
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
 ON_DEMAND = ("predict", "export")
@@ -47,6 +51,7 @@ class LoraConfig:
     rank: int = at_least(1)
     alpha: int = above(0)
     dropout: float = share()
+    targets: str | None
 
 
 @dataclass(kw_only=True)
@@ -270,6 +275,8 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
         yield f"report.runs: {run.report.runs!r} is neither a path nor a list of paths; name results.json files or folders of them"
     if run.predict.box is not None and len(run.predict.box) != 4:
         yield f"predict.box: {run.predict.box} is no left, upper, right, lower in pixels; give four numbers"
+    if (reason := _regex_fault(run.lora.targets or "")) is not None:
+        yield f"lora.targets: {run.lora.targets!r} is no regular expression ({reason}); correct it"
     if run.sft_share is not None and run.grpo and not run.sft:
         yield f"sft_share: nothing is warmed up on this share ({run.sft_share}), as sft is none; set sft_share=null"
     for key in ("image", "text"):
@@ -277,10 +284,21 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
             yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"
 
 
+def _regex_fault(pattern: str) -> str | None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    return None
+
+
 def _node_misfits(run: RunConfig) -> Iterator[str]:
     for key in NODES:
         yield from misfits(key, getattr(run, key), added=ADDED.get(key, ()))
     yield from misfits("cot.chains", run.cot.chains)
+    yield from misplaced("task", run.task)
+    yield from misplaced("cot.chains", run.cot.chains)
+    yield from prompt_problem("reasoning_instruction", run.reasoning_instruction, Places())
     for key, value in run.filter.items():
         yield from misfits(f"filter.{key}", value)
     for key in ("alpha", "beta"):

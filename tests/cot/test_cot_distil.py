@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from configured import prompts
 from mmie.cot.distil import candidates_from_jsonl, candidates_to_jsonl, distil, run_distillation
 from mmie.cot.jmere import JMEREChains
 from mmie.cot.record import Record
@@ -13,7 +14,7 @@ from mmie.types import Candidate, Example, Quintuple
 
 A = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
 B = Quintuple("Browns", "org", "Ohio", "loc", "locate at")
-LABELS = {"types": ["per", "org", "loc"], "relations": ["member_of", "locate_at"]}
+LABELS = {"types": ["per", "org", "loc"], "relations": ["member_of", "locate_at"], **prompts("jmere")}
 READ_A = "[Josh Gordon, per, Browns, org, member of]"
 READ_AB = f"{READ_A}, [Browns, org, Ohio, loc, locate at]"
 

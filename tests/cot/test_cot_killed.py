@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import mmie
+from configured import prompts
 from mmie.cot.distil import run_distillation
 from mmie.cot.jmere import JMEREChains
 from mmie.cot.record import Record
@@ -23,7 +24,7 @@ GOLD = (Quintuple("Josh Gordon", "per", "Browns", "org", "member_of"),)
 KILLED = """
 import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
 from test_cot_killed import against_the_server
 against_the_server(Path(sys.argv[2]))
 """
@@ -37,7 +38,7 @@ def against_the_server(folder):
     ]
     teacher = OpenAITeacher(model="m", temperature=1.0, max_tokens=9, concurrency=1, max_retries=0, timeout=30)
     record = Record(folder / "record.jsonl")
-    labels = {"types": ["per", "org"], "relations": ["member_of"]}
+    labels = {"types": ["per", "org"], "relations": ["member_of"], **prompts("jmere")}
     return run_distillation(samples, teacher, record, candidates=2, progress=lambda _: None, chains=JMEREChains(**labels)), record
 
 

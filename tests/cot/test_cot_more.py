@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from configured import prompts
 from mmie.cot.filters.six_steps import SixStepsFilter
-from mmie.cot.more import MOREChains, distil_prompt
+from mmie.cot.more import MOREChains
 from mmie.cot.record import Record
 from mmie.cot.teacher import Request, shown_bytes
 from mmie.toy.more_teacher import MORETemplateTeacher
@@ -24,8 +25,12 @@ EXAMPLE = Example("train-0", "Obama gets the {prize} {0}", (), "/per/misc/awarde
 CHAIN = "\n".join(f"Step {number}: it follows." for number in range(1, 7))
 
 
+def prompt_for(gold: str) -> str:
+    return MOREChains(labels=LABELS, **prompts("more")).distil_prompt(replace(EXAMPLE, gold=gold))
+
+
 def test_the_prompt_asks_for_six_steps_and_gives_types_and_relation():
-    prompt = distil_prompt(EXAMPLE, "/per/org/member_of", labels=LABELS)
+    prompt = prompt_for("/per/org/member_of")
     assert re.findall(r"^Step (\d): ", prompt, re.MULTILINE) == list("123456")
     assert "The candidate labels are: /per/misc/awarded, /per/org/member_of, none.\n" in prompt
     assert prompt.endswith(
@@ -36,7 +41,7 @@ def test_the_prompt_asks_for_six_steps_and_gives_types_and_relation():
 
 
 def test_the_prompt_of_a_none_sample_gives_no_types():
-    prompt = distil_prompt(EXAMPLE, "none", labels=LABELS)
+    prompt = prompt_for("none")
     assert prompt.endswith('The entity is: "the {labels}"\nThere is no relation between them. The right answer is: none')
     assert "The type of the" not in prompt
 
@@ -89,7 +94,7 @@ def ask_with(answer: str) -> tuple[Any, list[tuple[str, str]]]:
 def test_one_question_a_candidate() -> None:
     example = Example("a", "Ann Lee wins", (), "/per/misc/awarded", {"entity": "Jazz Prize"})
     ask, asked = ask_with("<think> Step 1: x </think>")
-    candidate = asyncio.run(MOREChains(labels=["/per/misc/awarded"])(ask, example, 2))
+    candidate = asyncio.run(MOREChains(labels=["/per/misc/awarded"], **prompts("more"))(ask, example, 2))
     assert candidate == Candidate("a", 2, "Step 1: x", None, None)
     assert [purpose for purpose, _ in asked] == ["distil"]
     assert "The right answer is: /per/misc/awarded" in asked[0][1]

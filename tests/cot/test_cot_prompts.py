@@ -1,23 +1,27 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmie.cot.prompts import RULE_SCORE, chain_of, distil_prompt, parse_score, repredict_prompt, score_prompt
+from configured import prompts
+from mmie.cot.jmere import JMEREChains
+from mmie.cot.prompts import chain_of, last_answer, parse_score
 from mmie.parsing import parse_response
-from mmie.types import Example
+from mmie.types import Example, Quintuple
 
 TWEET = "Browns place {WR} Josh Gordon on list # {0} {answer}"
-EXAMPLE = Example(id="train-0", text=TWEET, pictures=(), gold=("never shown",))
+EXAMPLE = Example(id="train-0", text=TWEET, pictures=(), gold=(Quintuple("never", "per", "shown", "org", "member of"),))
+CHAINS = JMEREChains(types=["per", "org"], relations=["member_of", "locate_at"], **prompts("jmere"))
 
 
 def test_the_distil_prompt_ends_like_figure_10():
-    prompt = distil_prompt(EXAMPLE, "[Josh Gordon, per, Browns, org, member of]")
+    prompt = CHAINS.distil_prompt(EXAMPLE)
     assert prompt.endswith(
-        f"The text data is: {{{TWEET}}}\nThe 5-tuple is: {{[Josh Gordon, per, Browns, org, member of]}}"
+        f"The text data is: {{{TWEET}}}\nThe 5-tuple is: {{[never, per, shown, org, member of]}}"
     )
     parts = [
         "1. A description of the image content.",
@@ -28,20 +32,20 @@ def test_the_distil_prompt_ends_like_figure_10():
 
 
 def test_the_repredict_prompt_offers_labels_with_blanks_and_no_gold():
-    prompt = repredict_prompt(EXAMPLE, "A {chain}.", types=["per", "org"], relations=["member_of", "locate_at"])
+    prompt = CHAINS.repredict_prompt(EXAMPLE, "A {chain}.")
     assert "Entity types: per, org.\nRelation types: member of, locate at.\n" in prompt
     assert f"The text data is: {{{TWEET}}}\nThe reasoning is: {{A {{chain}}.}}\n" in prompt
-    assert "never shown" not in prompt
+    assert "never" not in prompt
 
 
 def test_the_score_prompt_ends_with_text_and_chain():
-    assert score_prompt(EXAMPLE, "A {chain}.").endswith(
+    assert CHAINS.score_prompt(EXAMPLE, "A {chain}.").endswith(
         f"The text data is: {{{TWEET}}}\nThe reasoning is: {{A {{chain}}.}}"
     )
 
 
 def test_the_scoring_rules_add_up_to_one_and_the_examples_follow_them():
-    rules, examples = RULE_SCORE.split("Example 1")
+    rules, examples = CHAINS.score.split("Example 1")
     points = [[float(p) for p in re.findall(r"^  (\d\.\d) ", part, re.MULTILINE)] for part in rules.split(":\n")[1:]]
     assert sum(max(part) for part in points) == pytest.approx(1.0)
     parts = re.findall(r"^(?:Image description|Association|Completeness): (.*)$", examples, re.MULTILINE)
@@ -95,10 +99,54 @@ def test_the_score_is_the_last_whole_score_line(text, score):
         ("<think>one</think> <answer>[]</answer>", ""),
         ("one </think>", ""),
         ("one < / Answer >", ""),
+        ("<think>Hm, a field?</think>\n\n1. A field.", "1. A field."),
+        ("Hm, a field?\n</think>\n1. A field.", "1. A field."),
+        ("<thinking>Hm.</thinking> 1. A field.", "1. A field."),
+        ("<think>The tag </think> ends this.</think>1. A field.", "1. A field."),
+        ("<think>Hm.</think>\n```markdown\n1. A field.\n```", "1. A field."),
+        ("```\n<think>Hm.</think>\n1. A field.\n```", "1. A field."),
+        ("<think></think>1. A field.", "1. A field."),
+        ("<think>Hm.</think> <think>1. A field.", ""),
+        ("<think>it was cut", ""),
+        ("1. A field. <think>Hm.</think>", ""),
     ],
 )
 def test_the_chain_is_what_stands_inside(text, chain):
     assert chain_of(text) == chain
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("<answer>[]</answer>", "[]"),
+        ("<answer>a</answer> no: <answer> b </answer>.", " b "),
+        ("<answer>a</answer> <answer>cut", "a"),
+        ("<answer> <answer>a</answer>", "a"),
+        ("a</answer>", None),
+        ("<answer>a", None),
+        ("", None),
+    ],
+)
+def test_the_last_whole_answer_counts(text, answer):
+    assert last_answer(text) == answer
+
+
+@pytest.mark.parametrize("read", [chain_of, parse_score, last_answer])
+@pytest.mark.parametrize(
+    "piece", ["\n", " \n", "<answer>", "</answer>", "</think>", "<think>", "< ", "```\n", "Score:", "*"]
+)
+def test_reading_grows_linearly(read, piece):
+    """Ten times the text takes about ten times as long, whatever it repeats; squares would take a hundred times."""
+
+    def seconds(count):
+        text = "<" + piece * count
+        start = time.perf_counter()
+        read(text)
+        return time.perf_counter() - start
+
+    seconds(1_000)
+    short = min(seconds(20_000) for _ in range(3))
+    assert min(seconds(200_000) for _ in range(2)) < 40 * short + 0.5
 
 
 @given(

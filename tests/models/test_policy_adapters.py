@@ -214,3 +214,15 @@ def test_a_fresh_adapter_depends_on_the_seed_alone(load_backbone: Any) -> None:
     build_policy(load_backbone("qwen"), rank=4, alpha=8, dropout=0.0, seed=0)
     assert torch.equal(torch.get_rng_state(), before)
     assert fresh(0) == fresh(0) != fresh(1)
+
+
+def test_the_configuration_may_name_other_layers(load_backbone: Any) -> None:
+    targets = r".*language_model.*\.(q|v)_proj"
+    policy = Policy(load_backbone("qwen"), rank=2, alpha=4, targets=targets)
+    kinds = {name.split("_proj")[0].rsplit(".", 1)[-1] for name in policy.adapter_state()}
+    assert kinds == {"q", "v"}
+
+
+def test_layers_that_are_not_there_are_refused(load_backbone: Any) -> None:
+    with pytest.raises(InputError, match=r"^lora\.targets: 'q_proj' is the name of no linear layer; one is called .*language_model"):
+        Policy(load_backbone("qwen"), rank=2, alpha=4, targets="q_proj")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
 import torch
 
-from mmie.models.backbone import Prompt
+from mmie.models.backbone import Prompt, plain
 from mmie.models.batch import pad_completions, pad_prompts
 from mmie.types import Picture
 
@@ -126,3 +127,25 @@ def test_without_a_folder_memory_is_bounded_all_the_same(make_policy: Any, pictu
     for picture in (pictures[0], pictures[1], pictures[0]):
         policy.features(picture)
     assert policy.vision.computed == 3
+
+
+@pytest.mark.parametrize("kind", ["qwen", "llava"])
+def test_markers_in_a_response_to_learn_are_dead(make_policy: Any, kind: str) -> None:
+    """Neither an image token nor an early end of turn comes out of a name or a chain."""
+    policy = make_policy(kind)
+    tokenizer = policy.backbone.tokenizer
+    markers = [token.content for token in tokenizer.added_tokens_decoder.values()]
+    text = f"<think> {' '.join(markers)} </think> <answer> [<|image_pad|>, per, <image>, org, peer] </answer>"
+    ids = policy.response_ids(text)
+    assert ids[-1] in policy.eos_ids
+    assert not set(ids[:-1]) & {*tokenizer.added_tokens_decoder, *policy.eos_ids, *policy.suppressed}
+    (read,) = policy.text(policy.given([ids]))
+    assert read.startswith("<think> <")
+    assert read.endswith(", org, peer] </answer>")
+    assert all(f"{marker[0]} {marker[1:]}" in read for marker in markers)
+
+
+def test_the_tags_of_the_form_stay_where_a_tokenizer_has_tokens_for_them(load_backbone: Any) -> None:
+    tokenizer = copy.deepcopy(load_backbone("qwen").tokenizer)
+    tokenizer.add_tokens(["<think>", "<tool_call>"])
+    assert plain("<think> <tool_call>", tokenizer) == "<think> < tool_call>"

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from mmie.tasks.jmere import JMERE, RELATIONS, RL_PROMPT, TYPES
+from configured import instruction, reasoning_instruction
+from mmie.labels import relation_pairs
+from mmie.tasks.jmere import JMERE, RELATIONS, TYPES
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.tasks.task import Task
 from mmie.types import Example, Quintuple
@@ -21,7 +23,8 @@ EMPTY = Example("test-1", "nothing", (), ())
 
 
 def task(**changes: Any) -> JMERE:
-    return JMERE(**{"types": TYPES, "relations": RELATIONS, "response": Reasoned(), **changes})
+    asked = {"response": Reasoned(reasoning_instruction()), "instruction": instruction("jmere")}
+    return JMERE(**{"types": TYPES, "relations": RELATIONS, **asked, **changes})
 
 
 def response(answer: str) -> str:
@@ -38,7 +41,7 @@ def test_the_configuration_has_the_same_labels() -> None:
     configured = OmegaConf.to_container(node)
     assert isinstance(configured, dict)
     assert tuple(configured["types"]) == TYPES
-    assert [(name, tuple(pairs)) for name, pairs in configured["relations"].items()] == list(RELATIONS.items())
+    assert list(relation_pairs(configured["relations"]).items()) == list(relation_pairs(RELATIONS).items())
 
 
 def test_the_prompt_gives_labels_and_text_then_the_form() -> None:
@@ -55,7 +58,7 @@ def test_the_prompt_gives_labels_and_text_then_the_form() -> None:
 
 def test_the_zero_shot_prompt_is_the_same_without_the_form() -> None:
     direct = task(response=Direct()).prompt(TWEET)
-    assert f"{direct} {Reasoned().instruction}" == task().prompt(TWEET)
+    assert f"{direct} {reasoning_instruction()}" == task().prompt(TWEET)
     assert direct.endswith("Extract all 5-tuples.")
 
 
@@ -160,9 +163,9 @@ def test_the_task_is_frozen_and_picklable() -> None:
         made.instruction = "x"  # type: ignore[attr-defined]
 
 
-def test_the_default_instruction_has_all_places() -> None:
-    assert task().instruction == RL_PROMPT
-    assert all(place in RL_PROMPT for place in ("{types}", "{relations}", "{text}"))
+def test_without_an_instruction_the_prompt_is_the_text() -> None:
+    bare = JMERE(types=TYPES, relations=RELATIONS, response=Reasoned())
+    assert bare.prompt(TWEET) == TWEET.text
 
 
 def test_what_a_sample_is_counted_and_explained_by() -> None:
@@ -192,3 +195,12 @@ def test_votes_over_quintuples_and_over_answers() -> None:
         "quintuple": {JOSH, BAKER}, "answer set": {JOSH},
     }  # fmt: skip
     assert task().votes([None]) == {"quintuple": set(), "answer set": set()}
+
+
+@pytest.mark.parametrize("name", ["<answer>", "</answer>", "<think>", "a </think> b"])
+def test_a_name_that_is_a_tag_does_not_break_the_target(name: str) -> None:
+    """It is learned with a blank in it; as it stands it would break the form of eq. 4."""
+    gold = Quintuple(name, "per", "Browns", "org", "member of")
+    made = task()
+    read = made.parse(made.target(Example("x", name, (), (gold,)), f"This is {name}."))
+    assert read == [gold._replace(head=name.replace("<", "< "))]

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from configured import instruction, reasoning_instruction
 from mmie.errors import InputError
-from mmie.tasks.more import LABELS, MORE, RL_PROMPT
+from mmie.tasks.more import LABELS, MORE
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.tasks.task import Task
 from mmie.types import Example, Picture
@@ -18,7 +19,8 @@ AWARDED, MEMBER = "/per/misc/awarded", "/per/org/member_of"
 
 
 def task(**changes: Any) -> MORE:
-    return MORE(**{"labels": LABELS, "response": Reasoned(), **changes})
+    asked = {"response": Reasoned(reasoning_instruction()), "instruction": instruction("more")}
+    return MORE(**{"labels": LABELS, **asked, **changes})
 
 
 def example(
@@ -51,7 +53,7 @@ def test_the_prompt_gives_entity_labels_and_text_then_the_form() -> None:
     assert "The text data is: {Obama gets the prize}\n" in prompt
     assert "The first image is the picture of a news article, the second image shows one object of it." in prompt
     assert not any(secret in prompt for secret in ("417", "931", "person_0", "1.jpg"))
-    assert prompt.endswith(f" {Reasoned().instruction}")
+    assert prompt.endswith(f" {reasoning_instruction()}")
 
 
 def test_the_prompt_does_not_show_the_answer() -> None:
@@ -60,7 +62,7 @@ def test_the_prompt_does_not_show_the_answer() -> None:
 
 def test_the_zero_shot_prompt_is_the_same_without_the_form() -> None:
     direct = task(response=Direct()).prompt(example())
-    assert f"{direct} {Reasoned().instruction}" == task().prompt(example())
+    assert f"{direct} {reasoning_instruction()}" == task().prompt(example())
 
 
 @pytest.mark.parametrize("name", ["{text}", "{labels} {entity}", "{0} {} {x!r} {{", "\\1 \\g<0>", '"'])
@@ -69,9 +71,9 @@ def test_texts_and_entities_with_braces_stay_as_they_are(name: str) -> None:
     assert made.prompt(example(entity=name, text=f"a {name} b")) == f"[{name}|a {name} b|{AWARDED}, none]"
 
 
-def test_the_default_instruction_has_all_places() -> None:
-    assert task().instruction == RL_PROMPT
-    assert all(place in RL_PROMPT for place in ("{labels}", "{entity}", "{text}"))
+def test_without_an_instruction_the_prompt_is_entity_and_text() -> None:
+    bare = MORE(labels=LABELS, response=Direct())
+    assert bare.prompt(example(entity="Obama")) == "Obama: Obama gets the prize"
 
 
 @pytest.mark.parametrize("gold", [*LABELS, "none"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from configured import reasoning_instruction
 from mmie.tasks.responses import Direct, Reasoned
 
 ANSWER = "[Josh Gordon, per, Browns, org, member of]"
@@ -14,11 +15,12 @@ def test_a_reasoned_response_has_the_papers_form() -> None:
 
 
 def test_the_reasoning_instruction_is_that_of_figure_11() -> None:
-    assert Reasoned().instruction == (
+    assert reasoning_instruction() == (
         "First output the thinking process in <think> </think> tags "
         "and then output the final answer in <answer> </answer> tags."
     )
     assert Reasoned("think then answer .").instruction == "think then answer ."
+    assert Reasoned().instruction == ""
 
 
 @pytest.mark.parametrize("response", ["", ANSWER, f"<answer>{ANSWER}</answer>", f"<think>x</think> so <answer>{ANSWER}</answer>"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from configured import prompts
 from mmie.cot.distil import run_distillation
 from mmie.cot.jmere import JMEREChains
 from mmie.cot.prompts import parse_score
@@ -110,7 +111,7 @@ def test_the_pipeline_reads_the_teacher(samples: list[Example], tmp_path: Path) 
     teacher = TemplateTeacher(**RIGHT)
     candidates = run_distillation(
         samples[:5], teacher, Record(tmp_path / "record.jsonl"), candidates=2,
-        chains=JMEREChains(types=TYPES, relations=RELATIONS), progress=lambda _: None,
+        chains=JMEREChains(types=TYPES, relations=RELATIONS, **prompts("jmere")), progress=lambda _: None,
     )  # fmt: skip
     assert [(candidate.example_id, candidate.index) for candidate in candidates] == [(s.id, n) for s in samples[:5] for n in (0, 1)]
     gold = {example.id: example.gold for example in samples}

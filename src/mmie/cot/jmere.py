@@ -6,40 +6,68 @@ out without a call; the paper scores only the chains that its first filter lets 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from typing import Annotated
 
 from mmie.cot.distil import Ask
-from mmie.cot.prompts import chain_of, distil_prompt, parse_score, repredict_prompt, score_prompt
+from mmie.cot.prompts import chain_of, last_answer, parse_score
+from mmie.labels import RelationPairs, relation_names
 from mmie.parsing import format_quintuples, parse_quintuples
+from mmie.templates import Places, fill
 from mmie.types import Candidate, Example, Quintuple
-
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
 
 class JMEREChains:
-    """Multi-perspective chains with both of their columns.
+    """Multimodal-Paradigm CoT (MP-CoT, section 3.2): chains with both of their columns.
 
     Args:
         types: the entity types that are offered at re-prediction.
-        relations: the relations that are offered at re-prediction; underscores read as blanks.
+        relations: those that are offered at re-prediction, in any form that ``relation_pairs`` reads, or their
+            names alone; underscores read as blanks.
+        distil: the prompt that asks for a chain which leads to the gold answer (Figure 10).
+        repredict: the prompt that asks for the quintuples of text and chain (Figure 8); it shows no label.
+        score: the prompt that asks for the chain's score by discrete rules (Figure 9).
     """
 
-    def __init__(self, *, types: Sequence[str], relations: Collection[str]) -> None:
+    def __init__(
+        self,
+        *,
+        types: Sequence[str],
+        relations: RelationPairs,
+        distil: Annotated[str, Places(needed=("text", "answer"))],
+        repredict: Annotated[str, Places(("text", "chain"), optional=("types", "relations"))],
+        score: Annotated[str, Places(needed=("text", "chain"))],
+    ) -> None:
         self.types = types
-        self.relations = [relation.replace("_", " ") for relation in relations]
+        self.relations = relation_names(relations)
+        self.distil = distil
+        self.repredict = repredict
+        self.score = score
 
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
-        chain = chain_of(await ask("distil", distil_prompt(example, format_quintuples(example.gold))))
+        chain = chain_of(await ask("distil", self.distil_prompt(example)))
         if not chain:
             return Candidate(example.id, index, chain="", repredicted=None, score=None)
-        prompt = repredict_prompt(example, chain, types=self.types, relations=self.relations)
-        read = await ask("repredict", prompt, chain=chain)
-        scored = await ask("score", score_prompt(example, chain), chain=chain)
+        read = await ask("repredict", self.repredict_prompt(example, chain), chain=chain)
+        scored = await ask("score", self.score_prompt(example, chain), chain=chain)
         return Candidate(example.id, index, chain, self._repredicted(read), parse_score(scored))
+
+    def distil_prompt(self, example: Example) -> str:
+        """Figure 10: write a chain for this text that leads to the gold answer."""
+        return fill(self.distil, text=example.text, answer=format_quintuples(example.gold))
+
+    def repredict_prompt(self, example: Example, chain: str) -> str:
+        """Figure 8: read the quintuples off text and chain; the gold answer is not shown."""
+        labels = {"types": ", ".join(self.types), "relations": ", ".join(self.relations)}
+        return fill(self.repredict, text=example.text, chain=chain, **labels)
+
+    def score_prompt(self, example: Example, chain: str) -> str:
+        """Figure 9: score the chain by discrete rules, with two examples."""
+        return fill(self.score, text=example.text, chain=chain)
 
     def _repredicted(self, text: str) -> tuple[Quintuple, ...] | None:
         """The quintuples of the last answer block, or of the whole text where there is none."""
-        blocks = _ANSWER.findall(text)
-        quintuples = parse_quintuples(blocks[-1] if blocks else text, types=self.types, relations=self.relations)
+        block = last_answer(text)
+        answer = text if block is None else block
+        quintuples = parse_quintuples(answer, types=self.types, relations=self.relations)
         return None if quintuples is None else tuple(quintuples)

@@ -11,6 +11,7 @@ from typing import Any
 from mmie.data.pictures import PictureFolder
 from mmie.data.source import SPLITS, Labels, Sample, digest, file_of, limits, picture_name, read, text_of, to_examples
 from mmie.errors import InputError
+from mmie.labels import RelationPairs
 from mmie.types import Example, Quintuple
 
 FILES = {"train": "train.json", "val": "val.json", "test": "test.json"}
@@ -40,7 +41,7 @@ class JMEREJson:
         images: str | Path,
         *,
         types: Sequence[str],
-        relations: Mapping[str, Sequence[str]],
+        relations: RelationPairs,
         missing_images: str = "error",
         limit: Mapping[str, int | None] | None = None,
         files: Mapping[str, str] = FILES,

@@ -15,6 +15,7 @@ from mmie.data.literals import literals
 from mmie.data.pictures import PictureFolder
 from mmie.data.source import SPLITS, Labels, Sample, digest, file_of, limits, picture_name, text_of, to_examples
 from mmie.errors import InputError
+from mmie.labels import RelationPairs
 from mmie.types import Example, Quintuple
 
 FILES = {"train": ["mnre_train.txt"], "val": ["mnre_val .txt", "mnre_val.txt"], "test": ["mnre_test.txt"]}
@@ -50,7 +51,7 @@ class MNRE:
         images: str | Path,
         *,
         types: Sequence[str],
-        relations: Mapping[str, Sequence[str]],
+        relations: RelationPairs,
         missing_images: str = "error",
         limit: Mapping[str, int | None] | None = None,
     ) -> None:

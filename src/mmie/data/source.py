@@ -13,7 +13,9 @@ from typing import Any, Protocol
 
 from mmie.data.pictures import PictureFolder, picture_from_json, picture_to_json
 from mmie.errors import InputError
+from mmie.labels import RelationPairs, relation_pairs
 from mmie.parsing import fold
+from mmie.text import clean, fault, strings
 from mmie.types import Example, Quintuple
 
 SPLITS = ("train", "val", "test")
@@ -43,12 +45,12 @@ class Labels:
 
     Args:
         types: of entities.
-        relations: relation → pairs such as ``per-org``; underscores read as blanks.
+        relations: relation → pairs such as ``per-org``, in any form that ``relation_pairs`` reads.
     """
 
-    def __init__(self, types: Collection[str], relations: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, types: Collection[str], relations: RelationPairs) -> None:
         self.types = types
-        self.pairs = {relation.replace("_", " "): pairs for relation, pairs in relations.items()}
+        self.pairs = relation_pairs(relations)
 
     def checked(self, found: Quintuple, where: str) -> Quintuple:
         """The quintuple with white space folded and the relation's underscores as blanks.
@@ -60,6 +62,8 @@ class Labels:
         head, head_type, tail, tail_type, relation = quintuple
         if not (head and tail):
             raise InputError(f"{where}: an entity has no name; correct or remove it")
+        head, tail = (clean(name, f"{where}: an entity's name") for name in (head, tail))
+        quintuple = quintuple._replace(head=head, tail=tail)
         for kind in (head_type, tail_type):
             if kind not in self.types:
                 raise InputError(f"{where}: entity type {kind!r} is unknown; use {', '.join(self.types)} or extend task.types")
@@ -75,10 +79,7 @@ def text_of(tokens: Sequence[Any], where: str) -> str:
     """The tokens joined by single blanks; InputError where there is none or one is no string."""
     if not all(isinstance(token, str) for token in tokens) or not "".join(tokens).strip():
         raise InputError(f"{where}: 'token' must be a list of words; correct or remove this entry")
-    text = fold(" ".join(tokens))
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise InputError(f"{where}: 'token' holds half a character (a lone surrogate), which is no text; correct this entry")
-    return text
+    return clean(" ".join(tokens), f"{where}: 'token'")
 
 
 def picture_name(img_id: str, where: str) -> str:
@@ -139,12 +140,23 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
     for name, examples in splits.items():
         if not examples:
             raise InputError(f"data: the split {name} is empty; check data.root and data.limit")
+        _check_texts(examples)
     for one, other in combinations(splits, 2):
         pairs = _same_samples(splits[one], splits[other])
         if pairs:
             example = f"{pairs[0][0]} is {pairs[0][1]}"
             raise InputError(f"data: {one} and {other} share {len(pairs)} samples ({example}); take them out of one of the two")
     return {"shared_sentences": shared_sentences(splits)}
+
+
+def _check_texts(examples: Sequence[Example]) -> None:
+    """Whatever the source, no text in a sample may be one that a tokenizer or a file cannot take."""
+    for example in examples:
+        clean(example.text, f"data: the text of {example.id}")
+        for text in strings([example.gold, example.extra]):
+            reason = fault(text)
+            if reason is not None:
+                raise InputError(f"data: {text!r} in {example.id} holds {reason}, which is no text; correct it")
 
 
 def shared_sentences(splits: Mapping[str, Sequence[Example]]) -> dict[str, int]:

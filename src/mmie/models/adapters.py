@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,16 @@ POLICY, REFERENCE = "policy", "reference"
 UNREADABLE = (OSError, ValueError, KeyError, SafetensorError)
 
 
+def _usable_targets(backbone: Backbone, targets: str | None) -> str:
+    if targets is None:
+        return backbone.lora_targets
+    linear = [name for name, part in backbone.model.named_modules() if isinstance(part, nn.Linear)]
+    if not any(re.fullmatch(targets, name) for name in linear):
+        example = next((name for name in linear if "language_model" in name), linear[0])
+        raise InputError(f"lora.targets: {targets!r} is the name of no linear layer; one is called {example}")
+    return targets
+
+
 class AdaptedModel(nn.Module):
     """A backbone with its adapters.
 
@@ -35,13 +46,24 @@ class AdaptedModel(nn.Module):
         rank: LoRA r.
         alpha: LoRA alpha.
         dropout: LoRA dropout, live in SFT training only.
+        targets: the layers that get an adapter, as a regular expression over whole module names; None takes
+            the backbone's own.
+
+    Raises:
+        InputError: no linear layer has such a name.
     """
 
-    def __init__(self, backbone: Backbone, *, rank: int, alpha: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, backbone: Backbone, *, rank: int, alpha: int, dropout: float = 0.0, targets: str | None = None
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.lora = LoraConfig(
-            r=rank, lora_alpha=alpha, lora_dropout=dropout, target_modules=backbone.lora_targets, task_type="CAUSAL_LM"
+            r=rank,
+            lora_alpha=alpha,
+            lora_dropout=dropout,
+            target_modules=_usable_targets(backbone, targets),
+            task_type="CAUSAL_LM",
         )
         self.model: Any = get_peft_model(backbone.model, self.lora, adapter_name=POLICY)
 

@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 import mmie
 from mmie.errors import InputError
+from mmie.text import TAGS
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,14 @@ def load_tokenizer(path: str) -> Any:
 
 
 def plain(text: str, tokenizer: Any) -> str:
-    """User text in which no marker of the tokenizer is live: a blank is put after its first character."""
+    """Text in which no marker of the tokenizer is live: a blank is put after its first character.
+
+    Prompts and responses to learn both pass through here, so that a name is spelled alike in the two. The tags
+    of a response's form stay, as some tokenizers have tokens for them.
+    """
     for token in tokenizer.added_tokens_decoder.values():
-        text = text.replace(token.content, f"{token.content[0]} {token.content[1:]}")
+        if token.content not in TAGS:
+            text = text.replace(token.content, f"{token.content[0]} {token.content[1:]}")
     return text
 
 

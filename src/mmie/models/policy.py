@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmie.data.pictures import open_picture
 from mmie.models.adapters import AdaptedModel
-from mmie.models.backbone import Backbone, Prompt
+from mmie.models.backbone import Backbone, Prompt, plain
 from mmie.models.batch import Completions, PromptBatch, pad_completions, pad_prompts
 from mmie.models.rows import row_logps
 from mmie.models.sampling import sample
@@ -25,12 +25,21 @@ class Policy(AdaptedModel):
     """Encodes, samples and scores with the active adapter.
 
     Args:
-        backbone, rank, alpha, dropout: see ``AdaptedModel``.
+        backbone, rank, alpha, dropout, targets: see ``AdaptedModel``.
         max_pixels: bound of a picture's area before it reaches the image processor.
     """
 
-    def __init__(self, backbone: Backbone, *, rank: int, alpha: int, dropout: float = 0.0, max_pixels: int = 1 << 22) -> None:
-        super().__init__(backbone, rank=rank, alpha=alpha, dropout=dropout)
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        rank: int,
+        alpha: int,
+        dropout: float = 0.0,
+        targets: str | None = None,
+        max_pixels: int = 1 << 22,
+    ) -> None:
+        super().__init__(backbone, rank=rank, alpha=alpha, dropout=dropout, targets=targets)
         self.max_pixels = max_pixels
         self.vision = VisionCache()
         self._prompts: dict[tuple[str | Picture, ...], tuple[Tensor, Tensor]] = {}
@@ -86,8 +95,9 @@ class Policy(AdaptedModel):
         return pad_prompts(prompts, pad_id=self.pad_id, device=self.device)
 
     def response_ids(self, response: str) -> list[int]:
-        """Tokens of a response to learn, the turn's end included."""
-        ids = self.backbone.tokenizer(response, add_special_tokens=False)["input_ids"]
+        """Tokens of a response to learn, the turn's end included; markers in its text are dead, as in prompts."""
+        text = plain(response, self.backbone.tokenizer)
+        ids = self.backbone.tokenizer(text, add_special_tokens=False)["input_ids"]
         return [*ids, int(self.backbone.tokenizer.eos_token_id)]
 
     def given(self, responses: Sequence[Sequence[int]]) -> Completions:
@@ -129,8 +139,10 @@ class Policy(AdaptedModel):
             self.train(before)
 
 
-def build_policy(backbone: Any, *, rank: int, alpha: int, dropout: float, seed: int) -> Policy:
+def build_policy(
+    backbone: Any, *, rank: int, alpha: int, dropout: float, seed: int, targets: str | None = None
+) -> Policy:
     """A policy whose fresh adapter depends on the seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Policy(backbone, rank=rank, alpha=alpha, dropout=dropout)
+        return Policy(backbone, rank=rank, alpha=alpha, dropout=dropout, targets=targets)

@@ -114,7 +114,7 @@ class Context:
         """The base with a fresh adapter; loaded once a run."""
         lora = self.config.lora
         with self.console.status("loading the model"):
-            policy = build_policy(node(self.config.model), rank=lora.rank, alpha=lora.alpha, dropout=lora.dropout, seed=self.config.seed)
+            policy = build_policy(node(self.config.model), **asdict(lora), seed=self.config.seed)
         if self.config.trainer.accelerator in ("gpu", "cuda") or (self.config.trainer.accelerator == "auto" and torch.cuda.is_available()):
             policy.to(torch.device("cuda", _local_rank()))
         vision = self.config.vision

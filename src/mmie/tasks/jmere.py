@@ -1,31 +1,20 @@
-"""Joint multimodal entity-relation extraction (JMERE-R1 section 3.1, Appendix E).
-
-Deviation: of Figure 11 only the last sentence is in the paper's text; what stands before it is rebuilt from Appendix E
-("the text, image, and type ranges") and in the words of Figure 10.
-"""
+"""Joint multimodal entity-relation extraction (JMERE-R1 section 3.1, Appendix E)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from mmie.error_kinds import paired, quintuple_errors, relations_confused
+from mmie.labels import RelationPairs, relation_pairs
 from mmie.metrics import Gold, Predicted, bootstrap_f1, counts_of, direction_blind, entities, folded_set, micro_prf, per_relation
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.tasks.responses import Response
+from mmie.templates import Places, fill
 from mmie.types import Example, Quintuple
 from mmie.voting import majority_answer, majority_vote
-
-RL_PROMPT = """\
-From the image and the text of a tweet one can extract 5-tuples in the form \
-[head entity, head entity type, tail entity, tail entity type, relation type].
-The entity types are: {types}.
-The relation types are: {relations}.
-Entities are copied from the text letter by letter. Separate several 5-tuples by commas; if there is none, answer [].
-The text data is: {{text}}
-Extract all 5-tuples."""
 
 TYPES = ("per", "org", "loc", "misc")
 RELATIONS = {  # spelled as in the data, by frequency in the training split
@@ -59,16 +48,17 @@ class JMERE:
 
     Attributes:
         types: entity types.
-        relations: relation → type pairs such as ``per-org``, for the data sources to check; an answer with another pair
-            is wrong, not invalid. Kept with blanks for underscores, as prompts, answers and quintuples have them.
+        relations: relation → type pairs such as ``per-org``, in any form that ``relation_pairs`` reads, for the data
+            sources to check; an answer with another pair is wrong, not invalid. Kept as a mapping with blanks for
+            underscores, as prompts, answers and quintuples have them.
         response: how it responds.
-        instruction: the prompt, with the places ``{types}``, ``{relations}`` and ``{text}``.
+        instruction: the prompt, with the place ``{text}`` and, where wanted, ``{types}`` and ``{relations}``.
     """
 
     types: Sequence[str]
-    relations: Mapping[str, Sequence[str]]
+    relations: RelationPairs
     response: Response
-    instruction: str = RL_PROMPT
+    instruction: Annotated[str, Places(("text",), optional=("types", "relations"))] = "{text}"
 
     name: ClassVar[str] = "jmere"
     method: ClassVar[str] = "JMERE-R1"
@@ -78,13 +68,13 @@ class JMERE:
     selection_metric: ClassVar[str] = "quintuple"
 
     def __post_init__(self) -> None:
-        spelled = {relation.replace("_", " "): pairs for relation, pairs in self.relations.items()}
-        object.__setattr__(self, "relations", spelled)
+        object.__setattr__(self, "relations", relation_pairs(self.relations))
 
     def prompt(self, example: Example) -> str:
         """Figure 11: the filled instruction, then what the response says about its form."""
-        labels = self.instruction.replace("{types}", ", ".join(self.types)).replace("{relations}", ", ".join(self.relations))
-        return f"{labels.replace('{text}', example.text)} {self.response.instruction}".strip()
+        labels = {"types": ", ".join(self.types), "relations": ", ".join(self.relations)}
+        filled = fill(self.instruction, text=example.text, **labels)
+        return f"{filled} {self.response.instruction}".strip()
 
     def target(self, example: Example, chain: str | None) -> str:
         """The response to learn."""

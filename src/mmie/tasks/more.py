@@ -1,7 +1,6 @@
 """Multimodal object-entity relation extraction (MORE-R1).
 
-Deviations: 1. The paper's prompt is not at hand: ours holds what is known of it, the quoted entity and the list of
-labels, and no coordinates. 2. A label without its leading slash is read as that label (``slash="lenient"``).
+Deviation: a label without its leading slash is read as that label (``slash="lenient"``).
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from mmie.error_kinds import label_errors
 from mmie.errors import InputError
@@ -18,15 +17,9 @@ from mmie.metrics import counts_of, per_relation
 from mmie.parsing import SLASHES, parse_label
 from mmie.relation_metrics import NONE, bootstrap_accuracy, bootstrap_relation_f1, by_group, relation_scores, relations_of
 from mmie.tasks.responses import Response
+from mmie.templates import Places, fill
 from mmie.types import Example
 from mmie.voting import most_frequent
-
-RL_PROMPT = """\
-The first image is the picture of a news article, the second image shows one object of it. The text is the article's title.
-Which relation does the object in the second image have with the entity "{entity}" of the text?
-A relation is written /object type/entity type/relation. The candidate labels are: {labels}.
-The text data is: {{text}}
-Choose one of the candidate labels; it is none if no relation holds."""
 
 LABELS = (
     "/per/per/opponent", "/per/per/partner", "/per/per/relatives", "/per/per/alternate_names",
@@ -36,7 +29,6 @@ LABELS = (
     "/org/org/alternate_names", "/org/org/subsidiary", "/org/loc/locate_at", "/org/misc/present_in", "/loc/loc/contain",
 )  # fmt: skip
 
-_PLACE = re.compile(r"\{(labels|entity|text)\}")
 _LABEL = re.compile(r"(/[^/\s]+){3}")
 
 
@@ -50,7 +42,7 @@ class MORE:
     Attributes:
         labels: ``/{object type}/{entity type}/{relation}``, without none.
         response: how it responds.
-        instruction: the prompt, with the places ``{labels}``, ``{entity}`` and ``{text}``.
+        instruction: the prompt, with the places ``{entity}`` and ``{text}`` and, where wanted, ``{labels}``.
         slash: ``lenient`` reads an answer without the leading slash, too; ``strict`` does not.
 
     Raises:
@@ -59,7 +51,7 @@ class MORE:
 
     labels: Sequence[str]
     response: Response
-    instruction: str = RL_PROMPT
+    instruction: Annotated[str, Places(("text", "entity"), optional=("labels",))] = "{entity}: {text}"
     slash: str = "lenient"
 
     name: ClassVar[str] = "more"
@@ -80,8 +72,13 @@ class MORE:
 
     def prompt(self, example: Example) -> str:
         """The filled instruction, then what the response says about its form."""
-        filled = {"labels": ", ".join(self.candidates), "entity": example.extra["entity"], "text": example.text}
-        return f"{_PLACE.sub(lambda place: filled[place[1]], self.instruction)} {self.response.instruction}".strip()
+        filled = fill(
+            self.instruction,
+            labels=", ".join(self.candidates),
+            entity=example.extra["entity"],
+            text=example.text,
+        )
+        return f"{filled} {self.response.instruction}".strip()
 
     @property
     def candidates(self) -> list[str]:

@@ -6,11 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mmie.parsing import parse_response
-
-REASONING_INSTRUCTION = (
-    "First output the thinking process in <think> </think> tags "
-    "and then output the final answer in <answer> </answer> tags."
-)
+from mmie.text import without_tags
 
 
 class Response(Protocol):
@@ -29,14 +25,18 @@ class Response(Protocol):
 
 @dataclass(frozen=True)
 class Reasoned:
-    """``<think> chain </think> <answer> answer </answer>``: CoT-SFT, Only-RL and JMERE-R1 (Figure 11)."""
+    """``<think> chain </think> <answer> answer </answer>``: CoT-SFT, Only-RL and JMERE-R1 (Figure 11).
 
-    instruction: str = REASONING_INSTRUCTION
+    Attributes:
+        instruction: the sentence that asks for this form; without one the prompt says nothing about it.
+    """
+
+    instruction: str = ""
 
     def wrap(self, chain: str | None, answer: str) -> str:
         if chain is None:
             raise ValueError("a reasoned response needs a chain; learn answers alone with Direct")
-        return f"<think> {chain} </think> <answer> {answer} </answer>"
+        return f"<think> {without_tags(chain)} </think> <answer> {without_tags(answer)} </answer>"
 
     def answer_of(self, response: str) -> str:
         parsed = parse_response(response)

@@ -1,0 +1,93 @@
+"""What is text and what is not, at every place where text comes in."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from mmie.cot.prompts import chain_of
+from mmie.data.source import Labels, check_splits, text_of
+from mmie.errors import InputError
+from mmie.templates import Places
+from mmie.text import clean, fault, repaired, strings, without_tags
+from mmie.types import Example, Picture, Quintuple
+
+
+def test_white_space_is_folded_and_tags_are_dead() -> None:
+    assert clean(" a\n\tb\u2028c \r\n", "x") == "a b c"
+    assert clean("an <answer> </think>", "x") == "an < answer> < /think>"
+    assert without_tags("a < b <b> <ANSWER> <thinking>") == "a < b <b> <ANSWER> <thinking>"
+
+
+@pytest.mark.parametrize("text", ["ü 🙂 東京 \u202e", "a\x1bb", "caf\u0301e", "a\ufffdb", "1 < 2"])
+def test_all_that_is_text_stays(text: str) -> None:
+    assert clean(text, "x") == repaired(text) == text
+    assert fault(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("caf\udce9", "a byte that is no UTF-8 (0xe9)"),
+        ("half \ud83d", "half a character (a lone surrogate)"),
+        ("a\x00b", "the character NUL"),
+    ],
+)
+def test_what_is_no_text_is_refused_or_repaired(text: str, reason: str) -> None:
+    with pytest.raises(InputError, match=r"^f:3: 'token' holds .*, which is no text; correct this") as caught:
+        clean(text, "f:3: 'token'")
+    assert reason in str(caught.value)
+    assert caught.value.args[0].encode()
+    assert fault(repaired(text)) is None
+    assert Places().problem(text) == f"it holds {reason}, which is no text; correct it"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t", "\u3000"])
+def test_blanks_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="^predict.text is blank"):
+        clean(text, "predict.text")
+
+
+def test_the_rule_holds_for_words_and_names_of_the_data() -> None:
+    labels = Labels(("per",), {"peer": ["per-per"]})
+    name = Quintuple("Ann", "per", "B\ud83d", "per", "peer")
+    with pytest.raises(InputError, match=r"^f:3: an entity's name holds half a character"):
+        labels.checked(name, "f:3")
+    with pytest.raises(InputError, match=r"^f:3: 'token' holds the character NUL"):
+        text_of(["a", "\x00"], "f:3")
+    tagged = labels.checked(name._replace(tail="<answer>"), "f:3")
+    assert tagged.tail == text_of(["<answer>"], "f:3") == "< answer>"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"text": "a\ud83d"}, {"text": " "}, {"gold": "/per/\x00"}, {"extra": {"entity": "caf\udce9"}}],
+)
+def test_the_rule_holds_for_every_source(change: dict[str, object]) -> None:
+    good = {"text": "a b", "pictures": (Picture(Path(__file__)),), "gold": "none", "extra": {"entity": "b"}}
+    splits = {"train": [Example("train-00000", **{**good, **change})]}  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^data: .*train-00000") as caught:
+        check_splits(splits)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).encode()
+
+
+def test_strings_are_found_at_every_depth() -> None:
+    assert list(strings({"a": ["b", ("c", {"d": "e"})], "f": 3, "g": None})) == ["b", "c", "e"]
+
+
+def test_a_chain_is_repaired_and_not_thrown_away() -> None:
+    assert chain_of("1. A caf\udce9.\x00") == "1. A caf\ufffd.\ufffd"
+
+
+def test_the_work_grows_linearly() -> None:
+    def seconds(length: int) -> float:
+        text = "<" * length + " " * length
+        start = time.perf_counter()
+        fault(text)
+        without_tags(text)
+        return time.perf_counter() - start
+
+    assert seconds(400_000) < 1.0
