@@ -171,7 +171,8 @@ def test_hostile_names_do_not_break_the_response(quintuples: list[Quintuple]) ->
     answer = format_quintuples(quintuples)
     response = Reasoned().wrap("why", answer)
     parsed = parse_response(response)
-    assert parsed is not None and parsed.think == "why"
+    assert parsed is not None
+    assert parsed.think == "why"
     assert parse_quintuples(parsed.answer, types=TYPES, relations=RELATIONS) == quintuples
     assert read(response) == (quintuples, 0)
 

@@ -6,15 +6,13 @@ out without a call; the paper scores only the chains that its first filter lets 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 from mmie.cot.distil import Ask
 from mmie.cot.prompts import chain_of, distil_prompt, parse_score, repredict_prompt, score_prompt
-from mmie.parsing import format_quintuples, parse_quintuples
+from mmie.parsing import format_quintuples
+from mmie.reading import read_answer
 from mmie.types import Candidate, Example, Quintuple
-
-_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
 
 class JMEREChains:
@@ -39,7 +37,6 @@ class JMEREChains:
         return Candidate(example.id, index, chain, self._repredicted(read), parse_score(scored))
 
     def _repredicted(self, text: str) -> tuple[Quintuple, ...] | None:
-        """The quintuples of the last answer block, or of the whole text where there is none."""
-        blocks = _ANSWER.findall(text)
-        quintuples = parse_quintuples(blocks[-1] if blocks else text, types=self.types, relations=self.relations)
-        return None if quintuples is None else tuple(quintuples)
+        """The quintuples that the lenient reader finds; None where one is invalid or there is no answer."""
+        quintuples, invalid = read_answer(text, types=self.types, relations=self.relations)
+        return None if quintuples is None or invalid else tuple(quintuples)
