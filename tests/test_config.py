@@ -151,7 +151,9 @@ def test_filters_keep_the_order_of_the_command_line() -> None:
 
 
 def test_partial_reward_is_off_in_its_ablation() -> None:
-    assert run_config("+experiment=ablation_no_partial_reward", "profile=toy").reward["alpha"] == 0
+    reward = run_config("+experiment=ablation_no_partial_reward", "profile=toy").reward
+    assert (reward["alpha"], reward["beta"]) == (0, 0)
+    assert run_config("profile=toy").reward["invalid_zeroes"] == "accuracy"
 
 
 def test_figure3_is_a_sweep_over_group_size() -> None:
