@@ -68,7 +68,7 @@ def test_the_whole_assignment_counts() -> None:
 
 
 def test_invalid_and_truncated_answers_miss_all_gold() -> None:
-    assert quintuple_errors(None, [GOLD, OTHER]) == {"invalid format": 1, "missed": 2}
+    assert quintuple_errors(None, [GOLD, OTHER]) == {"invalid answer": 1, "missed": 2}
     assert quintuple_errors(None, [GOLD], truncated=True) == {"truncated": 1, "missed": 1}
 
 
@@ -77,7 +77,7 @@ def test_invalid_and_truncated_answers_miss_all_gold() -> None:
     [
         ("/per/org/member", "/per/org/member", {}), ("none", "none", {}),
         ("/per/org/leader", "/per/org/member", {"wrong relation": 1}), ("/org/org/member", "/per/org/member", {"wrong type": 1}),
-        ("none", "/per/org/member", {"missed": 1}), ("/per/org/member", "none", {"invented": 1}), (None, "none", {"invalid format": 1}),
+        ("none", "/per/org/member", {"missed": 1}), ("/per/org/member", "none", {"invented": 1}), (None, "none", {"invalid answer": 1}),
     ],
 )  # fmt: skip
 def test_labels(predicted: str | None, gold: str, kinds: dict[str, int]) -> None:

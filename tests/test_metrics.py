@@ -118,3 +118,23 @@ def test_f1_is_the_harmonic_mean_and_symmetric(samples: list) -> None:
     p, r = result.precision, result.recall
     assert result.f1 == pytest.approx(2 * p * r / (p + r) if p + r else 0.0)
     assert (swapped.precision, swapped.recall, swapped.f1) == (r, p, result.f1)
+
+
+def test_invalid_items_cost_precision() -> None:
+    # correct 1, predicted 1 + 2 invalid in the first, 0 + 1 in the second: P 1/4, R 1/2, F1 2/6
+    result = micro_prf([["a"], None], [["a"], ["b"]], invalid=[2, 1])
+    assert result == PRF(1 / 4, 1 / 2, pytest.approx(1 / 3), 1, 4, 2)
+    assert bootstrap_f1([["a"]] * 5, [["a"]] * 5, invalid=[1] * 5) == pytest.approx((2 / 3, 2 / 3))
+    with pytest.raises(ValueError, match="shorter"):
+        micro_prf([["a"]] * 2, [["a"]] * 2, invalid=[1])
+
+
+def test_names_are_compared_in_one_unicode_form() -> None:
+    composed, decomposed = "Beyonc\u00e9", "Beyonce\u0301"
+    assert micro_prf([[JOSH._replace(head=decomposed)]], [[JOSH._replace(head=composed)]]).correct == 1
+    assert len(direction_blind([JOSH._replace(head=composed), JOSH._replace(head=decomposed)])) == 1
+
+
+def test_the_unicode_form_is_found_in_linear_time() -> None:
+    """Sorting a run of marks is quadratic in its length: unbounded, this one takes minutes."""
+    assert len(folded_set(["a" + "\u0301\u0323" * 100_000])) == 1

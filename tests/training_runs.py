@@ -15,7 +15,7 @@ from mmie.training.generate import Sampling, respond
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader, plan_steps
 from mmie.training.sft import Demonstration, SFTModule
-from mmie.types import Example, Picture
+from mmie.types import Example, Picture, Reading
 
 TRAINER = SimpleNamespace(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true")
 TEXTS = [
@@ -33,6 +33,9 @@ class WordTask:
 
     def parse(self, response: str) -> tuple[str, ...] | None:
         return tuple(response.split()) or None
+
+    def read(self, response: str, *, lenient: bool) -> Reading:
+        return Reading(self.parse(response))
 
     def answer_of(self, response: str) -> str:
         return response.strip()

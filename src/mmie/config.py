@@ -112,6 +112,12 @@ class EvaluationConfig:
     validation_samples: int | None = at_least(1)
     samples: int = at_least(1)
     vote_rows: int = at_least(1)
+    reader: str = one_of("lenient", "strict")
+
+    @property
+    def lenient(self) -> bool:
+        """Whether answers are read item by item; the reward is strict in any case."""
+        return self.reader == "lenient"
 
     def answering(self) -> dict[str, Any]:
         """What an answer depends on: a change in how is voted or in the intervals trains nothing anew."""

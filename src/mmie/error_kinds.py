@@ -17,14 +17,18 @@ from mmie.relation_metrics import NONE
 from mmie.types import Quintuple
 
 SPAN, TYPE, RELATION, DIRECTION = "wrong span", "wrong type", "wrong relation", "swapped direction"
-MISSED, INVENTED, INVALID, TRUNCATED = "missed", "invented", "invalid format", "truncated"
+MISSED, INVENTED, INVALID, TRUNCATED = "missed", "invented", "invalid answer", "truncated"
 KINDS = (SPAN, TYPE, RELATION, DIRECTION, MISSED, INVENTED, INVALID, TRUNCATED)
 
 NEAR = 3  # parts of five that a quintuple must share with a gold one to count as a slip of it
 
 
 def quintuple_errors(
-    predicted: Collection[Quintuple] | None, gold: Collection[Quintuple], *, truncated: bool = False
+    predicted: Collection[Quintuple] | None,
+    gold: Collection[Quintuple],
+    *,
+    truncated: bool = False,
+    invalid: int = 0,
 ) -> Counter[str]:
     """Kind → count for one sample.
 
@@ -32,10 +36,13 @@ def quintuple_errors(
         predicted: None for an invalid answer: that is one error, and all gold is missed.
         gold: the right quintuples.
         truncated: whether the response was cut at the length limit; such an answer is invalid, and called so.
+        invalid: the items of the answer that are wrong in form or label; each is an error.
     """
     kinds: Counter[str] = Counter()
-    if predicted is None:
-        kinds[TRUNCATED if truncated else INVALID] += 1
+    if predicted is None and truncated:
+        kinds[TRUNCATED] += 1
+    elif predicted is None or invalid:
+        kinds[INVALID] += max(1, invalid)
     for wrong, right in paired(predicted, gold):
         if wrong != right:
             kinds[_kind(wrong, right)] += 1

@@ -1,6 +1,7 @@
 """Micro precision, recall and F1 over per-sample sets, with confidence intervals.
 
-Strings are compared after trimming and folding white space, case kept; all parts of an item must be equal.
+Strings are compared in Unicode NFC, after trimming and folding white space, case kept; all parts of an item must be
+equal. The lenient reader's invalid items count as predicted and are never correct.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from mmie.parsing import fold
 from mmie.significance import bootstrap_counts
+from mmie.text import fold
 from mmie.types import Quintuple
 
 Item = str | tuple[str, ...]
 Predicted = Sequence[Collection[Item] | None]
 Gold = Sequence[Collection[Item]]
+Invalid = Sequence[int] | None
 
 
 @dataclass(frozen=True)
@@ -29,17 +31,18 @@ class PRF:
     gold: int
 
 
-def micro_prf(predicted: Predicted, gold: Gold) -> PRF:
+def micro_prf(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> PRF:
     """P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold), counted over all samples.
 
     Args:
         predicted: one collection of items a sample; None (an unparsable answer) counts as empty.
         gold: one collection a sample, in the same order. Items are strings or tuples of strings.
+        invalid: the number of invalid items of each sample; None for none.
 
     Raises:
-        ValueError: the two differ in length.
+        ValueError: they differ in length.
     """
-    counts = counts_of(predicted, gold)
+    counts = counts_of(predicted, gold, invalid=invalid)
     return prf(*(sum(row[column] for row in counts) for column in range(3)))
 
 
@@ -48,13 +51,15 @@ def prf(correct: int, predicted: int, gold: int) -> PRF:
     return PRF(_ratio(correct, predicted), _ratio(correct, gold), _ratio(2 * correct, predicted + gold), correct, predicted, gold)
 
 
-def bootstrap_f1(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
+def bootstrap_f1(
+    predicted: Predicted, gold: Gold, *, invalid: Invalid = None, samples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of micro F1, drawn over test samples: (low, high)."""
-    return bootstrap_counts(counts_of(predicted, gold), samples=samples, seed=seed)
+    return bootstrap_counts(counts_of(predicted, gold, invalid=invalid), samples=samples, seed=seed)
 
 
 def per_relation(predicted: Predicted, gold: Gold) -> dict[str, PRF]:
-    """``micro_prf`` of each relation that is predicted or gold, in alphabetical order."""
+    """``micro_prf`` of each relation that is predicted or gold, in alphabetical order; invalid items have none."""
     _check_lengths(predicted, gold)
     predictions, golds = [folded_set(sample) for sample in predicted], [folded_set(sample) for sample in gold]
     relations = sorted({item[-1] for sample in (*predictions, *golds) for item in sample})
@@ -72,15 +77,16 @@ def direction_blind(quintuples: Iterable[Quintuple]) -> set[Quintuple]:
 
 
 def folded_set(items: Iterable[Item] | None) -> set[Item]:
-    """The distinct items with the white space of every string folded; empty for None."""
+    """The distinct items with every string folded (``mmie.text.fold``); empty for None."""
     return {fold(item) if isinstance(item, str) else tuple(map(fold, item)) for item in items or ()}
 
 
-def counts_of(predicted: Predicted, gold: Gold) -> list[tuple[int, int, int]]:
-    """(correct, predicted, gold) of each sample."""
+def counts_of(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> list[tuple[int, int, int]]:
+    """(correct, predicted, gold) of each sample; ``invalid`` items are among the predicted ones."""
     _check_lengths(predicted, gold)
     sets = [(folded_set(p), folded_set(g)) for p, g in zip(predicted, gold, strict=True)]
-    return [(len(p & g), len(p), len(g)) for p, g in sets]
+    extra = [0] * len(gold) if invalid is None else invalid
+    return [(len(p & g), len(p) + more, len(g)) for (p, g), more in zip(sets, extra, strict=True)]
 
 
 def _check_lengths(predicted: Predicted, gold: Gold) -> None:

@@ -1,17 +1,18 @@
 """The metric of MORE: one label a sample, ``none`` is the negative one (as in the data set's own evaluation).
 
-None in place of a prediction is an unparsable answer: never right, and nothing predicted.
+None in place of a prediction is an unparsable answer: never right, and nothing predicted unless ``invalid`` counts a label
+that the task does not know, which is a relation that was predicted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from mmie.metrics import bootstrap_f1, micro_prf, per_relation
+from mmie.metrics import Invalid, bootstrap_f1, micro_prf, per_relation
 
 NONE = "none"
 
@@ -36,7 +37,7 @@ class RelationScores:
     samples: int
 
 
-def relation_scores(predicted: Predicted, gold: Gold) -> RelationScores:
+def relation_scores(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> RelationScores:
     """Accuracy over all samples; micro P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold), without none.
 
     Macro F1 is the plain mean of F1 over the relations that are gold or predicted in at least one sample, none left out.
@@ -45,7 +46,7 @@ def relation_scores(predicted: Predicted, gold: Gold) -> RelationScores:
         ValueError: the two differ in length.
     """
     relations = relations_of(predicted), relations_of(gold)
-    micro = micro_prf(*relations)
+    micro = micro_prf(*relations, invalid=invalid)
     of_each = [scores.f1 for scores in per_relation(*relations).values()]
     return RelationScores(
         accuracy=_hits(predicted, gold) / len(gold) if gold else 0.0,
@@ -55,9 +56,12 @@ def relation_scores(predicted: Predicted, gold: Gold) -> RelationScores:
     )  # fmt: skip
 
 
-def bootstrap_relation_f1(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
+def bootstrap_relation_f1(
+    predicted: Predicted, gold: Gold, *, invalid: Invalid = None, samples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of micro F1, drawn over test samples: (low, high)."""
-    return bootstrap_f1(relations_of(predicted), relations_of(gold), samples=samples, seed=seed)
+    relations = relations_of(predicted), relations_of(gold)
+    return bootstrap_f1(*relations, invalid=invalid, samples=samples, seed=seed)
 
 
 def bootstrap_accuracy(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
@@ -70,13 +74,19 @@ def bootstrap_accuracy(predicted: Predicted, gold: Gold, *, samples: int = 1000,
 
 
 def by_group(
-    predicted: Predicted, gold: Gold, *, groups: Sequence[Group], measure: Callable[[Predicted, Gold], Measured]
+    *columns: Sequence[Any], groups: Sequence[Group], measure: Callable[..., Measured]
 ) -> dict[Group, Measured]:
-    """``measure`` of the samples of each group, in the groups' order; ``groups`` holds the group of each sample."""
-    rows: dict[Group, list[tuple[str | None, str]]] = {group: [] for group in sorted(set(groups))}
-    for group, p, g in zip(groups, predicted, gold, strict=True):
-        rows[group].append((p, g))
-    return {group: measure([p for p, _ in pairs], [g for _, g in pairs]) for group, pairs in rows.items()}
+    """``measure`` of the samples of each group, in the groups' order.
+
+    Args:
+        columns: what ``measure`` takes, predictions and gold for instance; each has one value per sample.
+        groups: the group of each sample.
+        measure: takes the columns, cut down to the samples of one group.
+    """
+    rows: dict[Group, list[tuple[Any, ...]]] = {group: [] for group in sorted(set(groups))}
+    for group, *values in zip(groups, *columns, strict=True):
+        rows[group].append(tuple(values))
+    return {group: measure(*(list(column) for column in zip(*of_group, strict=True))) for group, of_group in rows.items()}
 
 
 def relations_of(labels: Predicted) -> list[tuple[tuple[str], ...]]:

@@ -19,6 +19,19 @@ class Quintuple(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a reader finds in one response.
+
+    Attributes:
+        prediction: in the task's own type; None where no answer is found.
+        invalid: the number of items that were tried and are wrong in form or label; the strict reader counts none.
+    """
+
+    prediction: Any | None
+    invalid: int = 0
+
+
+@dataclass(frozen=True)
 class Picture:
     """One picture of a sample, or a part of one.
 
@@ -58,7 +71,7 @@ class Candidate:
         example_id: the sample.
         index: 0 … candidates-1.
         chain: the text that goes between the think tags; empty where the teacher gave nothing usable.
-        repredicted: the quintuples that the teacher reads off picture, text and chain; None where unparsable.
+        repredicted: the quintuples that the teacher reads off picture, text and chain; None where one is invalid or none is found.
         score: the rule-based score, 0..1; None where unparsable.
     """
 

@@ -77,8 +77,11 @@ def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
     [
         (READ_A, (A,)),
         ("<answer>[]</answer>", ()),
-        (f"It is {READ_A}", None),
-        (f"<answer>{READ_A}", None),
+        (f"It is {READ_A}", (A,)),
+        (f"<answer>{READ_A}", (A,)),
+        (f"{READ_A}, [Josh Gordon, per, Bro", None),
+        (f"{READ_A} and [Josh Gordon, per, Browns, org, boss of]", None),
+        ("There are none.", None),
         ("<answer>[Josh Gordon, per, Browns, org, boss of]</answer>", None),
         ("", None),
     ],

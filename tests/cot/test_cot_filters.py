@@ -63,3 +63,10 @@ def test_rule_score_threshold_is_kept_itself_and_zero_lets_every_number_through(
 @pytest.mark.parametrize("keep", [RepredictionFilter(), RuleScoreFilter()])
 def test_nothing_in_nothing_out(keep):
     assert keep([], {}) == []
+
+
+def test_reprediction_compares_names_in_one_form():
+    composed = Quintuple("Beyonc\u00e9", "per", "Browns", "org", "member of")
+    decomposed = composed._replace(head="Beyonce\u0301 ")
+    candidate = Candidate("train-0", 0, "A chain.", (decomposed,), None)
+    assert RepredictionFilter()([candidate], {"train-0": [composed]}) == [candidate]

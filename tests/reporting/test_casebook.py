@@ -107,7 +107,7 @@ def test_a_broken_line_is_named(tmp_path: Path, broken: str) -> None:
         ((ROME, WRONG), False, [(ROME, ROME, ""), (WRONG, OSLO, "wrong relation")], "partly"),
         ((OSLO, ROME, Quintuple("a", "org", "b", "misc", "peer")), False,
          [(OSLO, OSLO, ""), (ROME, ROME, ""), (("a", "org", "b", "misc", "peer"), None, "invented")], "partly"),
-        (None, False, [(None, None, "invalid format"), (None, OSLO, "missed"), (None, ROME, "missed")], "invalid format"),
+        (None, False, [(None, None, "invalid answer"), (None, OSLO, "missed"), (None, ROME, "missed")], "invalid answer"),
         (None, True, [(None, None, "truncated"), (None, OSLO, "missed"), (None, ROME, "missed")], "truncated"),
     ],
 )  # fmt: skip
@@ -125,7 +125,7 @@ def test_quintuples_are_judged_one_by_one(parsed: Any, truncated: bool, parts: l
         ("none", "none", (("none",), ("none",), ""), "right"),
         ("none", "/org/loc/locate_at", (("none",), ("/org/loc/locate_at",), "missed"), "wrong"),
         ("/org/loc/locate_at", "none", (("/org/loc/locate_at",), ("none",), "invented"), "wrong"),
-        (None, "none", (None, ("none",), "invalid format"), "invalid format"),
+        (None, "none", (None, ("none",), "invalid answer"), "invalid answer"),
     ],
 )
 def test_a_label_is_judged(parsed: str | None, gold: str, part: Any, whole: str) -> None:
@@ -143,7 +143,7 @@ def test_chains_are_cut_into_steps() -> None:
 def test_what_cannot_be_read_is_shown_as_it_came() -> None:
     formed = "<think> why </think> <answer> [x] </answer>"
     found = told(Answer("", "", "", (), (OSLO,), formed, None, False))
-    assert (found["verdict"], found["steps"], found["raw"]) == ("invalid format", ["why"], "[x]")
+    assert (found["verdict"], found["steps"], found["raw"]) == ("invalid answer", ["why"], "[x]")
     assert told(Answer("", "", "", (), (OSLO,), "<think> why", None, False))["raw"] == "<think> why"
     assert told(Answer("", "", "", (), (OSLO,), formed, (OSLO,), False))["raw"] == ""
 

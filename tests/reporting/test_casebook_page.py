@@ -62,11 +62,11 @@ def test_samples_are_marked(tmp_path: Path) -> None:
         return { first, names, slips, second, invented, signs, steps: all(".steps")[0], raw: all("pre"), print: all("title") };
     """)  # fmt: skip
     assert found["problems"] == []
-    assert found["first"] == ["⚠︎ zero-shot invalid format", "✓ SFT right", "✓ JMERE-R1 right"]
+    assert found["first"] == ["⚠︎ zero-shot invalid answer", "✓ SFT right", "✓ JMERE-R1 right"]
     assert found["names"] == ["Ann Lee per", "Oslo loc"]
     assert found["slips"] == ["place of residence"]
     right, wrong = "Ann Lee per — place of birth → Oslo loc", "Ann Lee per — place of residence → Oslo loc"
-    assert found["second"] == ["⚠︎ invalid format", f"○ {right} missed", f"✗ {wrong} wrong relationgold: {right}", f"✓ {right}"]
+    assert found["second"] == ["⚠︎ invalid answer", f"○ {right} missed", f"✗ {wrong} wrong relationgold: {right}", f"✓ {right}"]
     assert found["invented"] == ["✗ Ann Lee per — peer → Mars loc invented"]
     assert found["signs"] == ["⚠︎", "✓", "◐"]
     assert (found["steps"], found["raw"]) == ("Step 1: look.Step 2: say 3.", ["[]"])
@@ -82,7 +82,7 @@ def test_filters_keys_and_links(tmp_path: Path) -> None:
         choose(one("#kind"), "wrong relation"); log.push(count(), here()); await reset(); log.push(count());
         choose(one("#agreement"), "some right, some not"); log.push(count()); choose(one("#agreement"), "none right"); log.push(here());
         await reset(); choose(ofSft, "not right"); choose(ofJmere, "right"); log.push(count(), here());
-        choose(ofZero, "invalid format"); log.push(count()); choose(one("#relation"), "place of birth"); log.push(count()); await reset();
+        choose(ofZero, "invalid answer"); log.push(count()); choose(one("#relation"), "place of birth"); log.push(count()); await reset();
         choose(one("#search"), "SAMPLE 3"); log.push(here()); choose(one("#search"), "mars"); log.push(here());
         choose(one("#search"), "nowhere"); log.push(count(), all("main"), all("#list li:not([hidden])").length);
         location.hash = "#test-2"; await later(); await later(); log.push(here());

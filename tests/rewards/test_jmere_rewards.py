@@ -37,6 +37,7 @@ def matching(predicted: list[Quintuple], gold: list[Quintuple]) -> float:
         ([A, A, A], [A, B], 2 / 3),  # a set
         ([A._replace(head=" Josh  Gordon ")], [A], 1.0),
         ([A._replace(head="josh gordon")], [A], 0.0),
+        ([A._replace(head="Beyonc\u00e9")], [A._replace(head="Beyonce\u0301")], 1.0),
     ],
 )
 def test_accuracy_reward(predicted: list, gold: list, expected: float) -> None:
@@ -77,6 +78,7 @@ def test_matching_is_the_best_one_not_the_greedy_one() -> None:
         ("", "abc", 0.0),
         ("abc", "", 0.0),
         ("🎉é", "🎉e", 0.5),  # characters, not bytes
+        ("Beyonc\u00e9", "Beyonce\u0301", 1.0),  # one name in two Unicode forms
     ],
 )
 def test_similarity_of_the_answers(answer: str, gold_answer: str, expected: float) -> None:
@@ -121,6 +123,11 @@ def test_broken_form_loses_even_right_quintuples() -> None:
 def test_valid_empty_answer_is_not_invalid() -> None:
     parts = JMEREReward(alpha=0.2, beta=0.1)(GOOD_FORM, [], [], "[]", "[]")
     assert parts == pytest.approx({"reward": 1.3, "r_q": 1.0, "r_p": 1.0, "r_f": 1.0})  # 1 + 0.2·(0 + 1) + 0.1
+
+
+def test_an_invalid_response_loses_the_accuracy_alone_unless_told_otherwise() -> None:
+    parts = JMEREReward(alpha=0.2, beta=0.1)(GOOD_FORM, None, [A], "kitten", "sitting")
+    assert parts["reward"] == pytest.approx(0.2 * 4 / 7 + 0.1)
 
 
 def test_unknown_choice_names_its_key() -> None:

@@ -141,7 +141,7 @@ def test_how_is_voted_changes_no_other_stage(tmp_path: Path) -> None:
     """Nor do the intervals; these are the keys on which the trainings depend."""
     changes = ["evaluation.samples=100", "evaluation.vote_rows=7", "evaluation.bootstrap_samples=7"]
     plain, voting = context_of(tmp_path), context_of(tmp_path, *changes)
-    keys = {"temperature", "max_new_tokens", "batch_size", "validation_samples"}
+    keys = {"temperature", "max_new_tokens", "batch_size", "validation_samples", "reader"}
     assert set(plain.config.evaluation.answering()) == keys
     stage = (tmp_path, "mark")
     for parts in (lambda context: answered_with(context, Phase("x", context.reasoned, stage)), lambda c: learn._common(c, stage)):

@@ -199,8 +199,8 @@ def test_votes_over_quintuples_and_over_answers() -> None:
 
 @pytest.mark.parametrize("name", ["<answer>", "</answer>", "<think>", "a </think> b"])
 def test_a_name_that_is_a_tag_does_not_break_the_target(name: str) -> None:
-    """It is learned with a blank in it; as it stands it would break the form of eq. 4."""
+    """As it stands it would break the form of eq. 4."""
     gold = Quintuple(name, "per", "Browns", "org", "member of")
     made = task()
     read = made.parse(made.target(Example("x", name, (), (gold,)), f"This is {name}."))
-    assert read == [gold._replace(head=name.replace("<", "< "))]
+    assert read == [gold]

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from mmie.cot.distil import Ask
-from mmie.cot.prompts import chain_of, last_answer, parse_score
+from mmie.cot.prompts import chain_of, parse_score
 from mmie.labels import RelationPairs, relation_names
-from mmie.parsing import format_quintuples, parse_quintuples
+from mmie.parsing import format_quintuples
+from mmie.reading import read_answer
 from mmie.templates import Places, fill
 from mmie.types import Candidate, Example, Quintuple
 
@@ -66,8 +67,6 @@ class JMEREChains:
         return fill(self.score, text=example.text, chain=chain)
 
     def _repredicted(self, text: str) -> tuple[Quintuple, ...] | None:
-        """The quintuples of the last answer block, or of the whole text where there is none."""
-        block = last_answer(text)
-        answer = text if block is None else block
-        quintuples = parse_quintuples(answer, types=self.types, relations=self.relations)
-        return None if quintuples is None else tuple(quintuples)
+        """The quintuples that the lenient reader finds; None where one is invalid or there is no answer."""
+        quintuples, invalid = read_answer(text, types=self.types, relations=self.relations)
+        return None if quintuples is None or invalid else tuple(quintuples)

@@ -12,6 +12,7 @@ from mmie.errors import InputError
 from mmie.files import slug
 
 REQUIRED = ("experiment", "task", "profile", "seed", "commit", "models")
+OTHER_READER = ("_strict", "_lenient")  # how the measures end that the other reader gives
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,8 @@ class Run:
 
     @property
     def models(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Model → measure, without ``test/`` → scores; weakest paradigm first."""
-        return {
-            model: {measure.removeprefix("test/"): scores for measure, scores in measures.items()}
-            for model, measures in self.found["models"].items()
-        }
+        """Model → measure, without ``test/`` → scores by the chosen reader; weakest paradigm first."""
+        return {model: _by_chosen_reader(measures) for model, measures in self.found["models"].items()}
 
     @property
     def analysis(self) -> dict[str, dict[str, Any]]:
@@ -72,6 +70,11 @@ class Run:
     def predictions(self, model: str) -> Path | None:
         """The predictions of a model, where they were kept."""
         return self.file(f"predictions/{slug(model)}.jsonl")
+
+
+def _by_chosen_reader(measures: dict[str, Any]) -> dict[str, Any]:
+    own = {measure: scores for measure, scores in measures.items() if not measure.endswith(OTHER_READER)}
+    return {measure.removeprefix("test/"): scores for measure, scores in own.items()}
 
 
 def load_runs(sources: Iterable[str | Path]) -> list[Run]:

@@ -6,8 +6,10 @@ Where the paper leaves room:
 2. Two empty sets agree wholly: eq. 2 gives 1 there, where its fraction is 0/0. Two empty strings likewise in eq. 3.
 3. The correct components of eq. 3 are counted under the best one-to-one matching of predicted to gold quintuples, so
    their order does not matter. With nothing predicted that term is 0.
-4. A response that breaks the form or holds an invalid quintuple gets 0 in total (``invalid_zeroes="total"``), or only
-   loses eq. 2 and the matching of eq. 3 (``"accuracy"``).
+4. A response that breaks the form or holds an invalid quintuple loses eq. 2 and the matching of eq. 3
+   (``invalid_zeroes="accuracy"``). The paper's "total reward 0" stands under eq. 2, while eq. 3 is to relieve sparse
+   rewards, so this is our reading. With ``"total"`` the whole reward of such a response is 0.
+5. The strings of eq. 3 are compared in Unicode NFC, as names are.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from scipy.optimize import linear_sum_assignment
 from mmie.errors import InputError
 from mmie.metrics import Item, folded_set
 from mmie.parsing import parse_response
+from mmie.text import nfc
 from mmie.types import Quintuple
 
 INVALID_ZEROES = ("total", "accuracy")
@@ -39,8 +42,9 @@ def partial_reward(predicted: Iterable[Quintuple], gold: Iterable[Quintuple], an
     """
     n = folded_set(predicted)
     matching = _matched_components(n, folded_set(gold)) / (5 * len(n)) if n else 0.0
-    longest = max(len(answer), len(gold_answer))
-    similarity = 1 - editdistance.eval(answer, gold_answer) / longest if longest else 1.0
+    written, meant = nfc(answer), nfc(gold_answer)
+    longest = max(len(written), len(meant))
+    similarity = 1 - editdistance.eval(written, meant) / longest if longest else 1.0
     return matching + similarity
 
 
@@ -60,13 +64,13 @@ class JMEREReward:
     Args:
         alpha: weight of the partial reward (the paper: 0.2).
         beta: weight of the format reward (the paper: 0.1).
-        invalid_zeroes: what an invalid response loses: ``total`` or ``accuracy`` (see the module's point 4).
+        invalid_zeroes: what an invalid response loses: ``accuracy`` or ``total`` (see the module's point 4).
 
     Raises:
         InputError: ``invalid_zeroes`` is neither.
     """
 
-    def __init__(self, *, alpha: float, beta: float, invalid_zeroes: str = "total") -> None:
+    def __init__(self, *, alpha: float, beta: float, invalid_zeroes: str = "accuracy") -> None:
         if invalid_zeroes not in INVALID_ZEROES:
             raise InputError(f"reward.invalid_zeroes: {invalid_zeroes!r} is unknown; use {' or '.join(INVALID_ZEROES)}")
         self.alpha = alpha

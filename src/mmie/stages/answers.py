@@ -34,7 +34,8 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
         context: the run; ``evaluation`` says how is sampled.
         phase: who answers.
         examples: the samples.
-        path: a line a sample: id, text, entity (MORE), image, gold, response, truncated, parsed, correct.
+        path: one line per sample: id, text, entity (MORE), image, gold, response, truncated, parsed (by the reader of
+            ``evaluation.reader``; null where no answer is found), invalid (the number of invalid items), correct.
     """
     config = context.config.evaluation
     done = [Responded(row["response"], row.get("truncated", False)) for row in whole_lines(path)]
@@ -46,7 +47,7 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
                 context.policy, phase.task, part, sampling=Sampling(config.temperature, config.max_new_tokens),
                 batch_size=config.batch_size, seed=context.config.seed,
             )  # fmt: skip
-            rows = [_row(phase.task, example, response) for example, response in zip(part, responses, strict=True)]
+            rows = [_row(phase.task, example, response, lenient=config.lenient) for example, response in zip(part, responses, strict=True)]
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             done += responses
@@ -75,11 +76,11 @@ def answering(context: Context, phase: Phase) -> Iterator[None]:
     yield
 
 
-def _row(task: Any, example: Example, response: Responded) -> dict[str, Any]:
-    parsed = task.parse(response.text)
+def _row(task: Any, example: Example, response: Responded, *, lenient: bool) -> dict[str, Any]:
+    reading = task.read(response.text, lenient=lenient)
     asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}
     return {
         "id": example.id, "text": example.text, **asked, "image": [picture_to_json(picture) for picture in example.pictures],
-        "gold": example.gold, "response": response.text, "truncated": response.truncated, "parsed": parsed,
-        "correct": task.correct(parsed, example),
+        "gold": example.gold, "response": response.text, "truncated": response.truncated,
+        "parsed": reading.prediction, "invalid": reading.invalid, "correct": task.correct(reading.prediction, example),
     }  # fmt: skip

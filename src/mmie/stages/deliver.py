@@ -24,14 +24,18 @@ def predict(context: Context, adapter: Stage | None) -> None:
     example = Example("predict", str(config.predict.text), shown, None, {"entity": config.predict.entity})
     task, sampling = _task(context), Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
     response = respond(context.policy, task, [example], sampling=sampling, batch_size=1, seed=config.seed)[0].text
-    parsed = task.parse(response)
+    reading = task.read(response, lenient=config.evaluation.lenient)
+    parsed = reading.prediction
     context.console.print(response, markup=False, highlight=False)
     if parsed is None:
         context.console.print("no valid answer in this response", style="yellow")
     else:
         for line in task.shown(parsed):
             context.console.print(line, markup=False, highlight=False)
-    write_json(context.output / "prediction.json", {"text": example.text, "response": response, "parsed": parsed})
+    if reading.invalid:
+        context.console.print(f"invalid items beside it: {reading.invalid}", style="yellow")
+    found = {"text": example.text, "response": response, "parsed": parsed, "invalid": reading.invalid}
+    write_json(context.output / "prediction.json", found)
 
 
 def check(context: Context) -> None:

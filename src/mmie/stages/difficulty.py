@@ -21,8 +21,10 @@ def difficulty(context: Context, data_stage: Stage, division: Stage | None, sft_
     def body(folder: Path) -> None:
         examples = training_examples(context, data_stage, division, "grpo")
         responses = answers(context, phase, examples, folder / "answers.jsonl")
+        readings = [task.read(response.text, lenient=context.config.evaluation.lenient) for response in responses]
         right = {
-            example.id: task.is_right(task.parse(response.text), example) for example, response in zip(examples, responses, strict=True)
+            example.id: task.is_right(reading.prediction, example, invalid=reading.invalid)
+            for example, reading in zip(examples, readings, strict=True)
         }
         write_json(folder / "easy.json", right)
 

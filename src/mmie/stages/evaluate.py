@@ -1,18 +1,27 @@
 """Stage evaluate: responses of one model on the test split, scored; ``predictions.jsonl`` as they come, ``metrics.json`` and
-``analysis.json`` at the end."""
+``analysis.json`` at the end.
+
+``metrics.json`` has the scores by the reader of ``evaluation.reader`` (``test/quintuple``), and those of the same responses by
+the other reader under a name that says so (``test/quintuple_strict``). Tables, tests and the analysis use the former.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mmie.config import EvaluationConfig
 from mmie.files import write_json
 from mmie.stages.analysis import analysis
 from mmie.stages.answers import Phase, Stage, answered_with, answers
 from mmie.stages.context import Context
+from mmie.tasks.task import Task
+from mmie.types import Example
 
-ANALYSIS = 2  # version of analysis.json; evaluations with another one are made again
+SUFFIXES = {False: "_strict", True: "_lenient"}  # of a measure by the reader that is not the chosen one
+ANALYSIS = 3  # version of analysis.json; evaluations with another one are made again
 
 
 def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
@@ -23,14 +32,34 @@ def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
     def body(folder: Path) -> None:
         examples = context.examples(data_stage[0], "test")
         responses = answers(context, phase, examples, folder / "predictions.jsonl")
-        predictions = [phase.task.parse(response.text) for response in responses]
-        scores = phase.task.score(predictions, examples, bootstrap_samples=draws, seed=context.config.seed)
+        lenient = context.config.evaluation.lenient
+        readings = [phase.task.read(response.text, lenient=lenient) for response in responses]
         truncated = [response.truncated for response in responses]
-        write_json(folder / "analysis.json", analysis(phase.task, predictions, examples, truncated=truncated))
-        write_json(folder / "metrics.json", {f"test/{name}": values for name, values in scores.items()})
+        write_json(folder / "analysis.json", analysis(phase.task, readings, examples, truncated=truncated))
+        texts = [response.text for response in responses]
+        scores = scores_of_both(phase.task, texts, examples, context.config.evaluation, seed=context.config.seed)
+        write_json(folder / "metrics.json", scores)
 
     parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **answered_with(context, phase)}
     return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
+
+
+def scores_of_both(
+    task: Task, responses: Sequence[str], examples: Sequence[Example], config: EvaluationConfig, *, seed: int
+) -> dict[str, dict[str, Any]]:
+    """``test/<measure>`` by the chosen reader, then ``test/<measure>_strict`` or ``_lenient`` by the other one."""
+    found: dict[str, dict[str, Any]] = {}
+    for lenient, suffix in ((config.lenient, ""), (not config.lenient, SUFFIXES[not config.lenient])):
+        readings = [task.read(response, lenient=lenient) for response in responses]
+        scores = task.score(
+            [reading.prediction for reading in readings],
+            examples,
+            bootstrap_samples=config.bootstrap_samples,
+            seed=seed,
+            invalid=[reading.invalid for reading in readings],
+        )
+        found |= {f"test/{measure}{suffix}": values for measure, values in scores.items()}
+    return found
 
 
 def metrics(folder: Path) -> dict[str, dict[str, Any]]:

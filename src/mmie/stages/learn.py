@@ -123,7 +123,11 @@ def _validation(context: Context, task: Any, data_stage: Stage) -> Callable[[], 
         responses = respond(
             context.policy, task, examples, sampling=sampling, batch_size=config.batch_size, seed=context.config.seed
         )
-        scores = task.score([task.parse(response.text) for response in responses], examples, bootstrap_samples=0, seed=0)
+        readings = [task.read(response.text, lenient=config.lenient) for response in responses]
+        scores = task.score(
+            [reading.prediction for reading in readings], examples,
+            bootstrap_samples=0, seed=0, invalid=[reading.invalid for reading in readings],
+        )  # fmt: skip
         return float(scores[task.selection_metric]["f1"])
 
     return f1

@@ -20,6 +20,8 @@ from mmie.files import slug, write_json
 from mmie.stages.context import Context
 from mmie.types import Candidate, Example
 
+READING = 2  # version of how the teacher's words are read; with another one they are read again from the record
+
 
 def data(context: Context) -> tuple[Path, str]:
     """Reads the source, checks it, writes ``train.jsonl``, ``val.jsonl``, ``test.jsonl`` and ``statistics.json``."""
@@ -102,7 +104,7 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
 
     parts = {
         "data": data_stage[1], "samples": division and division[1], "task": config.task, "cot": config.cot,
-        "teacher": [teacher.model, dict(teacher.parameters)],
+        "reading": READING, "teacher": [teacher.model, dict(teacher.parameters)],
     }  # fmt: skip
     return context.stage("distil", parts, body)
 

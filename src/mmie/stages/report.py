@@ -18,7 +18,7 @@ from mmie.artifacts import commit, fingerprint, versions
 from mmie.files import disk_errors, slug, write_json
 from mmie.significance import paired_randomisation
 from mmie.stages.context import COLLECTIVE, Context
-from mmie.stages.evaluate import analysed, metrics
+from mmie.stages.evaluate import SUFFIXES, analysed, metrics
 
 
 def report(context: Context, evaluated: dict[str, Path]) -> None:
@@ -67,8 +67,8 @@ def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) ->
     title = f"Test set, {context.config.profile} profile, seed {context.config.seed}: % and the 95 % bootstrap interval of F1"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", no_wrap=True)
-    measures = list(next(iter(rows.values())))
     first = next(iter(rows.values()))
+    measures = [measure for measure in first if not measure.endswith((*SUFFIXES.values(),))]
     for measure in measures:
         name = measure.removeprefix("test/")
         for column in (*(["Acc"] if "accuracy" in first[measure] else []), "P", "R", f"{name} F1"):

@@ -45,7 +45,9 @@ def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
     def body(folder: Path) -> None:
         examples = context.examples(data_stage[0], "test")
         responses = drawn(context, phase, examples, folder / "samples.jsonl")
-        predictions = [[phase.task.parse(response) for response in row] for row in responses]
+        predictions = [
+            [phase.task.read(text, lenient=config.lenient).prediction for text in row] for row in responses
+        ]
         scores = voted(phase.task, predictions, examples, bootstrap_samples=config.bootstrap_samples, seed=context.config.seed)
         write_json(folder / "voting.json", scores)
 
@@ -76,7 +78,7 @@ def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Pat
                 sampling=Sampling(config.temperature, config.max_new_tokens), seed=context.config.seed,
             )  # fmt: skip
             with path.open("a", encoding="utf-8") as file:
-                file.writelines(_line(phase.task, *pair) for pair in zip(part, responses, strict=True))
+                file.writelines(_line(phase.task, *pair, lenient=config.lenient) for pair in zip(part, responses, strict=True))
             done += responses
             advance(len(part))
     return done
@@ -134,6 +136,7 @@ def _cell(f1: float, low: float, high: float) -> str:
     return escape(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
 
 
-def _line(task: Task, example: Example, responses: Sequence[str]) -> str:
-    row = {"id": example.id, "responses": responses, "parsed": [task.parse(response) for response in responses]}
+def _line(task: Task, example: Example, responses: Sequence[str], *, lenient: bool) -> str:
+    parsed = [task.read(response, lenient=lenient).prediction for response in responses]
+    row = {"id": example.id, "responses": responses, "parsed": parsed}
     return json.dumps(row, ensure_ascii=False) + "\n"

@@ -9,11 +9,23 @@ from typing import Annotated, Any, ClassVar
 
 from mmie.error_kinds import paired, quintuple_errors, relations_confused
 from mmie.labels import RelationPairs, relation_pairs
-from mmie.metrics import Gold, Predicted, bootstrap_f1, counts_of, direction_blind, entities, folded_set, micro_prf, per_relation
+from mmie.metrics import (
+    Gold,
+    Invalid,
+    Predicted,
+    bootstrap_f1,
+    counts_of,
+    direction_blind,
+    entities,
+    folded_set,
+    micro_prf,
+    per_relation,
+)
 from mmie.parsing import format_quintuples, parse_quintuples
+from mmie.reading import read_answer
 from mmie.tasks.responses import Response
 from mmie.templates import Places, fill
-from mmie.types import Example, Quintuple
+from mmie.types import Example, Quintuple, Reading
 from mmie.voting import majority_answer, majority_vote
 
 TYPES = ("per", "org", "loc", "misc")
@@ -84,6 +96,12 @@ class JMERE:
         """The quintuples in order, None where the form is broken or any of them is invalid."""
         return parse_quintuples(self.answer_of(response), types=self.types, relations=self.relations)
 
+    def read(self, response: str, *, lenient: bool) -> Reading:
+        """The quintuples one by one (``mmie.reading``), or the whole answer as ``parse`` reads it."""
+        if not lenient:
+            return Reading(self.parse(response))
+        return Reading(*read_answer(response, types=self.types, relations=self.relations))
+
     def answer_of(self, response: str) -> str:
         """The answer as it stands in the response, "" where there is none."""
         return self.response.answer_of(response)
@@ -101,35 +119,51 @@ class JMERE:
         relations = [quintuple.relation for quintuple in example.gold]
         return {"entities": [kind for _, kind in entities(example.gold)], "relations": relations}
 
-    def is_right(self, prediction: Collection[Quintuple] | None, example: Example) -> bool:
-        """Whether the two sets of quintuples are equal."""
-        return prediction is not None and folded_set(prediction) == folded_set(example.gold)
+    def is_right(
+        self, prediction: Collection[Quintuple] | None, example: Example, *, invalid: int = 0
+    ) -> bool:
+        """Whether the two sets of quintuples are equal, and nothing invalid stands beside them."""
+        return not invalid and prediction is not None and folded_set(prediction) == folded_set(example.gold)
 
     def correct(self, prediction: Collection[Quintuple] | None, example: Example) -> int:
         """The number of gold quintuples that are predicted."""
         return micro_prf([prediction], [example.gold]).correct
 
-    def counts(self, prediction: Collection[Quintuple] | None, example: Example) -> dict[str, tuple[int, int, int]]:
+    def counts(
+        self, prediction: Collection[Quintuple] | None, example: Example, *, invalid: int = 0
+    ) -> dict[str, tuple[int, int, int]]:
         """Counts of ``quintuple`` and ``entity``."""
-        return {name: counts_of(*pair)[0] for name, pair in _measured([prediction], [example.gold]).items()}
+        measured = _measured([prediction], [example.gold], [invalid])
+        return {name: counts_of(p, g, invalid=extra)[0] for name, (p, g, extra) in measured.items()}
 
-    def errors(self, prediction: Collection[Quintuple] | None, example: Example, *, truncated: bool) -> Counter[str]:
+    def errors(
+        self, prediction: Collection[Quintuple] | None, example: Example, *, truncated: bool, invalid: int = 0
+    ) -> Counter[str]:
         """Kind of error → count; a slip is one error."""
-        return quintuple_errors(prediction, example.gold, truncated=truncated)
+        return quintuple_errors(prediction, example.gold, truncated=truncated, invalid=invalid)
 
     def confused(self, prediction: Collection[Quintuple] | None, example: Example) -> Counter[tuple[str, str]]:
         """(gold relation, predicted relation) → count, of quintuples that belong together."""
         return relations_confused(paired(prediction, example.gold))
 
-    def breakdown(self, predictions: Sequence[Collection[Quintuple] | None], examples: Sequence[Example]) -> dict[str, Any]:
-        """By relation, by entity type, and ``direction_blind``: a swapped head and tail counts as right (as in EEGA)."""
+    def breakdown(
+        self,
+        predictions: Sequence[Collection[Quintuple] | None],
+        examples: Sequence[Example],
+        *,
+        invalid: Invalid = None,
+    ) -> dict[str, Any]:
+        """By relation, by entity type, and ``direction_blind``: a swapped head and tail counts as right (as in EEGA).
+
+        Invalid items have no relation and no type; they count in ``direction_blind`` alone.
+        """
         gold = [example.gold for example in examples]
         blind = [direction_blind(prediction or ()) for prediction in predictions], [direction_blind(sample) for sample in gold]
-        found = _measured(predictions, gold)["entity"]
+        found = _measured(predictions, gold, invalid)["entity"][:2]
         return {
             "per_relation": {name: asdict(scores) for name, scores in per_relation(predictions, gold).items()},
             "per_type": {name: asdict(scores) for name, scores in per_relation(*found).items()},
-            "direction_blind": asdict(micro_prf(*blind)),
+            "direction_blind": asdict(micro_prf(*blind, invalid=invalid)),
         }
 
     def score(
@@ -139,12 +173,14 @@ class JMERE:
         *,
         bootstrap_samples: int,
         seed: int,
+        invalid: Invalid = None,
     ) -> dict[str, dict[str, Any]]:
         """Micro scores over per-sample sets: ``quintuple`` (all five fields equal) and ``entity`` (name and type).
 
-        ``ci95`` is the bootstrap interval of F1; [0, 1], which says nothing, without bootstrap samples.
+        An ``invalid`` item is one wrong quintuple and two wrong entities, its head and its tail. ``ci95`` is the
+        bootstrap interval of F1; [0, 1], which says nothing, without bootstrap samples.
         """
-        measured = _measured(predictions, [example.gold for example in examples])
+        measured = _measured(predictions, [example.gold for example in examples], invalid)
         return {name: _scores(*pair, samples=bootstrap_samples, seed=seed) for name, pair in measured.items()}
 
     def votes(self, predictions: Sequence[Collection[Quintuple] | None]) -> dict[str, Collection[Quintuple] | None]:
@@ -157,12 +193,20 @@ class JMERE:
 
 
 def _measured(
-    predictions: Sequence[Collection[Quintuple] | None], gold: Sequence[Collection[Quintuple]]
-) -> dict[str, tuple[Predicted, Gold]]:
+    predictions: Sequence[Collection[Quintuple] | None],
+    gold: Sequence[Collection[Quintuple]],
+    invalid: Invalid,
+) -> dict[str, tuple[Predicted, Gold, Invalid]]:
+    """Measure → what is predicted, gold, and the number of invalid items of each sample."""
     found = [entities(prediction or ()) for prediction in predictions], [entities(sample) for sample in gold]
-    return {"quintuple": (predictions, gold), "entity": found}
+    doubled = None if invalid is None else [2 * count for count in invalid]
+    return {"quintuple": (predictions, gold, invalid), "entity": (*found, doubled)}
 
 
-def _scores(predicted: Predicted, gold: Gold, *, samples: int, seed: int) -> dict[str, Any]:
-    interval = bootstrap_f1(predicted, gold, samples=samples, seed=seed) if samples else (0.0, 1.0)
-    return {**asdict(micro_prf(predicted, gold)), "ci95": list(interval)}
+def _scores(
+    predicted: Predicted, gold: Gold, invalid: Invalid, *, samples: int, seed: int
+) -> dict[str, Any]:
+    interval = (0.0, 1.0)
+    if samples:
+        interval = bootstrap_f1(predicted, gold, invalid=invalid, samples=samples, seed=seed)
+    return {**asdict(micro_prf(predicted, gold, invalid=invalid)), "ci95": list(interval)}

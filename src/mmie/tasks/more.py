@@ -13,12 +13,20 @@ from typing import Annotated, Any, ClassVar
 
 from mmie.error_kinds import label_errors
 from mmie.errors import InputError
-from mmie.metrics import counts_of, per_relation
-from mmie.parsing import SLASHES, parse_label
-from mmie.relation_metrics import NONE, bootstrap_accuracy, bootstrap_relation_f1, by_group, relation_scores, relations_of
+from mmie.metrics import Invalid, counts_of, per_relation
+from mmie.parsing import SLASHES, parse_label, read_label
+from mmie.relation_metrics import (
+    NONE,
+    RelationScores,
+    bootstrap_accuracy,
+    bootstrap_relation_f1,
+    by_group,
+    relation_scores,
+    relations_of,
+)
 from mmie.tasks.responses import Response
 from mmie.templates import Places, fill
-from mmie.types import Example
+from mmie.types import Example, Reading
 from mmie.voting import most_frequent
 
 LABELS = (
@@ -93,6 +101,12 @@ class MORE:
         """The label, None where the form is broken or the answer is no candidate."""
         return parse_label(self.answer_of(response), labels=self.candidates, slash=self.slash)
 
+    def read(self, response: str, *, lenient: bool) -> Reading:
+        """The last label that is mentioned (``mmie.label_reading``), or the whole answer as ``parse`` reads it."""
+        if not lenient:
+            return Reading(self.parse(response))
+        return Reading(*read_label(response, labels=self.candidates, slash=self.slash))
+
     def answer_of(self, response: str) -> str:
         """The answer as it stands in the response, "" where there is none."""
         return self.response.answer_of(response)
@@ -109,20 +123,25 @@ class MORE:
         """The label, ``none`` included."""
         return {"relations": [str(example.gold)]}
 
-    def is_right(self, prediction: str | None, example: Example) -> bool:
-        """Whether the label is the gold one."""
+    def is_right(self, prediction: str | None, example: Example, *, invalid: int = 0) -> bool:
+        """Whether the label is the gold one; beside a label nothing is invalid."""
         return prediction == example.gold
 
     def correct(self, prediction: str | None, example: Example) -> int:
         """1 if the prediction is the gold label, ``none`` included, else 0: adds up to accuracy."""
         return int(prediction == example.gold)
 
-    def counts(self, prediction: str | None, example: Example) -> dict[str, tuple[int, int, int]]:
+    def counts(
+        self, prediction: str | None, example: Example, *, invalid: int = 0
+    ) -> dict[str, tuple[int, int, int]]:
         """Counts of ``relation``, none as the negative, and of ``accuracy``, whose F1 over all samples is the accuracy."""
         hit = int(prediction == example.gold)
-        return {"relation": counts_of(*map(relations_of, ([prediction], [example.gold])))[0], "accuracy": (hit, 1, 1)}
+        relations = relations_of([prediction]), relations_of([example.gold])
+        return {"relation": counts_of(*relations, invalid=[invalid])[0], "accuracy": (hit, 1, 1)}
 
-    def errors(self, prediction: str | None, example: Example, *, truncated: bool) -> Counter[str]:
+    def errors(
+        self, prediction: str | None, example: Example, *, truncated: bool, invalid: int = 0
+    ) -> Counter[str]:
         """Kind of error → count, at most one."""
         return label_errors(prediction, example.gold, truncated=truncated)
 
@@ -130,8 +149,10 @@ class MORE:
         """(gold label, predicted label) → 1; "" for an invalid answer."""
         return Counter([(example.gold, prediction or "")])
 
-    def breakdown(self, predictions: Sequence[str | None], examples: Sequence[Example]) -> dict[str, Any]:
-        """By label, and by pair of object and entity type; none is nobody's."""
+    def breakdown(
+        self, predictions: Sequence[str | None], examples: Sequence[Example], *, invalid: Invalid = None
+    ) -> dict[str, Any]:
+        """By label, and by pair of object and entity type; none is nobody's, and neither is an invalid label."""
         predicted, gold = relations_of(predictions), relations_of([example.gold for example in examples])
         by_types = [[tuple((label, label.rpartition("/")[0]) for (label,) in sample) for sample in part] for part in (predicted, gold)]
         return {
@@ -140,7 +161,13 @@ class MORE:
         }
 
     def score(
-        self, predictions: Sequence[str | None], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
+        self,
+        predictions: Sequence[str | None],
+        examples: Sequence[Example],
+        *,
+        bootstrap_samples: int,
+        seed: int,
+        invalid: Invalid = None,
     ) -> dict[str, dict[str, Any]]:
         """``relation``: the ``RelationScores``, whose counts leave none out, their intervals, and the scores by group.
 
@@ -148,13 +175,16 @@ class MORE:
         bootstrap samples. ``by_entities`` and ``by_objects`` have the scores by the count of each, a string.
         """
         gold = [example.gold for example in examples]
-        draws = {"samples": bootstrap_samples, "seed": seed}
-        scores: dict[str, Any] = asdict(relation_scores(predictions, gold))
-        scores["ci95"] = list(bootstrap_relation_f1(predictions, gold, **draws)) if bootstrap_samples else [0.0, 1.0]
-        scores["accuracy_ci95"] = list(bootstrap_accuracy(predictions, gold, **draws)) if bootstrap_samples else [0.0, 1.0]
+        extra = [0] * len(gold) if invalid is None else invalid
+        scores: dict[str, Any] = asdict(relation_scores(predictions, gold, invalid=extra))
+        scores |= {"ci95": [0.0, 1.0], "accuracy_ci95": [0.0, 1.0]}
+        if bootstrap_samples:
+            draws = {"samples": bootstrap_samples, "seed": seed}
+            scores["ci95"] = [*bootstrap_relation_f1(predictions, gold, invalid=extra, **draws)]
+            scores["accuracy_ci95"] = [*bootstrap_accuracy(predictions, gold, **draws)]
         for name, count in (("by_entities", "entity_count"), ("by_objects", "object_count")):
             groups = [int(example.extra[count]) for example in examples]
-            measured = by_group(predictions, gold, groups=groups, measure=relation_scores)
+            measured = by_group(predictions, gold, extra, groups=groups, measure=_relation_scores)
             scores[name] = {str(group): asdict(found) for group, found in measured.items()}
         return {"relation": scores}
 
@@ -167,3 +197,7 @@ class MORE:
         if not isinstance(value, str):
             raise TypeError(f"not a label: {value!r}")
         return value
+
+
+def _relation_scores(predicted: Sequence[str | None], gold: Sequence[str], invalid: Invalid) -> RelationScores:
+    return relation_scores(predicted, gold, invalid=invalid)

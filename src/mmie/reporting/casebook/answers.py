@@ -27,6 +27,7 @@ class Answer:
         gold: quintuples, or a label (MORE).
         parsed: the same of the response; None where it is invalid.
         truncated: whether the response was cut at the length limit, where the line tells.
+        invalid: the number of invalid items in the answer, where the line tells.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Answer:
     response: str
     parsed: Gold | None
     truncated: bool
+    invalid: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,10 @@ def _answer(line: bytes, where: str, run: Run) -> Answer:
         if parsed is not None and type(parsed) is not type(gold):
             raise TypeError(f"gold {gold!r} and parsed {parsed!r} do not fit")
         id, text, response, entity = (_text(value) for value in (row["id"], row["text"], row["response"], row.get("entity") or ""))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        invalid = int(row.get("invalid", 0))
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise InputError(f"{where}: not a line of predictions; leave this run out or run again") from error
-    return Answer(id, text, entity, pictures, gold, response, parsed, bool(row.get("truncated")))
+    return Answer(id, text, entity, pictures, gold, response, parsed, bool(row.get("truncated")), invalid)
 
 
 def _text(value: Any) -> str:

@@ -5,11 +5,11 @@ const SIGNS = {
   partly: ["◐", "partly right"],
   wrong: ["✗", "wrong"],
   missed: ["○", "missed"],
-  "invalid format": ["⚠\uFE0E", "invalid format"],
+  "invalid answer": ["⚠\uFE0E", "invalid answer"],
   truncated: ["✂\uFE0E", "cut at the length limit, so invalid"],
   absent: ["–", "no answer to this sample"],
 };
-const UNREADABLE = ["invalid format", "truncated"];
+const UNREADABLE = ["invalid answer", "truncated"];
 const LARGE = 240, SMALL = 140; // sides of whole pictures and of parts on the screen, in pixels
 
 function el(tag, className = "", ...children) {
@@ -138,7 +138,7 @@ function card(answer, model) {
   const rows = answer.parts.map((part) => judged(...part));
   const answers = rows.length ? el("ul", "answers", ...rows) : el("p", "quiet", "nothing, as in the gold");
   const unread = UNREADABLE.includes(answer.verdict);
-  const raw = unread ? [el("h4", "", "as it came"), el("pre", "", answer.raw || "(empty)")] : [];
+  const raw = unread || answer.raw ? [el("h4", "", "as it came"), el("pre", "", answer.raw || "(empty)")] : [];
   return el("section", `card ${answer.verdict.split(" ")[0]}`, head(answer.verdict), answers, ...raw, ...reasoning(answer));
 }
 

@@ -25,7 +25,7 @@ _STEP = re.compile(
 class Judged(NamedTuple):
     """A part of an answer beside the gold that it is meant for, as fields (one, or a quintuple's five), and its error kind.
 
-    ``said`` is None for what was missed, ``meant`` for what is invented, both for an answer that cannot be read; ``kind`` is "" where
+    ``said`` is None for what was missed, ``meant`` for what is invented, both for what cannot be read; ``kind`` is "" where
     all is right.
     """
 
@@ -72,17 +72,21 @@ def judge(answer: Answer) -> list[Judged]:
         kinds = label_errors(said, answer.gold, truncated=answer.truncated)
         return [Judged(None if said is None else (said,), (answer.gold,), next(iter(kinds), ""))]
     assert not isinstance(answer.parsed, str)
-    unreadable = [] if answer.parsed is not None else [Judged(None, None, TRUNCATED if answer.truncated else INVALID)]
+    cut = answer.parsed is None and answer.truncated
+    tried = max(answer.invalid, int(answer.parsed is None))
+    unreadable = [Judged(None, None, TRUNCATED)] if cut else [Judged(None, None, INVALID)] * tried
     pairs = paired(answer.parsed, answer.gold)
     kinds_of = (quintuple_errors([said] if said else [], [meant] if meant else []) for said, meant in pairs)
     return unreadable + [Judged(said, meant, next(iter(kinds), "")) for (said, meant), kinds in zip(pairs, kinds_of, strict=True)]
 
 
 def verdict(parts: Sequence[Judged]) -> str:
-    """``right`` (all of it), ``partly`` (a quintuple is right), ``wrong``, or why it cannot be read."""
+    """``right`` (all of it), ``partly`` (a quintuple is right), ``wrong``, or why nothing of it can be read."""
     kinds = [part.kind for part in parts]
     if not any(kinds):
         return RIGHT
+    if any(part.said for part in parts):
+        return PARTLY if "" in kinds else WRONG
     return next((kind for kind in kinds if kind in (INVALID, TRUNCATED)), PARTLY if "" in kinds else WRONG)
 
 
@@ -97,7 +101,7 @@ def told(answer: Answer) -> dict[str, Any]:
     raw = answer.response if response is None else response.answer
     return {
         "verdict": verdict(parts), "parts": parts, "steps": steps(response.think) if response else [],
-        "raw": raw if answer.parsed is None else "",
+        "raw": raw if answer.parsed is None or answer.invalid else "",
     }  # fmt: skip
 
 
