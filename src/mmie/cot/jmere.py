@@ -25,6 +25,8 @@ class JMEREChains:
         relations: the relations that are offered at re-prediction; underscores read as blanks.
     """
 
+    requests = 3
+
     def __init__(self, *, types: Sequence[str], relations: Collection[str]) -> None:
         self.types = types
         self.relations = [relation.replace("_", " ") for relation in relations]

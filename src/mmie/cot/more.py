@@ -47,6 +47,8 @@ class MOREChains:
         labels: the candidate labels, without none.
     """
 
+    requests = 1
+
     def __init__(self, *, labels: Sequence[str]) -> None:
         self.labels = labels
 
