@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from mmie.cot.teacher import OpenAITeacher, Request
 from mmie.errors import InputError
 from mmie.types import Example, Picture
+
 
 def teacher(**changes):
     settings = {"model": "m-1", "temperature": 0.7, "max_tokens": 64, "concurrency": 2, "max_retries": 0, "timeout": 5}
