@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from mmie.errors import InputError
@@ -82,8 +83,13 @@ def _lock(descriptor: int, path: Path, *, wait: bool) -> bool:
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-        logger.warning("%s: no locks on this file system; let one run at a time use it", path.parent)
+        _warn_of_no_locks(path.parent)
     return True
+
+
+@cache
+def _warn_of_no_locks(folder: Path) -> None:
+    logger.warning("%s: no locks on this file system; let one run at a time use it", folder)
 
 
 def _drop_torn_line(descriptor: int, path: Path) -> None:

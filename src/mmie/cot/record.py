@@ -33,7 +33,7 @@ POLL = 0.1  # seconds between two looks at what another run is asking
 BASIC = ("key", "purpose", "example_id", "candidate", "model", "answer", "state", "final")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Unanswered:
     """A request without a whole answer."""
 

@@ -46,7 +46,7 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
                 context.policy, phase.task, part, sampling=Sampling(config.temperature, config.max_new_tokens),
                 batch_size=config.batch_size, seed=context.config.seed,
             )  # fmt: skip
-            rows = [_row(phase.task, example, response) for example, response in zip(part, responses, strict=True)]
+            rows = [row(phase.task, example, response) for example, response in zip(part, responses, strict=True)]
             with path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             done += responses
@@ -75,7 +75,8 @@ def answering(context: Context, phase: Phase) -> Iterator[None]:
     yield
 
 
-def _row(task: Any, example: Example, response: Responded) -> dict[str, Any]:
+def row(task: Any, example: Example, response: Responded) -> dict[str, Any]:
+    """One line of ``predictions.jsonl``."""
     parsed = task.parse(response.text)
     asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}
     return {

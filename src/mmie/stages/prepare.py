@@ -129,7 +129,7 @@ def write_requests(record: Record, folder: Path) -> list[str]:
     states = Counter(entry.state for entry in record.unanswered)
     counts = {"asked": record.asked, "reused": record.reused}
     write_json(folder / "requests.json", {**counts, **{state: states[state] for state in STATES[1:]}})
-    lines = [json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in record.unanswered]
+    lines = [json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in sorted(record.unanswered)]
     write_text(folder / "unanswered.jsonl", "".join(lines))
     told = f"{record.asked:,} requests, {record.reused:,} answers from the record {record.path}"
     if not states:
