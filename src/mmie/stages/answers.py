@@ -46,12 +46,17 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
                 context.policy, phase.task, part, sampling=Sampling(config.temperature, config.max_new_tokens),
                 batch_size=config.batch_size, seed=context.config.seed,
             )  # fmt: skip
-            rows = [row(phase.task, example, response) for example, response in zip(part, responses, strict=True)]
-            with path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            keep(phase, part, responses, path)
             done += responses
             advance(len(part))
     return done
+
+
+def keep(phase: Phase, examples: Sequence[Example], responses: Sequence[Responded], path: Path) -> None:
+    """Appends one line per response to the file of ``answers``."""
+    rows = [_row(phase.task, example, response) for example, response in zip(examples, responses, strict=True)]
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def answered_with(context: Context, phase: Phase) -> dict[str, Any]:
@@ -75,8 +80,7 @@ def answering(context: Context, phase: Phase) -> Iterator[None]:
     yield
 
 
-def row(task: Any, example: Example, response: Responded) -> dict[str, Any]:
-    """One line of ``predictions.jsonl``."""
+def _row(task: Any, example: Example, response: Responded) -> dict[str, Any]:
     parsed = task.parse(response.text)
     asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}
     return {

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mmie.files import write_json
 from mmie.stages.analysis import analysis
@@ -18,28 +18,36 @@ from mmie.types import Example
 ANALYSIS = 2  # version of analysis.json; evaluations with another one are made again
 
 
-def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
-    """Answers and scores the test split; a killed run goes on after the last whole batch."""
+class Respond(Protocol):
+    """Who answers: one response per sample, in order, which are in the file as well."""
+
+    def __call__(self, context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]: ...
+
+
+def evaluate(
+    context: Context, phase: Phase, data_stage: Stage, *, respond: Respond = answers, parts_of: Callable[..., dict[str, Any]] = answered_with
+) -> Stage:
+    """Answers and scores the test split; a killed run goes on after the last whole batch.
+
+    Args:
+        context, phase, data_stage: the run, the row of its table, and the data.
+        respond: gives the responses; by default the policy does.
+        parts_of: all that these depend on, of context and phase.
+    """
 
     draws = context.config.evaluation.bootstrap_samples
 
     def body(folder: Path) -> None:
         examples = context.examples(data_stage[0], "test")
-        responses = answers(context, phase, examples, folder / "predictions.jsonl")
-        write_scores(context, phase, examples, responses, folder)
+        responses = respond(context, phase, examples, folder / "predictions.jsonl")
+        predictions = [phase.task.parse(response.text) for response in responses]
+        scores = phase.task.score(predictions, examples, bootstrap_samples=draws, seed=context.config.seed)
+        truncated = [response.truncated for response in responses]
+        write_json(folder / "analysis.json", analysis(phase.task, predictions, examples, truncated=truncated))
+        write_json(folder / "metrics.json", {f"test/{name}": values for name, values in scores.items()})
 
-    parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **answered_with(context, phase)}
+    parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **parts_of(context, phase)}
     return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
-
-
-def write_scores(context: Context, phase: Phase, examples: Sequence[Example], responses: Sequence[Responded], folder: Path) -> None:
-    """Writes ``analysis.json`` and ``metrics.json`` of the responses, one per sample and in the samples' order."""
-    draws, seed = context.config.evaluation.bootstrap_samples, context.config.seed
-    predictions = [phase.task.parse(response.text) for response in responses]
-    scores = phase.task.score(predictions, examples, bootstrap_samples=draws, seed=seed)
-    truncated = [response.truncated for response in responses]
-    write_json(folder / "analysis.json", analysis(phase.task, predictions, examples, truncated=truncated))
-    write_json(folder / "metrics.json", {f"test/{name}": values for name, values in scores.items()})
 
 
 def metrics(folder: Path) -> dict[str, dict[str, Any]]:

@@ -108,7 +108,7 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
 
     parts = {
         "data": data_stage[1], "samples": division and division[1], "task": config.task, "cot": config.cot,
-        "teacher": [teacher.model, dict(teacher.parameters)],
+        "teacher": [teacher.model, dict(teacher.parameters), teacher.max_pixels],
     }  # fmt: skip
     folder, mark = context.stage("distil", parts, body)
     for line in summary:
