@@ -145,7 +145,7 @@ TABLE_2 = Published(
 TABLE_3 = Published(
     "jmere-table-3", "JMERE: zero-shot", "jmere", "JMERE-R1, Table 3", QUINTUPLE,
     (
-        Row("GPT-4o", (9.95, 17.47, 12.68), ("zero_shot_teacher",), "gpt-4o-2024-11-20"),
+        Row("GPT-4o", (9.95, 17.47, 12.68)),
         Row(QWEN, (7.27, 14.10, 9.60), ANY_JMERE, "zero-shot"),
         Row(LLAVA, (7.41, 13.30, 9.52), ANY_JMERE, "zero-shot", LLAVA),
     ),

@@ -25,7 +25,12 @@ class Respond(Protocol):
 
 
 def evaluate(
-    context: Context, phase: Phase, data_stage: Stage, *, respond: Respond = answers, parts_of: Callable[..., dict[str, Any]] = answered_with
+    context: Context,
+    phase: Phase,
+    data_stage: Stage,
+    *,
+    respond: Respond = answers,
+    parts_of: Callable[[Context, Phase], dict[str, Any]] = answered_with,
 ) -> Stage:
     """Answers and scores the test split; a killed run goes on after the last whole batch.
 
