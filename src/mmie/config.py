@@ -125,6 +125,17 @@ class EvaluationConfig:
 
 
 @dataclass(kw_only=True)
+class ZeroShotConfig:
+    """``systems`` answer the test split untrained: ``base``, ``teacher``, both or none.
+
+    ``teacher_instruction`` follows the task's prompt where the teacher is asked.
+    """
+
+    systems: list[str]
+    teacher_instruction: str
+
+
+@dataclass(kw_only=True)
 class TrainerConfig:
     """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them alone."""
 
@@ -210,6 +221,7 @@ class RunConfig:
     reward: Any
     schedule: Any
     evaluation: EvaluationConfig
+    zero_shot: ZeroShotConfig
     trainer: TrainerConfig
     logger: LoggerConfig
     predict: PredictConfig
@@ -261,6 +273,9 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
     for stage in run.stages:
         if stage not in STAGES + ON_DEMAND:
             yield f"stages: {stage!r} is unknown; the stages are {', '.join(STAGES + ON_DEMAND)}"
+    for system in run.zero_shot.systems:
+        if system not in ("base", "teacher"):
+            yield f"zero_shot.systems: {system!r} is unknown; choose from base and teacher"
     if not run.artifacts.strip():
         yield "artifacts: it is empty; give a folder"
     devices = run.trainer.devices * run.trainer.num_nodes

@@ -31,6 +31,7 @@ from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate, metrics
 from mmie.stages.report import report, write_results
+from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import vote, voting_table
 
 Stage = tuple[Path, str]
@@ -142,6 +143,9 @@ def stages(context: Context) -> dict[str, Path]:
             split = difficulty(context, data_stage, division, sft_stage)
         grpo_stage = learn.grpo(context, config.grpo, data_stage, division, sft_stage=sft_stage, difficulty=split)
     if {"evaluate", "report"} & set(config.stages):
+        if "teacher" in config.zero_shot.systems:
+            name, stage = evaluate_teacher(context, data_stage)
+            evaluated[name] = stage[0]
         for phase in phases(context, sft_stage, grpo_stage):
             evaluated[phase.name] = evaluate(context, phase, data_stage)[0]
             if config.evaluation.samples > 1 and phase.adapter is not None:
@@ -157,7 +161,7 @@ def _check(context: Context) -> None:
     """What only the built nodes can tell, before anything costs time or money."""
     config = context.config
     by_difficulty = node(config.schedule).by_difficulty
-    for part in (config.reward, config.cot.chains, *config.filter.values()):
+    for part in (config.reward, config.teacher, config.cot.chains, *config.filter.values()):
         node(part)
     if config.grpo is not None and config.sft is None and by_difficulty:
         raise InputError("schedule: it asks the warmed-up model which samples are easy, and sft is none; use schedule=all_mixed")
@@ -178,7 +182,7 @@ def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]
 
 def phases(context: Context, sft_stage: Stage | None, grpo_stage: Stage | None) -> list[Phase]:
     """The rows of the run's table: zero-shot, after the warm-up, after GRPO, as far as the configuration has them."""
-    rows = [Phase("zero-shot", context.direct, None)]
+    rows = [Phase("zero-shot", context.direct, None)] if "base" in context.config.zero_shot.systems else []
     if sft_stage is not None and context.config.sft is not None:
         direct = context.config.sft.response == "direct"
         rows.append(Phase("SFT", context.direct, sft_stage) if direct else Phase(context.reasoned.warmed_up, context.reasoned, sft_stage))

@@ -6,9 +6,18 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
+
+
+def png(shade: int = 0) -> bytes:
+    """A small picture; another shade is another picture."""
+    content = BytesIO()
+    Image.new("L", (4, 3), shade).save(content, format="PNG")
+    return content.getvalue()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -64,7 +73,7 @@ class Loopback(ThreadingHTTPServer):
     def fail(self, handler: Handler, fault: str) -> None:
         good = self.completion({"role": "assistant", "content": "Fine."})
         match fault:
-            case "401" | "429" | "500":
+            case "401" | "403" | "404" | "429" | "500":
                 handler.send(int(fault), b'{"error": {"message": "not\\nnow"}}')
             case "half a body":
                 handler.send(200, good[:40], length=len(good))
@@ -79,6 +88,11 @@ class Loopback(ThreadingHTTPServer):
                 handler.send(200, b"<html>busy</html>", kind="text/html")
             case _:
                 handler.send(200, fault.encode())
+
+
+@pytest.fixture(name="png")
+def _png() -> Callable[..., bytes]:
+    return png
 
 
 @pytest.fixture

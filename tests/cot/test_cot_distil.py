@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 
 import pytest
 
 from configured import prompts
+from mmie.cot.answer import Answer
 from mmie.cot.distil import candidates_from_jsonl, candidates_to_jsonl, distil, run_distillation
 from mmie.cot.jmere import JMEREChains
 from mmie.cot.record import Record
@@ -24,6 +26,8 @@ class Scripted:
 
     model = "scripted"
     parameters = {"temperature": 1.0}
+    max_pixels = 1000
+    max_refused = 0.0
 
     def __init__(self, *, concurrency=1, **answers):
         self.concurrency = concurrency
@@ -38,7 +42,8 @@ class Scripted:
         try:
             await asyncio.sleep(0.001 * (7 * len(self.asked) % 5))
             answer = self.answers[request.purpose]
-            return answer(request) if callable(answer) else answer
+            words = answer(request) if callable(answer) else answer
+            return words if isinstance(words, Answer) else Answer(words)
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -114,7 +119,8 @@ def test_the_order_is_the_samples_and_the_load_is_bounded(tmp_path):
     teacher, seen = Scripted(concurrency=3), []
     found = run(examples(7), teacher, Record(tmp_path / "r"), progress=seen.append)
     assert [(c.example_id, c.index) for c in found] == [(f"train-{n}", i) for n in range(7) for i in range(2)]
-    assert seen == list(range(1, 15))
+    assert sum(seen) == 7 * 2 * 3
+    assert set(seen) == {1}  # requests, not candidates
     assert teacher.busiest == 3
     assert teacher.closed == 1
 
@@ -144,23 +150,29 @@ def test_the_first_error_comes_out_alone_and_stops_the_rest(tmp_path):
     assert len(again.asked) == 12 - kept.reused
 
 
-def test_an_error_cancels_what_is_under_way(tmp_path):
-    class Hanging(Scripted):
+def test_what_is_under_way_at_an_error_comes_to_its_end(tmp_path):
+    class Slow(Scripted):
         async def ask(self, request):
             if request.example.id == "train-0":
                 return await super().ask(request)
-            try:
-                await asyncio.sleep(60)
-            finally:
-                self.cancelled += 1
+            await asyncio.sleep(0.05)
+            self.late = getattr(self, "late", 0) + 1
+            return Answer("Late, but paid.")
 
     def fails(_):
         raise InputError("down")
 
-    teacher = Hanging(concurrency=3, distil=fails)
+    teacher, record = Slow(concurrency=3, distil=fails), Record(tmp_path / "r")
     with pytest.raises(InputError, match="^down"):
-        run(examples(3), teacher, Record(tmp_path / "r"), candidates=1)
-    assert teacher.cancelled == 2
+        run(examples(9), teacher, record, candidates=1)
+    assert (teacher.late, teacher.cancelled, teacher.closed) == (2, 0, 1)
+    assert record.path.read_text().count("Late, but paid.") == 2
+
+
+def test_an_unusable_chain_counts_as_all_its_requests(tmp_path):
+    seen = []
+    run(examples(2), Scripted(distil=""), Record(tmp_path / "r"), progress=seen.append)
+    assert sum(seen) == 2 * 2 * 3
 
 
 def test_distil_is_a_coroutine_for_those_who_have_a_loop(tmp_path):
@@ -183,7 +195,30 @@ def test_candidates_survive_the_file(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["candidates.jsonl"]
 
 
-@pytest.mark.parametrize("broken", ["", "{", "[]", "{}", '{"repredicted": 5}', '{"repredicted": [["a"]]}'])
+ROW = {"example_id": "a", "index": 0, "chain": "c", "repredicted": None, "score": 0.5}
+BROKEN = [
+    "",
+    "{",
+    "[]",
+    "{}",
+    '{"repredicted": 5}',
+    '{"repredicted": [["a"]]}',
+    "[" * 100_000,
+    *(
+        json.dumps({**ROW, **change})
+        for change in (
+            {"chain": 5},
+            {"chain": "half \ud83d"},
+            {"example_id": None},
+            {"index": "0"},
+            {"score": "0.5"},
+            {"repredicted": [["a", "per", "b", "per", None]]},
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_candidate_is_named(tmp_path, broken):
     path = tmp_path / "c.jsonl"
     candidates_to_jsonl([Candidate("train-0", 0, "chain", None, None)], path)
@@ -194,7 +229,7 @@ def test_a_broken_candidate_is_named(tmp_path, broken):
 
 def test_candidate_files_that_cannot_be_are_named(tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InputError, match="folder: cannot write"):
+    with pytest.raises(InputError, match="folder: cannot be written"):
         candidates_to_jsonl([], tmp_path / "folder")
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
     with pytest.raises(InputError, match="missing: cannot read"):

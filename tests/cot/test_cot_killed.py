@@ -42,10 +42,10 @@ def against_the_server(folder):
     return run_distillation(samples, teacher, record, candidates=2, progress=lambda _: None, chains=JMEREChains(**labels)), record
 
 
-def pictures(folder):
+def pictures(folder, png):
     folder.mkdir()
     for n in range(3):
-        (folder / f"{n}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes([n]))
+        (folder / f"{n}.png").write_bytes(png(n))
     return folder
 
 
@@ -67,9 +67,9 @@ def honest(server):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fatal", [9, 13])
-def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, fatal):
+def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, png, fatal):
     server.reply = honest(server)
-    expected, _ = against_the_server(pictures(tmp_path / "unharmed"))
+    expected, _ = against_the_server(pictures(tmp_path / "unharmed", png))
     questions = list(server.received)
     assert len(questions) == 18
     server.received.clear()
@@ -82,7 +82,7 @@ def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, fat
             answer(handler, question, number)
 
     answer, server.reply = honest(server), deadly
-    folder = pictures(tmp_path / "killed")
+    folder = pictures(tmp_path / "killed", png)
     path = os.pathsep.join([str(Path(mmie.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)], env={**os.environ, "PYTHONPATH": path}
@@ -90,10 +90,12 @@ def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, fat
         assert child.wait(60) == -signal.SIGKILL
     assert len(server.received) == fatal
     assert len((folder / "record.jsonl").read_bytes().splitlines()) == fatal - 1
+    assert list(folder.glob(".*.claim"))  # of the question that was under way; it holds nobody up
 
     server.reply = answer
     found, record = against_the_server(folder)
     assert found == expected
     assert (record.asked, record.reused) == (18 - (fatal - 1), fatal - 1)
     assert server.received[fatal - 1] == server.received[fatal]
+    assert not list(folder.glob(".*.claim"))
     assert server.received[: fatal - 1] + server.received[fatal:] == questions

@@ -16,7 +16,8 @@ from configured import prompts
 from mmie.cot.filters.six_steps import SixStepsFilter
 from mmie.cot.more import MOREChains
 from mmie.cot.record import Record
-from mmie.cot.teacher import Request, shown_bytes
+from mmie.cot.shown import shown as shown_to_the_teacher
+from mmie.cot.teacher import Request
 from mmie.toy.more_teacher import MORETemplateTeacher
 from mmie.types import Candidate, Example, Picture
 
@@ -105,7 +106,9 @@ def test_the_teacher_sees_the_object_and_the_record_knows_it(tmp_path: Path) -> 
     picture.paste("blue", (20, 0, 40, 20))
     picture.save(tmp_path / "p.png")
     whole = Picture(tmp_path / "p.png")
-    shown = [Image.open(BytesIO(shown_bytes(replace(whole, box=box)))).convert("RGB") for box in (None, (0, 0, 20, 20), (20, 0, 40, 20))]
+    parts = [replace(whole, box=box) for box in (None, (0, 0, 20, 20), (20, 0, 40, 20))]
+    files = [shown_to_the_teacher(part, max_pixels=10_000).data for part in parts]
+    shown = [Image.open(BytesIO(file)).convert("RGB") for file in files]
     assert [image.size for image in shown] == [(40, 20), (20, 20), (20, 20)]
     assert [image.getpixel((1, 1)) for image in shown] == [(255, 0, 0), (255, 0, 0), (0, 0, 255)]
 

@@ -6,6 +6,7 @@ import resource
 
 import pytest
 
+from mmie.cot.answer import Answer
 from mmie.cot.record import Record
 from mmie.cot.teacher import Request
 from mmie.errors import InputError
@@ -18,7 +19,10 @@ class Parrot:
     def __init__(self, model="parrot", **parameters):
         self.model = model
         self.parameters = parameters
+        self.answers = {}
         self.concurrency = 1
+        self.max_pixels = 1000
+        self.max_refused = 0.0
         self.asked = []
 
     async def ask(self, request):
@@ -27,7 +31,7 @@ class Parrot:
         await asyncio.sleep(0)
         if request.prompt == "down":
             raise InputError("parrot is down")
-        return f"{request.prompt} {number}"
+        return self.answers.get(request.prompt) or Answer(f"{request.prompt} {number}")
 
     async def close(self):
         pass
@@ -42,7 +46,7 @@ def answers(record, teacher, *requests):
     async def run():
         return await asyncio.gather(*(record.answer(teacher, request) for request in requests))
 
-    return asyncio.run(run())
+    return [answer.text for answer in asyncio.run(run())]
 
 
 def test_an_answer_is_paid_for_once_also_after_a_restart(tmp_path):
@@ -69,14 +73,15 @@ def test_a_line_tells_what_was_asked(tmp_path):
         "candidate": 3,
         "model": "parrot",
         "answer": "Hé ☃\n 1",
+        "state": "whole",
     }
 
 
-def test_the_key_is_what_the_teacher_sees(tmp_path):
+def test_the_key_is_what_the_teacher_sees(tmp_path, png):
     one, same, other = (tmp_path / name for name in ("1.png", "same.png", "other.png"))
-    one.write_bytes(b"one")
-    same.write_bytes(b"one")
-    other.write_bytes(b"other")
+    one.write_bytes(png(1))
+    same.write_bytes(png(1))
+    other.write_bytes(png(2))
     record = Record(tmp_path / "r.jsonl")
     key = record.key(Parrot(temperature=1.0, top=5), question(pictures=[one]))
     assert key == record.key(Parrot(top=5, temperature=1.0), question(pictures=[same], name="train-9"))
@@ -125,7 +130,19 @@ def test_another_writers_torn_line_does_not_spoil_the_next(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "broken", [b"", b"nonsense", b"\xff", b"[1]", b'{"key": "k"}', b'{"key": "k", "answer": null}']
+    "broken",
+    [
+        b"",
+        b"nonsense",
+        b"\xff",
+        b"[1]",
+        b"[" * 100_000,
+        b'{"key": ' + b"[" * 100_000,
+        b'{"key": "k"}',
+        b'{"key": "k", "answer": null}',
+        b'{"key": "k", "answer": "", "state": "tired"}',
+        b'{"key": "k", "answer": "", "state": []}',
+    ],
 )
 def test_a_broken_line_before_the_last_is_named(tmp_path, broken):
     path = tmp_path / "r.jsonl"
@@ -169,11 +186,11 @@ def test_a_failed_request_leaves_no_line_and_says_where_the_rest_is(tmp_path):
     assert record.asked == 0
 
 
-def test_a_changed_picture_file_is_another_question_to_the_next_run(tmp_path):
+def test_a_changed_picture_file_is_another_question_to_the_next_run(tmp_path, png):
     picture, path = tmp_path / "1.png", tmp_path / "r.jsonl"
-    picture.write_bytes(b"one")
+    picture.write_bytes(png(1))
     answers(Record(path), Parrot(), question(pictures=[picture]))
-    picture.write_bytes(b"two")
+    picture.write_bytes(png(2))
     record = Record(path)
     answers(record, Parrot(), question(pictures=[picture]))
     assert record.asked == 1

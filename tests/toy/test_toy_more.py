@@ -43,7 +43,7 @@ def kind_of(example: Example) -> str:
 
 def ask(example: Example, candidate: int = 0, **rates: float) -> str:
     teacher = MORETemplateTeacher(seed=5, **{**RIGHT, **rates})
-    return asyncio.run(teacher.ask(Request("distil", example, candidate, "")))
+    return asyncio.run(teacher.ask(Request("distil", example, candidate, ""))).text
 
 
 def steps_of(chain: str) -> list[str]:

@@ -54,7 +54,7 @@ def test_the_toy_prompt_is_of_words_that_the_base_knows(task: MORE, train: list[
 
 def test_responses_are_of_words_that_the_base_knows(task: MORE, train: list[Example]) -> None:
     teacher = MORETemplateTeacher(wrong_description=0.5, wrong_reason=0.5, broken_format=0.0)
-    chains = [asyncio.run(teacher.ask(Request("distil", example, 0, ""))) for example in train]
+    chains = [asyncio.run(teacher.ask(Request("distil", example, 0, ""))).text for example in train]
     assert bytes_in(*(task.target(example, chain) for example, chain in zip(train, chains, strict=True))) == set()
     assert bytes_in("say") == {"<0x73>", "<0x79>"}
 

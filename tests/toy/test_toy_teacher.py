@@ -40,7 +40,7 @@ def judge(example: Example, candidate: int = 0, **rates: float) -> tuple[str, An
     teacher = TemplateTeacher(seed=5, **{**RIGHT, **rates})
 
     def ask(purpose: Any, chain: str = "") -> str:
-        return asyncio.run(teacher.ask(Request(purpose, example, candidate, "", chain)))
+        return asyncio.run(teacher.ask(Request(purpose, example, candidate, "", chain))).text
 
     chain = ask("distil")
     read = ask("repredict", chain).removeprefix("<answer>").removesuffix("</answer>")

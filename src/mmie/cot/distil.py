@@ -7,26 +7,37 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from mmie.cot.desk import Desk, Job
 from mmie.cot.record import Record
 from mmie.cot.teacher import Purpose, Request, Teacher
 from mmie.errors import InputError
+from mmie.files import write_text
 from mmie.types import Candidate, Example, Quintuple
 
 
 class Ask(Protocol):
-    """One question about one candidate; the answer is the teacher's, or the record's where it was asked before."""
+    """One question about one candidate; the answer is the teacher's, or the record's where it was asked before.
+
+    "" where the answer is not whole: cut at the token limit, refused or empty.
+    """
 
     async def __call__(self, purpose: Purpose, prompt: str, *, chain: str = "") -> str: ...
 
 
 class Chains(Protocol):
-    """How one candidate of a task comes about."""
+    """How one candidate of a task comes about.
+
+    Attributes:
+        requests: how many requests one candidate takes at most.
+    """
+
+    requests: int
 
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
         """Asks for a chain and, where the task's filters need it, for what they judge it by."""
@@ -45,53 +56,48 @@ async def distil(
     """All candidates of all samples, in the samples' order, then by index.
 
     ``teacher.concurrency`` workers take one candidate after the other, each with one request under way. The
-    teacher's connections are closed at the end.
+    teacher's connections are closed at the end. A request that the server refuses stops no other one:
+    the record lists it under ``unanswered``, and its candidate goes without that answer.
 
     Args:
         examples: with gold of the task and unique ids.
         teacher: writes and judges.
         record: what has been answered is not asked again.
-        candidates: chains a sample (5 in JMERE-R1).
+        candidates: chains per sample (5 in JMERE-R1).
         chains: what is asked about each.
-        progress: called with the number of candidates finished so far.
+        progress: called with the number of requests that are done, or turned out not to be needed,
+            since the last call; they add up to examples × candidates × ``chains.requests``.
 
     Raises:
-        InputError: the first one of any worker; the others are cancelled.
+        InputError: the first fault that concerns every request, after those under way have ended.
     """
-    places = ((example, index) for example in examples for index in range(candidates))
+    desk = Desk(teacher, record, progress)
     finished: dict[tuple[str, int], Candidate] = {}
 
-    async def work() -> None:
-        for example, index in places:
+    async def one(example: Example, index: int) -> None:
+        asked = 0
 
-            async def ask(purpose: Purpose, prompt: str, *, chain: str = "", of: Example = example, number: int = index) -> str:
-                return await record.answer(teacher, Request(purpose, of, number, prompt, chain))
+        async def ask(purpose: Purpose, prompt: str, *, chain: str = "") -> str:
+            nonlocal asked
+            asked += 1
+            return (await desk.ask(Request(purpose, example, index, prompt, chain))).usable
 
-            finished[example.id, index] = await chains(ask, example, index)
-            progress(len(finished))
+        finished[example.id, index] = await chains(ask, example, index)
+        if asked < chains.requests:
+            progress(chains.requests - asked)
 
-    try:
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(teacher.concurrency):
-                workers.create_task(work())
-    except ExceptionGroup as errors:
-        first = errors.exceptions[0]
-        raise first from first.__cause__
-    finally:
-        await teacher.close()
+    def jobs() -> Iterator[Job]:
+        for example in examples:
+            for index in range(candidates):
+                yield partial(one, example, index)
+
+    await desk.run(jobs())
     return [finished[example.id, index] for example in examples for index in range(candidates)]
 
 
 def candidates_to_jsonl(candidates: Sequence[Candidate], path: Path) -> None:
-    """One JSON object a line, under a temporary name until the file is whole; InputError where the disk refuses."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text("".join(json.dumps(asdict(candidate)) + "\n" for candidate in candidates))
-        os.replace(unfinished, path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot write ({error.strerror}); make room or make it writable") from error
+    """One JSON object per line; InputError where the disk refuses."""
+    write_text(path, "".join(json.dumps(asdict(candidate)) + "\n" for candidate in candidates))
 
 
 def candidates_from_jsonl(path: Path) -> list[Candidate]:
@@ -99,14 +105,33 @@ def candidates_from_jsonl(path: Path) -> list[Candidate]:
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
-        raise InputError(f"{path}: cannot read ({error.strerror}); distil again") from error
-    return [_read_candidate(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+        raise InputError(f"{path}: cannot read ({error.strerror}); {_way_out(path)}") from error
+    return [_read_candidate(line, f"{path}:{number}", path) for number, line in enumerate(lines, start=1)]
 
 
-def _read_candidate(line: bytes, where: str) -> Candidate:
+def _way_out(path: Path) -> str:
+    """The file alone must not be deleted: its folder would still count as finished."""
+    return f"delete the folder {path.parent} and run again: it is made again from the teacher's record"
+
+
+def _read_candidate(line: bytes, where: str, path: Path) -> Candidate:
     try:
-        row = json.loads(line)
-        read = row.pop("repredicted")
-        return Candidate(**row, repredicted=None if read is None else tuple(Quintuple(*fields) for fields in read))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{where}: not a candidate; delete the file and distil again") from error
+        return _candidate(json.loads(line))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{where}: not a candidate; {_way_out(path)}") from error
+
+
+def _candidate(row: dict[str, Any]) -> Candidate:
+    """Raises one of the errors that ``_read_candidate`` knows where a field is missing or of another type."""
+    read = row.pop("repredicted")
+    quintuples = None if read is None else tuple(Quintuple(*fields) for fields in read)
+    candidate = Candidate(**row, repredicted=quintuples)
+    texts = [candidate.example_id, candidate.chain]
+    for quintuple in quintuples or ():
+        texts += quintuple
+    "".join(texts).encode()  # all of them strings, and no half character
+    if type(candidate.index) is not int:
+        raise TypeError("index")
+    if candidate.score is not None and type(candidate.score) not in (int, float):
+        raise TypeError("score")
+    return candidate

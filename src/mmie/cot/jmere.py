@@ -30,6 +30,8 @@ class JMEREChains:
         score: the prompt that asks for the chain's score by discrete rules (Figure 9).
     """
 
+    requests = 3  # per candidate: the chain, its re-prediction, its score
+
     def __init__(
         self,
         *,

@@ -26,6 +26,8 @@ class MOREChains:
         unrelated: what stands there for a ``none`` sample.
     """
 
+    requests = 1  # per candidate
+
     def __init__(
         self,
         *,

@@ -9,31 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
-import re
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from io import BytesIO
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 
-from mmie.data.pictures import open_picture
+from mmie.cot.answer import Answer
+from mmie.cot.replies import Complaint, read_reply
+from mmie.cot.shown import shown
 from mmie.errors import InputError
-from mmie.types import Example, Picture
+from mmie.types import Example
 
 OPENAI_URL = "https://api.openai.com/v1"
-LARGEST_CROP = 1 << 22  # pixels
-LONGEST_PAUSE = 8.0  # seconds, as in the client's own backoff
+LONGEST_PAUSE = 8.0  # seconds between two tries
+LONGEST_WISH = 60.0  # seconds that a server may ask us to wait
 LONGEST_REASON = 300  # characters of a server's complaint that are shown
-_PICTURE_START = re.compile(
-    rb"(?P<png>\x89PNG\r\n\x1a\n)|(?P<jpeg>\xff\xd8\xff)|(?P<gif>GIF8[79]a)|(?P<webp>RIFF.{4}WEBP)", re.DOTALL
-)
+RESERVED = ("model", "messages", "stream", "n")  # one whole answer to our own question
+SET_UP = (ImportError, ValueError, OSError, httpx2.InvalidURL)  # proxies, certificates, host names
 
 
-Purpose = Literal["distil", "repredict", "score"]
+Purpose = Literal["distil", "repredict", "score", "answer"]
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,11 @@ class Request:
     """One question to the teacher.
 
     Attributes:
-        purpose: write a chain, read the quintuples off a chain, or score a chain.
+        purpose: write a chain, read the quintuples off a chain, score a chain, or do the task itself
+            without being shown the right answer.
         example, candidate: the sample, whose pictures go with the question, and which of its candidates.
         prompt: the whole text of the question.
-        chain: the chain that is judged; empty for ``distil``.
+        chain: the chain that is judged; empty for ``distil`` and ``answer``.
     """
 
     purpose: Purpose
@@ -69,15 +70,23 @@ class Teacher(Protocol):
     def concurrency(self) -> int:
         """How many requests may be under way at once."""
 
-    async def ask(self, request: Request) -> str:
-        """The teacher's answer; raises InputError where none can be had."""
+    @property
+    def max_pixels(self) -> int:
+        """Width × height to which larger pictures are scaled down before they are sent."""
+
+    @property
+    def max_refused(self) -> float:
+        """The share of refused requests above which a run fails."""
+
+    async def ask(self, request: Request) -> Answer:
+        """The teacher's answer; raises InputError where this request and all others fail."""
 
     async def close(self) -> None:
         """Ends the connections; the next ``ask`` opens new ones."""
 
 
 class OpenAITeacher:
-    """A model behind OpenAI's chat completions; the client retries with backoff, pictures travel as data URLs."""
+    """A model behind OpenAI's chat completions; pictures travel as data URLs."""
 
     def __init__(
         self,
@@ -88,6 +97,9 @@ class OpenAITeacher:
         concurrency: int,
         max_retries: int,
         timeout: float,
+        max_refused: float = 0.1,
+        max_pixels: int = 1 << 22,
+        request: Mapping[str, Any] | None = None,
         api_key_env: str = "OPENAI_API_KEY",
         base_url_env: str = "OPENAI_BASE_URL",
     ) -> None:
@@ -96,32 +108,54 @@ class OpenAITeacher:
         Args:
             model, temperature, max_tokens: go to the server; temperature 0 would make all candidates alike.
             concurrency: requests under way at once.
-            max_retries: of one request, by the client and again for bodies that are no chat completion.
-            timeout: seconds for one try.
+            max_retries: of one request, after faults that may pass.
+            timeout: seconds for one try, from the question to the last byte of the answer.
+            max_refused: the share of refused requests above which a run fails.
+            max_pixels: larger pictures are scaled down to this width × height.
+            request: further fields of the request's body, as the server names them; null takes out
+                ``temperature`` or ``max_tokens``.
             api_key_env, base_url_env: the environment variables; without an address it is OpenAI itself.
+
+        Raises:
+            InputError: a value is out of range.
         """
-        if concurrency < 1:
-            raise InputError(f"teacher.concurrency is {concurrency}: set it to 1 or more")
+        fields = {"temperature": temperature, "max_tokens": max_tokens, **(request or {})}
         self.model = model
-        self.parameters: Mapping[str, Any] = {"temperature": temperature, "max_tokens": max_tokens}
+        self.parameters: Mapping[str, Any] = _given(fields)
         self.concurrency = concurrency
+        self.max_pixels = max_pixels
+        self.max_refused = max_refused
         self._max_retries = max_retries
         self._timeout = timeout
         self._api_key_env = api_key_env
         self._base_url_env = base_url_env
         self._client: openai.AsyncOpenAI | None = None
+        self._check()
 
-    async def ask(self, request: Request) -> str:
-        """The model's text, "" where there is none or it was cut at ``max_tokens``; InputError without key, picture or answer."""
+    async def ask(self, request: Request) -> Answer:
+        """The model's answer, whole or not, or the server's refusal of this one request.
+
+        Raises:
+            InputError: no key, a picture that cannot be read, or a fault that stays or concerns
+                every request.
+        """
         client = self._connected()
-        content = [*_image_parts(request.example), {"type": "text", "text": request.prompt}]
-        pauses = [0.0, *(min(0.5 * 2**n, LONGEST_PAUSE) for n in range(self._max_retries))]
-        for pause in pauses:
-            await asyncio.sleep(pause)
-            answer = _answer_in(await self._post(client, content))
-            if answer is not None:
-                return answer
-        raise self._failure(client, f"{len(pauses)} bodies that are no chat completion")
+        content = [*_image_parts(request.example, self.max_pixels), {"type": "text", "text": request.prompt}]
+        for number in range(self._max_retries + 1):
+            start = time.monotonic()
+            reply, wish = await self._tried(client, content)
+            if isinstance(reply, Answer):
+                seconds = round(time.monotonic() - start, 2)
+                return replace(reply, details={**reply.details, "seconds": seconds})
+            if reply.verdict == "refused":
+                details = {"reason": self._cut(client, reply.reason)}
+                return Answer("", "refused", details, final=reply.by_content)
+            failure = self._failure(client, reply)
+            if reply.verdict == "stop":
+                break
+            if number < self._max_retries:
+                await asyncio.sleep(min(0.5 * 2**number, LONGEST_PAUSE) if wish is None else wish)
+        raise failure
 
     async def close(self) -> None:
         """Ends the connections; the next ``ask`` opens new ones."""
@@ -129,45 +163,97 @@ class OpenAITeacher:
             await self._client.close()
             self._client = None
 
+    def _check(self) -> None:
+        """Raises InputError where a value is out of range."""
+        ranges = (
+            ("concurrency", self.concurrency, self.concurrency >= 1, "1 or more"),
+            ("max_retries", self._max_retries, self._max_retries >= 0, "0 or more"),
+            ("timeout", self._timeout, self._timeout > 0, "more than 0 seconds"),
+            ("max_refused", self.max_refused, 0 <= self.max_refused <= 1, "a share from 0 to 1"),
+            ("max_pixels", self.max_pixels, self.max_pixels >= 100, "100 or more"),
+        )
+        for name, value, holds, rule in ranges:
+            if not holds:
+                raise InputError(f"teacher.{name} is {value}: set it to {rule}")
+
     def _connected(self) -> openai.AsyncOpenAI:
-        if self._client is None:
+        """The client; everything that building it can stumble over becomes InputError."""
+        if self._client is not None:
+            return self._client
+        key, address = _key(self._api_key_env), _address(self._base_url_env)
+        try:
+            # A client of our own, as openai's own one complains at exit when it was only half built.
+            http = openai.DefaultAsyncHttpxClient(timeout=self._timeout)
             self._client = openai.AsyncOpenAI(
-                api_key=_key(self._api_key_env),
-                base_url=_address(self._base_url_env),
-                max_retries=self._max_retries,
-                timeout=self._timeout,
+                api_key=key, base_url=address, max_retries=0, timeout=self._timeout, http_client=http
             )
+        except (*SET_UP, openai.OpenAIError) as error:
+            raise InputError(
+                f"teacher {self.model}: cannot make a connection ({_line(error)}); check the environment "
+                f"variables {self._base_url_env}, ALL_PROXY, HTTP_PROXY, HTTPS_PROXY and SSL_CERT_FILE"
+            ) from error
         return self._client
 
-    async def _post(self, client: openai.AsyncOpenAI, content: list[Any]) -> bytes:
+    async def _tried(
+        self, client: openai.AsyncOpenAI, content: list[Any]
+    ) -> tuple[Answer | Complaint, float | None]:
+        """One try: what came of it, and how many seconds the server wants us to wait before another."""
         try:
-            response = await client.chat.completions.with_raw_response.create(
-                model=self.model, messages=[{"role": "user", "content": content}], **self.parameters
-            )
-        except openai.OpenAIError as error:
-            raise self._failure(client, f"{error} {error.__cause__ or ''}") from error
-        return response.content
+            # The client's own limit counts anew with every byte; this one bounds the whole try.
+            async with asyncio.timeout(self._timeout):
+                response = await client.chat.completions.with_raw_response.create(
+                    model=self.model,
+                    messages=[{"role": "user", "content": content}],
+                    extra_body=dict(self.parameters),
+                )
+        except openai.APIStatusError as error:
+            status, body = error.status_code, error.response.content
+            return read_reply(status, body, options=self.parameters), _wish(error.response.headers)
+        except (TimeoutError, openai.APITimeoutError):
+            return Complaint("retry", f"timed out after {self._timeout:g} s (teacher.timeout)"), None
+        except openai.APIConnectionError as error:
+            return Complaint("retry", f"{error} {error.__cause__ or ''}"), None
+        except (*SET_UP, openai.OpenAIError) as error:
+            return Complaint("stop", f"cannot send the request ({_line(error)})"), None
+        return read_reply(response.status_code, response.content, options=self.parameters), None
 
-    def _failure(self, client: openai.AsyncOpenAI, reason: str) -> InputError:
+    def _failure(self, client: openai.AsyncOpenAI, complaint: Complaint) -> InputError:
         server = client.base_url.netloc.decode()
-        return InputError(
-            f"teacher {self.model} at {server}: {' '.join(reason.split())[:LONGEST_REASON]}; "
-            f"check the server, {self._base_url_env}, {self._api_key_env} and teacher.model"
-        )
+        reason = self._cut(client, complaint.reason)
+        way_out = f"check the server, {self._base_url_env}, {self._api_key_env} and teacher.model"
+        if complaint.field:
+            way_out = (
+                f"give teacher.request the fields that the server takes and set {complaint.field} to null there, "
+                "for example teacher.request='{max_tokens: null, max_completion_tokens: 1024}'"
+            )
+        return InputError(f"teacher {self.model} at {server}: {reason}; {way_out}")
+
+    def _cut(self, client: openai.AsyncOpenAI, reason: str) -> str:
+        """The reason on one line, of bounded length, without the key, which some servers repeat."""
+        return " ".join(reason.replace(client.api_key, "<key>").split())[:LONGEST_REASON]
 
 
-def shown_bytes(picture: Picture) -> bytes:
-    """The picture file as it is, or the part that its box shows as PNG; InputError where it cannot be read."""
-    path = picture.path
-    assert path is not None
-    if picture.box is not None:
-        content = BytesIO()
-        open_picture(picture, max_pixels=LARGEST_CROP).save(content, format="PNG")
-        return content.getvalue()
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read the picture ({error.strerror}); put it there") from error
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that have a value."""
+    for name in fields:
+        if name in RESERVED:
+            raise InputError(f"teacher.request.{name}: mmie sets it itself; take it out")
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+
+
+def _wish(headers: Mapping[str, str]) -> float | None:
+    """The seconds of ``Retry-After-Ms`` or ``Retry-After``, as far as they are sensible."""
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) * unit
+        except ValueError:
+            continue
+        return seconds if 0 <= seconds <= LONGEST_WISH else None
+    return None
 
 
 def _key(variable: str) -> str:
@@ -189,24 +275,8 @@ def _address(variable: str) -> str:
     return address
 
 
-def _image_parts(example: Example) -> list[dict[str, Any]]:
-    shown = [picture for picture in example.pictures if picture.path is not None]
-    return [{"type": "image_url", "image_url": {"url": _data_url(picture)}} for picture in shown]
-
-
-def _data_url(picture: Picture) -> str:
-    data = shown_bytes(picture)
-    kind = _PICTURE_START.match(data)
-    if kind is None:
-        raise InputError(f"{picture.path}: not a PNG, JPEG, GIF or WebP picture; replace the file")
-    return f"data:image/{kind.lastgroup};base64,{base64.b64encode(data).decode()}"
-
-
-def _answer_in(body: bytes) -> str | None:
-    """The first choice's text, "" where it is empty or was cut at ``max_tokens``; None where ``body`` is no chat completion."""
-    try:
-        choice = json.loads(body)["choices"][0]
-        text = "" if choice.get("finish_reason") == "length" else choice["message"].get("content") or ""
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None
-    return text.encode(errors="replace").decode() if isinstance(text, str) else None
+def _image_parts(example: Example, max_pixels: int) -> list[dict[str, Any]]:
+    there = [picture for picture in example.pictures if picture.path is not None]
+    pictures = [shown(picture, max_pixels=max_pixels) for picture in there]
+    urls = [f"data:image/{picture.kind};base64,{base64.b64encode(picture.data).decode()}" for picture in pictures]
+    return [{"type": "image_url", "image_url": {"url": url}} for url in urls]

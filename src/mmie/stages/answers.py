@@ -47,12 +47,20 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
                 context.policy, phase.task, part, sampling=Sampling(config.temperature, config.max_new_tokens),
                 batch_size=config.batch_size, seed=context.config.seed,
             )  # fmt: skip
-            rows = [_row(phase.task, example, response, lenient=config.lenient) for example, response in zip(part, responses, strict=True)]
-            with path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            keep(phase, part, responses, path, lenient=config.lenient)
             done += responses
             advance(len(part))
     return done
+
+
+def keep(
+    phase: Phase, examples: Sequence[Example], responses: Sequence[Responded], path: Path, *, lenient: bool
+) -> None:
+    """Appends one line per response to the file of ``answers``."""
+    pairs = zip(examples, responses, strict=True)
+    rows = [_row(phase.task, example, response, lenient=lenient) for example, response in pairs]
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def answered_with(context: Context, phase: Phase) -> dict[str, Any]:

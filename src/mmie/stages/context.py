@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, node
@@ -22,6 +21,7 @@ from mmie.data.source import SPLITS, examples_from_jsonl
 from mmie.errors import InputError
 from mmie.models.backbone import resolve_path
 from mmie.models.policy import Policy, build_policy
+from mmie.stages.progress import progress
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example
 
@@ -142,13 +142,9 @@ class Context:
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A progress bar; the yielded function advances it."""
-        columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        )  # fmt: skip
-        with Progress(*columns, console=self.console) as bar:
-            task = bar.add_task(description, total=total)
-            yield lambda done: bar.advance(task, done)
+        """See ``mmie.stages.progress``."""
+        with progress(self.console, description, total) as advance:
+            yield advance
 
     def track(self, items: list[Any], description: str) -> Iterable[Any]:
         with self.progress(description, len(items)) as advance:

@@ -8,9 +8,9 @@ the other reader under a name that says so (``test/quintuple_strict``). Tables, 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mmie.config import EvaluationConfig
 from mmie.files import write_json
@@ -18,20 +18,40 @@ from mmie.stages.analysis import analysis
 from mmie.stages.answers import Phase, Stage, answered_with, answers
 from mmie.stages.context import Context
 from mmie.tasks.task import Task
+from mmie.training.generate import Responded
 from mmie.types import Example
 
 SUFFIXES = {False: "_strict", True: "_lenient"}  # of a measure by the reader that is not the chosen one
 ANALYSIS = 3  # version of analysis.json; evaluations with another one are made again
 
 
-def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
-    """Answers and scores the test split; a killed run goes on after the last whole batch."""
+class Respond(Protocol):
+    """Who answers: one response per sample, in order, which are in the file as well."""
+
+    def __call__(self, context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]: ...
+
+
+def evaluate(
+    context: Context,
+    phase: Phase,
+    data_stage: Stage,
+    *,
+    respond: Respond = answers,
+    parts_of: Callable[[Context, Phase], dict[str, Any]] = answered_with,
+) -> Stage:
+    """Answers and scores the test split; a killed run goes on after the last whole batch.
+
+    Args:
+        context, phase, data_stage: the run, the row of its table, and the data.
+        respond: gives the responses; by default the policy does.
+        parts_of: all that these depend on, of context and phase.
+    """
 
     draws = context.config.evaluation.bootstrap_samples
 
     def body(folder: Path) -> None:
         examples = context.examples(data_stage[0], "test")
-        responses = answers(context, phase, examples, folder / "predictions.jsonl")
+        responses = respond(context, phase, examples, folder / "predictions.jsonl")
         lenient = context.config.evaluation.lenient
         readings = [phase.task.read(response.text, lenient=lenient) for response in responses]
         truncated = [response.truncated for response in responses]
@@ -40,7 +60,7 @@ def evaluate(context: Context, phase: Phase, data_stage: Stage) -> Stage:
         scores = scores_of_both(phase.task, texts, examples, context.config.evaluation, seed=context.config.seed)
         write_json(folder / "metrics.json", scores)
 
-    parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **answered_with(context, phase)}
+    parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **parts_of(context, phase)}
     return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from mmie.config import node
+from mmie.cot.answer import STATES
+from mmie.cot.desk import check_refused
 from mmie.cot.distil import candidates_from_jsonl, candidates_to_jsonl, run_distillation
 from mmie.cot.record import Record
 from mmie.cot.select import apply_filters
@@ -16,7 +20,7 @@ from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
 from mmie.errors import InputError
-from mmie.files import slug, write_json
+from mmie.files import slug, write_json, write_text
 from mmie.stages.context import Context
 from mmie.types import Candidate, Example
 
@@ -80,33 +84,54 @@ def training_examples(context: Context, data_stage: tuple[Path, str], division: 
 
 
 def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str] | None) -> tuple[Path, str]:
-    """The teacher writes and judges the candidates of the samples that warm up; answers are kept in the record as they come."""
+    """The teacher writes and judges the candidates of the samples that warm up; answers are kept in the record as they come.
+
+    ``unanswered.jsonl`` lists the requests whose answer was refused, cut or empty.
+
+    Raises:
+        InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the requests are refused.
+    """
     config = context.config
     teacher = node(config.teacher)
+    chains = node(config.cot.chains)
+    summary: list[str] = []
 
     def body(folder: Path) -> None:
         examples = training_examples(context, data_stage, division, "sft")
         record = Record(record_path(context.store.root / "record", teacher.model))
-        done = 0
-        with context.progress("distilling", len(examples) * config.cot.candidates) as advance:
-
-            def count(finished: int) -> None:
-                nonlocal done
-                advance(finished - done)
-                done = finished
-
+        requests = len(examples) * config.cot.candidates * chains.requests
+        with context.progress(f"distilling (requests to {teacher.model})", requests) as advance:
             candidates = run_distillation(
-                examples, teacher, record, candidates=config.cot.candidates, chains=node(config.cot.chains), progress=count
+                examples, teacher, record, candidates=config.cot.candidates, chains=chains, progress=advance
             )
         candidates_to_jsonl(candidates, folder / "candidates.jsonl")
-        write_json(folder / "requests.json", {"asked": record.asked, "reused": record.reused})
-        context.console.print(f"teacher {teacher.model}: {record.asked} requests, {record.reused} answers from the record")
+        summary.extend(write_requests(record, folder))
+        check_refused(teacher, record, folder / "unanswered.jsonl")
 
     parts = {
         "data": data_stage[1], "samples": division and division[1], "task": config.task, "cot": config.cot,
-        "reading": READING, "teacher": [teacher.model, dict(teacher.parameters)],
+        "reading": READING, "teacher": [teacher.model, dict(teacher.parameters), teacher.max_pixels],
     }  # fmt: skip
-    return context.stage("distil", parts, body)
+    folder, mark = context.stage("distil", parts, body)
+    for line in summary:
+        context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
+    if summary and (folder / "unanswered.jsonl").stat().st_size:
+        listed = f"those without a whole answer are listed in {folder / 'unanswered.jsonl'}"
+        context.console.print(listed, markup=False, soft_wrap=True)
+    return folder, mark
+
+
+def write_requests(record: Record, folder: Path) -> list[str]:
+    """Writes ``requests.json`` and ``unanswered.jsonl``; gives what a reader of the terminal should know."""
+    states = Counter(entry.state for entry in record.unanswered)
+    counts = {"asked": record.asked, "reused": record.reused}
+    write_json(folder / "requests.json", {**counts, **{state: states[state] for state in STATES[1:]}})
+    lines = [json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in sorted(record.unanswered)]
+    write_text(folder / "unanswered.jsonl", "".join(lines))
+    told = f"{record.asked:,} requests, {record.reused:,} answers from the record {record.path}"
+    if not states:
+        return [told]
+    return [told, ", ".join(f"{states[state]:,} {state}" for state in STATES[1:] if states[state])]
 
 
 def record_path(folder: Path, model: str) -> Path:
@@ -126,7 +151,8 @@ def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple
         filters = {name: node(settings) for name, settings in config.filter.items()}
         selection = apply_filters(candidates, filters, gold, seed=config.seed)
         if not selection.chosen:
-            raise InputError(_nothing_left(selection.counts))
+            record = record_path(context.store.root / "record", node(config.teacher).model)
+            raise InputError(_nothing_left(selection.counts, record))
         candidates_to_jsonl(selection.chosen, folder / "chosen.jsonl")
         write_json(folder / "counts.json", selection.counts)
 
@@ -136,10 +162,11 @@ def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple
     return folder, mark
 
 
-def _nothing_left(counts: list[dict[str, Any]]) -> str:
+def _nothing_left(counts: list[dict[str, Any]], record: Path) -> str:
     emptied = next(count["stage"] for count in counts if not count["candidates"])
     what = "filter" if emptied == "usable" else f"filter.{emptied}"
-    return f"{what}: none of {counts[0]['candidates']:,} chains is left; choose filters that fit the task, or read what the teacher wrote"
+    left = f"none of {counts[0]['candidates']:,} chains is left"
+    return f"{what}: {left}; choose filters that fit the task, or read what the teacher wrote in {record}"
 
 
 def chosen(folder: Path) -> list[Candidate]:

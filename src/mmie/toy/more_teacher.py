@@ -10,11 +10,12 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from mmie.cot.answer import Answer
 from mmie.cot.teacher import Request
 from mmie.errors import InputError
 from mmie.relation_metrics import NONE
 from mmie.toy.more_world import MORE_LABELS, OBJECTS, SAID, label_of, relations_of
-from mmie.toy.teacher import check_rates, misname
+from mmie.toy.teacher import NO_ANSWERS, check_rates, misname
 from mmie.types import Example
 
 RELATIONS = [label.rpartition("/")[2] for label in MORE_LABELS]
@@ -32,6 +33,8 @@ class MORETemplateTeacher:
 
     model = "more-template"
     concurrency = 1
+    max_pixels = 1 << 22
+    max_refused = 0.0
 
     def __init__(self, *, seed: int = 0, wrong_description: float, wrong_reason: float, broken_format: float) -> None:
         self.rates = {"wrong_description": wrong_description, "wrong_reason": wrong_reason, "broken_format": broken_format}
@@ -39,8 +42,10 @@ class MORETemplateTeacher:
         self.seed = seed
         self.parameters: Mapping[str, Any] = {"seed": seed, **self.rates}
 
-    async def ask(self, request: Request) -> str:
+    async def ask(self, request: Request) -> Answer:
         """The chain; needs the toy world's scene in ``extra``."""
+        if request.purpose == "answer":
+            raise InputError(NO_ANSWERS)
         if "verb" not in request.example.extra:
             raise InputError(
                 f"sample {request.example.id}: teacher=more_toy knows MORE's toy world only: use teacher=openai for other data"
@@ -48,7 +53,7 @@ class MORETemplateTeacher:
         steps = self._steps(request)
         if self._errs(request, "broken_format"):
             del steps[self._rng(request, "step").randrange(len(steps))]
-        return " ".join(steps)
+        return Answer(" ".join(steps))
 
     async def close(self) -> None:
         """Nothing to close."""

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mmie.cot.answer import Answer
 from mmie.cot.teacher import Request
 from mmie.errors import InputError
 from mmie.parsing import format_quintuples
@@ -22,6 +23,7 @@ READ = re.compile(
     r"(?: \w+ means)? (?P<relation>[a-z ]+?) (?=[.;])"
 )
 NO_CLUE = "the text"
+NO_ANSWERS = "zero_shot.systems: a toy teacher knows the right answers and cannot be evaluated; use teacher=openai"
 
 
 class TemplateTeacher:
@@ -38,6 +40,8 @@ class TemplateTeacher:
 
     model = "template"
     concurrency = 1
+    max_pixels = 1 << 22
+    max_refused = 0.0
 
     def __init__(
         self, *, seed: int = 0, wrong_description: float, wrong_alignment: float, wrong_quintuple: float,
@@ -51,8 +55,11 @@ class TemplateTeacher:
         self.seed = seed
         self.parameters: Mapping[str, Any] = {"seed": seed, **self.rates}
 
-    async def ask(self, request: Request) -> str:
+    async def ask(self, request: Request) -> Answer:
         """The chain, the quintuples read off the chain, or ``Score: x``; needs the toy world's scene in ``extra``."""
+        return Answer(self._words(request))
+
+    def _words(self, request: Request) -> str:
         if "facts" not in request.example.extra:
             raise InputError(f"sample {request.example.id}: teacher=jmere_toy knows the toy world only: use teacher=openai for other data")
         match request.purpose:
@@ -62,6 +69,8 @@ class TemplateTeacher:
                 return f"<answer>{format_quintuples(reread(request.chain))}</answer>"
             case "score":
                 return f"Score: {self._score(request):.1f}"
+            case "answer":
+                raise InputError(NO_ANSWERS)
 
     async def close(self) -> None:
         """Nothing to close."""

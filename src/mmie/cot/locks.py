@@ -1,0 +1,103 @@
+"""Two runs at one record: appending one at a time, and asking each question once."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from mmie.errors import InputError
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}  # network file systems without locks
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """The file opened for append, nobody else in it, its last line whole; disk trouble becomes InputError."""
+    with record_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            _lock(descriptor, path, wait=True)
+            _drop_torn_line(descriptor, path)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def record_errors(path: Path) -> Iterator[None]:
+    """Disk trouble at the record becomes InputError."""
+    try:
+        yield
+    except OSError as error:
+        reason = f"cannot keep the teacher's answers ({error.strerror})"
+        raise InputError(f"{path}: {reason}; make room or make it writable") from error
+
+
+class Claim:
+    """The right to ask one question, which one process at most has; it ends with the process."""
+
+    def __init__(self, record: Path, key: str) -> None:
+        self._path = record.with_name(f".{record.name}.{key[:16]}.claim")
+        self._descriptor: int | None = None
+
+    def take(self) -> bool:
+        """Whether the claim is ours now; False where another run has it."""
+        with record_errors(self._path):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            if _lock(descriptor, self._path, wait=False) and self._is_current(descriptor):
+                self._descriptor = descriptor
+                return True
+            os.close(descriptor)
+            return False
+
+    def give_back(self) -> None:
+        """Lets the next one ask."""
+        if self._descriptor is not None:
+            self._path.unlink(missing_ok=True)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _is_current(self, descriptor: int) -> bool:
+        """Whether the file that we locked is still the one in the folder: its last owner has deleted it otherwise."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+
+def _lock(descriptor: int, path: Path, *, wait: bool) -> bool:
+    """Locks the open file; False where another has the lock. Goes on with a warning where there are no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        _warn_of_no_locks(path.parent)
+    return True
+
+
+@cache
+def _warn_of_no_locks(folder: Path) -> None:
+    logger.warning("%s: no locks on this file system; let one run at a time use it", folder)
+
+
+def _drop_torn_line(descriptor: int, path: Path) -> None:
+    """A writer that was killed in the middle leaves a last line without its end: that answer is asked again."""
+    size = os.fstat(descriptor).st_size
+    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
+        return
+    whole = os.pread(descriptor, size, 0).rfind(b"\n") + 1
+    lost = size - whole
+    logger.warning("%s: dropped a torn last line of %d bytes; that answer is asked again", path, lost)
+    os.ftruncate(descriptor, whole)

@@ -1,0 +1,59 @@
+"""The teacher does the task itself, untrained and without being shown an answer (JMERE-R1, Table 3, GPT-4o)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from mmie.cot.answer import Answer
+from mmie.cot.desk import Desk, Job
+from mmie.cot.record import Record
+from mmie.cot.teacher import Request, Teacher
+from mmie.types import Example
+
+
+def run_zero_shot(
+    examples: Sequence[Example],
+    teacher: Teacher,
+    record: Record,
+    *,
+    prompt: Callable[[Example], str],
+    progress: Callable[[int], None],
+) -> list[Answer]:
+    """``zero_shot`` for callers without an event loop."""
+    return asyncio.run(zero_shot(examples, teacher, record, prompt=prompt, progress=progress))
+
+
+async def zero_shot(
+    examples: Sequence[Example],
+    teacher: Teacher,
+    record: Record,
+    *,
+    prompt: Callable[[Example], str],
+    progress: Callable[[int], None],
+) -> list[Answer]:
+    """One answer per sample, in the samples' order and in whatever state.
+
+    Args:
+        examples: with unique ids.
+        teacher: answers; its connections are closed at the end.
+        record: what has been answered is not asked again.
+        prompt: the text that follows the sample's pictures.
+        progress: called with 1 after every request.
+
+    Raises:
+        InputError: the first fault that concerns every request, after those under way have ended.
+    """
+    desk = Desk(teacher, record, progress)
+    answers: dict[str, Answer] = {}
+
+    async def one(example: Example) -> None:
+        answers[example.id] = await desk.ask(Request("answer", example, 0, prompt(example)))
+
+    def jobs() -> Iterator[Job]:
+        for example in examples:
+            yield partial(one, example)
+
+    await desk.run(jobs())
+    return [answers[example.id] for example in examples]

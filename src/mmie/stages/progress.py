@@ -1,0 +1,58 @@
+"""How far a long piece of work has come: a bar on a terminal, one line per minute elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+PERIOD = 60.0  # seconds between two lines
+
+
+@contextmanager
+def progress(console: Console, description: str, total: int) -> Iterator[Callable[[int], None]]:
+    """The yielded function is called with the number of pieces that are done since its last call."""
+    if not console.is_terminal:
+        lines = _Lines(console, description, total)
+        try:
+            yield lines.advance
+        finally:
+            lines.tell()
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(TextColumn("{task.description}", markup=False), *columns, console=console) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+class _Lines:
+    """``distilling: 120 of 960 after 1 min``, at most once per ``PERIOD``, for logs and pipes."""
+
+    def __init__(self, console: Console, description: str, total: int) -> None:
+        self._console = console
+        self._description = description
+        self._total = total
+        self._done = 0
+        self._start = self._told = time.monotonic()
+
+    def advance(self, done: int) -> None:
+        self._done += done
+        if time.monotonic() - self._told >= PERIOD:
+            self.tell()
+
+    def tell(self) -> None:
+        self._told = time.monotonic()
+        seconds = round(self._told - self._start)
+        passed = f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
+        line = f"{self._description}: {self._done:,} of {self._total:,} after {passed}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

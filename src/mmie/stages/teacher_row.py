@@ -1,0 +1,58 @@
+"""A row for the teacher itself: it answers the test split zero-shot, through the record, and is scored as any other system."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmie.config import node
+from mmie.cot.desk import check_refused
+from mmie.cot.record import Record
+from mmie.cot.zero_shot import run_zero_shot
+from mmie.stages.answers import Phase, Stage, keep
+from mmie.stages.context import Context
+from mmie.stages.evaluate import evaluate
+from mmie.stages.prepare import record_path, write_requests
+from mmie.tasks.responses import Direct
+from mmie.training.generate import Responded
+from mmie.types import Example
+
+
+def evaluate_teacher(context: Context, data_stage: Stage) -> tuple[str, Stage]:
+    """The row's name, which is the teacher's model, and its evaluation.
+
+    Raises:
+        InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the requests are refused.
+    """
+    task = node(context.config.task, response=Direct(context.config.zero_shot.teacher_instruction))
+    phase = Phase(node(context.config.teacher).model, task, None)
+    return phase.name, evaluate(context, phase, data_stage, respond=_respond, parts_of=_parts)
+
+
+def _respond(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]:
+    """The teacher's answers; a refused one is "", so that the test split stays whole."""
+    teacher = node(context.config.teacher)
+    record = Record(record_path(context.store.root / "record", teacher.model))
+    with context.progress(f"answering ({teacher.model})", len(examples)) as advance:
+        answers = run_zero_shot(examples, teacher, record, prompt=phase.task.prompt, progress=advance)
+    for line in write_requests(record, path.parent):
+        context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
+    check_refused(teacher, record, path.parent / "unanswered.jsonl")
+    responses = [Responded(answer.text, answer.state == "cut") for answer in answers]
+    path.unlink(missing_ok=True)  # of a run that was killed while it wrote
+    keep(phase, examples, responses, path, lenient=context.config.evaluation.lenient)
+    return responses
+
+
+def _parts(context: Context, phase: Phase) -> dict[str, Any]:
+    """All that the answers and their scores depend on but the samples."""
+    config = context.config
+    teacher = node(config.teacher)
+    return {
+        "task": config.task,
+        "teacher": [teacher.model, dict(teacher.parameters), teacher.max_pixels],
+        "instruction": config.zero_shot.teacher_instruction,
+        "evaluation": config.evaluation.answering(),
+        "seed": config.seed,
+    }

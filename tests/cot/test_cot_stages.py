@@ -1,0 +1,156 @@
+"""The stages that ask the teacher, against a server on loopback."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from rich.console import Console
+
+from mmie.config import to_run_config
+from mmie.errors import InputError
+from mmie.pipeline import execute
+from mmie.stages import progress as module
+from mmie.stages.progress import progress
+
+ROOT = Path(__file__).parents[2]
+SMALL = ["data.sizes={train: 6, val: 2, test: 4}", "logger=none", "trainer.threads=1", "evaluation.bootstrap_samples=20"]
+REAL = ["teacher=openai", "teacher.max_retries=0", "teacher.concurrency=2"]
+DISTIL = [*REAL, "stages=[distil]", "cot.candidates=2"]
+
+
+def go(folder, *overrides):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = to_run_config(compose("config", [*SMALL, f"artifacts={folder}/artifacts", *overrides]))
+    (folder / "out").mkdir(exist_ok=True)
+    return json.loads(execute(config, folder / "out").read_text(encoding="utf-8"))
+
+
+def texts(folder, split):
+    path = next((folder / "artifacts/data").glob(f"*/{split}.jsonl"))
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def only(folder, pattern):
+    (path,) = (folder / "artifacts").glob(pattern)
+    return path
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def refusing(server, text):
+    def reply(handler, question, _):
+        prompt = question["messages"][0]["content"][-1]["text"]
+        if text in prompt:
+            return handler.send(400, b'{"error": {"message": "filtered", "code": "content_filter"}}')
+        return server.complete(handler, "A chain." if "The 5-tuple is" in prompt else "Score: 0.9")
+
+    return reply
+
+
+def test_a_refused_sample_is_skipped_counted_and_listed(server, tmp_path, capsys):
+    go(tmp_path, "stages=[data]")
+    sample = texts(tmp_path, "train")[2]
+    server.reply = refusing(server, sample["text"])
+    with pytest.raises(InputError, match=r"2 of 32 requests were refused .*400 - filtered.*teacher\.max_refused=0\.05"):
+        go(tmp_path, *DISTIL, "teacher.max_refused=0.05")
+    assert len(server.received) == 32
+    capsys.readouterr()
+    go(tmp_path, *DISTIL)
+    assert len(server.received) == 32
+    listed = lines_of(only(tmp_path, "distil/*/unanswered.jsonl"))
+    assert {(row["example_id"], row["state"], row["reason"]) for row in listed} == {
+        (sample["id"], "refused", "400 - filtered")
+    }
+    counts = json.loads(only(tmp_path, "distil/*/requests.json").read_text())
+    assert counts == {"asked": 0, "reused": 32, "cut": 0, "refused": 2, "empty": 0}
+    candidates = lines_of(only(tmp_path, "distil/*/candidates.jsonl"))
+    assert [row["chain"] for row in candidates if row["example_id"] == sample["id"]] == ["", ""]
+    assert sum(row["chain"] == "A chain." for row in candidates) == 10
+    told = capsys.readouterr().out
+    assert "2 refused" in told
+    assert str(only(tmp_path, "distil/*/unanswered.jsonl")) in told
+    assert "36 of 36" in told  # requests, and no terminal is needed to see them
+
+
+def test_where_no_chain_is_left_it_says_where_the_answers_are(server, tmp_path):
+    server.reply = lambda handler, *_: server.complete(handler, "<answer>no chain</answer>")
+    with pytest.raises(InputError) as raised:
+        go(tmp_path, *REAL, "stages=[filter]", "cot.candidates=1", "filter=[reprediction]")
+    path = re.search(r"read what the teacher wrote in (\S+)", str(raised.value))[1]
+    assert len(lines_of(Path(path))) == 6
+
+
+@pytest.mark.parametrize("broken", ["{", "[" * 100_000, '{"chain": 5}'])
+def test_the_advice_about_a_broken_chain_works(tmp_path, broken):
+    go(tmp_path, "stages=[filter]", "filter=[]")
+    path = only(tmp_path, "filter/*/chosen.jsonl")
+    whole = path.read_bytes()
+    path.write_bytes(whole + broken.encode() + b"\n")
+    training = ["sft.epochs=1", "sft.batch_size=2", "sft.micro_batch_size=2", "stages=[sft]", "filter=[]"]
+    with pytest.raises(InputError, match=r"chosen\.jsonl:\d+: not a candidate; delete the folder") as raised:
+        go(tmp_path, *training)
+    shutil.rmtree(re.search(r"delete the folder (\S+) and run again", str(raised.value))[1])
+    go(tmp_path, "stages=[filter]", "filter=[]")
+    assert path.read_bytes() == whole
+
+
+def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
+    go(tmp_path, "stages=[data]")
+    gold = {row["text"]: row["gold"] for row in texts(tmp_path, "test")}
+    right, refused, *_ = gold
+
+    def reply(handler, question, _):
+        prompt = question["messages"][0]["content"][-1]["text"]
+        assert prompt.endswith("Output only the answer, without any other text.")
+        if refused in prompt:
+            return handler.send(400, b'{"error": {"message": "filtered", "code": "content_filter"}}')
+        told = ", ".join(f"[{', '.join(quintuple)}]" for quintuple in gold[right])
+        return server.complete(handler, told if right in prompt else "[]")
+
+    server.reply = reply
+    overrides = ["+experiment=zero_shot_teacher", *REAL, "teacher.model=other/m-1", "teacher.max_refused=0.3"]
+    found = go(tmp_path, *overrides)
+    assert list(found["models"]) == ["other/m-1"]
+    assert found["models"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
+    assert len(lines_of(tmp_path / "out/predictions.jsonl")) == 4
+    assert len(server.received) == 4
+    assert go(tmp_path, *overrides)["stages"]["evaluate other/m-1"]["cached"]
+    shutil.rmtree(tmp_path / "artifacts/evaluate")
+    assert go(tmp_path, *overrides)["models"] == found["models"]
+    assert len(server.received) == 4
+
+
+def test_a_toy_teacher_is_not_evaluated(tmp_path):
+    with pytest.raises(InputError, match=r"^zero_shot\.systems: a toy teacher knows the right answers"):
+        go(tmp_path, "+experiment=zero_shot_teacher")
+
+
+def test_an_unknown_system_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"^zero_shot\.systems: 'pupil' is unknown"):
+        go(tmp_path, "zero_shot.systems=[pupil]")
+
+
+def test_request_options_can_be_typed(tmp_path):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("config", ["teacher=openai", "teacher.request={max_tokens: null, max_completion_tokens: 64}"])
+    assert to_run_config(config).teacher["request"] == {"max_tokens": None, "max_completion_tokens": 64}
+
+
+def test_without_a_terminal_there_is_one_line_per_period_and_a_last_one(monkeypatch, capsys):
+    clock = iter([0, 20, 61, 70, 125, 130, 131, 132])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with progress(Console(), "asking [m]", 5) as advance:
+        advance(1)
+        advance(2)
+        advance(1)
+    assert capsys.readouterr().out.splitlines() == [
+        "asking [m]: 3 of 5 after 1 min",
+        "asking [m]: 4 of 5 after 2 min",
+    ]
