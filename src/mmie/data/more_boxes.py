@@ -148,7 +148,8 @@ def _refusal(path: Path, head: bytes, complaint: str) -> str:
     what = f"holds values of {refused[1]}" if refused else "is in a form that is not loaded safely"
     load = "torch.load(f, weights_only=False)"
     if head.startswith(_PICKLED) and _OLD_TORCH not in head:
-        what, load = "is a pickle that torch did not write", "pickle.load(open(f, 'rb'))"
+        what, load = "is a pickle that torch did not write", "pickle.loads(f.read_bytes())"
     floats = "{i: {n: [float(v) for v in b] for n, b in o.items()} for i, o in d.items()}"
-    script = f"import torch, pickle; f = {str(path)!r}; d = {load}; torch.save({floats}, f)"
+    place = f"f = pathlib.Path({str(path)!r})"
+    script = f"import pathlib, pickle, torch; {place}; d = {load}; torch.save({floats}, f)"
     return f"{path}: {what}; if you trust its origin, rewrite it in Python with: {script}"
