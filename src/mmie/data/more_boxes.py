@@ -144,7 +144,7 @@ def _ordered(*_: Any) -> collections.OrderedDict[Any, Any]:
 
 def _refusal(path: Path, head: bytes, complaint: str) -> str:
     """What the file holds beyond plain values, and how to write it anew without."""
-    refused = _REFUSED.search(_ANSI.sub("", complaint))
+    refused = _REFUSED.search(complaint)
     what = f"holds values of {refused[1]}" if refused else "is in a form that is not loaded safely"
     load = "torch.load(f, weights_only=False)"
     if head.startswith(_PICKLED) and _OLD_TORCH not in head:

@@ -31,6 +31,7 @@ MISSING = "missing"
 TURNED = (5, 6, 7, 8)  # Exif orientations that change width for height
 
 SUFFIXES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+PHOTOS = {b"ftypheic": "HEIC", b"ftypmif1": "HEIC", b"ftypavif": "AVIF"}  # after the first 4 bytes
 DEPTH = 4  # folders below the pictures' that are listed; bounds links that lead back up
 SYSTEM_FILES = ("Thumbs.db", "desktop.ini")  # which come with copying and are no data
 
@@ -241,6 +242,8 @@ def _reason(path: Path, error: BaseException) -> str:
         return " ".join(str(error).split())
     with path.open("rb") as file:
         head = file.read(HEAD)
+    if head[4:12] in PHOTOS:
+        return f"a {PHOTOS[head[4:12]]} photo, which must be converted to JPEG"
     kind = kind_of(head)
     return kind[0] if kind else "not a JPEG, PNG, WebP, GIF, BMP or TIFF picture"
 
