@@ -31,8 +31,8 @@ def test_all_that_is_text_stays(text: str) -> None:
     ("text", "reason"),
     [
         ("caf\udce9", "a byte that is no UTF-8 (0xe9)"),
-        ("half \ud83d", "half a character (a lone surrogate)"),
-        ("a\x00b", "the character NUL"),
+        ("half \ud83d", "half a character (U+D83D)"),
+        ("a\x00b", "a control character (U+0000)"),
     ],
 )
 def test_what_is_no_text_is_refused_or_repaired(text: str, reason: str) -> None:
@@ -55,7 +55,7 @@ def test_the_rule_holds_for_words_and_names_of_the_data() -> None:
     name = Quintuple("Ann", "per", "B\ud83d", "per", "peer")
     with pytest.raises(InputError, match=r"^f:3: an entity's name holds half a character"):
         labels.checked(name, "f:3")
-    with pytest.raises(InputError, match=r"^f:3: 'token' holds the character NUL"):
+    with pytest.raises(InputError, match=r"^f:3: 'token' holds a control character \(U\+0000\)"):
         text_of(["a", "\x00"], "f:3")
     tagged = labels.checked(name._replace(tail="<answer>"), "f:3")
     assert tagged.tail == text_of(["<answer>"], "f:3") == "< answer>"

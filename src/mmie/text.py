@@ -11,7 +11,8 @@ from mmie.errors import InputError
 
 # Combining marks are no word characters. Sorting a long run of them takes quadratic time, so a run is cut.
 _LONG_RUN = re.compile(r"[^\w\s]{64}")
-_NO_TEXT = re.compile("[\ud800-\udfff\x00]")  # halves of characters, and what ends a string in C
+_NO_TEXT = re.compile("[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")  # control characters, halves of characters
+_SURROGATE = re.compile("[\ud800-\udfff]")
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # of a response (eq. 4)
 _TAG = re.compile("<(/?(?:think|answer)>)")
 
@@ -50,9 +51,15 @@ def fault(text: str) -> str | None:
         return None
     if "\udc80" <= found[0] <= "\udcff":
         return f"a byte that is no UTF-8 (0x{ord(found[0]) - 0xDC00:02x})"
-    if "\ud800" <= found[0] <= "\udfff":
-        return "half a character (a lone surrogate)"
-    return "the character NUL"
+    code = f"U+{ord(found[0]):04X}"
+    return f"half a character ({code})" if found[0] >= "\ud800" else f"a control character ({code})"
+
+
+def joined(text: str) -> str:
+    """The text with surrogate pairs as the characters that they stand for, as some files write an emoji; lone ones stay."""
+    if not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def strings(value: Any) -> Iterator[str]:
@@ -60,8 +67,8 @@ def strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        yield from strings(list(value.values()))
-    elif isinstance(value, (list, tuple)):
+        yield from strings(list(value.items()))
+    elif isinstance(value, list | tuple | set | frozenset):
         for entry in value:
             yield from strings(entry)
 
@@ -76,13 +83,19 @@ def clean(text: str, what: str) -> str:
     Raises:
         InputError: it is blank, or holds what is no text.
     """
-    reason = fault(text)
-    if reason is not None:
-        raise InputError(f"{what} holds {reason}, which is no text; correct this entry")
-    folded = fold(text)
+    whole = joined(text)
+    refuse_no_text(whole, what)
+    folded = fold(whole)
     if not folded:
         raise InputError(f"{what} is blank; write something there")
     return without_tags(folded)
+
+
+def refuse_no_text(text: str, what: str) -> None:
+    """InputError where the text holds half a character or a control character, which would break a later stage."""
+    reason = fault(text)
+    if reason is not None:
+        raise InputError(f"{what} holds {reason}, which is no text; correct this entry")
 
 
 def repaired(text: str) -> str:

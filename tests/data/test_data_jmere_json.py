@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from mmie.data.jmere_json import JMEREJson, entity_type
+from mmie.data.jmere_json import JMEREJson
+from mmie.data.labels import Labels
 from mmie.errors import InputError
 from mmie.tasks.jmere import RELATIONS, TYPES
 from mmie.types import Example, Picture, Quintuple
@@ -68,7 +69,7 @@ def test_the_type_is_read_from_any_form_of_tags(tmp_path: Path, tags: Any) -> No
 
 @pytest.mark.parametrize("tags", [[], 7, {}, "", [None]])
 def test_tags_without_a_type_give_none(tags: Any) -> None:
-    assert entity_type(tags) not in TYPES
+    assert Labels(TYPES, RELATIONS).type_of(tags) not in TYPES
 
 
 def test_dev_json_is_taken_for_val_json_only_where_that_is_missing(tmp_path: Path) -> None:
@@ -103,10 +104,18 @@ def test_broken_json_names_the_line(tmp_path: Path) -> None:
         source(tmp_path).load("train")
 
 
-@pytest.mark.parametrize("content", [b'[{"token": "\xff"}]', b"[" * 200_000])
-def test_what_is_no_json_at_all_names_the_file(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'[{"token": "\xff"}]', "byte 0xff is not UTF-8; save as UTF-8"),
+        (b"[" * 200_000, r"broken JSON \(too deep\)"),
+    ],
+)
+def test_what_is_no_json_at_all_names_the_line(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
     (tmp_path / "train.json").write_bytes(content)
-    with pytest.raises(InputError, match=f"^{tmp_path}/train.json: not JSON in UTF-8"):
+    with pytest.raises(InputError, match=f"^{tmp_path}/train.json:1: {reason}"):
         source(tmp_path).load("train")
 
 
@@ -122,9 +131,10 @@ def test_another_shape_is_refused(tmp_path: Path) -> None:
         ("text", "needs a list token"),
         ({**record(), "token": "Josh Gordon"}, "needs a list token"),
         ({"token": ["x"], "img_id": "1.jpg"}, "needs a list token"),
-        ({**record(), "img_id": 7}, "needs a list token"),
+        ({**record(), "img_id": 7.5}, "needs a list token"),
+        ({**record(), "img_id": True}, "img_id True is no file name"),
         (record(text=""), "'token' must be a list of words"),
-        (record(img_id="a/1.jpg"), "img_id 'a/1.jpg' is no plain file name"),
+        (record(img_id="a/../1.jpg"), "img_id 'a/../1.jpg' is no file name inside data.images"),
         (record(["text"]), "a label needs beg_ent"),
         (record([{**label(), "relation": None}]), "a label needs beg_ent"),
         (record([{**label(), "sec_ent": {"name": "x"}}]), "a label needs beg_ent"),

@@ -68,7 +68,6 @@ PEER = "/per/per/peer"
         ([("x", None), ("x", "a"), ("x", "b"), ("x", None)], [("x", "ab")]),
         ([("x", "a"), ("x", "a"), ("x", "b")], [("x", "ab")]),  # the same quintuple twice
         ([("x", None), ("y", None)], []),
-        ([], []),
     ],
 )
 def test_samples_are_runs_of_equal_tokens(
@@ -118,7 +117,7 @@ GOOD = line("x", PEER)
         (GOOD.replace("['x']", "'x'"), "not a line of MNRE-2"),
         (GOOD.replace("['x']", "[]"), "'token' must be a list of words"),
         (GOOD.replace("['x']", "[['x']]"), "'token' must be a list of words"),
-        (GOOD.replace("1.jpg", "../1.jpg"), "img_id '../1.jpg' is no plain file name"),
+        (GOOD.replace("1.jpg", "../1.jpg"), "img_id '../1.jpg' is no file name inside data.images"),
         (line("x", "/per/per/enemy"), "relation 'enemy' is unknown"),
         (line("x", "/per/animal/peer"), "entity type 'animal' is unknown"),
         (line("x", "/per/org/peer"), "'peer' joins per-per, not per-org"),

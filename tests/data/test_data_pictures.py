@@ -187,7 +187,8 @@ def test_blank_pictures_stand_in_and_are_logged_once(tmp_path: Path, caplog: pyt
         found = PictureFolder(tmp_path, "blank").find("train", ["gone.jpg", here.name, cut.name])
     assert found == [Picture(None), Picture(here), Picture(None)]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}: 2 of 3 pictures of train are missing or unreadable (gone.jpg, cut.jpg); blank ones stand in"
+        f"{tmp_path}: 2 of 3 pictures of train are missing or unreadable (gone.jpg, cut.jpg: "
+        "image file is truncated (0 bytes not processed)); blank ones stand in"
     ]
 
 

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from mmie.data.pictures import PictureFolder
-from mmie.data.source import SPLITS, Labels, Sample, digest, file_of, limits, picture_name, read, text_of, to_examples
+from mmie.data.files import file_of, read_text
+from mmie.data.labels import Labels
+from mmie.data.pictures import PictureFolder, Track, untracked
+from mmie.data.source import (
+    SPLITS,
+    Sample,
+    by_split,
+    digest,
+    known_split,
+    limits,
+    picture_name,
+    text_of,
+    to_examples,
+)
 from mmie.errors import InputError
 from mmie.labels import RelationPairs
 from mmie.types import Example, Quintuple
 
 FILES = {"train": "train.json", "val": "val.json", "test": "test.json"}
 OTHER_NAME = {"val.json": "dev.json"}
+NEEDED = "needs a list token, img_id (a name or a number) and a list label_list"
 
 
 class JMEREJson:
-    """A list of ``{"token": […], "img_id": …, "label_list": [[{"beg_ent", "sec_ent", "relation"}], …]}``.
+    """Records ``{"token": […], "img_id": …, "label_list": [[{"beg_ent", "sec_ent", "relation"}], …]}``.
+
+    They stand in one list, or one on each line.
 
     Args:
         root: folder of the files.
@@ -35,6 +49,8 @@ class JMEREJson:
             index), a label is unknown, pictures are missing.
     """
 
+    places: ClassVar[tuple[str, ...]] = ("root", "images")
+
     def __init__(
         self,
         root: str | Path,
@@ -44,16 +60,26 @@ class JMEREJson:
         relations: RelationPairs,
         missing_images: str = "error",
         limit: Mapping[str, int | None] | None = None,
-        files: Mapping[str, str] = FILES,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.root = Path(root)
         self.pictures = PictureFolder(images, missing_images)
         self.labels = Labels(types, relations)
         self.limit = limits(limit)
-        self.files = {**FILES, **files}
+        self.files = by_split("data.files", files, FILES)
+        for split, name in self.files.items():
+            if not (isinstance(name, str) and name.strip()):
+                raise InputError(f"data.files.{split}={name}: give the name of a file in data.root")
 
-    def load(self, split: str) -> list[Example]:
-        return to_examples(split, self._samples(self._file(split)), limit=self.limit, pictures=self.pictures)
+    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
+        samples = self._samples(self._file(known_split(split)))
+        return to_examples(
+            split, samples, limit=self.limit, pictures=self.pictures, track=track
+        )
+
+    @property
+    def images(self) -> Path:
+        return self.pictures.folder
 
     def content(self) -> str:
         return digest(map(self._file, SPLITS), self.pictures)
@@ -63,14 +89,14 @@ class JMEREJson:
         return file_of(self.root, *filter(None, (name, OTHER_NAME.get(name))))
 
     def _samples(self, path: Path) -> Iterator[Sample]:
-        for index, record in enumerate(_records(path)):
-            where = f"{path}: record {index}"
+        for where, record in _records(path):
             match record:
-                case {"token": [*tokens], "img_id": str(img_id), "label_list": [*labels]}:
+                case {"token": [*tokens], "img_id": str() | int() as img_id, "label_list": [*labels]}:
                     quintuples = dict.fromkeys(self._quintuple(label, where) for label in _flat(labels))
-                    yield Sample(text_of(tokens, where), picture_name(img_id, where), tuple(quintuples))
+                    text, name = text_of(tokens, where), picture_name(img_id, where)
+                    yield Sample(text, name, tuple(quintuples))
                 case _:
-                    raise InputError(f"{where}: needs a list token, a string img_id and a list label_list; correct it")
+                    raise InputError(f"{where}: {NEEDED}; correct it")
 
     def _quintuple(self, label: Any, where: str) -> Quintuple:
         match label:
@@ -79,15 +105,11 @@ class JMEREJson:
                 "sec_ent": {"name": str(tail), "tags": tail_tags},
                 "relation": str(relation),
             }:
-                found = Quintuple(head, entity_type(head_tags), tail, entity_type(tail_tags), relation)
-                return self.labels.checked(found, where)
-        raise InputError(f"{where}: a label needs beg_ent and sec_ent, each with name and tags, and relation; correct it")
-
-
-def entity_type(tags: Any) -> str:
-    """The type in ``per``, ``PER``, ``B-per`` or ``["B-per", "I-per"]``; of anything else its text, which is no type."""
-    first = tags[0] if isinstance(tags, list) and tags else tags
-    return re.sub("^[bi]-", "", str(first).lower())
+                types = self.labels.type_of(head_tags), self.labels.type_of(tail_tags)
+                return self.labels.checked(Quintuple(head, types[0], tail, types[1], relation), where)
+        raise InputError(
+            f"{where}: a label needs beg_ent and sec_ent, each with name and tags, and relation; correct it"
+        )
 
 
 def _flat(labels: Sequence[Any]) -> Iterator[Any]:
@@ -95,13 +117,38 @@ def _flat(labels: Sequence[Any]) -> Iterator[Any]:
         yield from label if isinstance(label, list) else [label]
 
 
-def _records(path: Path) -> list[Any]:
+def _records(path: Path) -> Iterator[tuple[str, Any]]:
+    """Where each record stands and its value: out of a list of records, or out of JSON lines."""
+    text = read_text(path)
     try:
-        records = json.loads(read(path).decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: broken JSON ({error.msg}); correct it or copy the file anew") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON in UTF-8; copy the file anew") from error
+        records = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        if text.lstrip().startswith("{"):
+            yield from _lines(path, text)
+            return
+        line, reason = getattr(error, "lineno", 1), getattr(error, "msg", "too deep")
+        raise InputError(f"{path}:{line}: broken JSON ({reason}); correct it") from error
+    if isinstance(records, dict) and "token" in records:
+        records = [records]  # JSON lines of one line
     if not isinstance(records, list):
-        raise InputError(f"{path}: holds no list of records; it is not one of JMERE's files")
-    return records
+        raise InputError(f"{path}: holds no list of records; keep the list alone in the file")
+    for index, record in enumerate(records):
+        yield f"{path}: record {index}", record
+
+
+def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
+    """One record per line; line ends are those of a file alone, as a text may hold others."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield f"{path}:{number}", _record(line, f"{path}:{number}")
+
+
+def _record(line: str, where: str) -> Any:
+    try:
+        return json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        reason = getattr(error, "msg", "too deep")
+        advice = "hold one record on each line, or all of them in one list"
+        if line.lstrip().startswith("{'"):
+            advice = "Python literals, as MNRE-2 has them, are read with data=mnre"
+        raise InputError(f"{where}: broken JSON ({reason}); {advice}") from error

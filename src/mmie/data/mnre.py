@@ -10,15 +10,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import ClassVar
 
+from mmie.data.files import file_of
+from mmie.data.labels import Labels
 from mmie.data.literals import literals
-from mmie.data.pictures import PictureFolder
-from mmie.data.source import SPLITS, Labels, Sample, digest, file_of, limits, picture_name, text_of, to_examples
+from mmie.data.pictures import PictureFolder, Track, untracked
+from mmie.data.source import (
+    SPLITS,
+    Sample,
+    digest,
+    known_split,
+    limits,
+    picture_name,
+    text_of,
+    to_examples,
+)
 from mmie.errors import InputError
 from mmie.labels import RelationPairs
 from mmie.types import Example, Quintuple
 
 FILES = {"train": ["mnre_train.txt"], "val": ["mnre_val .txt", "mnre_val.txt"], "test": ["mnre_test.txt"]}
+NONE = "none"  # however it is capitalised
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,8 @@ class MNRE:
             pictures are missing.
     """
 
+    places: ClassVar[tuple[str, ...]] = ("root", "images")
+
     def __init__(
         self,
         root: str | Path,
@@ -60,8 +75,15 @@ class MNRE:
         self.labels = Labels(types, relations)
         self.limit = limits(limit)
 
-    def load(self, split: str) -> list[Example]:
-        return to_examples(split, self._samples(split), limit=self.limit, pictures=self.pictures)
+    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
+        samples = self._samples(known_split(split))
+        return to_examples(
+            split, samples, limit=self.limit, pictures=self.pictures, track=track
+        )
+
+    @property
+    def images(self) -> Path:
+        return self.pictures.folder
 
     def content(self) -> str:
         return digest((file_of(self.root, *FILES[split]) for split in SPLITS), self.pictures)
@@ -81,18 +103,21 @@ class MNRE:
                     "token": [*tokens],
                     "h": {"name": str(head)},
                     "t": {"name": str(tail)},
-                    "img_id": str(img_id),
+                    "img_id": str() | int() as img_id,
                     "relation": (str() | None) as relation,
                 }:
                     quintuple = self._quintuple(head, tail, relation, where)
                     yield _Line(tokens, picture_name(img_id, where), quintuple, where)
                 case _:
-                    raise InputError(f"{where}: not a line of MNRE-2; it needs token, h and t with a name, img_id and relation")
+                    raise InputError(
+                        f"{where}: not a line of MNRE-2; it needs token, h and t with a name, "
+                        "img_id and relation"
+                    )
 
     def _quintuple(self, head: str, tail: str, relation: str | None, where: str) -> Quintuple | None:
-        if relation in (None, "None"):
+        if relation is None or relation.strip().lower() == NONE:
             return None
-        match relation.split("/"):
+        match relation.strip().split("/"):
             case ["", head_type, tail_type, name]:
                 return self.labels.checked(Quintuple(head, head_type, tail, tail_type, name), where)
         raise InputError(f"{where}: relation {relation!r} is not of the form /per/org/member_of; correct it")

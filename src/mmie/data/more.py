@@ -13,14 +13,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
+from mmie.data.files import file_of, read_text
+from mmie.data.labels import Spellings
 from mmie.data.literals import literals
 from mmie.data.more_boxes import Boxes, in_pixels
-from mmie.data.pictures import PictureFolder, upright_size
-from mmie.data.source import SPLITS, digest, file_of, limits, picture_name, read, text_of
+from mmie.data.pictures import PictureFolder, Track, untracked, upright_size
+from mmie.data.source import SPLITS, digest, known_split, limits, picture_name, text_of
 from mmie.errors import InputError
-from mmie.parsing import fold
 from mmie.relation_metrics import NONE
+from mmie.text import clean
 from mmie.types import Example, Picture
 
 ON_DISK = {"train": "train", "val": "valid", "test": "test"}
@@ -63,6 +66,8 @@ class MORE:
             ``rel2id.json`` has others, a box is missing, broken or empty, pictures are missing.
     """
 
+    places: ClassVar[tuple[str, ...]] = ("root", "images")
+
     def __init__(
         self,
         root: str | Path,
@@ -79,19 +84,20 @@ class MORE:
             raise InputError(f"data.degenerate_boxes={degenerate_boxes}: use {' or '.join(DEGENERATE)}")
         self.root = Path(root)
         self.pictures = PictureFolder(images, missing_images)
-        self.labels = labels
+        self.labels = Spellings(labels)
         self.degenerate_boxes = degenerate_boxes
         self.limit = limits(limit)
 
-    def load(self, split: str) -> list[Example]:
-        check_labels(self.labels, self.root)
-        facts = list(self._facts(self._texts(split)))
+    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
+        check_labels(self.labels.labels, self.root)
+        facts = list(self._facts(self._texts(known_split(split))))
         entities, objects = defaultdict(set), defaultdict(set)
         for fact in facts:
             entities[fact.place].add(fact.entity)
             objects[fact.place].add(fact.object)
         taken = facts[: self.limit.get(split)]
-        found = self.pictures.find(ON_DISK[split], [fact.img_id for fact in taken])
+        names = [fact.img_id for fact in taken]
+        found = self.pictures.find(ON_DISK[split], names, track=track)
         cut = self._cut(taken, found, self._boxes(split))
         return [
             Example(f"{split}-{number:05d}", fact.text, pictures, fact.label, {
@@ -100,6 +106,10 @@ class MORE:
             })
             for number, (fact, pictures) in enumerate(zip(taken, zip(found, cut, strict=True), strict=True))
         ]  # fmt: skip
+
+    @property
+    def images(self) -> Path:
+        return self.pictures.folder
 
     def content(self) -> str:
         files = [path for split in SPLITS for path in (self._texts(split), self._boxes(split))]
@@ -119,22 +129,27 @@ class MORE:
                     "token": [*tokens],
                     "h": {"name": str(entity)},
                     "t": {"name": str(name)},
-                    "img_id": str(img_id),
+                    "img_id": str() | int() as img_id,
                     "relation": (str() | None) as relation,
                 }:
-                    if not fold(entity):
-                        raise InputError(f"{where}: the entity has no name; correct or remove this line")
+                    text, picture = text_of(tokens, where), picture_name(img_id, where)
                     label = self._label(relation, where)
-                    yield _Fact(text_of(tokens, where), picture_name(img_id, where), fold(entity), name, label, where)
+                    yield _Fact(text, picture, _entity(entity, where), name, label, where)
                 case _:
-                    raise InputError(f"{where}: not a line of MORE; it needs token, h and t with a name, img_id and relation")
+                    raise InputError(
+                        f"{where}: not a line of MORE; it needs token, h and t with a name, img_id and "
+                        "relation"
+                    )
 
     def _label(self, relation: str | None, where: str) -> str:
-        if relation is None or relation.lower() == NONE:
+        if relation is None or relation.strip().lower() == NONE:
             return NONE
-        if relation not in self.labels:
-            raise InputError(f"{where}: relation {relation!r} is no label; correct it or extend task.labels")
-        return relation
+        known = self.labels.of(relation)
+        if known is None:
+            raise InputError(
+                f"{where}: relation {relation!r} is no label; correct it or extend task.labels"
+            )
+        return known
 
     def _cut(self, facts: Sequence[_Fact], pictures: Sequence[Picture], path: Path) -> list[Picture]:
         """The picture of each fact with its object's box."""
@@ -161,6 +176,12 @@ class MORE:
         log.warning(f"{message}; {len(facts)} such boxes of {name} show the whole picture")
 
 
+def _entity(name: str, where: str) -> str:
+    if not name.strip():
+        raise InputError(f"{where}: the entity has no name; correct or remove this line")
+    return clean(name, f"{where}: the entity")
+
+
 def check_labels(labels: Collection[str], root: Path) -> None:
     """Holds the task's labels against ``rel2id.json``, where it is there.
 
@@ -168,10 +189,13 @@ def check_labels(labels: Collection[str], root: Path) -> None:
         InputError: the two differ, or the file is broken.
     """
     for path in _labels_file(root):
-        found = set(read_labels(path))
-        if found != set(labels):
-            more, less = sorted(found - set(labels)), sorted(set(labels) - found)
-            raise InputError(f"task.labels: {path} has {more} beside them and lacks {less}; make them equal")
+        own, found = Spellings(labels), Spellings(read_labels(path))
+        more = sorted(label for label in found.labels if own.of(label) is None)
+        less = sorted(label for label in own.labels if found.of(label) is None)
+        if more or less:
+            raise InputError(
+                f"task.labels: {path} has {more} beside them and lacks {less}; make them equal"
+            )
 
 
 def read_labels(path: Path) -> list[str]:
@@ -181,9 +205,10 @@ def read_labels(path: Path) -> list[str]:
         InputError: it is no JSON object from labels, none among them, to whole numbers of their own.
     """
     try:
-        numbers = json.loads(read(path).decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not JSON in UTF-8; copy the file anew") from error
+        numbers = json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        line, reason = getattr(error, "lineno", 1), getattr(error, "msg", "too deep")
+        raise InputError(f"{path}:{line}: broken JSON ({reason}); correct it") from error
     if not isinstance(numbers, dict) or not all(type(number) is int for number in numbers.values()):
         raise InputError(f"{path}: must map each label to a whole number; copy the file anew")
     if len({*numbers.values()}) < len(numbers) or NONE not in map(str.lower, numbers):

@@ -6,14 +6,16 @@ import logging
 import math
 import os
 import struct
+import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from mmie.data.files import HEAD, kind_of
 from mmie.errors import InputError
 from mmie.types import Picture
 
@@ -25,16 +27,30 @@ GREY = (128, 128, 128)
 WHITE = (255, 255, 255, 255)
 MAX_ASPECT = 100  # Qwen2.5-VL's image processor refuses 200
 SHOWN = 5  # names in a message
+MISSING = "missing"
 TURNED = (5, 6, 7, 8)  # Exif orientations that change width for height
 
+SUFFIXES = ("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff")
+PHOTOS = {b"ftypheic": "HEIC", b"ftypmif1": "HEIC", b"ftypavif": "AVIF"}  # after the first 4 bytes
+DEPTH = 4  # folders below the pictures' that are listed; bounds links that lead back up
+SYSTEM_FILES = ("Thumbs.db", "desktop.ini")  # which come with copying and are no data
+
 Box = tuple[int, int, int, int]
+Track = Callable[[list[Any], str], Iterable[Any]]
 
 log = logging.getLogger(__name__)
 Image.init()  # knows all of FORMATS; otherwise only those that happen to be loaded
 
 
+def untracked(items: list[Any], description: str) -> Iterable[Any]:
+    """The items, without showing how far one is."""
+    return items
+
+
 class PictureFolder:
     """The pictures of a data set: ``<folder>/<split>/<name>`` or else ``<folder>/<name>``.
+
+    A name may lack its suffix (``1`` for ``1.jpg``) and may have another Unicode form on disk.
 
     Args:
         folder: where they are.
@@ -50,33 +66,83 @@ class PictureFolder:
         self.folder = Path(folder)
         self.missing = missing
 
-    def find(self, split: str, names: Sequence[str]) -> list[Picture]:
-        """One picture a name; every file is decoded once to know that it can be.
+    def find(
+        self, split: str, names: Sequence[str], *, track: Track = untracked
+    ) -> list[Picture]:
+        """One picture for each name; every file is decoded once to know that it can be.
+
+        Args:
+            split: the folder to look into first.
+            names: of the pictures, as often as they are wanted.
+            track: shows how far the decoding is.
 
         Raises:
-            InputError: some are missing or unreadable and no blank ones may stand in.
+            InputError: some are missing or unreadable and no blank ones may stand in, or a name without
+                suffix fits two files.
         """
         paths = {name: self._path(split, name) for name in names}
-        bad = set(verify_pictures(paths.values()))
+        bad: dict[Path, str] = {}
+        for path in track([*dict.fromkeys(paths.values())], f"checking pictures of {split}"):
+            reason = unreadable(path)
+            if reason is not None:
+                bad[path] = reason
         if bad:
-            self._complain(split, [name for name, path in paths.items() if path in bad], len(paths))
+            reasons = {name: bad[path] for name, path in paths.items() if path in bad}
+            self._complain(split, reasons, len(paths))
         return [Picture(None if paths[name] in bad else paths[name]) for name in names]
 
     def listing(self) -> list[tuple[str, int]]:
-        """Name and size of all files in the folder and one level below, sorted: tells when pictures have come or gone."""
-        files = (path for pattern in ("*", "*/*") for path in self.folder.glob(pattern) if path.is_file())
-        return sorted((str(path.relative_to(self.folder)), path.stat().st_size) for path in files)
+        """Name and size of all files in the folder and below, sorted: tells when pictures change.
+
+        Neither times nor contents are looked at: the first differ between copies, the second cost as
+        much as reading all pictures at every start. Hidden files and those of file managers do not count.
+        """
+        patterns = ("*/" * depth + "*" for depth in range(DEPTH + 1))
+        files = (path for pattern in patterns for path in self.folder.glob(pattern))
+        return sorted(
+            (path.relative_to(self.folder).as_posix(), path.stat().st_size)
+            for path in files
+            if path.is_file() and not path.name.startswith(".") and path.name not in SYSTEM_FILES
+        )
 
     def _path(self, split: str, name: str) -> Path:
-        inside = self.folder / split / name
-        return inside if os.path.isfile(inside) else self.folder / name
+        """The picture's file; where there is none, the place at which it should be."""
+        places = (self.folder / split, self.folder)
+        for written in dict.fromkeys((name, _formed("NFC", name), _formed("NFD", name))):
+            for place in places:
+                if os.path.isfile(place / written):
+                    return place / written
+        if name.rpartition(".")[2].lower() not in SUFFIXES:
+            for place in places:
+                found = [path for path in _with_suffixes(place, name) if os.path.isfile(path)]
+                if len(found) > 1:
+                    both = " and ".join(path.name for path in found)
+                    raise InputError(f"{place}: {both} both fit the picture {name!r}; keep one")
+                if found:
+                    return found[0]
+        return self.folder / name
 
-    def _complain(self, split: str, bad: Sequence[str], count: int) -> None:
-        shown = ", ".join(bad[:SHOWN]) + (", …" if len(bad) > SHOWN else "")
-        message = f"{self.folder}: {len(bad)} of {count} pictures of {split} are missing or unreadable ({shown})"
+    def _complain(self, split: str, reasons: Mapping[str, str], count: int) -> None:
+        """``reasons``: name → why there is no such picture."""
+        named = [
+            name if reason == MISSING else f"{name}: {reason}" for name, reason in reasons.items()
+        ]
+        shown = ", ".join(named[:SHOWN]) + (", …" if len(reasons) > SHOWN else "")
+        counted = f"{len(reasons)} of {count} pictures of {split} are missing or unreadable"
+        message = f"{self.folder}: {counted} ({shown})"
         if self.missing == "error":
-            raise InputError(f"{message}; put them there, set data.images, or set data.missing_images=blank")
+            raise InputError(
+                f"{message}; put sound ones there, set data.images, or set data.missing_images=blank"
+            )
         log.warning(f"{message}; blank ones stand in")
+
+
+def _formed(form: Literal["NFC", "NFD"], name: str) -> str:
+    return unicodedata.normalize(form, name)
+
+
+def _with_suffixes(place: Path, name: str) -> list[Path]:
+    return [place / f"{name}.{suffix}" for suffix in SUFFIXES]
 
 
 def open_picture(picture: Picture, *, max_pixels: int, blank_size: tuple[int, int] = (112, 112)) -> Image.Image:
@@ -123,34 +189,63 @@ def upright_size(path: Path) -> tuple[int, int]:
         return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in TURNED else (width, height)
 
 
-def picture_to_json(picture: Picture) -> Any:
-    """The path, null for a blank picture; with a box ``{"path": …, "box": […]}``."""
-    path = picture.path and str(picture.path)
-    return path if picture.box is None else {"path": path, "box": list(picture.box)}
+def picture_to_json(picture: Picture, images: Path | None = None) -> Any:
+    """The path, null for a blank picture; with a box ``{"path": …, "box": […]}``.
+
+    Args:
+        picture: any.
+        images: a folder from which the path is written where it lies in it.
+    """
+    path = picture.path
+    if path is not None and images is not None and path.is_relative_to(images):
+        path = path.relative_to(images)
+    written = path and str(path)
+    return written if picture.box is None else {"path": written, "box": list(picture.box)}
 
 
-def picture_from_json(value: Any) -> Picture:
-    """What ``picture_to_json`` wrote; something else raises TypeError, ValueError or LookupError."""
+def picture_from_json(value: Any, images: Path | None = None) -> Picture:
+    """What ``picture_to_json`` wrote, a relative path inside ``images``.
+
+    Something else raises TypeError, ValueError or LookupError.
+    """
     path, box = (value["path"], value["box"]) if isinstance(value, dict) else (value, None)
     if box is not None:
         left, upper, right, lower = map(int, box)
         box = (left, upper, right, lower)
-    return Picture(path and Path(path), box)
+    return Picture(path and Path(images or "", path), box)
 
 
 def verify_pictures(paths: Iterable[Path]) -> list[Path]:
     """Those that are missing, broken or too large to decode, each once and in order."""
-    return [path for path in dict.fromkeys(paths) if not _is_sound(path)]
+    return [path for path in dict.fromkeys(paths) if unreadable(path) is not None]
 
 
-def _is_sound(path: Path) -> bool:
+def unreadable(path: Path) -> str | None:
+    """Why ``open_picture`` would refuse the file; None where it would not.
+
+    The whole picture is decoded: what passes here passes everywhere later. A JPEG is decoded to an
+    eighth of its size, which reads the whole file all the same and costs a fraction.
+    """
     try:
         with _opened(path) as image:
-            image.draft("RGB", (1, 1))  # JPEG: an eighth of the size shows a cut file as well
+            image.draft("RGB", (1, 1))
             _shown(image)
-    except UNREADABLE:
-        return False
-    return True
+    except UNREADABLE as error:
+        return _reason(path, error)
+    return None
+
+
+def _reason(path: Path, error: BaseException) -> str:
+    if not os.path.isfile(path):
+        return MISSING
+    if not isinstance(error, UnidentifiedImageError):
+        return " ".join(str(error).split())
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if head[4:12] in PHOTOS:
+        return f"a {PHOTOS[head[4:12]]} photo, which must be converted to JPEG"
+    kind = kind_of(head)
+    return kind[0] if kind else "not a JPEG, PNG, WebP, GIF, BMP or TIFF picture"
 
 
 @contextmanager

@@ -5,30 +5,47 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
-from mmie.data.pictures import PictureFolder, picture_from_json, picture_to_json
+from mmie.data.files import read
+from mmie.data.pictures import (
+    PictureFolder,
+    Track,
+    picture_from_json,
+    picture_to_json,
+    untracked,
+)
 from mmie.errors import InputError
-from mmie.labels import RelationPairs, relation_pairs
-from mmie.parsing import fold
-from mmie.text import clean, fault, strings
+from mmie.text import clean, refuse_no_text, strings
 from mmie.types import Example, Quintuple
 
 SPLITS = ("train", "val", "test")
 
 
 class Source(Protocol):
-    """A data set."""
+    """A data set.
 
-    def load(self, split: str) -> list[Example]:
-        """All samples of one of ``SPLITS``, in the data's order."""
+    Attributes:
+        places: the arguments that only say where the files lie. They are no part of what the data set
+            is: moved files are the same data.
+        images: the folder that the samples keep the paths of their pictures from.
+    """
+
+    places: ClassVar[tuple[str, ...]]
+
+    @property
+    def images(self) -> Path:
+        """The folder of the pictures."""
+
+    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
+        """All samples of one of ``SPLITS``, in the data's order; ``track`` shows what takes long."""
 
     def content(self) -> str:
-        """A digest of what ``load`` reads: another digest, another data set."""
+        """A digest of what ``load`` reads, wherever it lies: another digest, another data set."""
 
 
 @dataclass(frozen=True)
@@ -40,79 +57,93 @@ class Sample:
     quintuples: tuple[Quintuple, ...]
 
 
-class Labels:
-    """The types, and the relations with the type pairs that each may join; anything else is an ``InputError``.
-
-    Args:
-        types: of entities.
-        relations: relation → pairs such as ``per-org``, in any form that ``relation_pairs`` reads.
-    """
-
-    def __init__(self, types: Collection[str], relations: RelationPairs) -> None:
-        self.types = types
-        self.pairs = relation_pairs(relations)
-
-    def checked(self, found: Quintuple, where: str) -> Quintuple:
-        """The quintuple with white space folded and the relation's underscores as blanks.
-
-        Raises:
-            InputError: a name is empty, or a type, the relation or the type pair is none of the labels.
-        """
-        quintuple = Quintuple(*(fold(field) for field in found))._replace(relation=fold(found.relation.replace("_", " ")))
-        head, head_type, tail, tail_type, relation = quintuple
-        if not (head and tail):
-            raise InputError(f"{where}: an entity has no name; correct or remove it")
-        head, tail = (clean(name, f"{where}: an entity's name") for name in (head, tail))
-        quintuple = quintuple._replace(head=head, tail=tail)
-        for kind in (head_type, tail_type):
-            if kind not in self.types:
-                raise InputError(f"{where}: entity type {kind!r} is unknown; use {', '.join(self.types)} or extend task.types")
-        if relation not in self.pairs:
-            raise InputError(f"{where}: relation {found.relation!r} is unknown; correct it or extend task.relations")
-        pair, pairs = f"{head_type}-{tail_type}", self.pairs[relation]
-        if pair not in pairs:
-            raise InputError(f"{where}: {found.relation!r} joins {', '.join(pairs)}, not {pair}; correct it or extend task.relations")
-        return quintuple
-
-
 def text_of(tokens: Sequence[Any], where: str) -> str:
-    """The tokens joined by single blanks; InputError where there is none or one is no string."""
+    """The tokens joined by single blanks, clean; InputError where there is none or one is no string."""
     if not all(isinstance(token, str) for token in tokens) or not "".join(tokens).strip():
-        raise InputError(f"{where}: 'token' must be a list of words; correct or remove this entry")
+        raise InputError(
+            f"{where}: 'token' must be a list of words; correct or remove this entry"
+        )
     return clean(" ".join(tokens), f"{where}: 'token'")
 
 
-def picture_name(img_id: str, where: str) -> str:
-    """The name unchanged; InputError where it could lead out of the pictures' folder."""
-    if os.path.basename(img_id) != img_id or not img_id.strip("."):
-        raise InputError(f"{where}: img_id {img_id!r} is no plain file name; correct it")
-    return img_id
+def picture_name(img_id: str | int, where: str) -> str:
+    """The picture's name, maybe with folders in it (``train/1.jpg``); a number becomes its digits.
+
+    Raises:
+        InputError: the name could lead out of the pictures' folder, or is no text.
+    """
+    name = str(img_id).removeprefix("./")
+    if isinstance(img_id, bool) or not all(part.strip(".") for part in name.split("/")):
+        raise InputError(
+            f"{where}: img_id {img_id!r} is no file name inside data.images; correct it"
+        )
+    refuse_no_text(name, f"{where}: img_id")
+    return name
 
 
-def file_of(root: Path, *names: str) -> Path:
-    """The first of these files that is in the data's folder."""
-    for name in names:
-        if (root / name).is_file():
-            return root / name
-    raise InputError(f"data.root={root}: there is no {' or '.join(map(repr, names))} in it; set data.root to the folder of the data")
+def known_split(split: str) -> str:
+    """The split's name; InputError where it is none of ``SPLITS``."""
+    if split not in SPLITS:
+        raise InputError(f"data: there is no split {split!r}; use {', '.join(SPLITS)}")
+    return split
+
+
+def by_split(key: str, given: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping from splits, given partly or whole, over the defaults.
+
+    Args:
+        key: the configuration's key, for the message.
+        given: what the configuration holds; None leaves the defaults.
+        defaults: of all splits.
+
+    Raises:
+        InputError: it is no mapping, or names a split that there is not.
+    """
+    if given is None:
+        return dict(defaults)
+    names = ", ".join(SPLITS)
+    if not isinstance(given, Mapping):
+        raise InputError(f"{key}={given}: name the splits, as in {{train: …}}; there are {names}")
+    for split in given:
+        if split not in SPLITS:
+            raise InputError(f"{key}.{split}: there is no such split; use {names}")
+    return {**defaults, **given}
 
 
 def limits(limit: Mapping[str, int | None] | None) -> dict[str, int | None]:
-    """``data.limit`` checked: samples to take of a split; a split without a number is taken whole."""
-    if limit is not None and not isinstance(limit, Mapping):
-        raise InputError(f"data.limit={limit}: name the splits, as in {{train: 48, val: 8, test: 8}}")
-    for split, count in (limit or {}).items():
-        if split not in SPLITS or count is not None and (type(count) is not int or count < 1):
-            raise InputError(f"data.limit.{split}={count}: give each of {', '.join(SPLITS)} a whole number of 1 or more, or null")
-    return dict(limit or {})
+    """``data.limit`` checked: samples to take of a split; None takes it whole.
+
+    Raises:
+        InputError: a split is unknown, or a number is no whole number of 1 or more.
+    """
+    checked = by_split("data.limit", limit, dict.fromkeys(SPLITS))
+    for split, count in checked.items():
+        if count is not None and (type(count) is not int or count < 1):
+            raise InputError(
+                f"data.limit.{split}={count}: give a whole number of 1 or more, or null for all"
+            )
+    return checked
 
 
-def to_examples(split: str, samples: Iterable[Sample], *, limit: Mapping[str, int | None], pictures: PictureFolder) -> list[Example]:
+def to_examples(
+    split: str,
+    samples: Iterable[Sample],
+    *,
+    limit: Mapping[str, int | None],
+    pictures: PictureFolder,
+    track: Track,
+) -> list[Example]:
     """The first samples of a split with their pictures; ``extra`` keeps the picture's name as ``img_id``."""
     taken = list(islice(samples, limit.get(split)))
-    found = pictures.find(split, [sample.img_id for sample in taken])
+    found = pictures.find(split, [sample.img_id for sample in taken], track=track)
     return [
-        Example(f"{split}-{number:05d}", sample.text, (picture,), sample.quintuples, {"img_id": sample.img_id})
+        Example(
+            f"{split}-{number:05d}",
+            sample.text,
+            (picture,),
+            sample.quintuples,
+            {"img_id": sample.img_id},
+        )
         for number, (sample, picture) in enumerate(zip(taken, found, strict=True))
     ]
 
@@ -123,24 +154,17 @@ def digest(files: Iterable[Path], pictures: PictureFolder) -> str:
     return hashlib.sha256(repr((parts, pictures.listing())).encode(errors="surrogateescape")).hexdigest()[:16]
 
 
-def read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); make it readable") from error
-
-
 def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str, int]]:
     """``{"shared_sentences": {"train/val": 2, …}}``: the number of texts that stand in both splits.
 
     Raises:
-        InputError: a split is empty, or a sample stands in two: same text, pictures of the same bytes or name, and, in
-            MORE, the same box, object and entity.
+        InputError: a split is empty, a text holds what is no text, or a sample stands in two: same text,
+            pictures of the same bytes or name, and, in MORE, the same box, object and entity.
     """
     for name, examples in splits.items():
         if not examples:
             raise InputError(f"data: the split {name} is empty; check data.root and data.limit")
-        _check_texts(examples)
+        _refuse_no_text(examples)
     for one, other in combinations(splits, 2):
         pairs = _same_samples(splits[one], splits[other])
         if pairs:
@@ -149,14 +173,11 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
     return {"shared_sentences": shared_sentences(splits)}
 
 
-def _check_texts(examples: Sequence[Example]) -> None:
-    """Whatever the source, no text in a sample may be one that a tokenizer or a file cannot take."""
+def _refuse_no_text(examples: Sequence[Example]) -> None:
+    """What no reader cleaned, as of a source of one's own, is refused before anything is trained."""
     for example in examples:
-        clean(example.text, f"data: the text of {example.id}")
-        for text in strings([example.gold, example.extra]):
-            reason = fault(text)
-            if reason is not None:
-                raise InputError(f"data: {text!r} in {example.id} holds {reason}, which is no text; correct it")
+        for text in strings([example.text, example.gold, example.extra]):
+            refuse_no_text(text, f"data: a text of sample {example.id}")
 
 
 def shared_sentences(splits: Mapping[str, Sequence[Example]]) -> dict[str, int]:
@@ -182,9 +203,18 @@ def _identities(example: Example) -> list[tuple[Any, ...]]:
     return [(*about, pictures) for pictures in known if pictures is not None]
 
 
-def examples_to_jsonl(path: Path, examples: Iterable[Example]) -> None:
-    """One JSON object a line, under a temporary name in the same folder until the file is whole."""
-    rows = ({**vars(example), "pictures": [picture_to_json(picture) for picture in example.pictures]} for example in examples)
+def examples_to_jsonl(path: Path, examples: Iterable[Example], *, images: Path) -> None:
+    """One JSON object per line, under a temporary name in the same folder until the file is whole.
+
+    Args:
+        path: the file.
+        examples: the samples.
+        images: the folder that the pictures' paths are written from, so that both may be moved.
+    """
+    rows = (
+        {**vars(example), "pictures": [picture_to_json(one, images) for one in example.pictures]}
+        for example in examples
+    )
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with unfinished.open("w", encoding="utf-8", errors="backslashreplace") as file:
@@ -194,19 +224,32 @@ def examples_to_jsonl(path: Path, examples: Iterable[Example]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def examples_from_jsonl(path: Path, *, revive: Callable[[Any], Any]) -> list[Example]:
-    """What ``examples_to_jsonl`` wrote; ``revive`` gives gold its type back (``task.revive_gold``).
+def examples_from_jsonl(
+    path: Path, *, revive: Callable[[Any], Any], images: Path
+) -> list[Example]:
+    """What ``examples_to_jsonl`` wrote.
+
+    Args:
+        path: the file.
+        revive: gives gold its type back (``task.revive_gold``).
+        images: the folder of the pictures, wherever it is now.
 
     Raises:
         InputError: file and line that hold something else.
     """
-    return [_example(line, f"{path}:{number}", revive) for number, line in enumerate(read(path).splitlines(), start=1)]
+    lines = read(path).splitlines()
+    return [
+        _example(line, f"{path}:{number}", revive, images)
+        for number, line in enumerate(lines, start=1)
+    ]
 
 
-def _example(line: bytes, where: str, revive: Callable[[Any], Any]) -> Example:
+def _example(line: bytes, where: str, revive: Callable[[Any], Any], images: Path) -> Example:
     try:
         row = json.loads(line)
-        pictures = tuple(map(picture_from_json, row.pop("pictures")))
+        pictures = tuple(picture_from_json(value, images) for value in row.pop("pictures"))
         return Example(**{**row, "pictures": pictures, "gold": revive(row["gold"])})
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise InputError(f"{where}: not a sample; delete the file and read the data again") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{where}: not a sample; delete the folder {Path(where).parent} and run again"
+        ) from error

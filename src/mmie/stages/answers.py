@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmie.data.source import picture_to_json
-from mmie.files import whole_lines
+from mmie.data.files import read
+from mmie.data.pictures import picture_from_json, picture_to_json
+from mmie.errors import InputError
+from mmie.files import whole_lines, write_text
 from mmie.stages.context import Context
 from mmie.training.generate import Responded, Sampling, respond
 from mmie.types import Example
@@ -47,18 +49,19 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
                 context.policy, phase.task, part, sampling=Sampling(config.temperature, config.max_new_tokens),
                 batch_size=config.batch_size, seed=context.config.seed,
             )  # fmt: skip
-            keep(phase, part, responses, path, lenient=config.lenient)
+            keep(context, phase, part, responses, path)
             done += responses
             advance(len(part))
     return done
 
 
 def keep(
-    phase: Phase, examples: Sequence[Example], responses: Sequence[Responded], path: Path, *, lenient: bool
+    context: Context, phase: Phase, examples: Sequence[Example], responses: Sequence[Responded], path: Path
 ) -> None:
     """Appends one line per response to the file of ``answers``."""
+    lenient, images = context.config.evaluation.lenient, context.source.images
     pairs = zip(examples, responses, strict=True)
-    rows = [_row(phase.task, example, response, lenient=lenient) for example, response in pairs]
+    rows = [_row(phase.task, example, response, images, lenient=lenient) for example, response in pairs]
     with path.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
@@ -84,11 +87,40 @@ def answering(context: Context, phase: Phase) -> Iterator[None]:
     yield
 
 
-def _row(task: Any, example: Example, response: Responded, *, lenient: bool) -> dict[str, Any]:
+def _row(task: Any, example: Example, response: Responded, images: Path, *, lenient: bool) -> dict[str, Any]:
+    """What ``answers`` writes of a sample; the pictures' paths are relative to ``images``."""
     reading = task.read(response.text, lenient=lenient)
     asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}
     return {
-        "id": example.id, "text": example.text, **asked, "image": [picture_to_json(picture) for picture in example.pictures],
-        "gold": example.gold, "response": response.text, "truncated": response.truncated,
-        "parsed": reading.prediction, "invalid": reading.invalid, "correct": task.correct(reading.prediction, example),
-    }  # fmt: skip
+        "id": example.id,
+        "text": example.text,
+        **asked,
+        "image": [picture_to_json(picture, images) for picture in example.pictures],
+        "gold": example.gold,
+        "response": response.text,
+        "truncated": response.truncated,
+        "parsed": reading.prediction,
+        "invalid": reading.invalid,
+        "correct": task.correct(reading.prediction, example),
+    }
+
+
+def copy_answers(source: Path, target: Path, images: Path) -> None:
+    """Copies what ``answers`` wrote, with the pictures' paths as they are now.
+
+    Args:
+        source, target: the files.
+        images: the folder of the pictures.
+    """
+    lines = []
+    for number, line in enumerate(read(source).splitlines(), start=1):
+        try:
+            row = json.loads(line)
+            pictures = [picture_from_json(value, images) for value in row["image"]]
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise InputError(
+                f"{source}:{number}: not an answer; delete the folder {source.parent} and run again"
+            ) from error
+        row["image"] = list(map(picture_to_json, pictures))
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_text(target, "".join(lines))

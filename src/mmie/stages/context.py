@@ -17,7 +17,7 @@ from rich.console import Console
 
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, node
-from mmie.data.source import SPLITS, examples_from_jsonl
+from mmie.data.source import SPLITS, Source, examples_from_jsonl
 from mmie.errors import InputError
 from mmie.models.backbone import resolve_path
 from mmie.models.policy import Policy, build_policy
@@ -27,7 +27,9 @@ from mmie.types import Example
 
 COLLECTIVE = ("sft", "grpo")  # stages in which all processes of a run take part
 POLL = 0.5  # seconds between two looks at what the first process is doing
-HASHED_WHOLE = 64 << 20  # bytes; larger weight files are identified by name and size
+HASHED_WHOLE = 64 << 20  # bytes; of larger weight files, evenly spread pieces are hashed
+SAMPLES = 256
+PIECE = 1 << 16  # bytes
 
 
 @dataclass
@@ -100,6 +102,12 @@ class Context:
         return self.store.path(name, mark)
 
     @cached_property
+    def source(self) -> Source:
+        """The data set."""
+        source: Source = node(self.config.data)
+        return source
+
+    @cached_property
     def reasoned(self) -> Any:
         """The task with think-then-answer responses."""
         return node(self.config.task, response=Reasoned(self.config.reasoning_instruction))
@@ -130,15 +138,22 @@ class Context:
 
     @cached_property
     def model_identity(self) -> dict[str, Any]:
-        """What tells this checkpoint from another: the path and, for a local folder, its files."""
+        """What tells this checkpoint from another: its hub name or, for a local folder, its files.
+
+        The path of a folder is no part of it: a moved checkpoint is the same one.
+        """
         settings = dict(self.config.model)
         folder = Path(resolve_path(settings["path"]))
         files = sorted(folder.iterdir()) if folder.is_dir() else []
-        return {**settings, "files": {file.name: _identity(file) for file in files if file.is_file()}, "lora": asdict(self.config.lora)}
+        if folder.is_dir():
+            del settings["path"]
+        identities = {file.name: _identity(file) for file in files if _counts(file)}
+        return {**settings, "files": identities, "lora": asdict(self.config.lora)}
 
     def examples(self, folder: Path, split: str) -> list[Example]:
         assert split in SPLITS
-        return examples_from_jsonl(folder / f"{split}.jsonl", revive=self.reasoned.revive_gold)
+        path, revive = folder / f"{split}.jsonl", self.reasoned.revive_gold
+        return examples_from_jsonl(path, revive=revive, images=self.source.images)
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -163,7 +178,22 @@ def _local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
 
 
+def _counts(file: Path) -> bool:
+    """Whether the file is the checkpoint's: hidden ones and a README come and go with copying."""
+    return file.is_file() and not file.name.startswith(".") and file.suffix != ".md"
+
+
 def _identity(file: Path) -> str:
-    if file.stat().st_size > HASHED_WHOLE:
-        return f"{file.stat().st_size} bytes"
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    """A digest of the whole file, or of ``SAMPLES`` evenly spread pieces and the size of a large one.
+
+    In a file of 5 GB the pieces are 20 MB apart: no weight matrix of a 7B model fits between two.
+    """
+    size = file.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with file.open("rb") as content:
+        if size <= HASHED_WHOLE:
+            return hashlib.sha256(content.read()).hexdigest()[:16]
+        for number in range(SAMPLES):
+            content.seek((size - PIECE) * number // (SAMPLES - 1))
+            digest.update(content.read(PIECE))
+    return digest.hexdigest()[:16]

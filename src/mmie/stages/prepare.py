@@ -29,18 +29,22 @@ READING = 2  # version of how the teacher's words are read; with another one the
 
 def data(context: Context) -> tuple[Path, str]:
     """Reads the source, checks it, writes ``train.jsonl``, ``val.jsonl``, ``test.jsonl`` and ``statistics.json``."""
-    source = node(context.config.data)
+    source = context.source
 
     def body(folder: Path) -> None:
-        splits = {split: source.load(split) for split in context.track(list(SPLITS), "reading")}
+        splits = {split: source.load(split, track=context.track) for split in SPLITS}
         shared = check_splits(splits)
         for split, examples in splits.items():
-            examples_to_jsonl(folder / f"{split}.jsonl", examples)
+            examples_to_jsonl(folder / f"{split}.jsonl", examples, images=source.images)
         task = context.reasoned
         write_json(folder / "statistics.json", {**statistics(splits, labels_of=task.labels_of, unit=task.unit), **shared})
 
-    parts = {"data": context.config.data, "task": context.config.task, "files": source.content()}
+    settings = {
+        key: value for key, value in context.config.data.items() if key not in source.places
+    }
+    parts = {"data": settings, "task": context.config.task, "files": source.content()}
     folder, mark = context.stage("data", parts, body)
+    _restore_pictures(context, folder)
     counted = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
     context.console.print(statistics_table(counted, unit=context.reasoned.unit))
     blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
@@ -48,6 +52,19 @@ def data(context: Context) -> tuple[Path, str]:
         context.notes["blank_pictures"] = blank
         context.console.print(f"[yellow]blank pictures stand in for missing ones: {blank}")
     return folder, mark
+
+
+def _restore_pictures(context: Context, folder: Path) -> None:
+    """Loads a kept data set again where its pictures are gone.
+
+    A generated world draws them anew; a data set from files says which are missing.
+    """
+    if context.follower:
+        return
+    for split in SPLITS:
+        pictures = [one for each in context.examples(folder, split) for one in each.pictures]
+        if not all(one.path is None or one.path.is_file() for one in pictures):
+            context.source.load(split, track=context.track)
 
 
 def divided(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str] | None:

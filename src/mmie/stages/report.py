@@ -17,6 +17,7 @@ from rich.table import Table
 from mmie.artifacts import commit, fingerprint, versions
 from mmie.files import disk_errors, slug, write_json
 from mmie.significance import paired_randomisation
+from mmie.stages.answers import copy_answers
 from mmie.stages.context import COLLECTIVE, Context
 from mmie.stages.evaluate import SUFFIXES, analysed, metrics
 
@@ -37,9 +38,11 @@ def report(context: Context, evaluated: dict[str, Path]) -> None:
         )
     with disk_errors(context.output):
         (context.output / "predictions").mkdir(parents=True, exist_ok=True)
+        images = context.source.images
         for name, folder in evaluated.items():
-            shutil.copyfile(folder / "predictions.jsonl", context.output / "predictions" / f"{slug(name)}.jsonl")
-        shutil.copyfile([*evaluated.values()][-1] / "predictions.jsonl", context.output / "predictions.jsonl")
+            target = context.output / "predictions" / f"{slug(name)}.jsonl"
+            copy_answers(folder / "predictions.jsonl", target, images)
+        shutil.copyfile(target, context.output / "predictions.jsonl")
         _keep_curves(context)
 
 

@@ -41,7 +41,7 @@ def _respond(context: Context, phase: Phase, examples: Sequence[Example], path: 
     check_refused(teacher, record, path.parent / "unanswered.jsonl")
     responses = [Responded(answer.text, answer.state == "cut") for answer in answers]
     path.unlink(missing_ok=True)  # of a run that was killed while it wrote
-    keep(phase, examples, responses, path, lenient=context.config.evaluation.lenient)
+    keep(context, phase, examples, responses, path)
     return responses
 
 

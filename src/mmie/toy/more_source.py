@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
+from mmie.data.pictures import Track, untracked
 from mmie.toy.drawing import draw_scene
 from mmie.toy.more_world import MoreFact, MoreScene, facts, make_more_scene
 from mmie.toy.source import ToySource
@@ -22,15 +22,13 @@ class ToyMORESource(ToySource):
 
     Args:
         seed: of the world, not of the training; another seed is another data set.
-        sizes: facts a split; a split's last scene gives as many as are missing.
+        sizes: facts of each split; a split's last scene gives as many as are missing.
         images: folder for the pictures, ``<content>/<split>/<scene>.png``, so that no data set overwrites another's; written
             when a split is loaded.
     """
 
     stream: ClassVar[str] = "toy-more"
-
-    def __init__(self, *, seed: int = 0, sizes: Mapping[str, int] = SIZES, images: str | Path = "artifacts/toy_images") -> None:
-        super().__init__(seed=seed, sizes=sizes, images=images)
+    defaults: ClassVar[Mapping[str, int]] = SIZES
 
     def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Told]:
         """Scenes with their facts, ``count`` facts in all."""
@@ -44,11 +42,12 @@ class ToyMORESource(ToySource):
                 count -= len(told)
         return scenes
 
-    def load(self, split: str) -> list[Example]:
+    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
         folder = self.images / self.content() / split
         folder.mkdir(parents=True, exist_ok=True)
         examples: list[Example] = []
-        for number, (scene, told) in enumerate(self.scenes(split)):
+        scenes = self.scenes(split)
+        for number, (scene, told) in enumerate(track(scenes, f"drawing pictures of {split}")):
             path = folder / f"{split}-{number:05d}.png"
             draw_scene(scene.icons).save(path)
             for fact in told:
