@@ -21,7 +21,7 @@ from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
 from mmie.artifacts import Store
-from mmie.config import ON_DEMAND, STAGES, RunConfig, node, to_run_config
+from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_config
 from mmie.errors import InputError
 from mmie.reporting.page import write_page
 from mmie.reporting.runs import load_runs
@@ -180,11 +180,18 @@ def phases(context: Context, sft_stage: Stage | None, grpo_stage: Stage | None) 
     """The rows of the run's table: zero-shot, after the warm-up, after GRPO, as far as the configuration has them."""
     rows = [Phase("zero-shot", context.direct, None)]
     if sft_stage is not None and context.config.sft is not None:
-        direct = context.config.sft.response == "direct"
-        rows.append(Phase("SFT", context.direct, sft_stage) if direct else Phase(context.reasoned.warmed_up, context.reasoned, sft_stage))
+        rows.append(_after_sft(context, context.config.sft, sft_stage))
     if grpo_stage is not None:
         rows.append(Phase(context.reasoned.method if sft_stage else "Only-RL", context.reasoned, grpo_stage))
     return rows
+
+
+def _after_sft(context: Context, sft: SFTConfig, stage: Stage) -> Phase:
+    """SFT before GRPO is a warm-up; the paper's CoT-SFT is trained longer, and nothing follows it."""
+    if sft.response == "direct":
+        return Phase("SFT", context.direct, stage)
+    task = context.reasoned
+    return Phase(task.chains_learned if context.config.grpo is None else task.warmed_up, task, stage)
 
 
 def _last(config: RunConfig) -> str:

@@ -40,8 +40,8 @@ def test_spreads_and_signs() -> None:
 def test_ours_stand_beside_the_papers(tmp_path: Path, write_run: Write, scores: Scores) -> None:
     for seed, correct in ((0, 5), (1, 6)):
         full = {"quintuple": scores(correct, 8, 12), "entity": scores(9, 10, 10)}
-        write_run("jmere_r1", {"CoT-SFT": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": full}, seed=seed)
-    write_run("ablation_no_filter", {"CoT-SFT": {}, "JMERE-R1": {"quintuple": scores(4, 8, 12)}})
+        write_run("jmere_r1", {"warm-up": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": full}, seed=seed)
+    write_run("ablation_no_filter", {"warm-up": {}, "JMERE-R1": {"quintuple": scores(4, 8, 12)}})
     found = made(tmp_path)
     assert list(found) == ["toy-jmere-table-1", "toy-jmere-table-2"]
     table = found["toy-jmere-table-2"]
@@ -153,7 +153,7 @@ def test_more_has_accuracy_and_its_interval(tmp_path: Path, write_run: Write, sc
 
 
 def test_runs_that_are_no_row_have_a_table(tmp_path: Path, write_run: Write, scores: Scores) -> None:
-    write_run("default", {"CoT-SFT": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": {"quintuple": scores(5, 8, 12)}})
+    write_run("default", {"warm-up": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": {"quintuple": scores(5, 8, 12)}})
     [table] = made(tmp_path).values()
     assert (table.name, table.header) == ("toy-jmere-others", ("", "P", "R", "F1", "seeds"))
     assert table.rows[1] == ("default: JMERE-R1", "62.5", "41.7", "50.0 [40.0, 60.0]", "1")

@@ -115,7 +115,7 @@ TABLE_1 = Published(
         *_paradigm("SFT", "sft", llava=(55.81, 46.56, 50.77, 79.75, 74.93, 77.27), qwen=(56.88, 47.81, 51.95, 81.12, 76.37, 78.67)),
         *_paradigm("CoT-SFT", "cot_sft", llava=(50.81, 39.22, 44.27, 77.70, 71.95, 74.71), qwen=(50.54, 43.59, 46.77, 76.48, 73.10, 74.75)),
         *_paradigm("Only-RL", "only_rl", llava=(39.05, 34.84, 36.83, 70.43, 68.40, 69.40), qwen=(40.11, 34.53, 37.11, 73.33, 70.51, 71.89)),
-        Row(f"Warm-up of JMERE-R1 ({QWEN})", (None,) * 6, ("jmere_r1",), "CoT-SFT", against=f"JMERE-R1 ({QWEN})", source="not printed"),
+        Row(f"Warm-up of JMERE-R1 ({QWEN})", (None,) * 6, ("jmere_r1",), "warm-up", against=f"JMERE-R1 ({QWEN})", source="not printed"),
         *_paradigm("JMERE-R1", "jmere_r1", llava=(57.07, 52.34, 54.60, 80.12, 77.81, 78.95),
                    qwen=(58.99, 54.84, 56.84, 80.14, 78.29, 79.20)),
     ),
