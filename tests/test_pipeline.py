@@ -98,7 +98,7 @@ def test_results_hold_what_their_readers_need(tmp_path: Path, monkeypatch: pytes
     score = found["metrics"]["test/quintuple"]
     assert {"precision", "recall", "f1", "correct", "predicted", "gold", "ci95"} == set(score)
     assert list(found["models"]) == ["zero-shot", "warm-up", "JMERE-R1"]
-    assert found["paper"]["quintuple"]["f1"] == pytest.approx(0.5684)
+    assert found["paper"] is None  # a toy run stands beside no number of a paper
     assert list(found["chains"]) == ["distilled", "usable", "selected", "samples"]  # the small run has no filter
     assert found["command"] == "python run.py +experiment=jmere_r1"
     assert found["config"]["grpo"]["group_size"] == 2

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.reporting.chosen import backbone
-from mmie.reporting.published import QWEN
+from mmie.reporting.chosen import backbone, backbone_told
 from mmie.reporting.runs import Run
 from mmie.reporting.table import NOTHING, Table, Value, signed
 
@@ -52,7 +51,7 @@ def breakdowns(runs: Sequence[Run], profile: str) -> list[Table]:
     for task, experiment, warm_up, full in (("jmere", "jmere_r1", "warm-up", "JMERE-R1"), ("more", "more_r1", "stage 1", "MORE-R1")):
         having = [run for run in runs if run.task == task and {warm_up, full} <= run.analysis.keys()]
         if having:
-            first = min((run.experiment != experiment, backbone(run) != QWEN, run.experiment, backbone(run)) for run in having)
+            first = min((run.experiment != experiment, backbone_told(run) != "", run.experiment, backbone(run)) for run in having)
             chosen = [run for run in having if (run.experiment, backbone(run)) == first[2:]]
             made += [table for table in _tables(Systems(profile, tuple(chosen), warm_up, full)) if table.rows]
     return made
