@@ -46,7 +46,8 @@ def test_seeds_are_compared_on_the_same_test_samples_together(
     table = made(tmp_path)["toy-jmere-table-2"]
     assert cells(table, "JMERE-R1 w/o all filters (toy Qwen2.5-VL, 1.1 M)")[-2:] == ["−15.0", "< 0.001"]
     assert asked == [([[(0, 1, 2), (1, 3, 2)]] * 2, [[(0, 2, 2), (1, 1, 2)], [(1, 2, 2), (1, 1, 2)]])]
-    compared = {value.column: value for value in table.values if value.row == "JMERE-R1 w/o all filters (toy Qwen2.5-VL, 1.1 M)" and len(value.runs) > 1}
+    row = "JMERE-R1 w/o all filters (toy Qwen2.5-VL, 1.1 M)"
+    compared = {value.column: value for value in table.values if value.row == row and len(value.runs) > 1}
     assert {column: value.value for column, value in compared.items()} == {"Δ F1": pytest.approx(-15), "p": 0.0004}
     assert {run.seed for run in compared["p"].runs} == {0, 1}
     assert len(compared["p"].runs) == 4

@@ -42,8 +42,8 @@ def test_markdown_has_the_table_and_where_its_cells_come_from(runs: list[Run]) -
         "- JMERE-R1",
         "  - seed 0: `python run.py +experiment=jmere_r1 'filter=[]' seed=0`, commit `aaaaaaaaaa`, `runs/jmere_r1-0/results.json`",
         "- JMERE-R1 w/o all filters",
-        "  - seed 0: `python run.py +experiment=ablation_no_filter profile=paper seed=0` (not kept with the results; this makes such a run),"
-        " commit `aaaaaaaaaa`, `runs/ablation_no_filter-0/results.json`",
+        "  - seed 0: `python run.py +experiment=ablation_no_filter profile=paper seed=0`"
+        " (not kept with the results; this makes such a run), commit `aaaaaaaaaa`, `runs/ablation_no_filter-0/results.json`",
     ]
 
 
