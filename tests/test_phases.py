@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from mmie.config import node, to_run_config
-from mmie.pipeline import phases
+from mmie.pipeline import _command, phases
 from mmie.tasks.responses import Direct, Reasoned
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -46,3 +46,11 @@ def test_systems_of_a_run(experiment: str, systems: list[str], profile: str) -> 
     context = SimpleNamespace(config=config, direct=direct, reasoned=reasoned)
     trained = [STAGE if part else None for part in (config.sft, config.grpo)]
     assert [phase.name for phase in phases(context, *trained)] == systems  # type: ignore[arg-type]
+
+
+def test_the_recorded_command_makes_the_run_again() -> None:
+    """One point of an experiment that sweeps needs its mode; the place of the artefacts is nobody else's."""
+    task = ["+experiment=figure3_group_size", "grpo.group_size=2", "artifacts=/mine"]
+    alone = "python run.py +experiment=figure3_group_size grpo.group_size=2"
+    assert _command(task, ["run.py", *task]) == alone
+    assert _command(task, ["run.py", *task, "hydra.mode=RUN"]) == f"{alone} hydra.mode=RUN"

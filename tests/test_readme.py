@@ -87,7 +87,7 @@ def test_commands_are_found() -> None:
     assert len(COMMANDS) >= 12
     assert COMMANDS[0] == "python run.py"
     assert any("profile=paper" in command for command in COMMANDS)
-    assert [len(jobs(command)) for command in COMMANDS if " -m " in command] == [6, 4, 9, 3, 1, 3, 2]
+    assert [len(jobs(command)) for command in COMMANDS if " -m " in command] == [12, 4, 9, 3, 1, 3, 2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

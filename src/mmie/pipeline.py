@@ -52,7 +52,7 @@ def run(cfg: DictConfig) -> float | None:
     if sweep and config.trainer.devices * config.trainer.num_nodes > 1 and "SLURM_NTASKS" not in os.environ:
         raise InputError("trainer.devices: each process of a job would start the whole sweep anew; sweep on one device, or under SLURM")
     varied = [item for item in job.overrides.task if item not in sys.argv]  # what all jobs share stands there as it was typed
-    results = execute(config, output, command=_command(job.overrides.task), sweep=sweep, overrides=varied)
+    results = execute(config, output, command=_command(job.overrides.task, sys.argv), sweep=sweep, overrides=varied)
     if results is None:
         return None
     print(f"results: {results}", flush=True)
@@ -79,9 +79,14 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
     return write_page(runs, folder, console=None if own else Console())
 
 
-def _command(overrides: Sequence[str]) -> str:
-    """What makes this run, typed anywhere: without the place of its artefacts."""
-    return shlex.join(["python", "run.py", *(override for override in overrides if not override.startswith("artifacts="))])
+def _command(overrides: Sequence[str], typed: Sequence[str]) -> str:
+    """What makes this run, typed anywhere: without the place of its artefacts.
+
+    ``hydra.mode`` is no override of the task, but one point of an experiment that sweeps is not made without it.
+    """
+    own = [override for override in overrides if not override.startswith("artifacts=")]
+    mode = [argument for argument in typed if argument.startswith("hydra.mode=")]
+    return shlex.join(["python", "run.py", *own, *mode])
 
 
 def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | None = None, overrides: Sequence[str] = ()) -> Path | None:
