@@ -45,13 +45,13 @@ def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def whole_run(tmp_path: Path) -> Path:
-    """A run as it is left now, with two test samples: CoT-SFT has 1 of 3 quintuples, JMERE-R1 all."""
+    """A run as it is left now, with two test samples: warm-up has 1 of 3 quintuples, JMERE-R1 all."""
     said: dict[str, list[Any]] = {
-        "CoT-SFT": [[GOLD[0], [*GOLD[1][:4], "place of residence"]], None],
+        "warm-up": [[GOLD[0], [*GOLD[1][:4], "place of residence"]], None],
         "JMERE-R1": [GOLD, GOLD[:1]],
     }
-    counts = {"CoT-SFT": [[1, 2, 2], [0, 0, 1]], "JMERE-R1": [[2, 2, 2], [1, 1, 1]]}
-    scores = {"CoT-SFT": {"f1": 0.4, "gold": 3, "ci95": [0.0, 0.5]}, "JMERE-R1": {"f1": 1.0, "gold": 3, "ci95": [1.0, 1.0]}}
+    counts = {"warm-up": [[1, 2, 2], [0, 0, 1]], "JMERE-R1": [[2, 2, 2], [1, 1, 1]]}
+    scores = {"warm-up": {"f1": 0.4, "gold": 3, "ci95": [0.0, 0.5]}, "JMERE-R1": {"f1": 1.0, "gold": 3, "ci95": [1.0, 1.0]}}
     run = {
         "experiment": "jmere_r1", "task": "jmere", "profile": "toy", "seed": 0, "commit": "0" * 40,
         "models": {model: {"test/quintuple": score} for model, score in scores.items()},
@@ -111,7 +111,7 @@ def test_case_study_marks_right_wrong_and_missed(executed: Any, whole_run: Path)
     assert "✓ Ivan Vega · per · Ivan Ray · per · peer" in text
     wrong, right = ("Ivan Vega · per · Oak Hill · loc · place of " + place for place in ("residence", "birth"))
     assert f"✗ {wrong} → {right}" in text
-    assert "CoT-SFT: 0 of 2 right; JMERE-R1 has 2 that it has not: test-0, test-1" in text
+    assert "warm-up: 0 of 2 right; JMERE-R1 has 2 that it has not: test-0, test-1" in text
 
 
 @pytest.mark.slow

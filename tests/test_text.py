@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mmie.cot.prompts import chain_of
-from mmie.data.source import Labels, check_splits, text_of
+from mmie.data.labels import Labels
+from mmie.data.source import check_splits, text_of
 from mmie.errors import InputError
 from mmie.templates import Places
 from mmie.text import clean, fault, repaired, strings, without_tags
@@ -21,7 +22,7 @@ def test_white_space_is_folded_and_tags_are_dead() -> None:
     assert without_tags("a < b <b> <ANSWER> <thinking>") == "a < b <b> <ANSWER> <thinking>"
 
 
-@pytest.mark.parametrize("text", ["ü 🙂 東京 \u202e", "a\x1bb", "caf\u0301e", "a\ufffdb", "1 < 2"])
+@pytest.mark.parametrize("text", ["ü 🙂 東京 \u202e", "caf\u0301e", "a\ufffdb", "1 < 2"])
 def test_all_that_is_text_stays(text: str) -> None:
     assert clean(text, "x") == repaired(text) == text
     assert fault(text) is None
@@ -53,7 +54,7 @@ def test_blanks_are_refused(text: str) -> None:
 def test_the_rule_holds_for_words_and_names_of_the_data() -> None:
     labels = Labels(("per",), {"peer": ["per-per"]})
     name = Quintuple("Ann", "per", "B\ud83d", "per", "peer")
-    with pytest.raises(InputError, match=r"^f:3: an entity's name holds half a character"):
+    with pytest.raises(InputError, match=r"^f:3: an entity holds half a character"):
         labels.checked(name, "f:3")
     with pytest.raises(InputError, match=r"^f:3: 'token' holds a control character \(U\+0000\)"):
         text_of(["a", "\x00"], "f:3")
@@ -75,7 +76,7 @@ def test_the_rule_holds_for_every_source(change: dict[str, object]) -> None:
 
 
 def test_strings_are_found_at_every_depth() -> None:
-    assert list(strings({"a": ["b", ("c", {"d": "e"})], "f": 3, "g": None})) == ["b", "c", "e"]
+    assert list(strings({"a": ["b", ("c", {"d": "e"})], "f": 3, "g": None})) == ["a", "b", "c", "d", "e", "f", "g"]
 
 
 def test_a_chain_is_repaired_and_not_thrown_away() -> None:

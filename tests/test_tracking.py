@@ -142,4 +142,4 @@ def test_the_offline_folder_holds_curves_rollouts_and_scores(tmp_path: Path) -> 
             summary |= values(record.summary.update)
     assert summary["test/quintuple/f1"] == found["metrics"]["test/quintuple"]["f1"]
     assert summary["JMERE-R1/test/quintuple/gold"] == found["models"]["JMERE-R1"]["test/quintuple"]["gold"]
-    assert {"zero-shot/test/entity/f1", "CoT-SFT/test/quintuple/f1_low"} <= set(summary)
+    assert {"zero-shot/test/entity/f1", "warm-up/test/quintuple/f1_low"} <= set(summary)

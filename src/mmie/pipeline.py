@@ -21,7 +21,7 @@ from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
 from mmie.artifacts import Store
-from mmie.config import ON_DEMAND, STAGES, RunConfig, node, to_run_config
+from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_config
 from mmie.errors import InputError
 from mmie.reporting.page import write_page
 from mmie.reporting.runs import load_runs
@@ -53,7 +53,7 @@ def run(cfg: DictConfig) -> float | None:
     if sweep and config.trainer.devices * config.trainer.num_nodes > 1 and "SLURM_NTASKS" not in os.environ:
         raise InputError("trainer.devices: each process of a job would start the whole sweep anew; sweep on one device, or under SLURM")
     varied = [item for item in job.overrides.task if item not in sys.argv]  # what all jobs share stands there as it was typed
-    results = execute(config, output, command=_command(job.overrides.task), sweep=sweep, overrides=varied)
+    results = execute(config, output, command=_command(job.overrides.task, sys.argv), sweep=sweep, overrides=varied)
     if results is None:
         return None
     print(f"results: {results}", flush=True)
@@ -80,9 +80,14 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
     return write_page(runs, folder, console=None if own else Console())
 
 
-def _command(overrides: Sequence[str]) -> str:
-    """What makes this run, typed anywhere: without the place of its artefacts."""
-    return shlex.join(["python", "run.py", *(override for override in overrides if not override.startswith("artifacts="))])
+def _command(overrides: Sequence[str], typed: Sequence[str]) -> str:
+    """What makes this run, typed anywhere: without the place of its artefacts.
+
+    ``hydra.mode`` is no override of the task, but one point of an experiment that sweeps is not made without it.
+    """
+    own = [override for override in overrides if not override.startswith("artifacts=")]
+    mode = [argument for argument in typed if argument.startswith("hydra.mode=")]
+    return shlex.join(["python", "run.py", *own, *mode])
 
 
 def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | None = None, overrides: Sequence[str] = ()) -> Path | None:
@@ -184,11 +189,18 @@ def phases(context: Context, sft_stage: Stage | None, grpo_stage: Stage | None) 
     """The rows of the run's table: zero-shot, after the warm-up, after GRPO, as far as the configuration has them."""
     rows = [Phase("zero-shot", context.direct, None)] if "base" in context.config.zero_shot.systems else []
     if sft_stage is not None and context.config.sft is not None:
-        direct = context.config.sft.response == "direct"
-        rows.append(Phase("SFT", context.direct, sft_stage) if direct else Phase(context.reasoned.warmed_up, context.reasoned, sft_stage))
+        rows.append(_after_sft(context, context.config.sft, sft_stage))
     if grpo_stage is not None:
         rows.append(Phase(context.reasoned.method if sft_stage else "Only-RL", context.reasoned, grpo_stage))
     return rows
+
+
+def _after_sft(context: Context, sft: SFTConfig, stage: Stage) -> Phase:
+    """SFT before GRPO is a warm-up; the paper's CoT-SFT is trained longer, and nothing follows it."""
+    if sft.response == "direct":
+        return Phase("SFT", context.direct, stage)
+    task = context.reasoned
+    return Phase(task.chains_learned if context.config.grpo is None else task.warmed_up, task, stage)
 
 
 def _last(config: RunConfig) -> str:

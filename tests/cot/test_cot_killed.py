@@ -83,7 +83,8 @@ def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, png
 
     answer, server.reply = honest(server), deadly
     folder = pictures(tmp_path / "killed", png)
-    path = os.pathsep.join([str(Path(mmie.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    roots = [Path(mmie.__file__).parents[1], Path(__file__).parents[1]]
+    path = os.pathsep.join([*map(str, roots), os.environ.get("PYTHONPATH", "")])
     with subprocess.Popen(
         [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)], env={**os.environ, "PYTHONPATH": path}
     ) as child:

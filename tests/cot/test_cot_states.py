@@ -193,7 +193,8 @@ def test_two_processes_at_one_record_pay_once(server, tmp_path, png):
     server.reply = slow
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(png(number))
-    path = os.pathsep.join([str(Path(mmie.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    roots = [Path(mmie.__file__).parents[1], Path(__file__).parents[1]]
+    path = os.pathsep.join([*map(str, roots), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-c", SIDE_BY_SIDE, str(Path(__file__).parent), str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": path}
     children = [

@@ -28,11 +28,11 @@ def counts(correct: int, predicted: int, gold: int) -> dict[str, int]:
 @pytest.fixture
 def two_seeds(write_run: Write, scores: Scores) -> None:
     """Relation "peer": warm-up 2 of 8 predicted and 10 gold, full system 9 of 10 and 10; "race": only gold and only once."""
-    models = {"CoT-SFT": {"quintuple": scores(2, 8, 12)}, "JMERE-R1": {"quintuple": scores(9, 10, 12)}}
+    models = {"warm-up": {"quintuple": scores(2, 8, 12)}, "JMERE-R1": {"quintuple": scores(9, 10, 12)}}
     for seed, warm, full in ((0, (1, 4, 5), (4, 5, 5)), (1, (1, 4, 5), (5, 5, 5))):
         analysis = {
             "zero-shot": {"errors": {"missed": 99}},
-            "CoT-SFT": {
+            "warm-up": {
                 "per_relation": {"race": counts(0, 0, 1), "peer": counts(*warm)}, "errors": {"missed": 3 + seed, "wrong type": 0},
                 "direction_blind": counts(4, 8, 12), "per_type": {"per": counts(1, 1, 1)},
             },
@@ -45,12 +45,12 @@ def two_seeds(write_run: Write, scores: Scores) -> None:
 @pytest.mark.usefixtures("two_seeds")
 def test_relations_are_pooled_over_seeds(tmp_path: Path) -> None:
     table = of_runs(tmp_path)["toy-jmere-per-relation"]
-    assert table.header == ("", "gold", "P CoT-SFT", "P JMERE-R1", "R CoT-SFT", "R JMERE-R1", "F1 CoT-SFT", "F1 JMERE-R1", "Δ F1")
+    assert table.header == ("", "gold", "P warm-up", "P JMERE-R1", "R warm-up", "R JMERE-R1", "F1 warm-up", "F1 JMERE-R1", "Δ F1")
     assert table.rows == (
         ("peer", "10", "25.0", "90.0", "20.0", "90.0", "22.2", "90.0", "+67.8"),
         ("race", "2", "0.0", "0.0", "0.0", "0.0", "0.0", "0.0", "+0.0"),
     )
-    assert table.caption.startswith("JMERE-R1 and its warm-up (CoT-SFT) in experiment jmere_r1, seeds 0, 1;")
+    assert table.caption.startswith("JMERE-R1 after its warm-up, experiment jmere_r1, seeds 0, 1;")
     assert {run.seed for value in table.values for run in value.runs} == {0, 1}
 
 
@@ -62,7 +62,7 @@ def test_types_errors_and_direction(tmp_path: Path) -> None:
     assert found["toy-jmere-errors"].rows == (
         ("missed", "3.5", "2.0", "−1.5"), ("wrong type", "0.0", "0.0", "+0.0"), ("truncated", "0.0", "1.0", "+1.0"),
     )  # fmt: skip
-    assert found["toy-jmere-direction-blind"].rows == (("CoT-SFT", "20.0", "40.0", "+20.0"), ("JMERE-R1", "81.8", "81.8", "+0.0"))
+    assert found["toy-jmere-direction-blind"].rows == (("warm-up", "20.0", "40.0", "+20.0"), ("JMERE-R1", "81.8", "81.8", "+0.0"))
 
 
 def test_one_seed_has_whole_errors_and_more_no_direction(tmp_path: Path, write_run: Write) -> None:
@@ -75,7 +75,7 @@ def test_one_seed_has_whole_errors_and_more_no_direction(tmp_path: Path, write_r
 
 
 def test_the_full_system_comes_first_then_any(tmp_path: Path, write_run: Write) -> None:
-    analysis = {"CoT-SFT": {"errors": {"missed": 1}}, "JMERE-R1": {"errors": {"missed": 1}}}
+    analysis = {"warm-up": {"errors": {"missed": 1}}, "JMERE-R1": {"errors": {"missed": 1}}}
     write_run("default", {}, analysis=analysis)
     write_run("ablation_no_filter", {}, analysis={"JMERE-R1": {}})  # no warm-up in it
     assert "experiment default" in of_runs(tmp_path)["toy-jmere-errors"].caption
@@ -84,7 +84,7 @@ def test_the_full_system_comes_first_then_any(tmp_path: Path, write_run: Write) 
 
 
 def test_older_results_have_none(tmp_path: Path, write_run: Write, scores: Scores) -> None:
-    write_run("jmere_r1", {"CoT-SFT": {"quintuple": scores(1, 2, 2)}, "JMERE-R1": {"quintuple": scores(1, 2, 2)}})
+    write_run("jmere_r1", {"warm-up": {"quintuple": scores(1, 2, 2)}, "JMERE-R1": {"quintuple": scores(1, 2, 2)}})
     assert of_runs(tmp_path) == {}
 
 
@@ -99,7 +99,7 @@ def test_older_results_have_none(tmp_path: Path, write_run: Write, scores: Score
     ],
 )
 def test_garbage_is_named(tmp_path: Path, write_run: Write, scores: Scores, part: dict[str, Any], message: str) -> None:
-    models = {"CoT-SFT": {"quintuple": scores(1, 2, 2)}, "JMERE-R1": {"quintuple": scores(1, 2, 2)}}
-    write_run("jmere_r1", models, analysis={"CoT-SFT": {}, "JMERE-R1": part})
+    models = {"warm-up": {"quintuple": scores(1, 2, 2)}, "JMERE-R1": {"quintuple": scores(1, 2, 2)}}
+    write_run("jmere_r1", models, analysis={"warm-up": {}, "JMERE-R1": part})
     with pytest.raises(InputError, match=rf"results\.json: analysis\..*{message}"):
         of_runs(tmp_path)

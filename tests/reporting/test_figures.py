@@ -111,6 +111,20 @@ def test_the_radar_has_the_papers_range_where_the_values_fit(write_run: Write, l
     assert told in figure.get_suptitle()
 
 
+def test_systems_of_two_experiments_vote_in_one_figure(write_run: Write) -> None:
+    """Figure 5 holds CoT-SFT of Table 1 against JMERE-R1; a name that both experiments have is told apart."""
+    curve = voting([0.3, 0.4, 0.5], relations={"peer": 0.5, "awarded": 0.8, "member of": 0.5})
+    write_run("figure5_voting", {}, voting={"warm-up": curve, "JMERE-R1": curve})
+    write_run("figure5_voting_cot_sft", {}, voting={"CoT-SFT": curve})
+    figures = drawn()
+    names = [label.partition(" (")[0] for label in legend(figures["toy-jmere-figure5-voting"])]
+    assert sorted(names) == ["CoT-SFT", "JMERE-R1", "warm-up"]
+    assert "one for each relation is our guess" in figures["toy-jmere-figure5-relations"].caption
+    write_run("other", {}, voting={"JMERE-R1": curve})
+    names = [label.partition(" (")[0] for label in legend(drawn()["toy-jmere-figure5-voting"])]
+    assert sorted(names) == ["CoT-SFT", "figure5_voting: JMERE-R1", "other: JMERE-R1", "warm-up"]
+
+
 def test_two_relations_make_no_radar(write_run: Write) -> None:
     write_run("vote", {}, voting={"JMERE-R1": voting([0.3, 0.4, 0.5], relations={"peer": 0.5, "awarded": 0.8})})
     assert list(drawn()) == ["toy-jmere-figure5-voting"]

@@ -35,7 +35,7 @@ def people(folder: Path, text: str) -> Path:
 
 def test_differences_to_the_mean_of_the_annotators(tmp_path: Path, candidates: Path) -> None:
     """0.8 − 0.7 is within 0.1 whatever the float says; 0.5 − 0.9 is not; 1 − 1 is; the third chain has no score of the teacher's."""
-    found = agreement(people(tmp_path, f"{HEADER}s,0,a1,0.6\ns,0,a2,0.8\ns,1,a1,0.9\ns,2,a1,0.1\ns,3,a2,1\n"), candidates)
+    found = agreement([people(tmp_path, f"{HEADER}s,0,a1,0.6\ns,0,a2,0.8\ns,1,a1,0.9\ns,2,a1,0.1\ns,3,a2,1\n")], candidates)
     (axis,) = found.figure.axes
     bars = {round(bar.get_x() + bar.get_width() / 2, 3): bar.get_height() for bar in axis.patches[1:] if bar.get_height()}
     assert bars == {-0.4: 1, 0.0: 1, 0.1: 1}
@@ -46,7 +46,7 @@ def test_differences_to_the_mean_of_the_annotators(tmp_path: Path, candidates: P
 
 def test_the_same_bytes_twice(tmp_path: Path, candidates: Path) -> None:
     scores = people(tmp_path, f"{HEADER}s,0,a1,0.6\n")
-    files = [[path.read_bytes() for path in agreement(scores, candidates).save(tmp_path / name)] for name in "ab"]
+    files = [[path.read_bytes() for path in agreement([scores], candidates).save(tmp_path / name)] for name in "ab"]
     assert files[0] == files[1]
 
 
@@ -58,6 +58,7 @@ def test_the_same_bytes_twice(tmp_path: Path, candidates: Path) -> None:
         (f"{HEADER}s,0,a1,0.5\ns,x,a1,0.5\n", r"scores\.csv:3: candidate 'x'"),
         (f"{HEADER}s,0,a1,good\n", r"scores\.csv:2: .*score 'good'"),
         (f"{HEADER}s,0,a1\n", r"scores\.csv:2: .*score None"),
+        (f"{HEADER}s,0,a1,\n", r"scores\.csv:2: not scored yet; fill in"),
         (f"{HEADER}s,0,a1,nan\n", r"scores\.csv:2: score nan"),
         (f"{HEADER}s,0,a1,1.1\n", r"scores\.csv:2: score 1\.1"),
         (f"{HEADER}s,0,,0.5\n", r"scores\.csv:2: .*annotator ''"),
@@ -70,20 +71,20 @@ def test_the_same_bytes_twice(tmp_path: Path, candidates: Path) -> None:
 )
 def test_bad_lines_are_named(tmp_path: Path, candidates: Path, text: str, told: str) -> None:
     with pytest.raises(InputError, match=told):
-        agreement(people(tmp_path, text), candidates)
+        agreement([people(tmp_path, text)], candidates)
 
 
 def test_files_that_are_no_text_or_not_there(tmp_path: Path, candidates: Path) -> None:
     (tmp_path / "scores.csv").write_bytes(b"id,candidate,annotator,score\n\xff")
     for name in ("scores.csv", "none.csv"):
         with pytest.raises(InputError, match=f"{name}: cannot be read as CSV"):
-            agreement(tmp_path / name, candidates)
+            agreement([tmp_path / name], candidates)
 
 
 @pytest.mark.parametrize("score", ["0.5", True, 2])
 def test_bad_scores_of_the_teacher_are_named(tmp_path: Path, score: Any) -> None:
     with pytest.raises(InputError, match=r"candidates\.jsonl:2: .*(distil again|delete the folder)"):
-        agreement(people(tmp_path, HEADER), written(tmp_path, 0.5, score))
+        agreement([people(tmp_path, HEADER)], written(tmp_path, 0.5, score))
 
 
 def test_the_command(tmp_path: Path, candidates: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,14 +23,15 @@ COMMIT = 40 * "a"
 @pytest.fixture
 def runs(tmp_path: Path, write_run: Write, scores: Scores) -> list[Run]:
     command = "python run.py +experiment=jmere_r1 'filter=[]' seed=0"
-    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, command=command, date="2026-11-21T10:00:00")
-    write_run("ablation_no_filter", {"JMERE-R1": {"quintuple": scores(4, 8, 12)}})
+    full, less = ({"JMERE-R1": {"quintuple": scores(correct, 8, 12)}} for correct in (5, 4))
+    write_run("jmere_r1", full, command=command, date="2026-11-21T10:00:00", profile="paper")
+    write_run("ablation_no_filter", less, profile="paper")
     return load_runs([tmp_path / "runs"])
 
 
 def test_markdown_has_the_table_and_where_its_cells_come_from(runs: list[Run]) -> None:
     lines = markdown(tables(runs)[1]).splitlines()
-    assert lines[0].startswith("A generated world and a tiny model. The paper's columns are for orientation:")
+    assert lines[0] == "The paper's data set and model. Paper: JMERE-R1, Table 2, Qwen2.5-VL-7B."
     assert lines[2:5] == [
         "|  | P | P (paper) | R | R (paper) | F1 | F1 (paper) | seeds | Δ F1 | p |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
@@ -41,21 +42,21 @@ def test_markdown_has_the_table_and_where_its_cells_come_from(runs: list[Run]) -
         "- JMERE-R1",
         "  - seed 0: `python run.py +experiment=jmere_r1 'filter=[]' seed=0`, commit `aaaaaaaaaa`, `runs/jmere_r1-0/results.json`",
         "- JMERE-R1 w/o all filters",
-        "  - seed 0: `python run.py +experiment=ablation_no_filter profile=toy seed=0` (not kept with the results; this makes such a run),"
-        " commit `aaaaaaaaaa`, `runs/ablation_no_filter-0/results.json`",
+        "  - seed 0: `python run.py +experiment=ablation_no_filter profile=paper seed=0`"
+        " (not kept with the results; this makes such a run), commit `aaaaaaaaaa`, `runs/ablation_no_filter-0/results.json`",
     ]
 
 
 def test_every_number_of_the_csv_can_be_traced(runs: list[Run]) -> None:
     lines = csv_text(tables(runs)[1]).splitlines()
     assert lines[0] == "table,row,column,origin,value,low,high,seed,experiment,model,command,commit,date,path,source"
-    assert lines[1] == 'toy-jmere-table-2,JMERE-R1,P,paper,58.99,,,,,,,,,,"JMERE-R1, Table 2, Qwen2.5-VL-7B"'
+    assert lines[1] == 'paper-jmere-table-2,JMERE-R1,P,paper,58.99,,,,,,,,,,"JMERE-R1, Table 2, Qwen2.5-VL-7B"'
     assert lines[6] == (
-        "toy-jmere-table-2,JMERE-R1,F1,ours,50.00,40.00,60.00,0,jmere_r1,JMERE-R1,python run.py +experiment=jmere_r1 'filter=[]' seed=0,"
+        "paper-jmere-table-2,JMERE-R1,F1,ours,50.00,40.00,60.00,0,jmere_r1,JMERE-R1,python run.py +experiment=jmere_r1 'filter=[]' seed=0,"
         f"{COMMIT},2026-11-21T10:00:00,runs/jmere_r1-0/results.json,"
     )
     [delta] = [line for line in lines if ",Δ F1," in line]
-    assert delta.startswith("toy-jmere-table-2,JMERE-R1 w/o all filters,Δ F1,ours,-10.00,,,0,ablation_no_filter; jmere_r1,JMERE-R1,")
+    assert delta.startswith("paper-jmere-table-2,JMERE-R1 w/o all filters,Δ F1,ours,-10.00,,,0,ablation_no_filter; jmere_r1,JMERE-R1,")
     assert delta.endswith("runs/ablation_no_filter-0/results.json; runs/jmere_r1-0/results.json,")
     assert len(lines) == 1 + 8 * 3 + 2 * 3 + 1
 
@@ -63,9 +64,9 @@ def test_every_number_of_the_csv_can_be_traced(runs: list[Run]) -> None:
 def test_latex_is_a_whole_table(runs: list[Run]) -> None:
     lines = latex(tables(runs)[1]).splitlines()
     assert lines[:2] == [r"\begin{table}", r"\centering"]
-    assert lines[2].startswith(r"\caption{JMERE: ablations (toy profile). A generated world")
+    assert lines[2].startswith(r"\caption{JMERE: ablations (paper profile). The paper's data set")
     assert lines[3:7] == [
-        r"\label{tab:toy-jmere-table-2}", r"\begin{tabular}{lrrrrrrrrr}", r"\toprule",
+        r"\label{tab:paper-jmere-table-2}", r"\begin{tabular}{lrrrrrrrrr}", r"\toprule",
         r" & P & P (paper) & R & R (paper) & F1 & F1 (paper) & seeds & $\Delta$ F1 & p \\",
     ]  # fmt: skip
     assert r"JMERE-R1 w/o all filters & 50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & -- \\" in lines
@@ -93,10 +94,10 @@ def test_the_page_holds_all_tables_and_links_their_files(tmp_path: Path, runs: l
     page = write_page(runs, folder)
     text = page.read_text(encoding="utf-8")
     assert page == folder / "README.md"
-    names = ["toy-jmere-table-1", "toy-jmere-table-2"]
+    names = ["paper-jmere-table-1", "paper-jmere-table-2"]
     assert sorted(path.name for path in folder.iterdir() if "jmere" in path.name) == [f"{n}.{end}" for n in names for end in ("csv", "tex")]
     assert [line for line in text.splitlines() if line.startswith("#")][:3] == [
-        "# Results", "## JMERE: paradigms and backbones (toy profile)", "## JMERE: ablations (toy profile)",
+        "# Results", "## JMERE: paradigms and backbones (paper profile)", "## JMERE: ablations (paper profile)",
     ]  # fmt: skip
     for table in tables(runs):
         assert markdown(table) in text
@@ -112,3 +113,14 @@ def test_the_terminal_shows_what_it_has_room_for(tmp_path: Path, runs: list[Run]
     lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
     assert "JMERE-R1 w/o all filters 40.0 [30.0, 50.0] 51.46 1 −10.0 –" in lines
     assert "F1 F1 (paper) seeds Δ F1 p" in lines
+
+
+def test_no_format_of_a_toy_table_holds_a_papers_number(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    """Neither a printed F1 nor the name of the paper's model, in Markdown, CSV and LaTeX."""
+    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}})
+    found = tables(load_runs([tmp_path / "runs"]))
+    assert [table.name for table in found] == ["toy-jmere-table-1", "toy-jmere-table-2"]
+    for table in found:
+        for text in (markdown(table), csv_text(table), latex(table)):
+            assert "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)" in text
+            assert not any(number in text for number in ("56.84", "54.93", "55.29", "7B", "(paper)"))

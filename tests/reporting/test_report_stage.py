@@ -57,8 +57,8 @@ def test_collecting_writes_and_shows_the_tables(
     write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}})
     page = pipeline.collect(config_of("stages=[report]", "report.runs=runs"), tmp_path / "out")
     assert page == tmp_path / "out" / "report" / "README.md"
-    assert "| SFT (Qwen2.5-VL-7B) | 50.0 | 56.88 |" in page.read_text(encoding="utf-8")
-    assert "SFT (Qwen2.5-VL-7B)" in capsys.readouterr().out
+    assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 | 33.3 |" in page.read_text(encoding="utf-8")
+    assert "SFT (toy Qwen2.5-VL, 1.1 M)" in capsys.readouterr().out
     other = pipeline.collect(config_of("stages=[report]", "report.runs=[runs]", "report.folder=x"), tmp_path / "out")
     assert other == Path("x/README.md")
     assert other.is_file()
@@ -75,7 +75,7 @@ def test_a_run_writes_its_own_tables_after_its_results(
     monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
     output = tmp_path / "out"
     assert pipeline.execute(config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), output) == results
-    assert "| SFT (Qwen2.5-VL-7B) | 50.0 |" in (output / "report" / "README.md").read_text(encoding="utf-8")
+    assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 |" in (output / "report" / "README.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == ""
     monkeypatch.setattr(pipeline, "stages", lambda context: {})  # nothing evaluated
     pipeline.execute(config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), tmp_path / "none")

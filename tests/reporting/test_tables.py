@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mmie.errors import InputError
+from mmie.reporting.backbones import name_of
 from mmie.reporting.runs import load_runs
 from mmie.reporting.table import Table, Value, cell, signed
 from mmie.reporting.tables import tables
@@ -37,37 +38,106 @@ def test_spreads_and_signs() -> None:
     assert signed(-3.0, 0) == "−3"
 
 
-def test_ours_stand_beside_the_papers(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def two_seeds(write_run: Write, scores: Scores, profile: str) -> None:
     for seed, correct in ((0, 5), (1, 6)):
         full = {"quintuple": scores(correct, 8, 12), "entity": scores(9, 10, 10)}
-        write_run("jmere_r1", {"CoT-SFT": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": full}, seed=seed)
-    write_run("ablation_no_filter", {"CoT-SFT": {}, "JMERE-R1": {"quintuple": scores(4, 8, 12)}})
+        systems = {"warm-up": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": full}
+        write_run("jmere_r1", systems, seed=seed, profile=profile)
+    one = {"warm-up": {}, "JMERE-R1": {"quintuple": scores(4, 8, 12)}}
+    write_run("ablation_no_filter", one, profile=profile)
+
+
+def test_ours_stand_beside_the_papers(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    two_seeds(write_run, scores, "paper")
     found = made(tmp_path)
-    assert list(found) == ["toy-jmere-table-1", "toy-jmere-table-2"]
-    table = found["toy-jmere-table-2"]
+    assert list(found) == ["paper-jmere-table-1", "paper-jmere-table-2"]
+    table = found["paper-jmere-table-2"]
     assert table.header == ("", "P", "P (paper)", "R", "R (paper)", "F1", "F1 (paper)", "seeds", "Δ F1", "p")
-    assert cells(table, "JMERE-R1") == ["68.8 ± 8.8", "58.99", "45.8 ± 5.9", "54.84", "55.0 ± 7.1", "56.84", "2", "–", "–"]
-    assert cells(table, "JMERE-R1 w/o all filters") == ["50.0", "55.08", "33.3", "48.28", "40.0 [30.0, 50.0]", "51.46", "1", "−10.0", "–"]
+    assert cells(table, "JMERE-R1") == [
+        "68.8 ± 8.8", "58.99", "45.8 ± 5.9", "54.84", "55.0 ± 7.1", "56.84", "2", "–", "–",
+    ]  # fmt: skip
+    assert cells(table, "JMERE-R1 w/o all filters") == [
+        "50.0", "55.08", "33.3", "48.28", "40.0 [30.0, 50.0]", "51.46", "1", "−10.0", "–",
+    ]  # fmt: skip
     assert cells(table, "CoT-SFT") == ["missing", "50.54", "missing", "43.59", "missing", "46.77", "–", "–", "–"]
-    first = found["toy-jmere-table-1"]
-    assert cells(first, "JMERE-R1 (Qwen2.5-VL-7B)")[4:] == ["55.0 ± 7.1", "56.84", "90.0 ± 0.0", "79.20", "2", "–", "–"]
-    assert cells(first, "Warm-up of JMERE-R1 (Qwen2.5-VL-7B)")[4:] == ["30.0 ± 0.0", "–", "–", "–", "2", "−25.0", "–"]
+    first = found["paper-jmere-table-1"]
+    full = cells(first, "JMERE-R1 (Qwen2.5-VL-7B)")
+    assert full[4:6] == ["55.0 ± 7.1", "56.84"]
+    assert full[6:] == ["90.0 ± 0.0", "80.14", "90.0 ± 0.0", "78.29", "90.0 ± 0.0", "79.20", "2", "–", "–"]
+    warm_up = cells(first, "Warm-up of JMERE-R1 (Qwen2.5-VL-7B)")
+    assert (warm_up[4:6], warm_up[-3:]) == (["30.0 ± 0.0", "–"], ["2", "−25.0", "–"])
     assert cells(first, "EEGA")[:2] == ["–", "58.26"]
-    assert cells(first, "CoT-SFT (Qwen2.5-VL-7B)")[4] == "missing"
-    assert cells(first, "CoT-SFT (LLaVA-1.5-7B)")[4] == "–"  # the toy profile has no such backbone
+    assert cells(first, "CoT-SFT (LLaVA-1.5-7B)")[4:6] == ["missing", "44.27"]
 
 
-def test_the_toy_tables_say_what_they_are_not(tmp_path: Path, write_run: Write, scores: Scores) -> None:
-    measured = {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}
-    write_run("jmere_r1", measured)
+def test_a_toy_run_never_stands_beside_a_papers_number(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    """Its rows are called after its own model; no printed number, no source and no other system is in its tables."""
+    two_seeds(write_run, scores, "toy")
+    write_run("more_r1", {"MORE-R1": {"relation": scores(6, 10, 10, accuracy=0.7)}}, task="more")
+    found = made(tmp_path)
+    names = ["toy-jmere-table-1", "toy-jmere-table-2", "toy-more-main", "toy-more-mixing"]
+    assert list(found) == names
+    for table in found.values():
+        assert not any("paper" in title or "second source" in title for title in table.header)
+        assert all(label.endswith(" (toy Qwen2.5-VL, 1.1 M)") for label, *_ in table.rows)
+        assert all(value.runs and not value.source for value in table.values)
+        text = "\n".join((table.caption, *table.notes))
+        assert not any(name in text for name in ("7B", "EEGA", "printed", "Table "))
+    full = "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)"
+    table = found["toy-jmere-table-2"]
+    assert table.header == ("", "P", "R", "F1", "seeds", "Δ F1", "p")
+    assert table.brief == (0, 3, 4, 5, 6)
+    assert cells(table, full) == ["68.8 ± 8.8", "45.8 ± 5.9", "55.0 ± 7.1", "2", "–", "–"]
+    without = cells(table, "JMERE-R1 w/o all filters (toy Qwen2.5-VL, 1.1 M)")
+    assert without == ["50.0", "33.3", "40.0 [30.0, 50.0]", "1", "−10.0", "–"]
+    assert cells(table, "CoT-SFT (toy Qwen2.5-VL, 1.1 M)") == ["missing"] * 3 + ["–"] * 3
+    first = found["toy-jmere-table-1"]
+    assert [label.partition(" (")[0] for label, *_ in first.rows] == [
+        "SFT", "CoT-SFT", "Only-RL", "Warm-up of JMERE-R1", "JMERE-R1",
+    ]  # fmt: skip
+
+
+def test_profiles_have_their_own_tables(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}})
     write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(6, 8, 12)}}, profile="paper", folder="large")
     found = made(tmp_path)
     assert list(found) == [f"{profile}-jmere-table-{number}" for profile in ("paper", "toy") for number in (1, 2)]
-    for name, f1 in (("paper-jmere-table-2", "60.0 [50.0, 70.0]"), ("toy-jmere-table-2", "50.0 [40.0, 60.0]")):
-        assert cells(found[name], "JMERE-R1")[4] == f1
-        assert ("for orientation" in found[name].caption) == name.startswith("toy")
-        assert {run.profile for value in found[name].values for run in value.runs} == {name.split("-")[0]}
-    assert cells(found["paper-jmere-table-1"], "JMERE-R1 (LLaVA-1.5-7B)")[4] == "missing"
+    for profile, row, at, f1 in (
+        ("paper", "JMERE-R1", 4, "60.0 [50.0, 70.0]"),
+        ("toy", "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)", 2, "50.0 [40.0, 60.0]"),
+    ):
+        table = found[f"{profile}-jmere-table-2"]
+        assert cells(table, row)[at] == f1
+        assert {run.profile for value in table.values for run in value.runs} == {profile}
+
+
+@pytest.mark.parametrize("config", [{"data": {"_target_": "mmie.toy.source.ToySource"}}, {"model": {"path": "mmie:toy/qwen2_5_vl"}}])
+def test_the_paper_profile_on_toy_data_or_a_toy_model_is_no_row_of_the_paper(
+    tmp_path: Path, write_run: Write, scores: Scores, config: dict[str, Any]
+) -> None:
+    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, profile="paper", config=config)
+    assert list(made(tmp_path)) == ["paper-jmere-others"]
+
+
+def test_seeds_share_their_data_and_the_tables_say_so(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    two_seeds(write_run, scores, "toy")
+    assert "± is the spread of training alone" in made(tmp_path)["toy-jmere-table-1"].notes[0]
+
+
+def test_numbers_that_we_have_not_read_are_called_so(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+    measured = {"MORE-R1": {"relation": scores(6, 10, 10, accuracy=0.7)}}
+    write_run("more_r1", measured, task="more", profile="paper")
+    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(6, 8, 12)}}, profile="paper")
+    found = made(tmp_path)
+    for name in ("paper-more-main", "paper-more-mixing"):
+        table = found[name]
+        assert "F1 (second source)" in table.header
+        assert "from a second source; only the abstract of MORE-R1 was read by us." in table.caption
+        printed = [value for value in table.values if value.source]
+        assert printed
+        assert all("second source" in value.source for value in printed)
+    [baseline] = [value for value in found["paper-jmere-table-1"].values if value.row == "MAF*"]
+    assert baseline.source == "not in JMERE-R1; from a second source, not checked by us"
 
 
 def test_backbones_have_their_own_rows(tmp_path: Path, write_run: Write, scores: Scores) -> None:
@@ -98,7 +168,7 @@ def test_the_newest_of_two_runs_is_kept_and_the_other_named(tmp_path: Path, writ
     for name, correct in (("a", 6), ("b", 5), ("c", 4)):
         write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}}, folder=name, date=dates[name], commit=name * 40)
     table = made(tmp_path)["toy-jmere-table-2"]
-    assert cells(table, "JMERE-R1")[4:7] == ["60.0 [50.0, 70.0]", "56.84", "1"]
+    assert cells(table, "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)")[2:4] == ["60.0 [50.0, 70.0]", "1"]
     assert table.notes[-1] == (
         "jmere_r1, seed 0: 3 runs differ in configuration or commit; the newest is used (date 2026-11-22T10:00:00, commit aaaaaaaaaa,"
         " configuration c0), left out: date 2026-11-20T10:00:00, commit cccccccccc, configuration c0,"
@@ -126,14 +196,15 @@ def test_another_checkpoint_is_no_row_of_the_paper(
     config = {"model": {"_target_": "mmie.models.qwen2_5_vl.Qwen25VL", "path": path}}
     write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}, profile="paper", config=config)
     ours = [value.row for table in tables(load_runs([tmp_path / "runs"])) for value in table.values if value.runs]
-    assert set(ours) == ({row} if row else {f"jmere_r1: JMERE-R1 ({path})"}) or row is not None and row in ours
+    other = f"jmere_r1: JMERE-R1 ({name_of(config['model'], profile='paper')})"
+    assert set(ours) == {other} if row is None else row in ours
 
 
 def test_copies_of_a_run_count_once_and_silently(tmp_path: Path, write_run: Write, scores: Scores) -> None:
     for name in "ab":
         write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, folder=name)
     table = made(tmp_path)["toy-jmere-table-2"]
-    assert cells(table, "JMERE-R1")[6] == "1"
+    assert cells(table, "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)")[3] == "1"
     assert not any("differ in" in note for note in table.notes)
 
 
@@ -146,14 +217,16 @@ def test_more_has_accuracy_and_its_interval(tmp_path: Path, write_run: Write, sc
     write_run("more_r1", measured, task="more")
     found = made(tmp_path)
     assert list(found) == ["toy-more-main", "toy-more-mixing"]
-    assert cells(found["toy-more-main"], "MORE-R1")[:2] == ["75.0 [70.0, 80.0]", "84.91"]
-    assert cells(found["toy-more-main"], "stage 1")[-2] == "−20.0"
-    assert cells(found["toy-more-mixing"], "progressive (α 0.5)")[:5] == ["75.0 [70.0, 80.0]", "84.91", "60.0 [50.0, 70.0]", "67.80", "1"]
-    assert cells(found["toy-more-mixing"], "hard only")[0] == "missing"
+    model = " (toy Qwen2.5-VL, 1.1 M)"
+    assert cells(found["toy-more-main"], f"MORE-R1{model}")[0] == "75.0 [70.0, 80.0]"
+    assert cells(found["toy-more-main"], f"stage 1{model}")[-2] == "−20.0"
+    progressive = cells(found["toy-more-mixing"], f"progressive (α 0.5){model}")
+    assert progressive[:3] == ["75.0 [70.0, 80.0]", "60.0 [50.0, 70.0]", "1"]
+    assert cells(found["toy-more-mixing"], f"hard only{model}")[0] == "missing"
 
 
 def test_runs_that_are_no_row_have_a_table(tmp_path: Path, write_run: Write, scores: Scores) -> None:
-    write_run("default", {"CoT-SFT": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": {"quintuple": scores(5, 8, 12)}})
+    write_run("default", {"warm-up": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": {"quintuple": scores(5, 8, 12)}})
     [table] = made(tmp_path).values()
     assert (table.name, table.header) == ("toy-jmere-others", ("", "P", "R", "F1", "seeds"))
     assert table.rows[1] == ("default: JMERE-R1", "62.5", "41.7", "50.0 [40.0, 60.0]", "1")

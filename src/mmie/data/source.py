@@ -176,6 +176,8 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
 def _refuse_no_text(examples: Sequence[Example]) -> None:
     """What no reader cleaned, as of a source of one's own, is refused before anything is trained."""
     for example in examples:
+        if not example.text.strip():
+            raise InputError(f"data: the text of sample {example.id} is blank; correct or remove it")
         for text in strings([example.text, example.gold, example.extra]):
             refuse_no_text(text, f"data: a text of sample {example.id}")
 

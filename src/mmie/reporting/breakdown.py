@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.reporting.chosen import backbone
-from mmie.reporting.published import QWEN
+from mmie.reporting.chosen import backbone, backbone_told
 from mmie.reporting.runs import Run
 from mmie.reporting.table import NOTHING, Table, Value, signed
 
@@ -36,7 +35,7 @@ class Systems:
         run, seeds = self.runs[0], ", ".join(str(run.seed) for run in self.runs)
         return Table(
             name=f"{self.profile}-{run.task}-{name}", title=f"{run.task.upper()}: {title} ({self.profile} profile)",
-            caption=f"{self.full} and its warm-up ({self.warm_up}) in experiment {run.experiment}, seeds {seeds}; {scale}.", **parts,
+            caption=f"{self.full} after its {self.warm_up}, experiment {run.experiment}, seeds {seeds}; {scale}.", **parts,
         )  # fmt: skip
 
 
@@ -49,10 +48,10 @@ def breakdowns(runs: Sequence[Run], profile: str) -> list[Table]:
         InputError: an analysis has another shape than a run leaves.
     """
     made: list[Table] = []
-    for task, experiment, warm_up, full in (("jmere", "jmere_r1", "CoT-SFT", "JMERE-R1"), ("more", "more_r1", "stage 1", "MORE-R1")):
+    for task, experiment, warm_up, full in (("jmere", "jmere_r1", "warm-up", "JMERE-R1"), ("more", "more_r1", "stage 1", "MORE-R1")):
         having = [run for run in runs if run.task == task and {warm_up, full} <= run.analysis.keys()]
         if having:
-            first = min((run.experiment != experiment, backbone(run) != QWEN, run.experiment, backbone(run)) for run in having)
+            first = min((run.experiment != experiment, backbone_told(run) != "", run.experiment, backbone(run)) for run in having)
             chosen = [run for run in having if (run.experiment, backbone(run)) == first[2:]]
             made += [table for table in _tables(Systems(profile, tuple(chosen), warm_up, full)) if table.rows]
     return made

@@ -10,7 +10,8 @@ from statistics import mean
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.reporting.published import LLAVA, QWEN, Column, Row
+from mmie.reporting.backbones import name_of, usual
+from mmie.reporting.published import Column, Row
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Value
 from mmie.significance import randomisation_over_seeds
@@ -72,13 +73,14 @@ def _settings(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def backbone(run: Run) -> str:
-    """The paper's by the checkpoint's name, any other by its path; results that do not tell, and the toy profile, by the model's class."""
-    model = run.config.get("model") or {}
-    path, kind = (str(model.get(key) or "") for key in ("path", "_target_"))
-    named = path.lower().rstrip("/").rpartition("/")[2]
-    if path and run.profile != "toy":
-        return next((name for name in (QWEN, LLAVA) if named.startswith(name.lower())), path)
-    return LLAVA if "llava" in kind.lower() else QWEN
+    """What tables call the model of the run, see ``name_of``."""
+    return name_of(run.config.get("model") or {}, profile=run.profile)
+
+
+def backbone_told(run: Run) -> str:
+    """`` (model)``, to stand after the name of an experiment; "" for the usual model of the profile."""
+    name = backbone(run)
+    return "" if name == usual(run.profile) else f" ({name})"
 
 
 def runs_of(row: Row, runs: Sequence[Run]) -> dict[int, Run]:

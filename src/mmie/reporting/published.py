@@ -1,25 +1,28 @@
 """What the papers print, row by row, and which run of ours stands beside it.
 
-JMERE-R1: Tables 1 to 3, read in the paper. MORE-R1: its comparison on MORE and its mixing ablation. Numbers are % as
-printed, also where they do not fit together (``remarks``). ``conf/experiment`` holds the row of each experiment, too;
-a test holds the two against each other.
+JMERE-R1: Tables 1 to 3, read in the paper, in % as printed, also where the numbers do not fit together (``remarks``).
+The paper itself takes the rows of other people's systems from Yuan et al. (2023), which we have not read; MAF* is not
+in the paper and comes from a second source. MORE-R1: its main results and its mixing ablation **come from a second
+source; only the abstract of MORE-R1 was read by us.** ``conf/experiment`` holds the row of each experiment, too, and a
+test compares the two.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-QWEN, LLAVA = "Qwen2.5-VL-7B", "LLaVA-1.5-7B"
+from mmie.reporting.backbones import LLAVA, QWEN
+
+SECOND_HAND = "from a second source; only the abstract of MORE-R1 was read by us"
 
 
 @dataclass(frozen=True)
 class Column:
-    """``score`` of ``measure`` as results.json has them; columns that are not ``shown`` stand in the CSV alone."""
+    """``score`` of ``measure`` as results.json has them."""
 
     title: str
     measure: str
     score: str
-    shown: bool = True
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Row:
         backbone: that the run must have.
         against: label of the row that this one is held against.
         source: where the numbers stand, if not in the table itself.
+        system: the label without the model, where that is in it.
     """
 
     label: str
@@ -43,11 +47,19 @@ class Row:
     backbone: str = QWEN
     against: str = ""
     source: str = ""
+    system: str = ""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A table; ``compared`` is the column on which rows are held against each other."""
+    """A table.
+
+    Attributes:
+        name: of its files, without the profile.
+        source: where the printed numbers stand.
+        compared: the column on which rows are held against each other.
+        whose: what the columns of printed numbers are called.
+    """
 
     name: str
     title: str
@@ -57,16 +69,15 @@ class Published:
     rows: tuple[Row, ...]
     compared: Column
     remarks: tuple[str, ...] = ()
+    whose: str = "paper"
 
 
-QUINTUPLE = tuple(Column(title, "quintuple", score) for title, score in (("P", "precision"), ("R", "recall"), ("F1", "f1")))
-ENTITY = (
-    Column("entity P", "entity", "precision", shown=False),
-    Column("entity R", "entity", "recall", shown=False),
-    Column("entity F1", "entity", "f1"),
-)
-RELATION = tuple(
-    Column(title, "relation", score) for title, score in (("Acc", "accuracy"), ("P", "precision"), ("R", "recall"), ("F1", "f1"))
+SCORES = {"P": "precision", "R": "recall", "F1": "f1"}
+QUINTUPLE = tuple(Column(title, "quintuple", score) for title, score in SCORES.items())
+ENTITY = tuple(Column(f"entity {title}", "entity", score) for title, score in SCORES.items())
+RELATION = (
+    Column("Acc", "relation", "accuracy"),
+    *(Column(title, "relation", score) for title, score in SCORES.items()),
 )
 
 JMERE_ABLATIONS = (
@@ -83,8 +94,8 @@ def _paradigm(label: str, experiment: str, *, llava: tuple[float, ...], qwen: tu
     names = {backbone: f"{label} ({backbone})" for backbone in (LLAVA, QWEN)}
     full = {backbone: "" if label == "JMERE-R1" else f"JMERE-R1 ({backbone})" for backbone in names}
     return (
-        Row(names[LLAVA], llava, (experiment,), label, LLAVA, full[LLAVA]),
-        Row(names[QWEN], qwen, (experiment,), label, QWEN, full[QWEN]),
+        Row(names[LLAVA], llava, (experiment,), label, LLAVA, full[LLAVA], system=label),
+        Row(names[QWEN], qwen, (experiment,), label, QWEN, full[QWEN], system=label),
     )
 
 
@@ -101,6 +112,7 @@ def _elsewhere(label: str, f1: float) -> Row:
     return Row(label, (None, None, None, f1))
 
 
+MAF_SOURCE = "not in JMERE-R1; from a second source, not checked by us"
 TABLE_1 = Published(
     "jmere-table-1", "JMERE: paradigms and backbones", "jmere", "JMERE-R1, Table 1", (*QUINTUPLE, *ENTITY),
     (
@@ -110,12 +122,15 @@ TABLE_1 = Published(
         Row("OCSGA*", (52.11, 47.41, 49.64, 77.13, 75.03, 76.07)),
         Row("AGBAN*", (51.07, 48.89, 49.95, 76.57, 75.82, 76.19)),
         Row("UMGF*", (52.76, 50.22, 51.45, 77.51, 76.67, 77.22)),
-        Row("MAF*", (None, None, 53.62, None, None, None), source="not in JMERE-R1: another publication of the task"),
+        Row("MAF*", (None, None, 53.62, None, None, None), source=MAF_SOURCE),
         Row("EEGA", (58.26, 52.61, 55.29, 78.27, 78.91, 78.59)),
         *_paradigm("SFT", "sft", llava=(55.81, 46.56, 50.77, 79.75, 74.93, 77.27), qwen=(56.88, 47.81, 51.95, 81.12, 76.37, 78.67)),
         *_paradigm("CoT-SFT", "cot_sft", llava=(50.81, 39.22, 44.27, 77.70, 71.95, 74.71), qwen=(50.54, 43.59, 46.77, 76.48, 73.10, 74.75)),
         *_paradigm("Only-RL", "only_rl", llava=(39.05, 34.84, 36.83, 70.43, 68.40, 69.40), qwen=(40.11, 34.53, 37.11, 73.33, 70.51, 71.89)),
-        Row(f"Warm-up of JMERE-R1 ({QWEN})", (None,) * 6, ("jmere_r1",), "CoT-SFT", against=f"JMERE-R1 ({QWEN})", source="not printed"),
+        Row(
+            f"Warm-up of JMERE-R1 ({QWEN})", (None,) * 6, ("jmere_r1",), "warm-up",
+            against=f"JMERE-R1 ({QWEN})", source="not printed", system="Warm-up of JMERE-R1",
+        ),
         *_paradigm("JMERE-R1", "jmere_r1", llava=(57.07, 52.34, 54.60, 80.12, 77.81, 78.95),
                    qwen=(58.99, 54.84, 56.84, 80.14, 78.29, 79.20)),
     ),
@@ -124,7 +139,7 @@ TABLE_1 = Published(
         "AGBAN+MEGA: the printed P and R give F1 48.07, not 48.57.",
         "UMGF*: the printed entity P and R give F1 77.09, not 77.22.",
         f"CoT-SFT ({QWEN}): the printed P and R give F1 46.81, not 46.77.",
-        "The paper takes the rows from OCSGA+MEGA to EEGA from Yuan et al. (2023).",
+        "The paper takes the rows from OCSGA+MEGA to EEGA from Yuan et al. (2023), which we have not read.",
     ),
 )  # fmt: skip
 TABLE_2 = Published(
@@ -146,13 +161,13 @@ TABLE_3 = Published(
     "jmere-table-3", "JMERE: zero-shot", "jmere", "JMERE-R1, Table 3", QUINTUPLE,
     (
         Row("GPT-4o", (9.95, 17.47, 12.68)),
-        Row(QWEN, (7.27, 14.10, 9.60), ANY_JMERE, "zero-shot"),
-        Row(LLAVA, (7.41, 13.30, 9.52), ANY_JMERE, "zero-shot", LLAVA),
+        Row(QWEN, (7.27, 14.10, 9.60), ANY_JMERE, "zero-shot", system="zero-shot"),
+        Row(LLAVA, (7.41, 13.30, 9.52), ANY_JMERE, "zero-shot", LLAVA, system="zero-shot"),
     ),
     QUINTUPLE[2],
 )  # fmt: skip
 MORE_MAIN = Published(
-    "more-main", "MORE: systems", "more", "MORE-R1, results on MORE", RELATION,
+    "more-main", "MORE: systems", "more", f"MORE-R1, main results, {SECOND_HAND}", RELATION,
     (
         _elsewhere("BERT+SG", 34.48), _elsewhere("MEGA", 35.72), _elsewhere("IFAformer", 54.68), _elsewhere("MKGformer", 54.73),
         _elsewhere("VisualBERT", 59.66), _elsewhere("ViLBERT", 61.10), _elsewhere("MOREformer", 62.75), _elsewhere("REMOTE", 63.91),
@@ -162,9 +177,12 @@ MORE_MAIN = Published(
         Row("MORE-R1", (84.91, 65.88, 69.83, 67.80), ("more_r1",), "MORE-R1"),
     ),
     RELATION[3],
+    ("Which model MORE-R1 is trained from is not known to us; ours is Qwen2.5-VL-7B.",),
+    "second source",
 )  # fmt: skip
 MORE_MIXING = Published(
-    "more-mixing", "MORE: mixing of easy and hard samples", "more", "MORE-R1, mixing ablation", (RELATION[0], RELATION[3]),
+    "more-mixing", "MORE: mixing of easy and hard samples", "more",
+    f"MORE-R1, mixing ablation, {SECOND_HAND}", (RELATION[0], RELATION[3]),
     (
         _mixing("everything mixed", MIXING[0], 84.15, 65.20),
         _mixing("hard only", MIXING[1], 82.64, 63.10),
@@ -172,5 +190,6 @@ MORE_MIXING = Published(
         _mixing("progressive (α 0.5)", "more_r1", 84.91, 67.80),
     ),
     RELATION[3],
+    whose="second source",
 )  # fmt: skip
 PUBLISHED = (TABLE_1, TABLE_2, TABLE_3, MORE_MAIN, MORE_MIXING)

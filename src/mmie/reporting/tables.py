@@ -1,31 +1,38 @@
-"""Our scores beside the papers', one set of tables a profile: toy and paper never stand in one table."""
+"""Our scores, one set of tables for each profile; the papers' numbers stand beside runs of the paper profile alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from mmie.reporting.backbones import LLAVA, PAPER, QWEN, on_paper_data
 from mmie.reporting.breakdown import breakdowns
-from mmie.reporting.chosen import Comparison, backbone, compared, newest, runs_of, scored
-from mmie.reporting.published import LLAVA, PUBLISHED, QUINTUPLE, QWEN, RELATION, Column, Published, Row
+from mmie.reporting.chosen import Comparison, backbone, backbone_told, compared, newest, runs_of, scored
+from mmie.reporting.published import PUBLISHED, QUINTUPLE, RELATION, Column, Published, Row
 from mmie.reporting.runs import Run
 from mmie.reporting.table import MISSING, NOTHING, Table, Value, cell, signed
 
-PROFILES = {
-    "toy": "A generated world and a tiny model. The paper's columns are for orientation: they are of another data set"
-    " and another model, and are not to be compared with ours.",
-    "paper": "The paper's data set and model.",
+BESIDE_PAPER = "The paper's data set and model. Paper: {source}."
+ALONE = {
+    "toy": "A generated world and a tiny model. These numbers are not to be compared with those of a paper.",
 }
-OURS = "Ours: % on the test set, mean ± standard deviation over seeds; with one seed the 95 % bootstrap interval."
+OURS = (
+    "Ours: % on the test set, mean ± standard deviation over seeds; with one seed the 95 % bootstrap interval. All seeds"
+    " have the same data, so ± is the spread of training alone."
+)
 ABSENT = "“missing”: none of the given runs is of this row."
 COMPARED = (
     "Δ: difference in {column} to {against}{same} in points, mean over common seeds with the same test set; p: paired randomisation test"
     " of this mean, two-sided, each test sample swapped in all seeds at once. p speaks of other test samples, ± of other seeds."
 )
 KNOWN = {experiment for published in PUBLISHED for row in published.rows for experiment in row.experiments}
+COMMON = "seeds", "Δ {column}", "p"  # the last columns of every table
 
 
 def tables(runs: Sequence[Run]) -> list[Table]:
-    """The papers' tables for which there is a run of ours, runs that are in none of them, and what errors are made of.
+    """Tables of the papers' rows for which there is a run of ours, of other runs, and of what errors are made of.
+
+    The papers' own numbers stand only beside runs of the paper profile.
 
     Raises:
         InputError: results have another shape than a run leaves.
@@ -33,65 +40,82 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     made = []
     for profile in sorted({run.profile for run in runs}):
         kept, notes = newest(run for run in runs if run.profile == profile)
-        made += [_beside(published, kept, notes, profile) for published in PUBLISHED if _has_runs(published, kept)]
-        made += [_others(task, columns, kept, notes, profile) for task, columns in (("jmere", QUINTUPLE), ("more", RELATION))
-                 if any(_is_other(run, task) for run in kept)]  # fmt: skip
+        for published in PUBLISHED:
+            rows = [run for run in kept if run.task == published.task and not _is_other(run)]
+            layout = published if profile == PAPER else _alone(published, rows)
+            if any(runs_of(row, rows) for row in layout.rows):
+                made.append(_filled(layout, rows, notes, profile))
+        for task, columns in (("jmere", QUINTUPLE), ("more", RELATION)):
+            others = [run for run in kept if run.task == task and _is_other(run)]
+            if others:
+                made.append(_others(task, columns, others, notes, profile))
         made += breakdowns(kept, profile)
     return made
 
 
-def _has_runs(published: Published, runs: Sequence[Run]) -> bool:
-    return any(runs_of(row, _of_task(published.task, runs)) for row in published.rows)
+def _alone(published: Published, runs: Sequence[Run]) -> Published:
+    """The rows that we have runs of, called after the model of these runs, and nothing that a paper prints."""
+    names = sorted({backbone(run) for run in runs})
+    ours = [row for row in published.rows if row.experiments and row.backbone == QWEN]
+    systems = {row.label: row.system or row.label for row in ours}
+    nothing = (None,) * len(published.columns)
+    rows = [
+        replace(
+            row, label=f"{systems[row.label]} ({name})", printed=nothing, backbone=name, source="", system=systems[row.label],
+            against=f"{systems[row.against]} ({name})" if row.against else "",
+        )
+        for row in ours
+        for name in names
+    ]  # fmt: skip
+    return replace(published, rows=tuple(rows), remarks=())
 
 
-def _of_task(task: str, runs: Iterable[Run]) -> list[Run]:
-    return [run for run in runs if run.task == task]
-
-
-def _beside(published: Published, kept: list[Run], notes: list[tuple[str, str]], profile: str) -> Table:
-    """A paper's table with our columns beside its own."""
+def _filled(published: Published, runs: list[Run], notes: list[tuple[str, str]], profile: str) -> Table:
+    """The rows with our scores, in the paper profile beside the printed ones."""
+    beside = profile == PAPER
     rows = {row.label: row for row in published.rows}
-    found = {label: runs_of(row, _of_task(published.task, kept)) for label, row in rows.items()}
+    found = {label: runs_of(row, runs) for label, row in rows.items()}
     values: list[Value] = []
     cells = []
     for label, row in rows.items():
         difference = _difference(row, rows, found, published.compared)
-        ours = [_scores(found[label].values(), row.model, column, label) for column in published.columns]
-        values += [*_printed(row, published), *(score for scores in ours for score in scores)]
+        scores = [_scores(found[label].values(), row.model, column, label) for column in published.columns]
+        values += [*_printed(row, published), *(score for of_column in scores for score in of_column)]
         values += _compared_values(row, difference, published.compared)
-        absent = MISSING if _ours_to_run(row, profile) and not found[label] else NOTHING
-        pairs = _pairs(row, published, [cell(scores) if scores else absent for scores in ours])
-        cells.append((label, *pairs, str(len(found[label]) or NOTHING), *_delta_cells(difference)))
-    header = ("", *(title for column in published.columns if column.shown for title in (column.title, f"{column.title} (paper)")))
-    header += ("seeds", f"Δ {published.compared.title}", "p")
+        absent = MISSING if row.experiments and not found[label] else NOTHING
+        ours = [cell(of_column) if of_column else absent for of_column in scores]
+        shown = _pairs(row, ours) if beside else ours
+        cells.append((label, *shown, str(len(found[label]) or NOTHING), *_delta_cells(difference)))
+    titles = [title for column in published.columns for title in _titles(column, published.whose, beside=beside)]
+    header = ("", *titles, *(title.format(column=published.compared.title) for title in COMMON))
     at = header.index(published.compared.title)
+    main = (at, at + 1) if beside else (at,)
     used = {run.experiment for of_row in found.values() for run in of_row.values()}
     return Table(
         name=f"{profile}-{published.name}", title=f"{published.title} ({profile} profile)",
-        caption=f"{PROFILES.get(profile, '')} Paper: {published.source}.".strip(),
-        header=header, rows=tuple(cells), values=tuple(values), brief=(0, at, at + 1, *range(len(header) - 3, len(header))),
+        caption=BESIDE_PAPER.format(source=published.source) if beside else ALONE.get(profile, f"The {profile} profile."),
+        header=header, rows=tuple(cells), values=tuple(values), brief=(0, *main, *range(len(header) - len(COMMON), len(header))),
         notes=(OURS, ABSENT, *_what_is_compared(published), *published.remarks, *_sources(published), *_told(used, notes)),
     )  # fmt: skip
+
+
+def _titles(column: Column, whose: str, *, beside: bool) -> list[str]:
+    return [column.title, f"{column.title} ({whose})"] if beside else [column.title]
 
 
 def _scores(runs: Iterable[Run], model: str, column: Column, label: str) -> list[Value]:
     return [score for run in runs if (score := scored(run, model, column, row=label))]
 
 
-def _pairs(row: Row, published: Published, ours: list[str]) -> list[str]:
-    """Our cell and the paper's of each column that is shown."""
-    shown = zip(published.columns, ours, row.printed, strict=True)
-    return [cell for column, own, value in shown if column.shown for cell in (own, NOTHING if value is None else f"{value:.2f}")]
+def _pairs(row: Row, ours: list[str]) -> list[str]:
+    """Our cell and the printed one of each column."""
+    printed = [NOTHING if value is None else f"{value:.2f}" for value in row.printed]
+    return [shown for pair in zip(ours, printed, strict=True) for shown in pair]
 
 
 def _printed(row: Row, published: Published) -> list[Value]:
     pairs = zip(published.columns, row.printed, strict=True)
     return [Value(row.label, column.title, value, source=row.source or published.source) for column, value in pairs if value is not None]
-
-
-def _ours_to_run(row: Row, profile: str) -> bool:
-    """Other people's systems are not; the toy profile has one backbone."""
-    return bool(row.experiments) and not (profile == "toy" and row.backbone == LLAVA)
 
 
 def _difference(row: Row, rows: dict[str, Row], found: dict[str, dict[int, Run]], column: Column) -> Comparison | None:
@@ -129,16 +153,20 @@ def _told(experiments: Iterable[str], notes: list[tuple[str, str]]) -> list[str]
     return [note for experiment, note in notes if experiment in set(experiments)]
 
 
-def _is_other(run: Run, task: str) -> bool:
-    return run.task == task and (run.experiment not in KNOWN or backbone(run) not in (QWEN, LLAVA)) and bool(run.models)
+def _is_other(run: Run) -> bool:
+    """Whether a run is no row of a paper's table: another experiment, or in the paper profile another model or data set."""
+    if not run.models:
+        return False
+    elsewhere = run.profile == PAPER and (backbone(run) not in (QWEN, LLAVA) or not on_paper_data(run.profile, run.config.get("data")))
+    return run.experiment not in KNOWN or elsewhere
 
 
-def _others(task: str, columns: tuple[Column, ...], kept: list[Run], notes: list[tuple[str, str]], profile: str) -> Table:
-    """Runs of experiments that are no row of a paper, one row a model."""
+def _others(task: str, columns: tuple[Column, ...], runs: list[Run], notes: list[tuple[str, str]], profile: str) -> Table:
+    """Runs that are no row of a paper's table, one row for each experiment and system."""
     groups: dict[tuple[str, str, str], list[Run]] = {}
-    for run in kept:
-        for model in run.models if _is_other(run, task) else ():
-            groups.setdefault((run.experiment, model, "" if backbone(run) == QWEN else f" ({backbone(run)})"), []).append(run)
+    for run in runs:
+        for model in run.models:
+            groups.setdefault((run.experiment, model, backbone_told(run)), []).append(run)
     values, cells = [], []
     for (experiment, model, where), of_row in groups.items():
         label = f"{experiment}: {model}{where}"
@@ -148,6 +176,6 @@ def _others(task: str, columns: tuple[Column, ...], kept: list[Run], notes: list
     told = _told({experiment for experiment, *_ in groups}, notes)
     return Table(
         name=f"{profile}-{task}-others", title=f"{task.upper()}: other runs ({profile} profile)",
-        caption="Runs of experiments that are no row of a paper's table.", header=("", *(column.title for column in columns), "seeds"),
+        caption="Runs that are no row of a paper's table.", header=("", *(column.title for column in columns), "seeds"),
         rows=tuple(cells), values=tuple(values), notes=(OURS, *told),
     )  # fmt: skip

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from mmie.artifacts import commit, fingerprint, versions
 from mmie.files import disk_errors, slug, write_json
+from mmie.reporting.backbones import paper_row
 from mmie.significance import paired_randomisation
 from mmie.stages.answers import copy_answers
 from mmie.stages.context import COLLECTIVE, Context
@@ -91,6 +92,7 @@ def write_results(context: Context, evaluated: dict[str, Path], *, command: str 
     """Writes ``results.json``; ``metrics`` are those of the last model, ``models`` those of all; ``command`` is what was typed."""
     config = context.config
     models = {name: metrics(folder) for name, folder in evaluated.items()}
+    printed = paper_row(config.paper, model=config.model, profile=config.profile, data=config.data)
     path = context.output / "results.json"
     write_json(path, {
         "command": command, "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -98,7 +100,7 @@ def write_results(context: Context, evaluated: dict[str, Path], *, command: str 
         "commit": commit(), "config_fingerprint": fingerprint(config=config), "versions": versions(),
         "stages": context.stages, "metrics": [*models.values()][-1] if models else {}, "models": models,
         "comparisons": comparisons(context, evaluated), "chains": _chains(context), "vision": context.vision, "notes": context.notes,
-        "voting": context.voting, "paper": config.paper, "config": _movable({**asdict(config), "paper": None}, config.artifacts),
+        "voting": context.voting, "paper": printed, "config": _movable({**asdict(config), "paper": None}, config.artifacts),
         "analysis": {name: analysed(folder) for name, folder in evaluated.items()},
     })  # fmt: skip
     return path

@@ -74,7 +74,8 @@ class JMERE:
 
     name: ClassVar[str] = "jmere"
     method: ClassVar[str] = "JMERE-R1"
-    warmed_up: ClassVar[str] = "CoT-SFT"
+    warmed_up: ClassVar[str] = "warm-up"
+    chains_learned: ClassVar[str] = "CoT-SFT"
     unit: ClassVar[str] = "quintuples"
     asked: ClassVar[tuple[str, ...]] = ("image", "text")
     selection_metric: ClassVar[str] = "quintuple"

@@ -65,6 +65,7 @@ class MORE:
     name: ClassVar[str] = "more"
     method: ClassVar[str] = "MORE-R1"
     warmed_up: ClassVar[str] = "stage 1"
+    chains_learned: ClassVar[str] = "stage 1"
     unit: ClassVar[str] = "facts"
     asked: ClassVar[tuple[str, ...]] = ("image", "text", "entity", "box")
     selection_metric: ClassVar[str] = "relation"

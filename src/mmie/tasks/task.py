@@ -17,6 +17,7 @@ class Task(Protocol):
     Attributes:
         name: as in ``results.json``.
         method: what the whole method is called in the run's table, and ``warmed_up`` what its first stage is.
+        chains_learned: what SFT on chains is called where no GRPO follows.
         unit: what the samples' labels are counted in.
         asked: the keys of ``predict`` that a sample of the task is made of.
         selection_metric: the key of ``score`` whose F1 chooses the best checkpoint.
@@ -28,6 +29,7 @@ class Task(Protocol):
     name: ClassVar[str]
     method: ClassVar[str]
     warmed_up: ClassVar[str]
+    chains_learned: ClassVar[str]
     unit: ClassVar[str]
     asked: ClassVar[tuple[str, ...]]
     selection_metric: ClassVar[str]

@@ -1,6 +1,6 @@
 """Puts the predictions of runs over one test set on a page to look through: picture, text, gold, what each model reasoned and answered.
 
-    python -m mmie.reporting.casebook RUN [RUN …] --out casebook.html [--models CoT-SFT,JMERE-R1] [--limit N]
+    python -m mmie.reporting.casebook RUN [RUN …] --out casebook.html [--models warm-up,JMERE-R1] [--limit N]
 
 The page needs neither a server nor the network.
 """

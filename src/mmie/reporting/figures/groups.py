@@ -7,8 +7,7 @@ from math import isfinite
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.reporting.chosen import backbone, newest
-from mmie.reporting.published import QWEN
+from mmie.reporting.chosen import backbone_told, newest
 from mmie.reporting.runs import Run
 from mmie.significance import spread
 
@@ -19,8 +18,7 @@ def by_experiment(runs: Iterable[Run]) -> dict[str, list[Run]]:
     """Experiment, with its backbone where that is not the usual one → its runs."""
     found: dict[str, list[Run]] = {}
     for run in runs:
-        where = "" if backbone(run) == QWEN else f" ({backbone(run)})"
-        found.setdefault(run.experiment + where, []).append(run)
+        found.setdefault(run.experiment + backbone_told(run), []).append(run)
     return found
 
 

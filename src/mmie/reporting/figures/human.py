@@ -1,8 +1,9 @@
 """Figure 6 of JMERE-R1: does the teacher score chains as people do?
 
-    python -m mmie.reporting.figures.human --human scores.csv --candidates artifacts/distil/…/candidates.jsonl --out FOLDER
+    python -m mmie.reporting.figures.human --human sheets/*.csv --candidates artifacts/distil/…/candidates.jsonl --out FOLDER
 
-The people's scores are a CSV file with a header, one line a score, columns in any order:
+The people's scores are CSV files with a header, one line for each score, columns in any order and others beside them
+(``mmie.reporting.figures.sheets`` writes such files, one for each annotator, to be filled in):
 
     id,candidate,annotator,score
     train-00000,0,a1,0.8
@@ -34,17 +35,19 @@ NEAR, WIDTH = 0.1, 0.05  # what counts as agreement; width of a bar
 Chain = tuple[str, int]
 
 
-def agreement(human: Path, candidates: Path) -> Drawing:
+def agreement(human: Sequence[Path], candidates: Path) -> Drawing:
     """Histogram of the teacher's score minus the mean of the people's, over the chains that both scored.
 
     Raises:
         InputError: a line is something else, is of no chain of the teacher's, or there is no chain in common.
     """
     teacher = _teacher_scores(candidates)
-    people = _human_scores(human, teacher)
+    people: dict[Chain, dict[str, float]] = defaultdict(dict)
+    for path in human:
+        _read_scores(path, teacher, people)
     scored = {chain: score for chain in people if (score := teacher[chain]) is not None}
     if not scored:
-        raise InputError(f"{human}: no chain that {candidates} has a score of; give the people's scores of its chains")
+        raise InputError(f"{', '.join(map(str, human))}: no chain that {candidates} has a score of; give the people's scores of its chains")
     differences = [score - mean(people[chain].values()) for chain, score in scored.items()]
     annotators = len({annotator for chain in scored for annotator in people[chain]})
     near = sum(abs(difference) <= NEAR + 1e-9 for difference in differences) / len(differences)
@@ -83,9 +86,8 @@ def _teacher_scores(path: Path) -> dict[Chain, float | None]:
     return found
 
 
-def _human_scores(path: Path, known: Iterable[Chain]) -> dict[Chain, dict[str, float]]:
-    """Chain → annotator → score."""
-    found: dict[Chain, dict[str, float]] = defaultdict(dict)
+def _read_scores(path: Path, known: Iterable[Chain], found: dict[Chain, dict[str, float]]) -> None:
+    """Adds a file's scores: chain → annotator → score."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
@@ -101,10 +103,11 @@ def _human_scores(path: Path, known: Iterable[Chain]) -> dict[Chain, dict[str, f
                 found[chain][annotator] = score
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as CSV ({error}); save it as UTF-8 with the columns {','.join(COLUMNS)}") from error
-    return dict(found)
 
 
 def _row(row: dict[str, str], where: str) -> tuple[Chain, str, float]:
+    if row["score"] == "":
+        raise InputError(f"{where}: not scored yet; fill in a score of 0..1, or take the line out")
     try:
         candidate, score = int(row["candidate"]), float(row["score"])
     except (ValueError, TypeError) as error:
@@ -116,7 +119,8 @@ def _row(row: dict[str, str], where: str) -> tuple[Chain, str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, told in (("human", "CSV file"), ("candidates", "candidates.jsonl of stage distil"), ("out", "folder of the figure")):
+    parser.add_argument("--human", type=Path, nargs="+", required=True, help="CSV files of scores")
+    for name, told in (("candidates", "candidates.jsonl of stage distil"), ("out", "folder of the figure")):
         parser.add_argument(f"--{name}", type=Path, required=True, help=told)
     arguments = parser.parse_args()
     try:

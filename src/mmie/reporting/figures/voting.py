@@ -28,13 +28,21 @@ def majority(runs: Sequence[Run]) -> list[Drawing]:
 
 
 def _series(runs: Sequence[Run]) -> dict[str, Votes]:
-    """Model (with its experiment where there are several) → its votes, one a seed."""
+    """Model → its votes, one for each seed; with its experiment where several have a model of this name.
+
+    CoT-SFT and JMERE-R1 vote in runs of their own and stand in one figure.
+    """
     having = by_experiment(runs)
+    experiments: dict[str, set[str]] = {}
+    for experiment, alike in having.items():
+        for run in alike:
+            for model in run.found["voting"]:
+                experiments.setdefault(model, set()).add(experiment)
     found: dict[str, Votes] = {}
     for experiment, alike in having.items():
         for run in alike:
             for model, votes in run.found["voting"].items():
-                name = model if len(having) == 1 else f"{experiment}: {model}"
+                name = model if len(experiments[model]) == 1 else f"{experiment}: {model}"
                 found.setdefault(name, []).append((run, mapping(run, f"voting.{model}", votes)))
     return found
 
@@ -103,7 +111,10 @@ def _radar(series: dict[str, Votes], note: str) -> list[Drawing]:
         axis.set_title(f"vote on: {way}", **place)
     legend_below(figure, axes[0])
     told = f"centre {low:.0f} %, rim {high:.0f} %" + (" as in the paper" if fits else "; the paper's 40 to 80 % does not hold all values")
-    caption = f"F1 by relation where all responses vote, mean over seeds; a relation that a model never sees counts 0.{note}"
+    caption = (
+        "F1 by relation where all responses vote, mean over seeds; a relation that a model never sees counts 0. The paper's"
+        f" text does not name the axes of its radar: one for each relation is our guess.{note}"
+    )
     drawn = drawing("figure5-relations", "majority vote by relation, Figure 5", caption, run=run, figure=figure)
     figure.suptitle(f"{drawn.title}\n{told}")
     return [drawn]

@@ -1,0 +1,146 @@
+"""Sheets for the people of Figure 6 of JMERE-R1: which chains each of them scores.
+
+    python -m mmie.reporting.figures.sheets --candidates artifacts/distil/…/candidates.jsonl \\
+        --examples artifacts/data/…/train.jsonl --out FOLDER
+
+As in appendix B, 100 training samples are drawn with all their chains. Ten annotators stand in two groups, each chain
+is scored by four of its group, and everybody has equally many. Who scores which chain within a group is not printed;
+here each annotator is left out of every fifth chain, in turn.
+
+A sheet is a CSV file with one line for each chain: the columns that ``mmie.reporting.figures.human`` reads, with
+``score`` left empty, then picture, text, gold and chain. The teacher's score is not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import random
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from mmie.cot.distil import candidates_from_jsonl
+from mmie.data.source import examples_from_jsonl
+from mmie.errors import InputError
+from mmie.files import write_text
+from mmie.reporting.figures.human import COLUMNS
+from mmie.types import Candidate, Example
+
+SHOWN = ("picture", "text", "gold", "chain")
+FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the start of a formula
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """``scores``: how many people score each chain; ``groups`` are equally large."""
+
+    samples: int = 100
+    annotators: int = 10
+    groups: int = 2
+    scores: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.samples, self.annotators, self.groups, self.scores) < 1:
+            raise InputError("--samples, --annotators, --groups, --scores: give at least 1 of each")
+        size, left = divmod(self.annotators, self.groups)
+        if left:
+            raise InputError(f"--annotators: {self.annotators} do not make {self.groups} equal groups; change one")
+        if self.scores > size:
+            raise InputError(f"--scores: {self.scores} for each chain, but a group has {size} people; change one")
+
+
+def write_sheets(candidates: Path, examples: Path, images: Path, out: Path, design: Design) -> list[Path]:
+    """Writes ``annotator-01.csv`` and so on; an existing sheet may hold somebody's scores and is never written over.
+
+    Raises:
+        InputError: a file cannot be read or written, there are too few samples, or a sheet is there already.
+    """
+    known = {example.id: example for example in examples_from_jsonl(examples, revive=lambda gold: gold, images=images)}
+    drawn = draw(candidates_from_jsonl(candidates), design, candidates)
+    if unknown := [sample[0].example_id for sample in drawn if sample[0].example_id not in known]:
+        raise InputError(f"{examples}: sample {unknown[0]} of {candidates} is not in it; give the data of that run")
+    sheets = {out / f"annotator-{number + 1:02}.csv": chains for number, chains in enumerate(dealt(drawn, design))}
+    if there := [path for path in sheets if path.exists()]:
+        raise InputError(f"{there[0]}: it is there already and may hold scores; give another folder")
+    for path, chains in sheets.items():
+        write_text(path, _sheet(path.stem, chains, known))
+    return [*sheets]
+
+
+def draw(candidates: Sequence[Candidate], design: Design, where: Path) -> list[list[Candidate]]:
+    """The chains of each drawn sample; samples with an empty chain are left out."""
+    of_sample: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        of_sample.setdefault(candidate.example_id, []).append(candidate)
+    whole = [chains for chains in of_sample.values() if all(candidate.chain for candidate in chains)]
+    if len(whole) < design.samples:
+        raise InputError(f"{where}: {len(whole)} samples with all their chains, not {design.samples}; lower --samples")
+    return random.Random(design.seed).sample(whole, design.samples)
+
+
+def dealt(drawn: Sequence[Sequence[Candidate]], design: Design) -> list[list[Candidate]]:
+    """The chains of each annotator. Groups take the samples in turn, and so do the people that a chain leaves out."""
+    size = design.annotators // design.groups
+    sheets: list[list[Candidate]] = [[] for _ in range(design.annotators)]
+    for group in range(design.groups):
+        chains = [chain for sample in drawn[group :: design.groups] for chain in sample]
+        for number, chain in enumerate(chains):
+            first = number + number // size  # one further in each round, so that nobody misses all first chains
+            for place in range(design.scores):
+                sheets[group * size + (first + place) % size].append(chain)
+    return sheets
+
+
+def _sheet(annotator: str, chains: Sequence[Candidate], known: dict[str, Example]) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((*COLUMNS, *SHOWN))
+    for chain in chains:
+        example = known[chain.example_id]
+        shown = (_pictures(example), example.text, _gold(example.gold), chain.chain)
+        writer.writerow((chain.example_id, chain.index, annotator, "", *map(_harmless, shown)))
+    return text.getvalue()
+
+
+def _pictures(example: Example) -> str:
+    return "; ".join(str(picture.path or "blank") for picture in example.pictures)
+
+
+def _gold(gold: Any) -> str:
+    return gold if isinstance(gold, str) else "; ".join(", ".join(fields) for fields in gold)
+
+
+def _harmless(text: str) -> str:
+    """A tweet may begin with @, which a spreadsheet would compute."""
+    return f" {text}" if text.startswith(FORMULA) else text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    paths = {
+        "candidates": "candidates.jsonl of stage distil",
+        "examples": "train.jsonl of stage data",
+        "images": "folder of the pictures, data.images of that run",
+        "out": "folder of the sheets",
+    }
+    for name, told in paths.items():
+        parser.add_argument(f"--{name}", type=Path, required=True, help=told)
+    for name in ("samples", "annotators", "groups", "scores", "seed"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(Design, name), help=f"{getattr(Design, name)} without")
+    arguments = vars(parser.parse_args())
+    try:
+        candidates, examples, images, out = (arguments.pop(name) for name in paths)
+        for path in write_sheets(candidates, examples, images, out, Design(**arguments)):
+            print(path)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Which model a run is said to be of, and which of a paper's rows its results carry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from mmie.config import to_run_config
+from mmie.reporting.backbones import CHOICES, LLAVA, QWEN, name_of, on_paper_data, paper_row
+from mmie.stages.report import write_results
+
+CONF = Path(__file__).parents[2] / "conf"
+TOY = "toy Qwen2.5-VL, 1.1 M"
+QWEN_TARGET, LLAVA_TARGET = "mmie.models.qwen2_5_vl.Qwen25VL", "mmie.models.llava.Llava"
+
+
+@pytest.mark.parametrize(
+    ("model", "profile", "name"),
+    [
+        ({"path": "mmie:toy/qwen2_5_vl", "_target_": QWEN_TARGET}, "toy", TOY),
+        ({"path": "mmie:toy/qwen2_5_vl_more"}, "paper", TOY),
+        ({"path": "Qwen/Qwen2.5-VL-7B-Instruct"}, "paper", QWEN),
+        ({"path": "Qwen/Qwen2.5-VL-7B-Instruct"}, "toy", QWEN),
+        ({"path": "/models/llava-1.5-7b-hf/"}, "paper", LLAVA),
+        ({"path": "Qwen/Qwen2.5-VL-3B-Instruct"}, "paper", "Qwen/Qwen2.5-VL-3B-Instruct"),
+        ({}, "toy", TOY),
+        ({}, "paper", QWEN),
+        ({"_target_": LLAVA_TARGET}, "paper", LLAVA),
+        ({"_target_": LLAVA_TARGET}, "toy", "toy LLaVA"),
+    ],
+)
+def test_names(model: dict[str, Any], profile: str, name: str) -> None:
+    assert name_of(model, profile=profile) == name
+
+
+def test_the_toy_world_is_no_paper_data_in_any_profile() -> None:
+    mnre = {"_target_": "mmie.data.mnre.MNRE"}
+    assert on_paper_data("paper", mnre)
+    assert on_paper_data("paper", None)
+    assert not on_paper_data("toy", mnre)
+    assert not on_paper_data("paper", {"_target_": "mmie.toy.source.ToySource"})
+
+
+def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:
+    model = {"path": "Qwen/Qwen2.5-VL-7B-Instruct"}
+    assert paper_row(None, model=model, profile="paper", data=None) is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "source", "f1"),
+    [
+        (["+experiment=jmere_r1", "profile=paper"], "Table 1, Qwen2.5-VL-7B", 0.5684),
+        (["+experiment=jmere_r1", "profile=paper", "model=llava_1_5_7b"], "Table 1, LLaVA-1.5-7B", 0.5460),
+        (["+experiment=zero_shot", "profile=paper", "model=llava_1_5_7b"], "Table 3, LLaVA-1.5-7B", 0.0952),
+        (["+experiment=ablation_no_filter", "profile=paper", "model=llava_1_5_7b"], None, None),
+        (["+experiment=jmere_r1", "profile=paper", "model.path=/mine/Qwen2.5-VL-3B"], None, None),
+        (["+experiment=jmere_r1", "profile=paper", "data=jmere_toy"], None, None),
+        (["+experiment=jmere_r1"], None, None),
+    ],
+)
+def test_results_carry_the_row_of_their_own_model(tmp_path: Path, overrides: list[str], source: str | None, f1: float | None) -> None:
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = to_run_config(compose("config", overrides))
+    finally:
+        GlobalHydra.instance().clear()
+    left: dict[str, Any] = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
+    task = SimpleNamespace(name="jmere", selection_metric="quintuple")
+    context = SimpleNamespace(config=config, output=tmp_path, reasoned=task, **left)
+    found = json.loads(write_results(context, {}).read_text(encoding="utf-8"))["paper"]  # type: ignore[arg-type]
+    assert (found and found["source"]) == source
+    assert (found and found["quintuple"]["f1"]) == f1
+
+
+def test_the_choices_are_files_of_conf() -> None:
+    assert all((CONF / "model" / f"{choice}.yaml").is_file() for choice in CHOICES)

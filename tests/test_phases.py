@@ -1,0 +1,56 @@
+"""What the systems of a run are called: the warm-up of JMERE-R1 is not CoT-SFT, the longer training of Table 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from mmie.config import node, to_run_config
+from mmie.pipeline import _command, phases
+from mmie.tasks.responses import Direct, Reasoned
+
+CONF = Path(__file__).parents[1] / "conf"
+STAGE = (Path("folder"), "key")
+
+
+@pytest.fixture(autouse=True)
+def _no_hydra_left() -> Iterator[None]:
+    yield
+    GlobalHydra.instance().clear()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "systems"),
+    [
+        ("zero_shot", ["zero-shot"]),
+        ("sft", ["zero-shot", "SFT"]),
+        ("cot_sft", ["zero-shot", "CoT-SFT"]),
+        ("cot_sft_no_filter", ["zero-shot", "CoT-SFT"]),
+        ("only_rl", ["zero-shot", "Only-RL"]),
+        ("jmere_r1", ["zero-shot", "warm-up", "JMERE-R1"]),
+        ("ablation_no_filter", ["zero-shot", "warm-up", "JMERE-R1"]),
+        ("more_stage1", ["zero-shot", "stage 1"]),
+        ("more_r1", ["zero-shot", "stage 1", "MORE-R1"]),
+    ],
+)
+@pytest.mark.parametrize("profile", ["toy", "paper"])
+def test_systems_of_a_run(experiment: str, systems: list[str], profile: str) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = to_run_config(compose("config", [f"+experiment={experiment}", f"profile={profile}"]))
+    direct, reasoned = (node(config.task, response=kind()) for kind in (Direct, Reasoned))
+    context = SimpleNamespace(config=config, direct=direct, reasoned=reasoned)
+    trained = [STAGE if part else None for part in (config.sft, config.grpo)]
+    assert [phase.name for phase in phases(context, *trained)] == systems  # type: ignore[arg-type]
+
+
+def test_the_recorded_command_makes_the_run_again() -> None:
+    """One point of an experiment that sweeps needs its mode; the place of the artefacts is nobody else's."""
+    task = ["+experiment=figure3_group_size", "grpo.group_size=2", "artifacts=/mine"]
+    alone = "python run.py +experiment=figure3_group_size grpo.group_size=2"
+    assert _command(task, ["run.py", *task]) == alone
+    assert _command(task, ["run.py", *task, "hydra.mode=RUN"]) == f"{alone} hydra.mode=RUN"
