@@ -1,6 +1,7 @@
 """Progressive sample mixing (MORE-R1): all hard samples in every epoch, and fewer easy ones each time.
 
-Only the abstract of MORE-R1 was read by us; the rule comes from a second source. What it leaves open: 1. The easy samples of an epoch are drawn anew, without regard to the epochs before. 2. Where
+Only the abstract of MORE-R1 was read by us; the rule comes from a second source. What it leaves
+open: 1. The easy samples of an epoch are drawn anew, without regard to the epochs before. 2. Where
 more are asked for than there are, all come once before any comes twice.
 """
 
@@ -17,7 +18,8 @@ class ProgressiveMix:
     """In epoch t = 1, 2, … alpha^(t−1) easy samples for each hard one.
 
     Args:
-        alpha: 0.5 for MORE-R1, according to a second source; 1 keeps one to one in every epoch, 0 leaves easy samples out from the first.
+        alpha: 0.5 for MORE-R1, according to a second source; 1 keeps one to one in every epoch, 0
+        leaves easy samples out from the first.
 
     Raises:
         InputError: alpha is negative or no finite number.
