@@ -1,4 +1,4 @@
-"""What the systems of a run are called: the warm-up of JMERE-R1 is not CoT-SFT, the longer training of Table 1."""
+"""What the systems of a run are called: the warm-up of JMERE-R1 is not CoT-SFT of Table 1."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def _no_hydra_left() -> Iterator[None]:
 @pytest.mark.parametrize("profile", ["toy", "paper"])
 def test_systems_of_a_run(experiment: str, systems: list[str], profile: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = to_run_config(compose("config", [f"+experiment={experiment}", f"profile={profile}"]))
+        config = to_run_config(
+            compose("config", [f"+experiment={experiment}", f"profile={profile}"])
+        )
     direct, reasoned = (node(config.task, response=kind()) for kind in (Direct, Reasoned))
     context = SimpleNamespace(config=config, direct=direct, reasoned=reasoned)
     trained = [STAGE if part else None for part in (config.sft, config.grpo)]
@@ -49,7 +51,7 @@ def test_systems_of_a_run(experiment: str, systems: list[str], profile: str) -> 
 
 
 def test_the_recorded_command_makes_the_run_again() -> None:
-    """One point of an experiment that sweeps needs its mode; the place of the artefacts is nobody else's."""
+    """One point of an experiment that sweeps needs its mode; the artefacts' place is left out."""
     task = ["+experiment=figure3_group_size", "grpo.group_size=2", "artifacts=/mine"]
     alone = "python run.py +experiment=figure3_group_size grpo.group_size=2"
     assert _command(task, ["run.py", *task]) == alone

@@ -56,15 +56,25 @@ def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:
     ("overrides", "source", "f1"),
     [
         (["+experiment=jmere_r1", "profile=paper"], "Table 1, Qwen2.5-VL-7B", 0.5684),
-        (["+experiment=jmere_r1", "profile=paper", "model=llava_1_5_7b"], "Table 1, LLaVA-1.5-7B", 0.5460),
-        (["+experiment=zero_shot", "profile=paper", "model=llava_1_5_7b"], "Table 3, LLaVA-1.5-7B", 0.0952),
+        (
+            ["+experiment=jmere_r1", "profile=paper", "model=llava_1_5_7b"],
+            "Table 1, LLaVA-1.5-7B",
+            0.5460,
+        ),
+        (
+            ["+experiment=zero_shot", "profile=paper", "model=llava_1_5_7b"],
+            "Table 3, LLaVA-1.5-7B",
+            0.0952,
+        ),
         (["+experiment=ablation_no_filter", "profile=paper", "model=llava_1_5_7b"], None, None),
         (["+experiment=jmere_r1", "profile=paper", "model.path=/mine/Qwen2.5-VL-3B"], None, None),
         (["+experiment=jmere_r1", "profile=paper", "data=jmere_toy"], None, None),
         (["+experiment=jmere_r1"], None, None),
     ],
 )
-def test_results_carry_the_row_of_their_own_model(tmp_path: Path, overrides: list[str], source: str | None, f1: float | None) -> None:
+def test_results_carry_the_row_of_their_own_model(
+    tmp_path: Path, overrides: list[str], source: str | None, f1: float | None
+) -> None:
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             config = to_run_config(compose("config", overrides))

@@ -20,23 +20,37 @@ INVENTED = ["Ann Lee", "per", "Bob", "per", "peer"]
 
 @pytest.fixture
 def runs(tmp_path: Path) -> list[str]:
-    """Four systems in four runs; JMERE-R1 has samples 1 and 2 right, and of the others only SFT has 2."""
+    """Four systems in four runs; JMERE-R1 has samples 1 and 2 right, SFT has 2."""
     Image.new("RGB", (40, 20), "red").save(tmp_path / "tweet.png")
     picture = [str(tmp_path / "tweet.png")]
     wrong, right = line(1, parsed=[SLIP], image=picture), line(1, image=picture)
     said: dict[str, list[dict[str, Any]]] = {
         "SFT": [line(0, parsed=[SLIP]), wrong, line(2)],
-        "CoT-SFT": [line(0, parsed=[SLIP]), line(1, parsed=[INVENTED], image=picture), line(2, parsed=[])],
-        "Only-RL": [line(0, parsed=None), line(1, parsed=None, response="<think> a | b", image=picture), line(2, parsed=None)],
+        "CoT-SFT": [
+            line(0, parsed=[SLIP]),
+            line(1, parsed=[INVENTED], image=picture),
+            line(2, parsed=[]),
+        ],
+        "Only-RL": [
+            line(0, parsed=None),
+            line(1, parsed=None, response="<think> a | b", image=picture),
+            line(2, parsed=None),
+        ],
         "JMERE-R1": [line(0, parsed=[SLIP]), right, line(2)],
     }
     names = {"SFT": "sft", "CoT-SFT": "cot_sft", "Only-RL": "only_rl", "JMERE-R1": "jmere_r1"}
     for system, rows in said.items():
-        write_run(tmp_path / names[system], {"zero-shot": [line(0)], system: rows}, experiment=names[system])
+        write_run(
+            tmp_path / names[system],
+            {"zero-shot": [line(0)], system: rows},
+            experiment=names[system],
+        )
     return [str(tmp_path / name) for name in reversed(names.values())]
 
 
-def test_the_page_shows_the_sample_that_tells_the_systems_apart(tmp_path: Path, runs: list[str]) -> None:
+def test_the_page_shows_the_sample_that_tells_the_systems_apart(
+    tmp_path: Path, runs: list[str]
+) -> None:
     page = tmp_path / "out" / "figure4.md"
     assert write_case_study(runs, page) == "test-1"
     lines = page.read_text(encoding="utf-8").splitlines()
@@ -67,7 +81,9 @@ def test_a_sample_can_be_chosen_and_a_picture_may_be_gone(tmp_path: Path, runs: 
     assert text.index("## JMERE-R1: right") < text.index("## SFT: right")
     write_case_study(runs, page)
     assert "tweet.png` is not here." in page.read_text(encoding="utf-8")
-    with pytest.raises(InputError, match="there is no 'test-9' among the predictions; the first is 'test-0'"):
+    with pytest.raises(
+        InputError, match="there is no 'test-9' among the predictions; the first is 'test-0'"
+    ):
         write_case_study(runs, page, sample="test-9")
 
 
@@ -77,7 +93,12 @@ def test_runs_without_answers_are_named(tmp_path: Path) -> None:
         write_case_study([str(tmp_path / "empty")], tmp_path / "page.md", names=["SFT"])
 
 
-def test_the_command(tmp_path: Path, runs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    tmp_path: Path,
+    runs: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     page = tmp_path / "page.md"
     monkeypatch.setattr(sys, "argv", ["case_study", *runs, "--out", str(page)])
     case_study.main()
@@ -85,4 +106,6 @@ def test_the_command(tmp_path: Path, runs: list[str], monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "argv", ["case_study", runs[0], "--out", str(page)])
     with pytest.raises(SystemExit, match="2"):
         case_study.main()
-    assert capsys.readouterr().err.startswith("error: --models: there are no predictions of 'SFT'; there are those of")
+    assert capsys.readouterr().err.startswith(
+        "error: --models: there are no predictions of 'SFT'; there are those of"
+    )

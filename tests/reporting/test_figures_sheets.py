@@ -1,4 +1,4 @@
-"""The sheets of Figure 6: who scores which chain, what stands in a sheet, and the way back to the figure."""
+"""The sheets of Figure 6: who scores which chain, and the way back to the figure."""
 
 from __future__ import annotations
 
@@ -22,17 +22,27 @@ GOLD = (Quintuple("Ann", "per", "Oslo", "loc", "place of birth"),)
 
 def chains(samples: int, each: int = 5) -> list[Candidate]:
     numbers = [(sample, index) for sample in range(samples) for index in range(each)]
-    return [Candidate(f"s{sample}", index, f"chain {index}", None, 0.5) for sample, index in numbers]
+    return [
+        Candidate(f"s{sample}", index, f"chain {index}", None, 0.5) for sample, index in numbers
+    ]
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path, Path]:
     """Six samples with five chains each, all scored 0.5 by the teacher."""
     rows = [
-        {"example_id": one.example_id, "index": one.index, "chain": one.chain, "repredicted": None, "score": 0.5}
+        {
+            "example_id": one.example_id,
+            "index": one.index,
+            "chain": one.chain,
+            "repredicted": None,
+            "score": 0.5,
+        }
         for one in chains(6)
     ]
-    (tmp_path / "candidates.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (tmp_path / "candidates.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
     picture = Picture(tmp_path / "tweet.png")
     examples = [Example(f"s{n}", f"@ann of Oslo {n}", (picture,), GOLD) for n in range(8)]
     examples_to_jsonl(tmp_path / "train.jsonl", examples, images=tmp_path)
@@ -45,7 +55,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def test_the_design_of_the_paper() -> None:
-    """100 samples with 5 chains, 10 people in 2 groups: 4 scores for each chain, 200 chains for each person."""
+    """10 people in 2 groups: 4 scores for each of 500 chains, 200 chains for each person."""
     design = Design()
     drawn = draw(chains(120), design, Path("x"))
     people = dealt(drawn, design)
@@ -53,17 +63,29 @@ def test_the_design_of_the_paper() -> None:
     asked = [Counter((chain.example_id, chain.index) for chain in sheet) for sheet in people]
     assert all(set(sheet.values()) == {1} for sheet in asked)  # nobody has a chain twice
     assert Counter(sum(asked, Counter()).values()) == {4: 500}
-    first, second = ({name for sheet in asked[start : start + 5] for name, _ in sheet} for start in (0, 5))
+    first, second = (
+        {name for sheet in asked[start : start + 5] for name, _ in sheet} for start in (0, 5)
+    )
     assert not first & second  # each sample is one group's
     for sheet in asked:
-        assert {index for _, index in sheet} == set(range(5))  # nobody misses all chains of one place
+        assert {index for _, index in sheet} == set(
+            range(5)
+        )  # nobody misses all chains of one place
 
 
 def test_the_draw_is_the_seeds_and_leaves_out_samples_with_an_empty_chain() -> None:
     candidates = [*chains(5), Candidate("broken", 0, "", None, None)]
-    names = [[sample[0].example_id for sample in draw(candidates, Design(samples=3, seed=seed), Path("x"))] for seed in (0, 0, 1)]
+    names = [
+        [
+            sample[0].example_id
+            for sample in draw(candidates, Design(samples=3, seed=seed), Path("x"))
+        ]
+        for seed in (0, 0, 1)
+    ]
     assert names[0] == names[1] != names[2]
-    with pytest.raises(InputError, match=r"x: 5 samples with all their chains, not 6; lower --samples"):
+    with pytest.raises(
+        InputError, match=r"x: 5 whole samples, not 6; lower --samples"
+    ):
         draw(candidates, Design(samples=6), Path("x"))
 
 
@@ -73,11 +95,22 @@ def test_sheets_hold_what_annotators_need_and_not_the_teachers_score(tmp_path: P
     assert [path.name for path in found] == [f"annotator-0{number}.csv" for number in (1, 2, 3, 4)]
     rows = rows_of(found[0])
     assert len(rows) == 10
-    assert list(rows[0]) == ["id", "candidate", "annotator", "score", "picture", "text", "gold", "chain"]
+    assert list(rows[0]) == [
+        "id",
+        "candidate",
+        "annotator",
+        "score",
+        "picture",
+        "text",
+        "gold",
+        "chain",
+    ]
     assert rows[0]["annotator"] == "annotator-01"
     assert {row["score"] for row in rows} == {""}
     assert rows[0]["picture"] == str(tmp_path / "tweet.png")
-    assert rows[0]["text"].startswith(" @ann of Oslo")  # a spreadsheet would compute what begins with @
+    assert rows[0]["text"].startswith(
+        " @ann of Oslo"
+    )  # a spreadsheet would compute what begins with @
     assert (rows[0]["gold"], rows[0]["chain"]) == ("Ann, per, Oslo, loc, place of birth", "chain 0")
     assert "0.5" not in found[0].read_text(encoding="utf-8")
 
@@ -101,7 +134,9 @@ def test_a_sheet_is_never_written_over(tmp_path: Path, files: tuple[Path, Path, 
     design = Design(samples=2, annotators=2, groups=1, scores=2)
     [first, _] = write_sheets(*files, tmp_path / "sheets", design)
     first.write_text("somebody's scores")
-    with pytest.raises(InputError, match=r"annotator-01\.csv: it is there already and may hold scores"):
+    with pytest.raises(
+        InputError, match=r"annotator-01\.csv: it is there already and may hold scores"
+    ):
         write_sheets(*files, tmp_path / "sheets", design)
     assert first.read_text() == "somebody's scores"
 
@@ -135,4 +170,6 @@ def test_the_command(
     monkeypatch.setattr(sys, "argv", ["sheets", *paths])
     with pytest.raises(SystemExit, match="2"):
         sheets.main()
-    assert capsys.readouterr().err.endswith("6 samples with all their chains, not 100; lower --samples\n")
+    assert capsys.readouterr().err.endswith(
+        "6 whole samples, not 100; lower --samples\n"
+    )

@@ -7,7 +7,10 @@ from typing import Any
 
 QWEN, LLAVA = "Qwen2.5-VL-7B", "LLaVA-1.5-7B"
 TOY_QWEN, TOY_LLAVA = "toy Qwen2.5-VL, 1.1 M", "toy LLaVA"
-CHOICES = {"qwen2_5_vl_7b": QWEN, "llava_1_5_7b": LLAVA}  # conf/model/<choice>.yaml, and the keys of an experiment's ``paper``
+CHOICES = {
+    "qwen2_5_vl_7b": QWEN,
+    "llava_1_5_7b": LLAVA,
+}  # conf/model/<choice>.yaml, and the keys of an experiment's ``paper``
 PAPER = "paper"  # the profile whose runs stand beside a paper's numbers
 PACKAGED = "mmie:"  # paths of the toy checkpoints, which are shipped with the package
 
@@ -16,7 +19,8 @@ def name_of(model: Mapping[str, Any], *, profile: str) -> str:
     """A paper's model by its checkpoint's name, a packaged one as the toy, any other by its path.
 
     Args:
-        model: the node ``model`` of a configuration; empty for results that do not hold their configuration. These are
+        model: the node ``model`` of a configuration; empty for results that do not hold their
+        configuration. These are
             taken for the usual model of their profile.
         profile: of the run.
     """
@@ -44,11 +48,14 @@ def on_paper_data(profile: str, data: object) -> bool:
     return profile == PAPER and ".toy." not in target
 
 
-def paper_row(paper: Mapping[str, Any] | None, *, model: Mapping[str, Any], profile: str, data: object) -> dict[str, Any] | None:
-    """The paper's row of an experiment for the run's own model, with its ``source``; None where the paper has none.
+def paper_row(
+    paper: Mapping[str, Any] | None, *, model: Mapping[str, Any], profile: str, data: object
+) -> dict[str, Any] | None:
+    """The paper's row of an experiment for the run's own model; None where the paper has none.
 
     Args:
-        paper: of the experiment file: ``source``, and for each choice of ``CHOICES`` measure → score → value in 0..1.
+        paper: of the experiment file: ``source``, and for each choice of ``CHOICES`` measure →
+        score → value in 0..1.
         model: the node of that name.
         profile: of the run.
         data: the node of that name.

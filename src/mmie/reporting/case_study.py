@@ -1,8 +1,9 @@
-"""Figure 4 of JMERE-R1: one test sample, and what each system reasoned and answered, as a page of Markdown.
+"""Figure 4 of JMERE-R1: one test sample with what each system reasoned and answered, in Markdown.
 
-    python -m mmie.reporting.case_study RUN [RUN …] --out PAGE.md [--sample ID] [--models SFT,CoT-SFT,…]
+    python -m mmie.reporting.case_study RUN [RUN …] --out PAGE.md [--sample ID] [--models SFT,…]
 
-The runs need their predictions beside them. The page of all samples is ``python -m mmie.reporting.casebook``.
+The runs need their predictions beside them. The page of all samples is ``python -m
+mmie.reporting.casebook``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from mmie.reporting.formats import escaped
 from mmie.reporting.runs import load_runs
 
 SYSTEMS = ("SFT", "CoT-SFT", "Only-RL", "JMERE-R1")  # as in the paper's figure, from left to right
-MARKS = "✓ is right. ✗ is wrong; the gold one that it is a slip of stands behind the arrow. ∅ is gold and missed."
+MARKS = (
+    "✓ is right. ✗ is wrong; the gold one that it is a slip of stands behind the arrow."
+    " ∅ is gold and missed."
+)
 
 
 def write_case_study(
@@ -33,10 +37,12 @@ def write_case_study(
         sources: results files, or folders to search through.
         out: the page.
         names: the systems, in the order of the page.
-        sample: its id; None takes the first one that the last system has right and the fewest others have.
+        sample: its id; None takes the first one that the last system has right and the fewest
+        others have.
 
     Raises:
-        InputError: no predictions of one of the systems, or of the sample, or the page cannot be written.
+        InputError: no predictions of one of the systems, or of the sample, or the page cannot be
+        written.
     """
     found = read_models(load_runs(sources), names)
     models = sorted(found, key=lambda model: names.index(model.name))
@@ -53,7 +59,9 @@ def _chosen(cases: Sequence[Case], sample: str | None) -> Case:
         for case in cases:
             if case.id == sample:
                 return case
-        raise InputError(f"--sample: there is no {sample!r} among the predictions; the first is {cases[0].id!r}")
+        raise InputError(
+            f"--sample: there is no {sample!r} among the predictions; the first is {cases[0].id!r}"
+        )
     right = [case for case in cases if _is_right(case.answers[-1])] or cases
     return min(right, key=lambda case: sum(map(_is_right, case.answers)))
 
@@ -80,11 +88,19 @@ def _pictures(case: Case, out: Path) -> list[str]:
 def _page(case: Case, models: Sequence[Model], pictures: Sequence[str]) -> Iterator[str]:
     yield "# Figure 4: one sample under several systems"
     yield "Written by `python -m mmie.reporting.case_study` from the predictions of these runs:"
-    yield "\n".join(_run_line(model, label) for model, label in zip(models, labels(models), strict=True))
+    yield "\n".join(
+        _run_line(model, label) for model, label in zip(models, labels(models), strict=True)
+    )
     yield f"Test sample `{case.id}`. {MARKS}"
     yield from pictures
-    yield f"**Text:** {escaped(case.text)}" + (f" **Entity:** {escaped(case.entity)}" if case.entity else "")
-    gold = [case.gold] if isinstance(case.gold, str) else [_fields(quintuple) for quintuple in case.gold]
+    yield f"**Text:** {escaped(case.text)}" + (
+        f" **Entity:** {escaped(case.entity)}" if case.entity else ""
+    )
+    gold = (
+        [case.gold]
+        if isinstance(case.gold, str)
+        else [_fields(quintuple) for quintuple in case.gold]
+    )
     yield "**Gold:** " + (escaped("; ".join(gold)) or "nothing")
     for label, answer in zip(labels(models), case.answers, strict=True):
         yield from _system(label, answer)
@@ -92,7 +108,8 @@ def _page(case: Case, models: Sequence[Model], pictures: Sequence[str]) -> Itera
 
 def _run_line(model: Model, label: str) -> str:
     run = model.run
-    return f"- {label}: {run.experiment}, {run.profile} profile, seed {run.seed}, commit `{run.commit[:10]}`"
+    where = f"{run.experiment}, {run.profile} profile, seed {run.seed}"
+    return f"- {label}: {where}, commit `{run.commit[:10]}`"
 
 
 def _system(label: str, answer: Answer | None) -> Iterator[str]:
@@ -110,7 +127,7 @@ def _system(label: str, answer: Answer | None) -> Iterator[str]:
 
 
 def _mark(part: Judged) -> str:
-    """One part of the answer with its mark; "" for an answer that cannot be read, which stands there as it is."""
+    """One part of the answer with its mark; "" for an answer that cannot be read."""
     if part.said is None:
         return "" if part.meant is None else f"∅ {_fields(part.meant)}"
     if not part.kind:
@@ -132,8 +149,12 @@ def _parser() -> argparse.ArgumentParser:
     help_runs = "a results.json, or a folder that is searched through for them"
     parser.add_argument("runs", nargs="+", metavar="RUN", help=help_runs)
     parser.add_argument("--out", type=Path, required=True, help="the page to write")
-    parser.add_argument("--sample", help="the id of a test sample; without, one that tells the systems apart")
-    parser.add_argument("--models", default=",".join(SYSTEMS), help="the systems, with commas between them")
+    parser.add_argument(
+        "--sample", help="the id of a test sample; without, one that tells the systems apart"
+    )
+    parser.add_argument(
+        "--models", default=",".join(SYSTEMS), help="the systems, with commas between them"
+    )
     return parser
 
 
@@ -141,7 +162,9 @@ def main() -> None:
     arguments = _parser().parse_args()
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
     try:
-        sample = write_case_study(arguments.runs, arguments.out, names=names, sample=arguments.sample)
+        sample = write_case_study(
+            arguments.runs, arguments.out, names=names, sample=arguments.sample
+        )
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""Our scores, one set of tables for each profile; the papers' numbers stand beside runs of the paper profile alone."""
+"""Our scores by profile; a paper's numbers stand beside runs of the paper profile alone."""
 
 from __future__ import annotations
 
@@ -7,30 +7,44 @@ from dataclasses import replace
 
 from mmie.reporting.backbones import LLAVA, PAPER, QWEN, on_paper_data
 from mmie.reporting.breakdown import breakdowns
-from mmie.reporting.chosen import Comparison, backbone, backbone_told, compared, newest, runs_of, scored
+from mmie.reporting.chosen import (
+    Comparison,
+    backbone,
+    backbone_told,
+    compared,
+    newest,
+    runs_of,
+    scored,
+)
 from mmie.reporting.published import PUBLISHED, QUINTUPLE, RELATION, Column, Published, Row
 from mmie.reporting.runs import Run
 from mmie.reporting.table import MISSING, NOTHING, Table, Value, cell, signed
 
 BESIDE_PAPER = "The paper's data set and model. Paper: {source}."
 ALONE = {
-    "toy": "A generated world and a tiny model. These numbers are not to be compared with those of a paper.",
+    "toy": "A generated world and a tiny model."
+    " These numbers are not to be compared with those of a paper.",
 }
 OURS = (
-    "Ours: % on the test set, mean ± standard deviation over seeds; with one seed the 95 % bootstrap interval. All seeds"
-    " have the same data, so ± is the spread of training alone."
+    "Ours: % on the test set, mean ± standard deviation over seeds; with one seed the 95 % bootstrap"
+    " interval. All seeds have the same data, so ± is the spread of training alone."
 )
 ABSENT = "“missing”: none of the given runs is of this row."
 COMPARED = (
     "Δ: difference in {column} to {against}{same} in points, mean over common seeds with the same test set; p: paired randomisation test"
     " of this mean, two-sided, each test sample swapped in all seeds at once. p speaks of other test samples, ± of other seeds."
 )
-KNOWN = {experiment for published in PUBLISHED for row in published.rows for experiment in row.experiments}
+KNOWN = {
+    experiment
+    for published in PUBLISHED
+    for row in published.rows
+    for experiment in row.experiments
+}
 COMMON = "seeds", "Δ {column}", "p"  # the last columns of every table
 
 
 def tables(runs: Sequence[Run]) -> list[Table]:
-    """Tables of the papers' rows for which there is a run of ours, of other runs, and of what errors are made of.
+    """Tables of the papers' rows that we have runs of, of other runs, and of kinds of errors.
 
     The papers' own numbers stand only beside runs of the paper profile.
 
@@ -54,7 +68,7 @@ def tables(runs: Sequence[Run]) -> list[Table]:
 
 
 def _alone(published: Published, runs: Sequence[Run]) -> Published:
-    """The rows that we have runs of, called after the model of these runs, and nothing that a paper prints."""
+    """Our rows, called after the model of the runs, without anything that a paper prints."""
     names = sorted({backbone(run) for run in runs})
     ours = [row for row in published.rows if row.experiments and row.backbone == QWEN]
     systems = {row.label: row.system or row.label for row in ours}
@@ -70,7 +84,9 @@ def _alone(published: Published, runs: Sequence[Run]) -> Published:
     return replace(published, rows=tuple(rows), remarks=())
 
 
-def _filled(published: Published, runs: list[Run], notes: list[tuple[str, str]], profile: str) -> Table:
+def _filled(
+    published: Published, runs: list[Run], notes: list[tuple[str, str]], profile: str
+) -> Table:
     """The rows with our scores, in the paper profile beside the printed ones."""
     beside = profile == PAPER
     rows = {row.label: row for row in published.rows}
@@ -79,14 +95,23 @@ def _filled(published: Published, runs: list[Run], notes: list[tuple[str, str]],
     cells = []
     for label, row in rows.items():
         difference = _difference(row, rows, found, published.compared)
-        scores = [_scores(found[label].values(), row.model, column, label) for column in published.columns]
-        values += [*_printed(row, published), *(score for of_column in scores for score in of_column)]
+        scores = [
+            _scores(found[label].values(), row.model, column, label) for column in published.columns
+        ]
+        values += [
+            *_printed(row, published),
+            *(score for of_column in scores for score in of_column),
+        ]
         values += _compared_values(row, difference, published.compared)
         absent = MISSING if row.experiments and not found[label] else NOTHING
         ours = [cell(of_column) if of_column else absent for of_column in scores]
         shown = _pairs(row, ours) if beside else ours
         cells.append((label, *shown, str(len(found[label]) or NOTHING), *_delta_cells(difference)))
-    titles = [title for column in published.columns for title in _titles(column, published.whose, beside=beside)]
+    titles = [
+        title
+        for column in published.columns
+        for title in _titles(column, published.whose, beside=beside)
+    ]
     header = ("", *titles, *(title.format(column=published.compared.title) for title in COMMON))
     at = header.index(published.compared.title)
     main = (at, at + 1) if beside else (at,)
@@ -115,34 +140,54 @@ def _pairs(row: Row, ours: list[str]) -> list[str]:
 
 def _printed(row: Row, published: Published) -> list[Value]:
     pairs = zip(published.columns, row.printed, strict=True)
-    return [Value(row.label, column.title, value, source=row.source or published.source) for column, value in pairs if value is not None]
+    return [
+        Value(row.label, column.title, value, source=row.source or published.source)
+        for column, value in pairs
+        if value is not None
+    ]
 
 
-def _difference(row: Row, rows: dict[str, Row], found: dict[str, dict[int, Run]], column: Column) -> Comparison | None:
+def _difference(
+    row: Row, rows: dict[str, Row], found: dict[str, dict[int, Run]], column: Column
+) -> Comparison | None:
     if not row.against:
         return None
-    return compared((found[row.label], row.model), (found[row.against], rows[row.against].model), column)
+    return compared(
+        (found[row.label], row.model), (found[row.against], rows[row.against].model), column
+    )
 
 
 def _delta_cells(difference: Comparison | None) -> tuple[str, str]:
     if difference is None:
         return NOTHING, NOTHING
     p = difference.p
-    return signed(difference.difference), NOTHING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    return signed(
+        difference.difference
+    ), NOTHING if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _compared_values(row: Row, difference: Comparison | None, column: Column) -> list[Value]:
     if difference is None:
         return []
-    delta = Value(row.label, f"Δ {column.title}", difference.difference, runs=difference.runs, model=row.model)
-    return [delta] if difference.p is None else [delta, Value(row.label, "p", difference.p, runs=difference.runs, model=row.model)]
+    delta = Value(
+        row.label, f"Δ {column.title}", difference.difference, runs=difference.runs, model=row.model
+    )
+    return (
+        [delta]
+        if difference.p is None
+        else [delta, Value(row.label, "p", difference.p, runs=difference.runs, model=row.model)]
+    )
 
 
 def _what_is_compared(published: Published) -> list[str]:
     references = dict.fromkeys(row.against for row in published.rows if row.against)
     bare = dict.fromkeys(reference.partition(" (")[0] for reference in references)
     same = " of the same backbone" if len(bare) < len(references) else ""
-    return [COMPARED.format(column=published.compared.title, against=" or ".join(bare), same=same)] if references else []
+    return (
+        [COMPARED.format(column=published.compared.title, against=" or ".join(bare), same=same)]
+        if references
+        else []
+    )
 
 
 def _sources(published: Published) -> list[str]:
@@ -154,14 +199,22 @@ def _told(experiments: Iterable[str], notes: list[tuple[str, str]]) -> list[str]
 
 
 def _is_other(run: Run) -> bool:
-    """Whether a run is no row of a paper's table: another experiment, or in the paper profile another model or data set."""
+    """Whether a run is no row of a paper: another experiment, or there another model or data set."""
     if not run.models:
         return False
-    elsewhere = run.profile == PAPER and (backbone(run) not in (QWEN, LLAVA) or not on_paper_data(run.profile, run.config.get("data")))
+    elsewhere = run.profile == PAPER and (
+        backbone(run) not in (QWEN, LLAVA) or not on_paper_data(run.profile, run.config.get("data"))
+    )
     return run.experiment not in KNOWN or elsewhere
 
 
-def _others(task: str, columns: tuple[Column, ...], runs: list[Run], notes: list[tuple[str, str]], profile: str) -> Table:
+def _others(
+    task: str,
+    columns: tuple[Column, ...],
+    runs: list[Run],
+    notes: list[tuple[str, str]],
+    profile: str,
+) -> Table:
     """Runs that are no row of a paper's table, one row for each experiment and system."""
     groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:

@@ -1,9 +1,11 @@
 """The rewards of MORE-R1: format, length and answer, each 0 or 1, and their sum.
 
-Only the abstract of MORE-R1 was read by us; the three parts come from a second source. What it leaves open:
+Only the abstract of MORE-R1 was read by us; the three parts come from a second source. What it
+leaves open:
 
 1. The unit of the length, 1,024, is not known to us: characters, or words with ``unit="words"``; of the whole response, tags included.
-2. Each part stands alone: a right answer without the six steps keeps ``r_a``. Without think and answer tags there is no answer.
+2. Each part stands alone: a right answer without the six steps keeps ``r_a``. Without think and
+answer tags there is no answer.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ class ProgressiveMix:
     """In epoch t = 1, 2, … alpha^(t−1) easy samples for each hard one.
 
     Args:
-        alpha: 0.5 for MORE-R1, according to a second source; 1 keeps one to one in every epoch, 0 leaves easy samples out from the first.
+        alpha: 0.5 for MORE-R1, according to a second source; 1 keeps one to one in every epoch, 0
+        leaves easy samples out from the first.
 
     Raises:
         InputError: alpha is negative or no finite number.

@@ -3,11 +3,14 @@
     python -m mmie.reporting.figures.sheets --candidates artifacts/distil/…/candidates.jsonl \\
         --examples artifacts/data/…/train.jsonl --out FOLDER
 
-As in appendix B, 100 training samples are drawn with all their chains. Ten annotators stand in two groups, each chain
-is scored by four of its group, and everybody has equally many. Who scores which chain within a group is not printed;
+As in appendix B, 100 training samples are drawn with all their chains. Ten annotators stand in two
+groups, each chain
+is scored by four of its group, and everybody has equally many. Who scores which chain within a
+group is not printed;
 here each annotator is left out of every fifth chain, in turn.
 
-A sheet is a CSV file with one line for each chain: the columns that ``mmie.reporting.figures.human`` reads, with
+A sheet is a CSV file with one line for each chain: the columns that
+``mmie.reporting.figures.human`` reads, with
 ``score`` left empty, then picture, text, gold and chain. The teacher's score is not in it.
 """
 
@@ -49,24 +52,36 @@ class Design:
             raise InputError("--samples, --annotators, --groups, --scores: give at least 1 of each")
         size, left = divmod(self.annotators, self.groups)
         if left:
-            raise InputError(f"--annotators: {self.annotators} do not make {self.groups} equal groups; change one")
+            raise InputError(
+                f"--annotators: {self.annotators} do not make {self.groups} equal groups; change it"
+            )
         if self.scores > size:
-            raise InputError(f"--scores: {self.scores} for each chain, but a group has {size} people; change one")
+            raise InputError(
+                f"--scores: {self.scores} for each chain, but a group has {size} people; change one"
+            )
 
 
 def write_sheets(candidates: Path, examples: Path, images: Path, out: Path, design: Design) -> list[Path]:
     """Writes ``annotator-01.csv`` and so on; an existing sheet may hold somebody's scores and is never written over.
 
     Raises:
-        InputError: a file cannot be read or written, there are too few samples, or a sheet is there already.
+        InputError: a file cannot be read or written, there are too few samples, or a sheet is
+        there already.
     """
     known = {example.id: example for example in examples_from_jsonl(examples, revive=lambda gold: gold, images=images)}
     drawn = draw(candidates_from_jsonl(candidates), design, candidates)
     if unknown := [sample[0].example_id for sample in drawn if sample[0].example_id not in known]:
-        raise InputError(f"{examples}: sample {unknown[0]} of {candidates} is not in it; give the data of that run")
-    sheets = {out / f"annotator-{number + 1:02}.csv": chains for number, chains in enumerate(dealt(drawn, design))}
+        raise InputError(
+            f"{examples}: sample {unknown[0]} of {candidates} is not in it; give that run's data"
+        )
+    sheets = {
+        out / f"annotator-{number + 1:02}.csv": chains
+        for number, chains in enumerate(dealt(drawn, design))
+    }
     if there := [path for path in sheets if path.exists()]:
-        raise InputError(f"{there[0]}: it is there already and may hold scores; give another folder")
+        raise InputError(
+            f"{there[0]}: it is there already and may hold scores; give another folder"
+        )
     for path, chains in sheets.items():
         write_text(path, _sheet(path.stem, chains, known))
     return [*sheets]
@@ -77,20 +92,26 @@ def draw(candidates: Sequence[Candidate], design: Design, where: Path) -> list[l
     of_sample: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         of_sample.setdefault(candidate.example_id, []).append(candidate)
-    whole = [chains for chains in of_sample.values() if all(candidate.chain for candidate in chains)]
+    whole = [
+        chains for chains in of_sample.values() if all(candidate.chain for candidate in chains)
+    ]
     if len(whole) < design.samples:
-        raise InputError(f"{where}: {len(whole)} samples with all their chains, not {design.samples}; lower --samples")
+        raise InputError(
+            f"{where}: {len(whole)} whole samples, not {design.samples}; lower --samples"
+        )
     return random.Random(design.seed).sample(whole, design.samples)
 
 
 def dealt(drawn: Sequence[Sequence[Candidate]], design: Design) -> list[list[Candidate]]:
-    """The chains of each annotator. Groups take the samples in turn, and so do the people that a chain leaves out."""
+    """The chains of each annotator; a sample is one group's, and each chain leaves others out."""
     size = design.annotators // design.groups
     sheets: list[list[Candidate]] = [[] for _ in range(design.annotators)]
     for group in range(design.groups):
         chains = [chain for sample in drawn[group :: design.groups] for chain in sample]
         for number, chain in enumerate(chains):
-            first = number + number // size  # one further in each round, so that nobody misses all first chains
+            first = (
+                number + number // size
+            )  # one further in each round, so that nobody misses all first chains
             for place in range(design.scores):
                 sheets[group * size + (first + place) % size].append(chain)
     return sheets
@@ -121,7 +142,9 @@ def _harmless(text: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     paths = {
         "candidates": "candidates.jsonl of stage distil",
         "examples": "train.jsonl of stage data",
@@ -131,7 +154,12 @@ def main() -> None:
     for name, told in paths.items():
         parser.add_argument(f"--{name}", type=Path, required=True, help=told)
     for name in ("samples", "annotators", "groups", "scores", "seed"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(Design, name), help=f"{getattr(Design, name)} without")
+        parser.add_argument(
+            f"--{name}",
+            type=int,
+            default=getattr(Design, name),
+            help=f"{getattr(Design, name)} without",
+        )
     arguments = vars(parser.parse_args())
     try:
         candidates, examples, images, out = (arguments.pop(name) for name in paths)
