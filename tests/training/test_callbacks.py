@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from mmie.errors import InputError
@@ -159,3 +161,16 @@ def test_when_a_resume_point_is_written(tmp_path: Path, updates: int, steps: lis
     resume.on_train_batch_start(trainer_at(last, save_checkpoint=save, strategy=strategy), None, next(iter(loader)), 0)  # resumed
     assert saved == [f"part-step-{step}" for step in steps]
     assert [path.name for path in tmp_path.iterdir()] == [f"step-{last}.ckpt"]
+
+
+def test_a_training_leaves_the_signals_to_the_run(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+    """Lightning's own handler would end a stopped training as if it had succeeded."""
+    before, during = signal.getsignal(signal.SIGTERM), []
+
+    class Look(pl.Callback):
+        def on_train_batch_end(self, *args: Any) -> None:
+            during.append(signal.getsignal(signal.SIGTERM))
+
+    train_sft(make_policy("qwen"), examples, tmp_path, epochs=0.5, callbacks=[Look()])
+    assert set(during) == {before}
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mmie import stopping
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, examples_from_jsonl
@@ -69,6 +70,13 @@ class Context:
             The finished folder and its fingerprint.
         """
         mark = fingerprint(stage=name, **parts)
+        place = f"in stage {label or name} ({self.store.partial(name, mark)})"
+        with stopping.at(place, quiet=self.follower):
+            return self._stage(name, mark, parts, body, label=label)
+
+    def _stage(
+        self, name: str, mark: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str
+    ) -> tuple[Path, str]:
         if self.follower:
             return self._follow(name, mark, body), mark
         start = time.perf_counter()

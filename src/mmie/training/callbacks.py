@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,29 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
+from mmie import stopping
 from mmie.errors import InputError
 from mmie.files import whole_lines, write_text
 
 
 def _stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
     return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+
+
+class OwnSignals(pl.Callback):
+    """Takes Lightning's handler of SIGTERM off again, see ``mmie.stopping``; made before the training begins."""
+
+    def __init__(self) -> None:
+        self.handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """By now Lightning has put its handler on and started the other processes."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.handler)
+        stopping.adopt(getattr(trainer.strategy.launcher, "procs", []))
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+        stopping.check()
 
 
 class BestAdapter(pl.Callback):

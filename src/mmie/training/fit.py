@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DeepSpeedStrategy
 from torch import Tensor
 
-from mmie.training.callbacks import BestAdapter, ResumePoint
+from mmie.training.callbacks import BestAdapter, OwnSignals, ResumePoint
 from mmie.training.metrics_log import MetricsLog
 from mmie.training.module import AdapterModule
 from mmie.training.plan import StepLoader
@@ -140,7 +140,7 @@ def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapt
     trainer = make_trainer(
         trainer_config, accumulate_grad_batches=accumulate, gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *task.loggers],
-        callbacks=[_CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)],
+        callbacks=[OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)],
     )  # fmt: skip
     trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=False if start else None)
     task.module.to(home)  # Lightning leaves it on the CPU
