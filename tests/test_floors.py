@@ -10,8 +10,8 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 
 FLOORS = {
-    0: ["types", "errors", "files", "stopping", "parsing", "metrics", "relation_metrics", "significance", "error_kinds", "voting",
-        "rewards"],
+    0: ["types", "errors", "files", "stopping", "whole", "parsing", "metrics", "relation_metrics",
+        "significance", "error_kinds", "voting", "rewards"],
     1: ["losses"],
     2: ["tasks", "data", "toy", "cot", "schedules", "models"],
     3: ["training"],

@@ -1,10 +1,8 @@
-"""What happens after an optimizer step, in this order: validation, keeping the best adapter, rollout rows, the resume point."""
+"""What happens after an optimizer step: validation, keeping the best adapter, rollout rows; then the resume point (``resume.py``)."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -15,7 +13,6 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from mmie import stopping
-from mmie.errors import InputError
 from mmie.files import whole_lines, write_text
 
 
@@ -121,46 +118,3 @@ def log_table(logger: Any, rows: list[dict[str, Any]], *, step: int) -> None:
         plain = {name: value if isinstance(value, (int, float)) else str(value) for name, value in row.items()}
         table.add_data(*({**plain, "image": pictures[0] if pictures else None}[name] for name in columns))
     logger.experiment.log({"rollouts": table, "trainer/global_step": step})
-
-
-class ResumePoint(pl.Callback):
-    """Saves what the rest of the training depends on; a run killed at any time goes on from the last one.
-
-    No state of a random number generator is among it: all random numbers belong to their step (see ``SFTModule``, ``uniforms``).
-
-    Args:
-        folder: holds one ``step-<n>.ckpt`` at a time.
-        every: steps between two saves.
-    """
-
-    def __init__(self, folder: Path, *, every: int) -> None:
-        self.folder = folder
-        self.every = every
-
-    def latest(self) -> Path | None:
-        """The newest whole checkpoint."""
-        found = sorted(self.folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.removeprefix("step-")))
-        return found[-1] if found else None
-
-    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
-        """Saves before the next samples come up, when the metrics of the last step are on the disk and no rollout is half used."""
-        step = trainer.global_step
-        final = self.folder / f"step-{step}.ckpt"
-        due = step // self.every > (step - batch.updates) // self.every
-        if not batch.opens_group or not due or not step or final.exists():
-            return
-        try:
-            self._save(trainer, final)
-        except OSError as error:
-            what = f"{self.folder}: the resume point of step {step} cannot be written ({error})"
-            raise InputError(f"{what}: free the disk or choose another folder with artifacts=…") from error
-        trainer.strategy.barrier()
-
-    def _save(self, trainer: pl.Trainer, final: Path) -> None:
-        part = final.with_name(f"part-{final.stem}")
-        trainer.save_checkpoint(part)
-        if trainer.is_global_zero:
-            os.replace(part, final)
-            for old in self.folder.glob("step-*.ckpt"):
-                if old != final:
-                    shutil.rmtree(old) if old.is_dir() else old.unlink()
