@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from mmie.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -47,19 +50,50 @@ def write_text(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def whole_lines(path: Path) -> list[Any]:
-    """The JSON value of every line of a file that is written line by line; a torn end is cut off. Empty where there is none."""
+def parsed(text: str | bytes) -> Any:
+    """The value of a JSON text that may be damaged.
+
+    Raises:
+        ValueError: it is none, or too deep to be one of ours.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def whole_lines(path: Path, *, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The JSON objects of a file that is written line by line; what follows the last whole line is cut off.
+
+    Args:
+        path: the file; where there is none, there are no lines.
+        keys: what each object has.
+    """
     if not path.exists():
         return []
     values, size = [], 0
     with path.open("r+b") as file:
         for line in file:
-            if not line.endswith(b"\n"):
+            value = _whole(line, keys)
+            if value is None:
                 break
-            values.append(json.loads(line))
+            values.append(value)
             size += len(line)
+        lost = file.seek(0, os.SEEK_END) - size
         file.truncate(size)
+    if lost:
+        log.warning("%s: the last %d bytes are no whole lines; they are made again", path, lost)
     return values
+
+
+def _whole(line: bytes, keys: Sequence[str]) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        value = parsed(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and all(key in value for key in keys) else None
 
 
 def plain(value: Any) -> Any:
@@ -80,11 +114,28 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def disk_errors(path: Path, *, only: set[int] | None = None) -> Iterator[None]:
+def disk_errors(
+    path: Path, *, only: set[int] | None = None, also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Trouble in writing ``path`` becomes one line.
+
+    Args:
+        path: what is written.
+        only: the error numbers that count; None is all.
+        also: what a library raises instead of an ``OSError``.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
     try:
         yield
     except OSError as error:
         if only is not None and error.errno not in only:
             raise
-        reason = f"cannot be written ({error.strerror})"
-        raise InputError(f"{path}: {reason}; make room there or choose another folder") from error
+        raise InputError(_unwritable(path, error.strerror or str(error))) from error
+    except also as error:
+        raise InputError(_unwritable(path, str(error).split("\n")[0])) from error
+
+
+def _unwritable(path: Path, reason: str) -> str:
+    return f"{path}: cannot be written ({reason}); make room there or choose another folder"

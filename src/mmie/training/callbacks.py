@@ -88,7 +88,8 @@ class RolloutRows(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Drops rows of steps that a killed run did after its resume point: they come again."""
         if self.path.exists() and trainer.is_global_zero:
-            kept = [row for row in whole_lines(self.path) if row["step"] < trainer.global_step]
+            rows = whole_lines(self.path, keys=["step"])
+            kept = [row for row in rows if row["step"] < trainer.global_step]
             write_text(self.path, "".join(map(_line, kept)))
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:

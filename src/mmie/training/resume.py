@@ -7,7 +7,6 @@ the size and digest of every file. It is on the disk before it gets its name, an
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import pickle
@@ -22,7 +21,7 @@ import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 
 from mmie.errors import InputError
-from mmie.files import write_json
+from mmie.files import parsed, write_json
 from mmie.whole import damage, listing, sync, to_disk
 
 log = logging.getLogger(__name__)
@@ -123,7 +122,7 @@ def _note(path: Path) -> Path:
 def _reason(path: Path, step: int) -> str | None:
     """Why the training cannot go on from there; None where it can."""
     try:
-        note = json.loads(_note(path).read_text(encoding="utf-8"))
+        note = parsed(_note(path).read_text(encoding="utf-8"))
         listed = note["files"]
         if note["step"] != step or not listed:
             return f"{_note(path).name} belongs to another one"
