@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import logging
@@ -21,6 +20,7 @@ from typing import Any
 
 from mmie.errors import InputError
 from mmie.files import disk_errors, parsed, plain, write_json
+from mmie.files import lock as lock_file
 from mmie.whole import SCRATCH, damage, listing, sync, to_disk
 
 PACKAGES = ("mmie", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "numpy")
@@ -136,10 +136,10 @@ class Store:
             handle = lock.open("w")
         with handle:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(handle.fileno(), lock, wait=False)
             except BlockingIOError:
                 log.warning("waiting for another run at %s", final)
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                lock_file(handle.fileno(), lock)
             yield
             lock.unlink(missing_ok=True)  # safe: the work is finished, whoever comes now finds it so
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mmie.errors import InputError
 
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 log = logging.getLogger(__name__)
 
 
@@ -48,6 +52,30 @@ def write_text(path: Path, text: str) -> None:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def lock(descriptor: int, path: Path, *, wait: bool = True) -> None:
+    """Takes the file's lock; on file systems without locks it warns once and goes on.
+
+    Args:
+        descriptor: of the open file.
+        path: its name, for the warning.
+        wait: for another process that holds the lock.
+
+    Raises:
+        BlockingIOError: another process holds it, and ``wait`` is off.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        _warn_once(path.parent)
+
+
+@cache
+def _warn_once(folder: Path) -> None:
+    log.warning("%s: this file system has no locks; start no two runs at once on it", folder)
 
 
 def parsed(text: str | bytes) -> Any:

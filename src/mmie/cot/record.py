@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import hashlib
 import json
 import logging
@@ -21,6 +20,7 @@ from weakref import WeakValueDictionary
 
 from mmie.cot.teacher import Request, Teacher, shown_bytes
 from mmie.errors import InputError
+from mmie.files import lock, parsed
 from mmie.types import Picture
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _locked(path: Path) -> Iterator[int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            lock(descriptor, path)
             _drop_torn_line(descriptor, path)
             yield descriptor
         finally:
@@ -144,7 +144,7 @@ def _line(key: str, model: str, *, request: Request, answer: str) -> bytes:
 
 def _entry(line: bytes, where: str) -> tuple[str, str]:
     try:
-        entry = json.loads(line)
+        entry = parsed(line)
     except ValueError:
         entry = None
     match entry:
