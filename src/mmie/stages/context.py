@@ -20,7 +20,7 @@ from mmie import stopping
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, examples_from_jsonl
-from mmie.errors import InputError
+from mmie.errors import InputError, NotFiniteError
 from mmie.models.backbone import resolve_path
 from mmie.models.policy import Policy, build_policy
 from mmie.tasks.responses import Direct, Reasoned
@@ -72,7 +72,10 @@ class Context:
         mark = fingerprint(stage=name, **parts)
         place = f"in stage {label or name} ({self.store.partial(name, mark)})"
         with stopping.at(place, quiet=self.follower):
-            return self._stage(name, mark, parts, body, label=label)
+            try:
+                return self._stage(name, mark, parts, body, label=label)
+            except NotFiniteError as error:
+                raise InputError(f"{label or name}: {error}") from error
 
     def _stage(
         self, name: str, mark: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str
