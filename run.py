@@ -6,19 +6,24 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from mmie import stopping
 from mmie.config import DictConfig, InputError
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> float | None:
     try:
-        return hydra.utils.get_method("mmie.pipeline.run")(cfg)  # late: a mistyped key is answered before torch is loaded
+        # late: a mistyped key is answered before torch is loaded
+        return hydra.utils.get_method("mmie.pipeline.run")(cfg)
     except InputError as error:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # mmie.sweeping notes it, and the other jobs go on
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    finally:
+        stopping.check()  # whatever else failed after a signal failed because of it
 
 
 if __name__ == "__main__":
-    main()
+    with stopping.owned():
+        main()

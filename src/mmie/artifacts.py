@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import logging
 import os
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from mmie.files import disk_errors, plain, write_json
+from mmie.errors import InputError
+from mmie.files import disk_errors, parsed, plain, write_json
+from mmie.files import lock as lock_file
+from mmie.whole import SCRATCH, damage, listing, sync, to_disk
 
 PACKAGES = ("mmie", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "numpy")
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+HASHED = 64 << 20  # bytes; of larger files of an artefact the size alone is noted and checked
+META = "meta.json"
 log = logging.getLogger(__name__)
 
 
@@ -55,7 +60,7 @@ class Store:
 
     def ready(self, stage: str, fingerprint: str) -> bool:
         """Whether the work is finished."""
-        return (self.path(stage, fingerprint) / "meta.json").is_file()
+        return (self.path(stage, fingerprint) / META).is_file()
 
     @contextmanager
     def writing(self, stage: str, fingerprint: str, *, parts: Mapping[str, Any]) -> Iterator[Path | None]:
@@ -69,14 +74,16 @@ class Store:
                 versions and date.
 
         Raises:
-            InputError: the folder cannot be written, or the disk is full.
+            InputError: the folder cannot be written, the disk is full, or the finished work is damaged.
         """
         final, partial = self.path(stage, fingerprint), self.partial(stage, fingerprint)
-        if self.ready(stage, fingerprint):
+        if final.exists():
+            self._use(final)
             yield None
             return
         with self._alone(final):
-            if self.ready(stage, fingerprint):  # made by another run while this one waited
+            if final.exists():  # made by another run while this one waited
+                self._use(final)
                 yield None
                 return
             with disk_errors(partial):
@@ -85,16 +92,40 @@ class Store:
             with disk_errors(partial, only=DISK):
                 yield partial
             meta = {
-                "stage": stage, "fingerprint": fingerprint, "parts": parts, "seconds": time.perf_counter() - start,
-                "commit": commit(), "versions": versions(), "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            }  # fmt: skip
-            write_json(partial / "meta.json", meta)
+                "stage": stage,
+                "fingerprint": fingerprint,
+                "parts": parts,
+                "seconds": time.perf_counter() - start,
+                "commit": commit(),
+                "versions": versions(),
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "files": listing(partial, hashed_up_to=HASHED, skip=[*SCRATCH, META]),
+            }
+            write_json(partial / META, meta)
             with disk_errors(final):
+                to_disk(partial)
                 os.replace(partial, final)
+                sync(final.parent)
+            _tidy(final)
 
     def meta(self, stage: str, fingerprint: str) -> dict[str, Any]:
-        """What ``writing`` noted about finished work."""
-        return json.loads((self.path(stage, fingerprint) / "meta.json").read_text(encoding="utf-8"))
+        """What ``writing`` noted about finished work.
+
+        Raises:
+            InputError: the note is missing or broken.
+        """
+        return _meta(self.path(stage, fingerprint))
+
+    def _use(self, final: Path) -> None:
+        """Finished work is about to be used.
+
+        Raises:
+            InputError: its files are not those that were written; nothing is done anew unasked, it may have cost much.
+        """
+        reason = damage(final, _meta(final)["files"])
+        if reason is not None:
+            raise InputError(_damaged(final, reason))
+        _tidy(final)
 
     @contextmanager
     def _alone(self, final: Path) -> Iterator[None]:
@@ -105,12 +136,35 @@ class Store:
             handle = lock.open("w")
         with handle:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(handle.fileno(), lock, wait=False)
             except BlockingIOError:
                 log.warning("waiting for another run at %s", final)
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                lock_file(handle.fileno(), lock)
             yield
             lock.unlink(missing_ok=True)  # safe: the work is finished, whoever comes now finds it so
+
+
+def _meta(final: Path) -> dict[str, Any]:
+    try:
+        meta = parsed((final / META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(_damaged(final, f"{META} is missing or broken")) from error
+    match meta:
+        case {"fingerprint": final.name, "seconds": int() | float(), "files": {}}:
+            return meta
+    raise InputError(_damaged(final, f"{META} does not belong to it"))
+
+
+def _damaged(final: Path, reason: str) -> str:
+    return f"{final}: this finished work is damaged ({reason}); delete the folder and run again"
+
+
+def _tidy(final: Path) -> None:
+    """Only now, under its final name, the work can do without what an interrupted run would have gone on from."""
+    with suppress(OSError):  # a store that can only be read
+        for pattern in SCRATCH:
+            for path in final.glob(pattern):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def commit() -> str:

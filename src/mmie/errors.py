@@ -7,3 +7,12 @@ class InputError(ValueError):
     The message is one line: what is wrong, where (file and line, or the configuration key), what to do.
     ``run.py`` prints it and exits with status 2; every other exception is a defect and keeps its traceback.
     """
+
+
+class NotFiniteError(InputError):
+    """A loss, a gradient or logits that are NaN or infinite: the training has diverged, or the weights are broken."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(
+            f"{what} is not finite at {where}; lower the learning rate, or check the weights and the precision"
+        )

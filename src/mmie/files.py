@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from mmie.errors import InputError
 
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 LONGEST_NAME = 100  # characters of a slug; file systems take 255 bytes
+log = logging.getLogger(__name__)
 
 
 def slug(name: str) -> str:
@@ -64,19 +70,74 @@ def write_text(path: Path, text: str) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def whole_lines(path: Path) -> list[Any]:
-    """The JSON value of every line of a file that is written line by line; a torn end is cut off. Empty where there is none."""
+def lock(descriptor: int, path: Path, *, wait: bool = True) -> None:
+    """Takes the file's lock; on file systems without locks it warns once and goes on.
+
+    Args:
+        descriptor: of the open file.
+        path: its name, for the warning.
+        wait: for another process that holds the lock.
+
+    Raises:
+        BlockingIOError: another process holds it, and ``wait`` is off.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        _warn_once(path.parent)
+
+
+@cache
+def _warn_once(folder: Path) -> None:
+    log.warning("%s: this file system has no locks; start no two runs at once on it", folder)
+
+
+def parsed(text: str | bytes) -> Any:
+    """The value of a JSON text that may be damaged.
+
+    Raises:
+        ValueError: it is none, or too deep to be one of ours.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def whole_lines(path: Path, *, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The JSON objects of a file that is written line by line; what follows the last whole line is cut off.
+
+    Args:
+        path: the file; where there is none, there are no lines.
+        keys: what each object has.
+    """
     if not path.exists():
         return []
     values, size = [], 0
     with path.open("r+b") as file:
         for line in file:
-            if not line.endswith(b"\n"):
+            value = _whole(line, keys)
+            if value is None:
                 break
-            values.append(json.loads(line))
+            values.append(value)
             size += len(line)
+        lost = file.seek(0, os.SEEK_END) - size
         file.truncate(size)
+    if lost:
+        log.warning("%s: the last %d bytes are no whole lines; they are made again", path, lost)
     return values
+
+
+def _whole(line: bytes, keys: Sequence[str]) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        value = parsed(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and all(key in value for key in keys) else None
 
 
 def plain(value: Any) -> Any:
@@ -97,11 +158,28 @@ def plain(value: Any) -> Any:
 
 
 @contextmanager
-def disk_errors(path: Path, *, only: set[int] | None = None) -> Iterator[None]:
+def disk_errors(
+    path: Path, *, only: set[int] | None = None, also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Trouble in writing ``path`` becomes one line.
+
+    Args:
+        path: what is written.
+        only: the error numbers that count; None is all.
+        also: what a library raises instead of an ``OSError``.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
     try:
         yield
     except OSError as error:
         if only is not None and error.errno not in only:
             raise
-        reason = f"cannot be written ({error.strerror})"
-        raise InputError(f"{path}: {reason}; make room there or choose another folder") from error
+        raise InputError(_unwritable(path, error.strerror or str(error))) from error
+    except also as error:
+        raise InputError(_unwritable(path, str(error).split("\n")[0])) from error
+
+
+def _unwritable(path: Path, reason: str) -> str:
+    return f"{path}: cannot be written ({reason}); make room there or choose another folder"

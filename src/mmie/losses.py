@@ -12,7 +12,8 @@ Where these deviate from the paper, or the paper leaves room:
 3. Eq. 7 has no clipping, as printed; ``clip`` adds PPO's (MORE-R1: 0.2), with two bounds DAPO's (Yu et al. 2025).
 4. The KL term of eq. 7 is an estimate at each sampled token (k3 by default), not multiplied by the ratio.
 5. A response without a token adds 0 to eq. 7 and still counts in G.
-6. Not in the paper, off by default: advantages without the std and division by a constant (Dr. GRPO, Liu et al. 2025), the
+6. What goes into e^x, the log-ratio of eq. 7 and of k3, is at most 20: a larger one counts as 20, with gradient 0.
+7. Not in the paper, off by default: advantages without the std and division by a constant (Dr. GRPO, Liu et al. 2025), the
    mean over all tokens of the step (DAPO), one ratio a response (GSPO, Zheng et al. 2025).
 """
 
@@ -25,10 +26,17 @@ from torch import Tensor
 
 from mmie.errors import InputError
 
+LARGEST_LOG_RATIO = 20.0  # e^20 is 4.9e8; from 88.8 on float32 has no e^x
+
+
+def _bounded(log_ratio: Tensor) -> Tensor:
+    return log_ratio.clamp(max=LARGEST_LOG_RATIO)
+
+
 _KL: dict[str, Callable[[Tensor], Tensor]] = {
     "k1": lambda log_ratio: -log_ratio,
     "k2": lambda log_ratio: log_ratio.square() / 2,
-    "k3": lambda log_ratio: log_ratio.expm1() - log_ratio,
+    "k3": lambda log_ratio: _bounded(log_ratio).expm1() - _bounded(log_ratio),
 }
 _RATIO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "token": lambda log_ratio, lengths: log_ratio,
@@ -107,7 +115,7 @@ def kl_divergence(logps: Tensor, ref_logps: Tensor, *, estimator: str) -> Tensor
         estimator: ``k1``, ``k2`` or ``k3`` (Schulman, "Approximating KL Divergence").
 
     Returns:
-        [N, T]; k2 and k3 are never negative.
+        [N, T]; k2 and k3 are never negative. k3 takes d > 20 as 20: it is e^20 − 21 there, with gradient 0.
 
     Raises:
         InputError: another estimator.
@@ -153,7 +161,7 @@ def grpo_loss(
     logps, old_logps = _masked(logps, mask), _masked(old_logps.detach(), mask)
     lengths = mask.sum(-1).clamp(min=1)
     log_ratio = _known("ratio", ratio, _RATIO)(logps - old_logps, lengths)
-    per_token = _surrogate(log_ratio.exp(), advantages.unsqueeze(-1), clip)
+    per_token = _surrogate(_bounded(log_ratio).exp(), advantages.unsqueeze(-1), clip)
     if kl_coef != 0:
         if ref_logps is None:
             raise ValueError(f"kl_coef is {kl_coef} and ref_logps is None: give the reference or set kl_coef to 0")

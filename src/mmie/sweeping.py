@@ -8,18 +8,19 @@ import time
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 from rich.console import Console
 
 from mmie.checks import HYDRAS, foreign
 from mmie.errors import InputError
-from mmie.files import write_json, write_text
+from mmie.files import disk_errors, write_json, write_text
 from mmie.reporting.sweep import FIGURE, NOTES, UNENDED, Job, load_jobs, score_table, varying, write_summary
 
 OmegaConf.register_new_resolver("times", lambda value, factor: value * factor, replace=True)  # for ranges around what a profile sets
@@ -37,8 +38,14 @@ class Sweep(Callback):
         self.start = 0.0
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Ends with status 2 where the key ``hydra`` holds code that is neither Hydra's nor ours."""
+        """Ends with status 2 where the key ``hydra`` holds code that is neither Hydra's nor ours.
+
+        A single run gets a folder of its own, even beside another one that starts in the same second.
+        """
         _refuse_foreign(config)
+        if not _given(config, "hydra.run.dir"):
+            with read_write(config.hydra.run):
+                config.hydra.run.dir = _own_folder(config.hydra.run.dir)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Ends with status 2 as ``on_run_start`` does, or where the sweeper is not installed.
@@ -51,6 +58,11 @@ class Sweep(Callback):
         except ModuleNotFoundError as error:
             print(f"error: hydra.sweeper: {error}; pip install -e '.[sweep]' brings it", file=sys.stderr)
             sys.exit(2)
+        if not _given(config, "hydra.sweep.dir"):
+            own = _own_folder(config.hydra.sweep.dir)
+            with read_write(config.hydra):  # the jobs' configurations are made of these overrides
+                config.hydra.sweep.dir = own
+                config.hydra.overrides.hydra.append(f"hydra.sweep.dir={_quoted(own)}")
         folder = Path(config.hydra.sweep.dir)
         for old in (*folder.glob(f"{NOTES}/*.json"), *folder.glob(f"{FIGURE}.*")):
             old.unlink()
@@ -95,6 +107,44 @@ def _refuse_foreign(config: DictConfig) -> None:
     for problem in foreign("hydra", nodes, allowed=HYDRAS):
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(2)
+
+
+def new_folder(path: Path) -> Path:
+    """Makes the folder, or where another run has it already, the first free one of ``<path>_2``, ``<path>_3``, …
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(1):
+            folder = path if number == 1 else path.with_name(f"{path.name}_{number}")
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    raise AssertionError("the numbers do not end")
+
+
+def _own_folder(path: str) -> str:
+    """``new_folder``, or status 2: Hydra would make a warning of what its callbacks raise."""
+    try:
+        return str(new_folder(Path(path)))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _given(config: DictConfig, key: str) -> bool:
+    """Whether the folder was named on the command line, to go on in it, or by the run that started this process."""
+    return any(override.split("=")[0] == key for override in config.hydra.overrides.hydra)
+
+
+def _quoted(value: str) -> str:
+    """As a value of Hydra's override grammar."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _note(config: DictConfig, **ended: Any) -> None:

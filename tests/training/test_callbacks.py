@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from mmie.errors import InputError
-from mmie.training.callbacks import BestAdapter, ResumePoint, RolloutRows
+from mmie.training.callbacks import BestAdapter, RolloutRows
 from mmie.training.metrics_log import MetricsLog
-from mmie.training.plan import MicroBatch, StepLoader
+from mmie.training.plan import MicroBatch
 from training_runs import loop_config, train_grpo, train_sft
 
 
@@ -121,41 +122,14 @@ def test_metrics_are_cut_at_the_resume_point(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_the_newest_resume_point_is_found(tmp_path: Path) -> None:
-    resume = ResumePoint(tmp_path, every=1)
-    assert resume.latest() is None
-    for name in ("step-9.ckpt", "step-10.ckpt", "part-step-11"):
-        (tmp_path / name).touch()
-    assert resume.latest() == tmp_path / "step-10.ckpt"
+def test_a_training_leaves_the_signals_to_the_run(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+    """Lightning's own handler would end a stopped training as if it had succeeded."""
+    before, during = signal.getsignal(signal.SIGTERM), []
 
+    class Look(pl.Callback):
+        def on_train_batch_end(self, *args: Any) -> None:
+            during.append(signal.getsignal(signal.SIGTERM))
 
-def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
-    def full(path: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    trainer = trainer_at(3, save_checkpoint=full)
-    with pytest.raises(InputError, match="resume point of step 3 cannot be written .*No space left") as error:
-        ResumePoint(tmp_path, every=3).on_train_batch_start(trainer, None, batch(), 6)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(("updates", "steps"), [(1, [2, 4]), (2, [2, 4, 6, 8]), (3, [3, 6, 9, 12])])
-def test_when_a_resume_point_is_written(tmp_path: Path, updates: int, steps: list[int]) -> None:
-    """Every second step, but never while the samples drawn for several updates are half used."""
-    saved = []
-
-    def save(path: Path) -> None:
-        saved.append(path.name)
-        path.touch()
-
-    resume = ResumePoint(tmp_path, every=2)
-    strategy = SimpleNamespace(barrier=lambda: None)
-    loader = StepLoader("abcdefghij", [[n, n + 1] for n in range(0, 10, 2)], sizes=[1] * 10, micro_batch_size=1, updates=updates)
-    assert len(loader) == 10 * updates
-    for number, micro in enumerate(loader):
-        resume.on_train_batch_start(trainer_at(number // 2, save_checkpoint=save, strategy=strategy), None, micro, number)
-    last = int(saved[-1].removeprefix("part-step-"))
-    loader.first_step = last
-    resume.on_train_batch_start(trainer_at(last, save_checkpoint=save, strategy=strategy), None, next(iter(loader)), 0)  # resumed
-    assert saved == [f"part-step-{step}" for step in steps]
-    assert [path.name for path in tmp_path.iterdir()] == [f"step-{last}.ckpt"]
+    train_sft(make_policy("qwen"), examples, tmp_path, epochs=0.5, callbacks=[Look()])
+    assert set(during) == {before}
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from mmie.errors import InputError
-
-NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}  # network file systems without locks
+from mmie.files import lock
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +21,7 @@ def locked(path: Path) -> Iterator[int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            _lock(descriptor, path, wait=True)
+            lock(descriptor, path)
             _drop_torn_line(descriptor, path)
             yield descriptor
         finally:
@@ -53,7 +49,7 @@ class Claim:
         """Whether the claim is ours now; False where another run has it."""
         with record_errors(self._path):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
-            if _lock(descriptor, self._path, wait=False) and self._is_current(descriptor):
+            if self._is_free(descriptor) and self._is_current(descriptor):
                 self._descriptor = descriptor
                 return True
             os.close(descriptor)
@@ -66,30 +62,19 @@ class Claim:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def _is_free(self, descriptor: int) -> bool:
+        try:
+            lock(descriptor, self._path, wait=False)
+        except BlockingIOError:
+            return False
+        return True
+
     def _is_current(self, descriptor: int) -> bool:
         """Whether the file that we locked is still the one in the folder: its last owner has deleted it otherwise."""
         try:
             return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
         except FileNotFoundError:
             return False
-
-
-def _lock(descriptor: int, path: Path, *, wait: bool) -> bool:
-    """Locks the open file; False where another has the lock. Goes on with a warning where there are no locks."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-        _warn_of_no_locks(path.parent)
-    return True
-
-
-@cache
-def _warn_of_no_locks(folder: Path) -> None:
-    logger.warning("%s: no locks on this file system; let one run at a time use it", folder)
 
 
 def _drop_torn_line(descriptor: int, path: Path) -> None:

@@ -22,6 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mmie.errors import InputError
+from mmie.files import disk_errors
 from mmie.models.backbone import Backbone
 
 POLICY, REFERENCE = "policy", "reference"
@@ -123,11 +124,12 @@ class AdaptedModel(nn.Module):
 
     def save_adapter(self, folder: Path) -> None:
         """Writes ``adapter_model.safetensors`` and ``adapter_config.json`` as PEFT reads them."""
-        self.model.save_pretrained(str(folder), selected_adapters=[POLICY])
-        nested = folder / POLICY
-        for file in nested.iterdir():
-            file.replace(folder / file.name)
-        nested.rmdir()
+        with disk_errors(folder, also=(SafetensorError,)):
+            self.model.save_pretrained(str(folder), selected_adapters=[POLICY])
+            nested = folder / POLICY
+            for file in nested.iterdir():
+                file.replace(folder / file.name)
+            nested.rmdir()
 
     def save_merged(self, folder: Path) -> None:
         """Writes base plus policy adapter as one ordinary checkpoint folder; the policy itself is not touched."""
@@ -137,9 +139,10 @@ class AdaptedModel(nn.Module):
         for name, layer in layers.items():
             weight = layer.get_base_layer().weight.data
             weights[f"{name}.weight"] = (weight + layer.get_delta_weight(POLICY)).to(weight.dtype)
-        self.backbone.model.save_pretrained(folder, state_dict=weights)
-        self.backbone.tokenizer.save_pretrained(folder)
-        self.backbone.processor.save_pretrained(folder)
+        with disk_errors(folder, also=(SafetensorError,)):
+            self.backbone.model.save_pretrained(folder, state_dict=weights)
+            self.backbone.tokenizer.save_pretrained(folder)
+            self.backbone.processor.save_pretrained(folder)
 
     def _activate(self, name: str) -> None:
         """Switches the adapter that runs without touching what is trained: PEFT's own switch flips ``requires_grad``."""

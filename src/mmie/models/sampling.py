@@ -37,7 +37,20 @@ def draw(logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: li
         cumulative = allowed.double().softmax(-1).cumsum(-1)
         wanted = uniforms * cumulative[:, -1]
         tokens = torch.searchsorted(cumulative, wanted[:, None], right=True)[:, 0]
+    tokens = tokens.clamp(max=logits.shape[-1] - 1)  # where logits are NaN, it is beyond the last one
     return tokens, scaled.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+
+
+class NotFiniteLogitsError(ArithmeticError):
+    """The model gives NaN or infinity for a prompt.
+
+    Attributes:
+        prompt: which one of the batch.
+    """
+
+    def __init__(self, prompt: int) -> None:
+        super().__init__(f"logits of prompt {prompt} are not finite")
+        self.prompt = prompt
 
 
 @torch.no_grad()
@@ -59,6 +72,9 @@ def sample(
 
     Returns:
         Completions with N = B·G rows.
+
+    Raises:
+        NotFiniteLogitsError: the model gives NaN or infinity.
     """
     rows = len(uniforms)
     width = side_by_side or rows
@@ -95,6 +111,9 @@ def _decode(
     alive = torch.arange(rows, device=device)
     for step in range(max_new_tokens):
         drawn, drawn_logps = draw(logits, uniforms[alive, step], temperature=temperature, suppressed=suppressed)
+        broken = ~drawn_logps.isfinite()
+        if broken.any():
+            raise NotFiniteLogitsError(int(owners[alive][broken][0]))
         going = ~finished[alive]
         tokens[alive[going], step] = drawn[going]
         logps[alive[going], step] = drawn_logps[going]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from mmie.data.source import read
@@ -58,7 +58,8 @@ class FeatureStore:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                save_file({"features": features}, part, metadata={"sha256": _digest(features)})
+                content = save({"features": features}, metadata={"sha256": _digest(features)})
+                part.write_bytes(content)  # safetensors' own writing raises no OSError
                 os.replace(part, path)
             finally:
                 part.unlink(missing_ok=True)

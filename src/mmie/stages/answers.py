@@ -40,7 +40,8 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
             ``evaluation.reader``; null where no answer is found), invalid (the number of invalid items), correct.
     """
     config = context.config.evaluation
-    done = [Responded(row["response"], row.get("truncated", False)) for row in whole_lines(path)]
+    rows = whole_lines(path, keys=["id", "response", "truncated"])
+    done = [Responded(row["response"], row["truncated"]) for row in rows]
     left = examples[len(done) :]
     with answering(context, phase), context.progress(f"answering ({phase.name})", len(left)) as advance:
         for start in range(0, len(left), config.batch_size):

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from mmie import stopping
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
-from mmie.errors import InputError
+from mmie.errors import InputError, NotFiniteError
 from mmie.models.backbone import resolve_path
 from mmie.models.policy import Policy, build_policy
 from mmie.stages.progress import progress
@@ -71,6 +72,16 @@ class Context:
             The finished folder and its fingerprint.
         """
         mark = fingerprint(stage=name, **parts)
+        place = f"in stage {label or name} ({self.store.partial(name, mark)})"
+        with stopping.at(place, quiet=self.follower):
+            try:
+                return self._stage(name, mark, parts, body, label=label)
+            except NotFiniteError as error:
+                raise InputError(f"{label or name}: {error}") from error
+
+    def _stage(
+        self, name: str, mark: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str
+    ) -> tuple[Path, str]:
         if self.follower:
             return self._follow(name, mark, body), mark
         start = time.perf_counter()

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmie.artifacts import versions
 from mmie.data.pictures import verify_pictures
 from mmie.errors import InputError
-from mmie.files import write_json
+from mmie.files import disk_errors, write_json
 from mmie.stages.context import Context
 from mmie.training.generate import Sampling, respond
 from mmie.types import Example, Picture
@@ -53,14 +53,15 @@ def check(context: Context) -> None:
         raise InputError(f"predict.image={config.predict.image}: no readable picture there; give the path of one")
     if {"predict", "export"} & {*config.stages} and not (config.sft or config.grpo or config.predict.adapter):
         raise InputError("predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one")
+    if "export" in config.stages and not context.follower:
+        _export_folder(context)
 
 
 def export(context: Context, adapter: Stage | None) -> Path:
     """Writes ``adapter/`` in PEFT layout and, where asked, ``merged/``, a whole checkpoint for ``from_pretrained`` or a serving engine."""
     config = context.config.export
     _load(context, adapter)
-    folder = Path(config.folder) if config.folder else context.output / "export"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _export_folder(context)
     policy = context.policy
     policy.save_adapter(folder / "adapter")
     if config.merged:
@@ -68,6 +69,15 @@ def export(context: Context, adapter: Stage | None) -> Path:
     write_json(folder / "origin.json", {"stages": context.stages, "config": context.config, "versions": versions()})
     context.console.print(f"exported to {folder}")
     return folder
+
+
+def _export_folder(context: Context) -> Path:
+    """Made before the trainings, as a test of whether it can be."""
+    folder = context.config.export.folder
+    path = Path(folder) if folder else context.output / "export"
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _task(context: Context):  # type: ignore[no-untyped-def]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,7 +138,5 @@ def _train(context: Context, training: Fit, config: SFTConfig | GRPOConfig) -> N
         return
     context.policy.save_adapter(training.folder / "adapter")
     write_json(training.folder / "validations.json", {"best_step": best.step, "best_f1": best.f1, "history": best.history})
-    for checkpoint in training.folder.glob("step-*.ckpt"):
-        shutil.rmtree(checkpoint) if checkpoint.is_dir() else checkpoint.unlink()  # DeepSpeed's are folders
     shown = ", ".join(f"step {step}: {f1:.3f}" for step, f1 in best.history)
     context.console.print(f"validation F1 ({shown}); kept step {best.step}")

@@ -67,7 +67,7 @@ def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Pat
         path: a line a sample: id, responses, parsed (a prediction a response, null where it is unparsable).
     """
     config = context.config.evaluation
-    done: list[list[str]] = [row["responses"] for row in whole_lines(path)]
+    done: list[list[str]] = [row["responses"] for row in whole_lines(path, keys=["responses"])]
     left = examples[len(done) :]
     width = max(1, min(config.batch_size, config.vote_rows // config.samples))
     with answering(context, phase), context.progress(f"voting ({phase.name})", len(left)) as advance:

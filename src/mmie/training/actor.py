@@ -11,7 +11,7 @@ from mmie.losses import zero_variance
 from mmie.models.batch import Completions, joined
 from mmie.models.policy import Policy
 from mmie.tasks.task import Task
-from mmie.training.generate import Sampling, uniforms
+from mmie.training.generate import Sampling, finite_logits, uniforms
 from mmie.training.rollouts import Rollouts
 from mmie.types import Example
 
@@ -64,12 +64,14 @@ class Actor:
     def _attempt(self, examples: Sequence[Example], key: str, *, step: int) -> Rollouts:
         prompts = [self.policy.encode(self.task.prompt(example), example.pictures) for example in examples]
         width = self.config.rollout_prompts or len(examples)
-        responses = joined([
-            self._sample(prompts[start : start + width], [f"{key}-{example.id}" for example in examples[start : start + width]])
-            for start in range(0, len(examples), width)
-        ])  # fmt: skip
-        texts, parts = self.judge(examples, responses)
-        return Rollouts(step, list(examples), prompts, responses, texts, parts, self.config.group_size)
+        parts = []
+        for start in range(0, len(examples), width):
+            names = [example.id for example in examples[start : start + width]]
+            with finite_logits(names, where=f"step {step}, "):
+                parts.append(self._sample(prompts[start : start + width], [f"{key}-{name}" for name in names]))
+        responses = joined(parts)
+        texts, rewards = self.judge(examples, responses)
+        return Rollouts(step, list(examples), prompts, responses, texts, rewards, self.config.group_size)
 
     def _sample(self, prompts: Sequence[Any], keys: Sequence[str]) -> Completions:
         numbers: Tensor = uniforms(keys, group_size=self.config.group_size, sampling=self.sampling)

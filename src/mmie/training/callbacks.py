@@ -1,10 +1,10 @@
-"""What happens after an optimizer step, in this order: validation, keeping the best adapter, rollout rows, the resume point."""
+"""What happens after an optimizer step: validation, keeping the best adapter, rollout rows; then the resume point (``resume.py``)."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,29 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor
 
-from mmie.errors import InputError
+from mmie import stopping
 from mmie.files import whole_lines, write_text
 from mmie.training.wandb_log import WandbLog
 
 
 def _stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
     return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+
+
+class OwnSignals(pl.Callback):
+    """Takes Lightning's handler of SIGTERM off again, see ``mmie.stopping``; made before the training begins."""
+
+    def __init__(self) -> None:
+        self.handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """By now Lightning has put its handler on and started the other processes."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, self.handler)
+        stopping.adopt(getattr(trainer.strategy.launcher, "procs", []))
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+        stopping.check()
 
 
 class BestAdapter(pl.Callback):
@@ -73,7 +89,8 @@ class RolloutRows(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Drops rows of steps that a killed run did after its resume point: they come again."""
         if self.path.exists() and trainer.is_global_zero:
-            kept = [row for row in whole_lines(self.path) if row["step"] < trainer.global_step]
+            rows = whole_lines(self.path, keys=["step"])
+            kept = [row for row in rows if row["step"] < trainer.global_step]
             write_text(self.path, "".join(map(_line, kept)))
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -90,46 +107,3 @@ class RolloutRows(pl.Callback):
 
 def _line(row: dict[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
-
-
-class ResumePoint(pl.Callback):
-    """Saves what the rest of the training depends on; a run killed at any time goes on from the last one.
-
-    No state of a random number generator is among it: all random numbers belong to their step (see ``SFTModule``, ``uniforms``).
-
-    Args:
-        folder: holds one ``step-<n>.ckpt`` at a time.
-        every: steps between two saves.
-    """
-
-    def __init__(self, folder: Path, *, every: int) -> None:
-        self.folder = folder
-        self.every = every
-
-    def latest(self) -> Path | None:
-        """The newest whole checkpoint."""
-        found = sorted(self.folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.removeprefix("step-")))
-        return found[-1] if found else None
-
-    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
-        """Saves before the next samples come up, when the metrics of the last step are on the disk and no rollout is half used."""
-        step = trainer.global_step
-        final = self.folder / f"step-{step}.ckpt"
-        due = step // self.every > (step - batch.updates) // self.every
-        if not batch.opens_group or not due or not step or final.exists():
-            return
-        try:
-            self._save(trainer, final)
-        except OSError as error:
-            what = f"{self.folder}: the resume point of step {step} cannot be written ({error})"
-            raise InputError(f"{what}: free the disk or choose another folder with artifacts=…") from error
-        trainer.strategy.barrier()
-
-    def _save(self, trainer: pl.Trainer, final: Path) -> None:
-        part = final.with_name(f"part-{final.stem}")
-        trainer.save_checkpoint(part)
-        if trainer.is_global_zero:
-            os.replace(part, final)
-            for old in self.folder.glob("step-*.ckpt"):
-                if old != final:
-                    shutil.rmtree(old) if old.is_dir() else old.unlink()

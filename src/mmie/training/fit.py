@@ -14,10 +14,11 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DeepSpeedStrategy
 from torch import Tensor
 
-from mmie.training.callbacks import BestAdapter, ResumePoint
+from mmie.training.callbacks import BestAdapter, OwnSignals
 from mmie.training.metrics_log import MetricsLog
 from mmie.training.module import AdapterModule
 from mmie.training.plan import StepLoader
+from mmie.training.resume import PlainCheckpoints, ResumePoint
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ def make_trainer(config: TrainerConfig, **options: Any) -> pl.Trainer:
     return pl.Trainer(
         accelerator=config.accelerator, devices=config.devices, num_nodes=config.num_nodes, strategy=strategy_of(config),
         precision=config.precision, enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
-        limit_val_batches=0, log_every_n_steps=1, max_epochs=1, **options,
+        limit_val_batches=0, log_every_n_steps=1, max_epochs=1, plugins=[PlainCheckpoints()], **options,
     )  # fmt: skip
 
 
@@ -140,9 +141,9 @@ def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapt
     trainer = make_trainer(
         trainer_config, accumulate_grad_batches=accumulate, gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *task.loggers],
-        callbacks=[_CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)],
+        callbacks=[OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)],
     )  # fmt: skip
-    trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=False if start else None)
+    trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=True if start else None)
     task.module.to(home)  # Lightning leaves it on the CPU
     if best.adapter:
         task.module.policy.load_adapter_state(best.adapter)

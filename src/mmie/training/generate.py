@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from mmie.errors import NotFiniteError
 from mmie.models.policy import Policy
+from mmie.models.sampling import NotFiniteLogitsError
 from mmie.tasks.task import Task
 from mmie.types import Example
 
@@ -40,6 +43,23 @@ def _numbers(key: str, rows: int, length: int) -> Tensor:
     return torch.rand(rows, length, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
+@contextmanager
+def finite_logits(names: Sequence[str], *, where: str = "") -> Iterator[None]:
+    """Sampling that meets NaN or infinity is one line with the sample.
+
+    Args:
+        names: of the prompts in the batch.
+        where: the step, say.
+
+    Raises:
+        NotFiniteError: with the sample's name.
+    """
+    try:
+        yield
+    except NotFiniteLogitsError as error:
+        raise NotFiniteError("a logit", f"{where}sample {names[error.prompt]}") from error
+
+
 @torch.no_grad()
 def respond(
     policy: Policy, task: Task, examples: Sequence[Example], *, sampling: Sampling, batch_size: int, seed: int,
@@ -61,7 +81,8 @@ def respond(
         part = examples[start : start + batch_size]
         prompts = policy.batch([policy.encode(task.prompt(example), example.pictures) for example in part])
         numbers = uniforms([f"respond-{seed}-{example.id}" for example in part], group_size=1, sampling=sampling)
-        completions = policy.sample(prompts, numbers, temperature=sampling.temperature)
+        with finite_logits([example.id for example in part]):
+            completions = policy.sample(prompts, numbers, temperature=sampling.temperature)
         responses += map(Responded, policy.text(completions), (~completions.finished).tolist())
         progress(len(part))
     return responses
@@ -87,5 +108,7 @@ def respond_often(
         f"respond-{seed}-{example.id}" + (f"-{index}" if index else "") for example in examples for index in range(samples)
     ]  # fmt: skip
     numbers = uniforms(keys, group_size=1, sampling=sampling)
-    texts = policy.text(policy.sample(prompts, numbers, temperature=sampling.temperature, side_by_side=side_by_side))
+    with finite_logits([example.id for example in examples]):
+        completions = policy.sample(prompts, numbers, temperature=sampling.temperature, side_by_side=side_by_side)
+    texts = policy.text(completions)
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]

@@ -85,6 +85,7 @@ class GRPOModule(AdapterModule):
                 kl_coef=grpo.kl_coef, kl_estimator=grpo.kl_estimator, clip=self.clip,
                 ratio=grpo.ratio, normalise=grpo.normalise, normaliser=self.normaliser,
             )  # fmt: skip
+        self.finite(loss, batch)
         sampled = None if batch.update else self._needed(advantages)
         self._note(batch, loss * batch.weight, measure(rollouts, logps.detach(), ref_logps, sampled=sampled))
         return loss * batch.weight

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
+
+ROW = re.compile(r'\d{1,18},[^",]+,-?(\d[\d.e+-]*|nan|inf)', re.ASCII)
 
 
 class MetricsLog(Logger):
@@ -35,8 +38,9 @@ class MetricsLog(Logger):
         """Keeps what ``step`` finished steps have written and drops the rest: later rows and a torn last line."""
         kept: list[list[str]] = []
         if self.path.exists():
-            with self.path.open(encoding="utf-8", newline="") as file:
-                kept = [row for row in csv.reader(file) if len(row) == 3 and row[0].isdigit() and _steps_done(row) <= step]
+            text = self.path.read_text(encoding="utf-8", errors="replace").replace("\0", "")
+            rows = csv.reader(text.splitlines(), quoting=csv.QUOTE_NONE)
+            kept = [row for row in rows if _is_metric(row) and _steps_done(row) <= step]
         with self.path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([["step", "name", "value"], *kept])
 
@@ -53,3 +57,8 @@ class MetricsLog(Logger):
 def _steps_done(row: list[str]) -> int:
     """When the row was written: a step's own metrics are numbered from 0, validations by the steps before them."""
     return int(row[0]) + (not row[1].startswith("val/"))
+
+
+def _is_metric(row: list[str]) -> bool:
+    """Whether the row is whole: step, name, value; a damaged line is dropped."""
+    return len(row) == 3 and ROW.fullmatch(",".join(row)) is not None

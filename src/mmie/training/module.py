@@ -8,7 +8,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from mmie.errors import NotFiniteError
 from mmie.models.policy import Policy
+from mmie.training.plan import MicroBatch
 
 
 class OptimizerConfig(Protocol):
@@ -59,8 +61,31 @@ class AdapterModule(pl.LightningModule):
     def load_state_dict(self, state_dict: Any, strict: bool = False, assign: bool = False) -> Any:
         return super().load_state_dict(state_dict, strict=False, assign=assign)
 
+    def finite(self, loss: Tensor, batch: MicroBatch) -> Tensor:
+        """The loss as it is.
+
+        Raises:
+            NotFiniteError: it is NaN or infinite.
+        """
+        if not loss.detach().isfinite():
+            names = ", ".join(self.name_of(item) for item in batch.items)
+            raise NotFiniteError("the loss", f"step {self._step}, sample {names}")
+        return loss
+
+    def name_of(self, item: Any) -> str:
+        """The sample's id."""
+        return str(item.id)
+
+    @property
+    def _step(self) -> int:
+        return 0 if self._trainer is None else self.trainer.global_step
+
     def on_before_optimizer_step(self, optimizer: Any) -> None:
+        """Raises NotFiniteError before a broken gradient reaches the adapter; a gradient scaler looks itself."""
         norms = [value.grad.norm() for value in self.policy.trainable() if value.grad is not None]
         if norms:  # DeepSpeed keeps the gradients in its own buffers
-            self.log("train/gradient_norm", torch.stack(norms).norm())
+            norm = torch.stack(norms).norm()
+            if self.trainer.precision != "16-mixed" and not norm.isfinite():
+                raise NotFiniteError("the gradient", f"step {self._step}")
+            self.log("train/gradient_norm", norm)
         self.log("step", float(self.trainer.global_step))  # Lightning's own count of logged steps slips when resumed

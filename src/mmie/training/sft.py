@@ -47,9 +47,12 @@ class SFTModule(AdapterModule):
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
         prompts = self.policy.batch([self.policy.encode(item.prompt, item.example.pictures) for item in batch.items])
         responses = self.policy.given([item.response_ids for item in batch.items])
-        loss = sft_loss(self.policy.row_logps(prompts, responses), responses.mask)
+        loss = self.finite(sft_loss(self.policy.row_logps(prompts, responses), responses.mask), batch)
         self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch.items))
         return loss * batch.weight
+
+    def name_of(self, item: Demonstration) -> str:
+        return item.example.id
 
     def on_fit_start(self) -> None:
         """Dropout and gradient checkpointing work in train mode alone, and Lightning leaves the mode as it finds it."""

@@ -1,0 +1,189 @@
+"""SIGTERM and SIGINT end a run: what is on disk stays, one line says where, the status is 143 or 130.
+
+A cluster that takes a machine away sends SIGTERM and kills some seconds later. Lightning's own handler ends the
+training as if it had succeeded, and waits for the other processes inside the handler; so the signals are owned here.
+
+The handler raises in the main thread. Where that thread is held up by foreign code, which Python cannot interrupt,
+a watching thread ends the process after ``GRACE`` seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+GRACE = 20.0  # seconds from the signal to the end of the process; clusters wait about 30
+CHILDREN_GRACE = 2.0  # seconds that the other processes of a run have before they are killed
+LEADER = "MMIE_LEADER"  # environment variable: process id of the process that started this one
+
+
+class Stopped(SystemExit):
+    """A signal ended the run. As a ``SystemExit`` it passes event loops and ``except Exception`` untouched."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(128 + signum)
+
+
+@dataclass
+class _State:
+    """Of this process, as signals are.
+
+    Attributes:
+        place: what the run is doing, for the line at the end.
+        quiet: whether another process speaks for this one.
+        signum: the signal that arrived; 0 before.
+        closing: whether the run is at its end anyway.
+        children: lists of the processes that this one started, as the launchers keep them.
+    """
+
+    place: str = ""
+    quiet: bool = False
+    signum: int = 0
+    closing: bool = False
+    children: list[list[subprocess.Popen[Any]]] = field(default_factory=list)
+
+
+_state = _State()
+
+
+@contextmanager
+def owned() -> Iterator[None]:
+    """Inside, SIGTERM and SIGINT raise ``Stopped``; at the end the line is printed and started processes are ended."""
+    global _state
+    _state = _State()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = {signum: signal.signal(signum, _stop) for signum in SIGNALS}
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_watch, args=(reader, _state), daemon=True, name="signals").start()
+    leader = os.environ.get(LEADER)
+    os.environ[LEADER] = str(os.getpid()) if not _started_by_leader() else str(leader)
+    try:
+        yield
+    except BaseException:
+        _state.closing = True
+        _end_children(_state)
+        check()
+        raise
+    finally:
+        if _state.signum:
+            print(_line(_state), end="", file=sys.stderr, flush=True)
+        else:
+            _restore(before, wakeup, leader)
+            os.close(writer)  # ends the watching thread
+
+
+def check() -> None:
+    """Raises ``Stopped`` where a signal has arrived, in case foreign code has swallowed it."""
+    if _state.signum:
+        raise Stopped(_state.signum)
+
+
+@contextmanager
+def at(place: str, *, quiet: bool = False) -> Iterator[None]:
+    """Inside, ``place`` is where the run stops; an error leaves it as it is, for the line at the end."""
+    before = _state.place
+    _state.place, _state.quiet = place, quiet
+    yield
+    _state.place = before
+
+
+def adopt(children: list[subprocess.Popen[Any]]) -> None:
+    """These end with this process. The list is the launcher's own: emptied, its observer does not kill this process."""
+    if not any(children is known for known in _state.children):
+        _state.children.append(children)
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    if _state.signum or _state.closing:
+        return
+    _state.signum = signum
+    if _started_by_leader():
+        with suppress(ProcessLookupError):
+            os.kill(os.getppid(), signum)
+    raise Stopped(signum)
+
+
+def _started_by_leader() -> bool:
+    """Whether another process of the same run has started this one and must end with it."""
+    follows = int(os.environ.get("LOCAL_RANK") or 0) > 0
+    return follows and os.environ.get(LEADER) == str(os.getppid())
+
+
+def _end_children(state: _State) -> None:
+    """Ends what was started: they wait for this process in a collective operation and would do so for long."""
+    children = [child for started in state.children for child in started]
+    for started in state.children:
+        started.clear()
+    for child in children:
+        child.send_signal(signal.SIGTERM)
+    end = time.monotonic() + CHILDREN_GRACE
+    for child in children:
+        try:
+            child.wait(max(0.0, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _watch(reader: int, state: _State) -> None:
+    """Reads the numbers of arriving signals, which come here even while the main thread is held up."""
+    signum = 0
+    while signum not in SIGNALS:
+        number = os.read(reader, 1)
+        if not number:
+            os.close(reader)
+            return
+        signum = number[0]
+    time.sleep(GRACE)
+    state.signum = state.signum or signum
+    _end_children(state)
+    os.write(2, _line(state).encode())
+    os._exit(128 + signum)
+
+
+def _line(state: _State) -> str:
+    if state.quiet or _started_by_leader():
+        return ""
+    name, place = signal.Signals(state.signum).name, state.place or "between two stages"
+    return f"stopped by {name} {place}: run the same command again to resume\n"
+
+
+def _restore(before: dict[signal.Signals, Any], wakeup: int, leader: str | None) -> None:
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+    signal.set_wakeup_fd(wakeup)
+    if leader is None:
+        os.environ.pop(LEADER, None)
+    else:
+        os.environ[LEADER] = leader
+
+
+def _in_forked_child() -> None:
+    """A forked child does not speak into its parent's pipe, and dies of a signal as any process does."""
+    if signal.getsignal(signal.SIGTERM) is _stop:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _unblock()
+
+
+def _block() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _unblock() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_in_forked_child)
