@@ -12,7 +12,7 @@ from hypothesis import settings
 
 import pinned
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch in two workers: threads would wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many workers run as there are cores
 
 settings.register_profile("mmie", derandomize=True, deadline=None, max_examples=150)
 settings.load_profile("mmie")

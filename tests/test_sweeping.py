@@ -217,9 +217,10 @@ def test_jobs_run_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install -e '.[sweep]' brings it")
-    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", f"artifacts={tmp_path}/artifacts"]
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    swept = ["data.sizes.train=8", "grpo.group_size=2,1,4,8"]
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
-    arguments = ["-m", *DATA, "data.sizes.train=8", "grpo.group_size=2,1,4,8", *launcher]
+    arguments = ["-m", *DATA, *swept, *launcher, f"artifacts={tmp_path}/artifacts"]
     assert in_process(monkeypatch, tmp_path / "own", *arguments) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: 1 of 4 jobs failed (j")
     assert [row[0] for row in picked(tmp_path / "own", "state")] == ["ok", "failed", "ok", "ok"]
