@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import settings
 
 import pinned
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many workers run as there are cores
 
 settings.register_profile("mmie", derandomize=True, deadline=None, max_examples=150)
 settings.load_profile("mmie")

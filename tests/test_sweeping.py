@@ -213,11 +213,16 @@ def test_optuna_proposes_the_same_again_and_lives_with_failures(
 
 
 @pytest.mark.slow
-def test_jobs_run_side_by_side(tmp_path: Path) -> None:
+def test_jobs_run_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install -e '.[sweep]' brings it")
-    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", f"hydra.sweep.dir={tmp_path / 'own'}"]
-    done = subprocess_sweep(tmp_path, "data.sizes.train=8", "grpo.group_size=2,1,4,8", *launcher)
-    assert (done.returncode, done.stderr.splitlines()[-1][:28]) == (1, "error: 1 of 4 jobs failed (j")
+    launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    swept = ["data.sizes.train=8", "grpo.group_size=2,1,4,8"]
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    arguments = ["-m", *DATA, *swept, *launcher, f"artifacts={tmp_path}/artifacts"]
+    assert in_process(monkeypatch, tmp_path / "own", *arguments) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: 1 of 4 jobs failed (j")
     assert [row[0] for row in picked(tmp_path / "own", "state")] == ["ok", "failed", "ok", "ok"]
     found = [json.loads(path.read_text())["stages"]["data"] for path in (tmp_path / "own").glob("*/results.json")]
     assert sorted(stage["cached"] for stage in found) == [False, True, True]  # one did the work that all share

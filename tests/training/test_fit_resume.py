@@ -114,7 +114,7 @@ def killed(*args: Any, **options: Any) -> int | None:
     return process.exitcode
 
 
-KILLS = {
+KILLS = {  # resume points every so many steps, and what kills
     "before the first resume point": (2, lambda: [Dying(1)]),
     "right after saving": (2, lambda: after_saving(4)),
     "after metrics beyond the resume point": (2, lambda: after_metrics(3)),
@@ -125,13 +125,24 @@ KILLS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sft", "grpo", "grpo, two updates"])
-def test_killed_and_resumed_equals_uninterrupted(kind: str, make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "kills"),
+    [
+        ("sft", ["right after saving", "in the middle of a step"]),
+        ("grpo", [*KILLS]),
+        ("grpo, two updates", ["after metrics beyond the resume point", "in the middle of a step"]),
+    ],
+)
+def test_killed_and_resumed_equals_uninterrupted(
+    kind: str, kills: list[str], make_policy: Any, examples: list[Any], tmp_path: Path
+) -> None:
+    """The loop is one for all kinds, so every way to die is tried on one of them."""
     (tmp_path / "whole").mkdir()
     run(kind, tmp_path / "whole", make_policy, examples, every=100)
     whole = traces(tmp_path / "whole")
     assert len({row[0] for row in whole[2][1:]}) >= STEPS
-    for name, (every, prepare) in KILLS.items():
+    for name in kills:
+        every, prepare = KILLS[name]
         folder = tmp_path / name
         folder.mkdir()
         assert killed(kind, folder, make_policy, examples, every=every, prepare=prepare) == -signal.SIGKILL, name

@@ -14,7 +14,8 @@ from mmie.training.sft import SFTModule
 from training_runs import WordTask, demonstrations, end_early, grpo_config, length_reward, sft_config
 
 STEP = [6, 0, 2, 1]
-LAYOUTS = [(4, 1), (2, 1), (1, 1), (2, 2), (1, 2), (1, 4)]
+LAYOUTS = [(4, 1), (2, 1), (1, 1), (2, 2), (1, 2), (1, 4)]  # micro-batch size, processes
+SMALLEST = [(1, 1), (1, 2)]
 
 
 def measured(module: Any, items: list[Any], sizes: list[int], *, micro: int, world: int) -> tuple[Tensor, Tensor]:
@@ -36,12 +37,14 @@ def quiet(module: Any) -> Any:
     return module
 
 
-def check(module: Any, items: list[Any], sizes: list[int]) -> None:
+def check(
+    module: Any, items: list[Any], sizes: list[int], layouts: list[tuple[int, int]] = LAYOUTS
+) -> None:
     quiet(module)
     loss, gradient = measured(module, items, sizes, micro=4, world=1)
     assert loss != 0
     assert gradient.norm() > 1e-3
-    for micro, world in LAYOUTS:
+    for micro, world in layouts:
         other, moved = measured(module, items, sizes, micro=micro, world=world)
         torch.testing.assert_close(other, loss, rtol=1e-6, atol=0)
         assert (moved - gradient).norm() < 1e-6 * gradient.norm()
@@ -77,12 +80,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["qwen", "llava"])
-@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("llava", {}), ("llava", {"micro_responses": 2})]
+    + [("qwen", options) for options in OPTIONS.values()],
+    ids=["llava", "llava, responses in chunks", *OPTIONS],
+)
 def test_grpo_step(make_policy: Any, examples: list[Any], kind: str, options: dict[str, Any]) -> None:
     policy = warmed_up(make_policy(kind))
     module = GRPOModule(policy, WordTask(), length_reward, grpo_config(**options), steps=1, seed=3)
-    check(module, examples, [1] * len(examples))
+    check(module, examples, [1] * len(examples), SMALLEST if options else LAYOUTS)
     measured(module, examples, [1] * len(examples), micro=4, world=1)
     assert module.last_rollouts is not None
     assert {part["truncated"] for part in module.last_rollouts.parts} == {0.0, 1.0}
