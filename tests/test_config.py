@@ -204,7 +204,7 @@ def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> N
     """F1 = 2PR / (P + R) up to the rounding of the print; the paper's own CoT-SFT row is off by 0.04."""
     paper = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").get("paper")
     if paper is None:
-        assert name.startswith(("figure", "sweep_"))
+        assert name.startswith(("figure", "sweep_", "zero_shot_teacher"))  # whose model is not in conf/model
         return
     header = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
     if name.startswith("more_"):
