@@ -208,7 +208,7 @@ def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> N
     """F1 = 2PR / (P + R) up to the rounding of the print; the paper's own CoT-SFT row is off by 0.04."""
     found = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").get("paper")
     if found is None:
-        assert name.startswith(("figure", "sweep_"))
+        assert name.startswith(("figure", "sweep_", "zero_shot_teacher"))  # whose model is not in conf/model
         return
     paper = found.qwen2_5_vl_7b
     header = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")

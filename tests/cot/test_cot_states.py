@@ -209,7 +209,7 @@ def test_a_file_system_without_locks_is_warned_of(tmp_path, monkeypatch, caplog)
     def refuse(*_):
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr("mmie.cot.locks.fcntl.flock", refuse)
+    monkeypatch.setattr("mmie.files.fcntl.flock", refuse)
     record, teacher = Record(tmp_path / "r.jsonl"), Parrot()
     assert [answer.text for answer in states(record, teacher, question())] == ["Hello 1"]
-    assert caplog.text.count("no locks on this file system") == 1
+    assert caplog.text.count("this file system has no locks") == 1
