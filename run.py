@@ -6,6 +6,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from mmie.command_line import readable
 from mmie.config import DictConfig, InputError
 
 
@@ -16,9 +17,17 @@ def main(cfg: DictConfig) -> float | None:
     except InputError as error:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # mmie.sweeping notes it, and the other jobs go on
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        refuse(error)
+
+
+def refuse(error: InputError) -> None:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
 
 
 if __name__ == "__main__":
+    try:
+        sys.argv[1:] = readable(sys.argv[1:])
+    except InputError as error:
+        refuse(error)
     main()
