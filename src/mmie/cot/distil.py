@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from mmie.cot.record import Record
 from mmie.cot.teacher import Purpose, Request, Teacher
 from mmie.errors import InputError
 from mmie.types import Candidate, Example, Quintuple
+
+T = TypeVar("T")
 
 
 class Ask(Protocol):
@@ -35,8 +38,19 @@ class Chains(Protocol):
 def run_distillation(
     examples: Sequence[Example], teacher: Teacher, record: Record, *, candidates: int, chains: Chains, progress: Callable[[int], None]
 ) -> list[Candidate]:
-    """``distil`` for callers without an event loop."""
-    return asyncio.run(distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress))
+    """``distil`` for callers that do not await it, be it inside a running event loop such as a notebook's."""
+    work = distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress)
+    return run_to_end(work)
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine; where an event loop runs already, a thread with a loop of its own does the work."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as other:
+        return other.submit(asyncio.run, work).result()
 
 
 async def distil(
