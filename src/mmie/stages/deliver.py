@@ -48,8 +48,9 @@ def check(context: Context) -> None:
         InputError: what ``predict`` is to answer or either stage is to take cannot be there when the trainings are done.
     """
     config = context.config
+    asked = context.reasoned.asked  # builds the task, so a wrong label is refused here whatever the stages are
     if "predict" in config.stages and not context.follower:
-        context.questions = questions(config.predict, context.reasoned.asked)
+        context.questions = questions(config.predict, asked)
     if {"predict", "export"} & {*config.stages} and not (config.sft or config.grpo or config.predict.adapter):
         raise InputError("predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one")
 
