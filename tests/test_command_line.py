@@ -53,12 +53,20 @@ def test_it_can_be_done_twice() -> None:
 
 
 def test_all_else_is_left_to_hydra() -> None:
-    others = ["-m", "predict.text=a,b", "seed=0,1", "filter=[],[rule_score]", "task.instruction=I can't"]
+    others = [
+        "-m",
+        "predict.text=a,b",
+        "seed=0,1",
+        "filter=[],[rule_score]",
+        "task.instruction=I can't",
+    ]
     assert readable(others) == others
     assert readable(["predict.text=null", "predict.text", "--cfg", "job"])[0] == "predict.text=null"
 
 
-@pytest.mark.parametrize("argument", ["predict.text=caf\udce9", "artifacts=/tmp/\udce9", "\udce9=1"])
+@pytest.mark.parametrize(
+    "argument", ["predict.text=caf\udce9", "artifacts=/tmp/\udce9", "\udce9=1"]
+)
 def test_bytes_that_are_no_text_are_one_line(argument: str) -> None:
     with pytest.raises(InputError, match=r"no UTF-8 \(0xe9\)") as caught:
         readable([argument])

@@ -18,9 +18,9 @@ SWEEPS = ("-m", "--multirun")
 def readable(arguments: Sequence[str]) -> list[str]:
     """The arguments as Hydra reads them: a tweet or a file name arrives as it was typed.
 
-    A value of ``FREE_TEXT`` is put into quotes where the grammar has no reading for it (``I can't``) or
-    would take it for a list, a mapping or, in a single run, for a sweep (``a, b``). What the grammar reads
-    as one value stays, quotes and escapes included.
+    A value of ``FREE_TEXT`` is put into quotes where the grammar has no reading for it (``I can't``),
+    or would take it for a list, a mapping or, in a single run, for a sweep (``a, b``). What the
+    grammar reads as one value stays, quotes and escapes included.
 
     Raises:
         InputError: an argument holds bytes that are no UTF-8.
@@ -30,7 +30,7 @@ def readable(arguments: Sequence[str]) -> list[str]:
         if reason is not None:
             key = argument.partition("=")[0]
             safe = key.encode(errors="backslashreplace").decode()
-            raise InputError(f"{safe}: it holds {reason}, which is no text; use a terminal in UTF-8")
+            raise InputError(f"{safe}: it holds {reason}, which is no text; give it in UTF-8")
     swept = any(argument in SWEEPS for argument in arguments)
     return [_quoted(argument, swept=swept) for argument in arguments]
 

@@ -17,7 +17,17 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mmie.checks import above, at_least, inner_share, misfits, misplaced, one_of, out_of_range, prompt_problem, share
+from mmie.checks import (
+    above,
+    at_least,
+    inner_share,
+    misfits,
+    misplaced,
+    one_of,
+    out_of_range,
+    prompt_problem,
+    share,
+)
 from mmie.errors import InputError
 from mmie.templates import Places
 
@@ -139,7 +149,10 @@ class VisionConfig:
 
 @dataclass(kw_only=True)
 class PredictConfig:
-    """One question, or a ``file`` of them; ``entity`` and ``box`` (left, upper, right, lower in pixels) are MORE's."""
+    """One question, or a ``file`` of them; ``entity`` and ``box`` are MORE's.
+
+    A box is left, upper, right and lower edge in pixels.
+    """
 
     file: str | None
     image: str | None
@@ -257,7 +270,8 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
     for key in ("image", "text"):
         given = getattr(run.predict, key)
         if "predict" in run.stages and not given and not run.predict.file:
-            yield f"predict.{key}: the stage predict needs it; set predict.{key}=…, or predict.file for many"
+            hint = f"set predict.{key}=…, or predict.file for many"
+            yield f"predict.{key}: the stage predict needs it; {hint}"
         if given and run.predict.file:
             yield f"predict.{key}: predict.file has its own; leave one of the two out"
 

@@ -48,7 +48,11 @@ def lines(folder: Path, *rows: Any) -> str:
 
 def test_one_question_is_checked_as_the_data_are(picture: str) -> None:
     (found,) = questions(asked(text=" two\n\tlines ", image=picture), JMERE)
-    assert (found.id, found.text, found.pictures) == ("predict", "two lines", (Picture(Path(picture)),))
+    assert (found.id, found.text, found.pictures) == (
+        "predict",
+        "two lines",
+        (Picture(Path(picture)),),
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,7 +139,7 @@ def test_a_file_without_a_question_is_refused(tmp_path: Path, content: bytes) ->
 
 @pytest.fixture
 def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``answer(*overrides)`` runs check and predict with a model that always says LONG; gives the batch sizes."""
+    """``answer(*overrides)`` runs check and predict with a model that says LONG; gives batch sizes."""
     batches: list[int] = []
 
     def respond(policy: Any, task: Any, examples: Any, **_: Any) -> list[Responded]:
@@ -163,7 +167,11 @@ def test_the_response_is_printed_as_it_is(
     answer(f"predict.image='{picture}'", "predict.text='Ann Lee'")
     assert capsys.readouterr().out == f"{LONG}\nA · per · B · per · peer\n"
     written = json.loads((tmp_path / "prediction.json").read_text(encoding="utf-8"))
-    assert written == {"text": "Ann Lee", "response": LONG, "parsed": [["A", "per", "B", "per", "peer"]]}
+    assert written == {
+        "text": "Ann Lee",
+        "response": LONG,
+        "parsed": [["A", "per", "B", "per", "peer"]],
+    }
 
 
 def test_many_questions_are_answered_in_batches(

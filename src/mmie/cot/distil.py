@@ -38,13 +38,14 @@ class Chains(Protocol):
 def run_distillation(
     examples: Sequence[Example], teacher: Teacher, record: Record, *, candidates: int, chains: Chains, progress: Callable[[int], None]
 ) -> list[Candidate]:
-    """``distil`` for callers that do not await it, be it inside a running event loop such as a notebook's."""
-    work = distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress)
-    return run_to_end(work)
+    """``distil`` for callers that do not await it, also inside a running event loop (a notebook)."""
+    return run_to_end(
+        distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress)
+    )
 
 
 def run_to_end(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine; where an event loop runs already, a thread with a loop of its own does the work."""
+    """The result of a coroutine; where an event loop runs already, another thread does the work."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

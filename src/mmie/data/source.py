@@ -150,13 +150,14 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
 
 
 def _check_texts(examples: Sequence[Example]) -> None:
-    """Whatever the source, no text in a sample may be one that a tokenizer or a file cannot take."""
+    """Whatever the source, no string of a sample may be one that a tokenizer cannot take."""
     for example in examples:
         clean(example.text, f"data: the text of {example.id}")
         for text in strings([example.gold, example.extra]):
             reason = fault(text)
             if reason is not None:
-                raise InputError(f"data: {text!r} in {example.id} holds {reason}, which is no text; correct it")
+                what = f"{text!r} in {example.id} holds {reason}"
+                raise InputError(f"data: {what}, which is no text; correct it")
 
 
 def shared_sentences(splits: Mapping[str, Sequence[Example]]) -> dict[str, int]:

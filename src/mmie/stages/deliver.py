@@ -23,7 +23,8 @@ def predict(context: Context, adapter: Stage | None) -> None:
     """Answers ``context.questions``.
 
     One question of the command line: prints the response and the prediction as they are, and writes
-    ``prediction.json``. A file of them: writes ``predictions.jsonl``, one line for each question, batch by batch.
+    ``prediction.json``. A file of them: writes ``predictions.jsonl``, one line for each question,
+    batch by batch.
     """
     _load(context, adapter)
     if context.config.predict.file is not None:
@@ -32,7 +33,8 @@ def predict(context: Context, adapter: Stage | None) -> None:
         print(f"predictions: {path}", flush=True)
         return
     (row,) = _rows(context, context.questions)
-    write_json(context.output / "prediction.json", {key: row[key] for key in ("text", "response", "parsed")})
+    written = {key: row[key] for key in ("text", "response", "parsed")}
+    write_json(context.output / "prediction.json", written)
     print(row["response"])
     if row["parsed"] is None:
         context.console.print("no valid answer in this response", style="yellow")
@@ -45,10 +47,11 @@ def check(context: Context) -> None:
     """Before anything costs time: reads and checks the questions into ``context.questions``.
 
     Raises:
-        InputError: what ``predict`` is to answer or either stage is to take cannot be there when the trainings are done.
+        InputError: what ``predict`` is to answer or either stage is to take cannot be there when the
+            trainings are done.
     """
     config = context.config
-    asked = context.reasoned.asked  # builds the task, so a wrong label is refused here whatever the stages are
+    asked = context.reasoned.asked  # builds the task: a wrong label is refused here, whatever the stages
     if "predict" in config.stages and not context.follower:
         context.questions = questions(config.predict, asked)
     if {"predict", "export"} & {*config.stages} and not (config.sft or config.grpo or config.predict.adapter):
@@ -58,19 +61,27 @@ def check(context: Context) -> None:
 def _answer_all(context: Context, path: Path) -> None:
     size = context.config.evaluation.batch_size
     asked = context.questions
-    with disk_errors(path), path.open("w", encoding="utf-8") as file, context.progress("answering", len(asked)) as advance:
+    path.unlink(missing_ok=True)
+    with context.progress("answering", len(asked)) as advance:
         for start in range(0, len(asked), size):
             rows = _rows(context, asked[start : start + size])
-            file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
-            file.flush()
+            with disk_errors(path), path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
             advance(len(rows))
 
 
 def _rows(context: Context, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """What each question was, what the model says to it, and the prediction in that, None where there is no valid one."""
+    """Each question, what the model says to it, and the prediction in that; None for no valid one."""
     config, task = context.config, _task(context)
     sampling = Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
-    responses = respond(context.policy, task, examples, sampling=sampling, batch_size=len(examples), seed=config.seed)
+    responses = respond(
+        context.policy,
+        task,
+        examples,
+        sampling=sampling,
+        batch_size=len(examples),
+        seed=config.seed,
+    )
     return [
         {
             "id": example.id,

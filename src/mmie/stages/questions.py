@@ -21,13 +21,13 @@ def questions(config: PredictConfig, asked: Sequence[str]) -> list[Example]:
     """The samples to answer, without gold, each checked as the data are.
 
     Args:
-        config: one question, or ``file``: one JSON object per line with the keys of ``asked`` and, where wanted, ``id``;
-            other keys are left alone. A line without an ``id`` is called by its number.
-        asked: what a question of the task consists of: image and text, in MORE entity and box as well.
+        config: one question, or ``file``: one JSON object per line with the keys of ``asked`` and, where
+            wanted, ``id``; other keys are left alone. A line without an id is called by its number.
+        asked: what a question of the task consists of: image and text, in MORE entity and box too.
 
     Raises:
-        InputError: a line is no JSON object, a key is missing or its value cannot be used, an id stands twice, or
-            there is no question.
+        InputError: a line is no JSON object, a key is missing or its value cannot be used, an id
+            stands twice, or there is no question.
     """
     if config.file is None:
         return [_question(vars(config), "predict.", "predict", asked)]
@@ -38,7 +38,7 @@ def questions(config: PredictConfig, asked: Sequence[str]) -> list[Example]:
             raise InputError(f"{where}id: {name!r} stands twice; give each line an id of its own")
         examples[name] = _question(row, where, name, asked)
     if not examples:
-        raise InputError(f"predict.file={config.file}: no line in it; write one JSON object per line")
+        raise InputError(f"predict.file={config.file}: no line in it; write one JSON object a line")
     return list(examples.values())
 
 
@@ -50,9 +50,11 @@ def _rows(file: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:
         try:
             row = json.loads(line.decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{shown}:{number}: no JSON in UTF-8; write one object per line") from error
+            reason = "no JSON in UTF-8; write one object per line"
+            raise InputError(f"{shown}:{number}: {reason}") from error
         if not isinstance(row, dict):
-            raise InputError(f"{shown}:{number}: no JSON object; write {{\"text\": …, \"image\": …}}")
+            reason = 'no JSON object; write {"text": …, "image": …}'
+            raise InputError(f"{shown}:{number}: {reason}")
         yield f"{shown}:{number}: ", number, row
 
 
@@ -63,7 +65,8 @@ def _content(file: str) -> bytes:
         return Path(file).read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"predict.file={file}: cannot be read ({reason}); give the path of a file") from error
+        what = f"predict.file={file}: cannot be read ({reason})"
+        raise InputError(f"{what}; give the path of a file") from error
 
 
 def _question(row: Mapping[str, Any], prefix: str, name: str, asked: Sequence[str]) -> Example:
@@ -100,10 +103,12 @@ def _picture(row: Mapping[str, Any], prefix: str) -> Path:
 def _box(value: Any, picture: Picture, name: str) -> tuple[int, int, int, int]:
     whole = isinstance(value, list) and len(value) == 4 and all(type(edge) is int for edge in value)
     if not whole:
-        raise InputError(f"{name}: {value!r} is no left, upper, right, lower in pixels; give four whole numbers")
+        reason = f"{value!r} is no left, upper, right, lower in pixels"
+        raise InputError(f"{name}: {reason}; give four whole numbers")
     assert picture.path is not None
     size = upright_size(picture.path)
     left, upper, right, lower = value
     if clipped((left, upper, right, lower), size) is None:
-        raise InputError(f"{name}: {value} holds no pixel of the picture, whose size is {size}; correct it")
+        reason = f"{value} holds no pixel of the picture, whose size is {size}"
+        raise InputError(f"{name}: {reason}; correct it")
     return left, upper, right, lower
