@@ -78,8 +78,8 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
 def misplaced(key: str, value: Mapping[str, Any]) -> Iterator[str]:
     """One line for each prompt of the node that lacks a place or has one that nothing fills.
 
-    Which arguments are prompts, the ``Places`` in the target's annotations say. The node must be free
-    of ``misfits``.
+    Which arguments are prompts, the ``Places`` in the target's annotations say. The node must be
+    free of ``misfits``.
     """
     target = _locate(f"{key}._target_", value["_target_"])
     for name, parameter in inspect.signature(target, eval_str=True).parameters.items():

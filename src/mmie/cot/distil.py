@@ -38,7 +38,7 @@ class Chains(Protocol):
 def run_distillation(
     examples: Sequence[Example], teacher: Teacher, record: Record, *, candidates: int, chains: Chains, progress: Callable[[int], None]
 ) -> list[Candidate]:
-    """``distil`` for callers that do not await it, also inside a running event loop (a notebook)."""
+    """``distil`` for callers that do not await it, be it in a running event loop (a notebook)."""
     return run_to_end(
         distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress)
     )

@@ -47,8 +47,8 @@ class AdaptedModel(nn.Module):
         rank: LoRA r.
         alpha: LoRA alpha.
         dropout: LoRA dropout, live in SFT training only.
-        targets: the layers that get an adapter, as a regular expression over whole module names; None
-            takes the backbone's own.
+        targets: the layers that get an adapter, as a regular expression over whole module names;
+            None takes the backbone's own.
 
     Raises:
         InputError: no linear layer has such a name.

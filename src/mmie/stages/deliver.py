@@ -47,11 +47,12 @@ def check(context: Context) -> None:
     """Before anything costs time: reads and checks the questions into ``context.questions``.
 
     Raises:
-        InputError: what ``predict`` is to answer or either stage is to take cannot be there when the
-            trainings are done.
+        InputError: what ``predict`` is to answer or either stage is to take cannot be there when
+            the trainings are done.
     """
     config = context.config
-    asked = context.reasoned.asked  # builds the task: a wrong label is refused here, whatever the stages
+    # This builds the task: a wrong label is refused here, whatever the stages are.
+    asked = context.reasoned.asked
     if "predict" in config.stages and not context.follower:
         context.questions = questions(config.predict, asked)
     if {"predict", "export"} & {*config.stages} and not (config.sft or config.grpo or config.predict.adapter):
@@ -71,7 +72,7 @@ def _answer_all(context: Context, path: Path) -> None:
 
 
 def _rows(context: Context, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Each question, what the model says to it, and the prediction in that; None for no valid one."""
+    """Each question, what the model says to it, and the prediction in that, None if invalid."""
     config, task = context.config, _task(context)
     sampling = Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
     responses = respond(
