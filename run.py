@@ -7,6 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from mmie import stopping
+from mmie.command_line import readable
 from mmie.config import DictConfig, InputError
 
 
@@ -18,12 +19,20 @@ def main(cfg: DictConfig) -> float | None:
     except InputError as error:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # mmie.sweeping notes it, and the other jobs go on
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        refuse(error)
     finally:
         stopping.check()  # whatever else failed after a signal failed because of it
 
 
+def refuse(error: InputError) -> None:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+
 if __name__ == "__main__":
     with stopping.owned():
+        try:
+            sys.argv[1:] = readable(sys.argv[1:])
+        except InputError as error:
+            refuse(error)
         main()

@@ -12,7 +12,11 @@ CONF = Path(__file__).parents[1] / "conf"
 def prompts(task: str) -> dict[str, str]:
     """The teacher's prompts of a task, by the names under which its chains take them."""
     chains = OmegaConf.to_container(OmegaConf.load(CONF / "cot" / f"{task}.yaml"))["chains"]
-    return {name: text for name, text in chains.items() if name not in ("_target_", "types", "relations", "labels")}
+    return {
+        name: text
+        for name, text in chains.items()
+        if name not in ("_target_", "types", "relations", "labels")
+    }
 
 
 def instruction(task: str) -> str:

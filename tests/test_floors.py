@@ -16,13 +16,15 @@ FLOORS = {
     1: ["losses"],
     2: ["tasks", "data", "toy", "cot", "schedules", "models"],
     3: ["training"],
-    4: ["bench", "checks", "artifacts", "config", "stages", "pipeline", "reporting", "sweeping"],
+    4: [
+        "bench", "checks", "command_line", "artifacts", "config", "stages", "pipeline", "reporting", "sweeping",
+    ],
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 MODULES = sorted(path for path in (SRC / "mmie").rglob("*.py") if path != SRC / "mmie" / "__init__.py")
 NO_TORCH = {"torch", "transformers", "peft", "pytorch_lightning", "lightning", "deepspeed", "safetensors"}
 CONFIGURATION = {"hydra", "omegaconf"}
-MAY_CONFIGURE = {"config", "pipeline", "sweeping"}
+MAY_CONFIGURE = {"config", "pipeline", "sweeping", "command_line"}
 
 
 def imports(source: str, *, package: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Relations in each form of the configuration, and how relations of one's own replace the shipped ones."""
+"""Relations in each form of the configuration; relations of one's own replace the shipped ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompts are filled once, and one that could not be filled is refused when the configuration is built."""
+"""Prompts are filled once, and one that could not be filled is refused with the configuration."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ def test_a_place_is_missing_or_unknown() -> None:
     assert places.problem("{text} {tpyes}") == (
         "the place {tpyes} is unknown; it may hold {text}, {types}"
     )
-    assert places.problem("{types}") == "the place {text} is missing; put it where the text shall stand"
+    assert (
+        places.problem("{types}")
+        == "the place {text} is missing; put it where the text shall stand"
+    )
     assert Places().problem("{text}") == "the place {text} is unknown; nothing is filled in here"
 
 

@@ -37,7 +37,8 @@ def test_all_that_is_text_stays(text: str) -> None:
     ],
 )
 def test_what_is_no_text_is_refused_or_repaired(text: str, reason: str) -> None:
-    with pytest.raises(InputError, match=r"^f:3: 'token' holds .*, which is no text; correct this") as caught:
+    message = r"^f:3: 'token' holds .*, which is no text; correct this"
+    with pytest.raises(InputError, match=message) as caught:
         clean(text, "f:3: 'token'")
     assert reason in str(caught.value)
     assert caught.value.args[0].encode()
@@ -67,7 +68,12 @@ def test_the_rule_holds_for_words_and_names_of_the_data() -> None:
     [{"text": "a\ud83d"}, {"text": " "}, {"gold": "/per/\x00"}, {"extra": {"entity": "caf\udce9"}}],
 )
 def test_the_rule_holds_for_every_source(change: dict[str, object]) -> None:
-    good = {"text": "a b", "pictures": (Picture(Path(__file__)),), "gold": "none", "extra": {"entity": "b"}}
+    good = {
+        "text": "a b",
+        "pictures": (Picture(Path(__file__)),),
+        "gold": "none",
+        "extra": {"entity": "b"},
+    }
     splits = {"train": [Example("train-00000", **{**good, **change})]}  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^data: .*train-00000") as caught:
         check_splits(splits)

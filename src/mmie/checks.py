@@ -98,7 +98,8 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
 def misplaced(key: str, value: Mapping[str, Any]) -> Iterator[str]:
     """One line for each prompt of the node that lacks a place or has one that nothing fills.
 
-    Which arguments are prompts, their ``Places`` in the target's annotations say. The node is free of ``misfits``.
+    Which arguments are prompts, the ``Places`` in the target's annotations say. The node must be
+    free of ``misfits``.
     """
     for name, parameter in _parameters(f"{key}._target_", value["_target_"]).items():
         for places in getattr(parameter.annotation, "__metadata__", ()):

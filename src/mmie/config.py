@@ -167,8 +167,12 @@ class VisionConfig:
 
 @dataclass(kw_only=True)
 class PredictConfig:
-    """``entity`` and ``box`` (left, upper, right, lower in pixels) are MORE's."""
+    """One question, or a ``file`` of them; ``entity`` and ``box`` are MORE's.
 
+    A box is left, upper, right and lower edge in pixels.
+    """
+
+    file: str | None
     image: str | None
     text: str | None
     entity: str | None
@@ -301,8 +305,12 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
     if run.sft_share is not None and run.grpo and not run.sft:
         yield f"sft_share: nothing is warmed up on this share ({run.sft_share}), as sft is none; set sft_share=null"
     for key in ("image", "text"):
-        if "predict" in run.stages and not getattr(run.predict, key):
-            yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"
+        given = getattr(run.predict, key)
+        if "predict" in run.stages and not given and not run.predict.file:
+            hint = f"set predict.{key}=…, or predict.file for many"
+            yield f"predict.{key}: the stage predict needs it; {hint}"
+        if given and run.predict.file:
+            yield f"predict.{key}: predict.file has its own; leave one of the two out"
 
 
 def _regex_fault(pattern: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Relations and the pairs of entity types that they join, in every form that a configuration may have."""
+"""Relations and the pairs of types that they join, in every form that a configuration may have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def relation_pairs(relations: RelationPairs) -> dict[str, tuple[str, ...]]:
             as in ``alternate_names: per-per, org-org``; or a list of such lines or mappings.
 
     Raises:
-        InputError: there is no relation, one has no pair or stands twice, or a pair is not two types.
+        InputError: there is none, one has no pair or stands twice, or a pair is not two types.
     """
     pairs: dict[str, tuple[str, ...]] = {}
     for name, joined in _entries(relations):

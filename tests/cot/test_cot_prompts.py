@@ -136,7 +136,7 @@ def test_the_last_whole_answer_counts(text, answer):
     "piece", ["\n", " \n", "<answer>", "</answer>", "</think>", "<think>", "< ", "```\n", "Score:", "*"]
 )
 def test_reading_grows_linearly(read, piece):
-    """Ten times the text takes about ten times as long, whatever it repeats; squares would take a hundred times."""
+    """Ten times the text takes about ten times as long, whatever it repeats, and not a hundred."""
 
     def seconds(count):
         text = "<" + piece * count

@@ -224,5 +224,6 @@ def test_the_configuration_may_name_other_layers(load_backbone: Any) -> None:
 
 
 def test_layers_that_are_not_there_are_refused(load_backbone: Any) -> None:
-    with pytest.raises(InputError, match=r"^lora\.targets: 'q_proj' is the name of no linear layer; one is called .*language_model"):
+    message = r"^lora\.targets: 'q_proj' is the name of no linear layer; one is called .*language_model"
+    with pytest.raises(InputError, match=message):
         Policy(load_backbone("qwen"), rank=2, alpha=4, targets="q_proj")

@@ -23,10 +23,10 @@ class JMEREChains:
 
     Args:
         types: the entity types that are offered at re-prediction.
-        relations: those that are offered at re-prediction, in any form that ``relation_pairs`` reads, or their
-            names alone; underscores read as blanks.
+        relations: those that are offered at re-prediction, in any form that ``relation_pairs``
+            reads, or their names alone; underscores read as blanks.
         distil: the prompt that asks for a chain which leads to the gold answer (Figure 10).
-        repredict: the prompt that asks for the quintuples of text and chain (Figure 8); it shows no label.
+        repredict: the prompt that asks for the quintuples of text and chain (Figure 8).
         score: the prompt that asks for the chain's score by discrete rules (Figure 9).
     """
 

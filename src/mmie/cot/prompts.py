@@ -30,10 +30,10 @@ def parse_score(text: str) -> float | None:
 
 
 def chain_of(text: str) -> str:
-    """The chain in the teacher's words, without its own thinking and without a code fence around it.
+    """The chain in the teacher's words, without its own thinking and without a code fence around.
 
-    A teacher that thinks first writes ``<think> … </think>`` and then the chain; some servers leave the
-    opening tag out. Where nothing follows the thinking, the tags were put around the chain itself.
+    A teacher that thinks first writes ``<think> … </think>`` and then the chain; some servers leave
+    the opening tag out. Where nothing follows the thinking, the tags stand around the chain itself.
 
     Returns:
         "" where a think or answer tag is left inside: such a chain would break the format of eq. 4.

@@ -35,7 +35,8 @@ def _usable_targets(backbone: Backbone, targets: str | None) -> str:
     linear = [name for name, part in backbone.model.named_modules() if isinstance(part, nn.Linear)]
     if not any(re.fullmatch(targets, name) for name in linear):
         example = next((name for name in linear if "language_model" in name), linear[0])
-        raise InputError(f"lora.targets: {targets!r} is the name of no linear layer; one is called {example}")
+        reason = f"{targets!r} is the name of no linear layer; one is called {example}"
+        raise InputError(f"lora.targets: {reason}")
     return targets
 
 
@@ -47,15 +48,21 @@ class AdaptedModel(nn.Module):
         rank: LoRA r.
         alpha: LoRA alpha.
         dropout: LoRA dropout, live in SFT training only.
-        targets: the layers that get an adapter, as a regular expression over whole module names; None takes
-            the backbone's own.
+        targets: the layers that get an adapter, as a regular expression over whole module names;
+            None takes the backbone's own.
 
     Raises:
         InputError: no linear layer has such a name.
     """
 
     def __init__(
-        self, backbone: Backbone, *, rank: int, alpha: int, dropout: float = 0.0, targets: str | None = None
+        self,
+        backbone: Backbone,
+        *,
+        rank: int,
+        alpha: int,
+        dropout: float = 0.0,
+        targets: str | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone

@@ -118,8 +118,8 @@ def load_tokenizer(path: str) -> Any:
 def plain(text: str, tokenizer: Any) -> str:
     """Text in which no marker of the tokenizer is live: a blank is put after its first character.
 
-    Prompts and responses to learn both pass through here, so that a name is spelled alike in the two. The tags
-    of a response's form stay, as some tokenizers have tokens for them.
+    Prompts and responses to learn both pass through here, so that a name is spelled alike in the
+    two. The tags of a response's form stay, as some tokenizers have tokens for them.
     """
     for token in tokenizer.added_tokens_decoder.values():
         if token.content not in TAGS:

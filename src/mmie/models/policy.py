@@ -95,7 +95,7 @@ class Policy(AdaptedModel):
         return pad_prompts(prompts, pad_id=self.pad_id, device=self.device)
 
     def response_ids(self, response: str) -> list[int]:
-        """Tokens of a response to learn, the turn's end included; markers in its text are dead, as in prompts."""
+        """Tokens of a response to learn, the turn's end included; markers in its text are dead."""
         text = plain(response, self.backbone.tokenizer)
         ids = self.backbone.tokenizer(text, add_special_tokens=False)["input_ids"]
         return [*ids, int(self.backbone.tokenizer.eos_token_id)]

@@ -43,6 +43,7 @@ class Context:
         output: this run's own folder.
         sweep: name of the folder of the sweep that this run is a job of; None for a single run.
         overrides: what sets this job of a sweep apart from the others, key=value.
+        questions: what the stage predict is to answer.
         console: where tables and progress go.
         stages: name → {seconds, cached, made_in, fingerprint} of the stages so far.
         notes: things a reader of the results must know (blank pictures, say).
@@ -58,6 +59,7 @@ class Context:
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     voting: dict[str, dict[str, Any]] = field(default_factory=dict)
+    questions: list[Example] = field(default_factory=list)
 
     def stage(self, name: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str = "") -> tuple[Path, str]:
         """Runs ``body`` in the stage's working folder unless its artefact is already there.

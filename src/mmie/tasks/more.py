@@ -50,7 +50,8 @@ class MORE:
     Attributes:
         labels: ``/{object type}/{entity type}/{relation}``, without none.
         response: how it responds.
-        instruction: the prompt, with the places ``{entity}`` and ``{text}`` and, where wanted, ``{labels}``.
+        instruction: the prompt, with the places ``{entity}`` and ``{text}`` and, where wanted,
+            ``{labels}``.
         slash: ``lenient`` reads an answer without the leading slash, too; ``strict`` does not.
 
     Raises:
@@ -59,7 +60,7 @@ class MORE:
 
     labels: Sequence[str]
     response: Response
-    instruction: Annotated[str, Places(("text", "entity"), optional=("labels",))] = "{entity}: {text}"
+    instruction: Annotated[str, Places(("text", "entity"), ("labels",))] = "{entity}: {text}"
     slash: str = "lenient"
 
     name: ClassVar[str] = "more"

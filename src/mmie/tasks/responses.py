@@ -28,7 +28,7 @@ class Reasoned:
     """``<think> chain </think> <answer> answer </answer>``: CoT-SFT, Only-RL and JMERE-R1 (Figure 11).
 
     Attributes:
-        instruction: the sentence that asks for this form; without one the prompt says nothing about it.
+        instruction: the sentence that asks for this form; without one the prompt is silent on it.
     """
 
     instruction: str = ""

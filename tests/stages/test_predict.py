@@ -1,0 +1,196 @@
+"""What predict is asked and how it answers: one question, or a file of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hydra import compose, initialize_config_dir
+from PIL import Image
+
+from configured import CONF
+from mmie.artifacts import Store
+from mmie.config import PredictConfig, to_run_config
+from mmie.errors import InputError
+from mmie.stages import deliver
+from mmie.stages.context import Context
+from mmie.stages.questions import questions
+from mmie.training.generate import Responded
+from mmie.types import Picture
+
+JMERE, MORE = ("image", "text"), ("image", "text", "entity", "box")
+LONG = f"<think> {'very ' * 60}:100: [bold]sure[/bold] </think> <answer> [A, per, B, per, peer] </answer>"
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> str:
+    path = tmp_path / "my pic=1.png"
+    Image.new("RGB", (40, 20), "red").save(path)
+    return str(path)
+
+
+def asked(**values: Any) -> PredictConfig:
+    nothing = dict.fromkeys(("file", "image", "text", "entity", "box", "adapter"))
+    return PredictConfig(**{**nothing, **values})
+
+
+def lines(folder: Path, *rows: Any) -> str:
+    path = folder / "tweets.jsonl"
+    texts = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("\n".join(texts), encoding="utf-8")
+    return str(path)
+
+
+def test_one_question_is_checked_as_the_data_are(picture: str) -> None:
+    (found,) = questions(asked(text=" two\n\tlines ", image=picture), JMERE)
+    assert (found.id, found.text, found.pictures) == (
+        "predict",
+        "two lines",
+        (Picture(Path(picture)),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text": None}, "predict.text: the stage predict needs it"),
+        ({"text": "  "}, "predict.text is blank"),
+        ({"text": "caf\udce9"}, "predict.text holds a byte that is no UTF-8"),
+        ({"image": "nowhere.png"}, "predict.image=nowhere.png: no readable picture"),
+        ({"image": __file__}, f"predict.image={__file__}: no readable picture"),
+        ({"entity": None}, "predict.entity: the stage predict needs it"),
+        ({"box": None}, "predict.box: the stage predict needs it"),
+        ({"box": [40, 0, 90, 20]}, "predict.box: [40, 0, 90, 20] holds no pixel of the picture"),
+    ],
+)
+def test_a_question_that_cannot_be_answered_is_refused(
+    picture: str, change: dict[str, Any], message: str
+) -> None:
+    good = {"text": "x", "image": picture, "entity": "x", "box": [0, 0, 9, 9]}
+    assert questions(asked(**good), MORE)
+    with pytest.raises(InputError) as caught:
+        questions(asked(**{**good, **change}), MORE)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_file_holds_any_text(tmp_path: Path, picture: str) -> None:
+    tweets = ["I can't", "RT @user: see https://t.co/abc = #1, {x}", "caf\u00e9\u2028\U0001f602"]
+    rows = [{"text": tweet, "image": picture, "label": "left alone"} for tweet in tweets]
+    file = lines(tmp_path, {"id": "a7", **rows[0]}, "", rows[1], rows[2])
+    found = questions(asked(file=file), JMERE)
+    assert [example.id for example in found] == ["a7", "3", "4"]
+    assert [example.text for example in found] == [*tweets[:2], "caf\u00e9 \U0001f602"]
+
+
+def test_more_asks_for_entity_and_box(tmp_path: Path, picture: str) -> None:
+    row = {"id": 1, "text": "x", "image": picture, "entity": "Ann  Lee", "box": [1, 2, 3, 4]}
+    (found,) = questions(asked(file=lines(tmp_path, row)), MORE)
+    assert found.extra == {"entity": "Ann Lee"}
+    assert found.pictures[1].box == (1, 2, 3, 4)
+
+
+def test_standard_input_is_a_file(picture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = json.dumps({"text": "x", "image": picture}).encode()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(line)))
+    assert [example.text for example in questions(asked(file="-"), JMERE)] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{", "2: no JSON in UTF-8"),
+        ("[" * 100_000, "2: no JSON in UTF-8"),
+        ("[1]", "2: no JSON object"),
+        ({"image": "p"}, "2: text: the stage predict needs it"),
+        ({"text": 7, "image": "p"}, "2: text: 7 is no text"),
+        ({"text": " ", "image": "p"}, "2: text is blank"),
+        ('{"text": "\\ud83d", "image": "p"}', "2: text holds half a character"),
+        ({"text": "x"}, "2: image: the stage predict needs it"),
+        ({"text": "x", "image": ["p"]}, "2: image=['p']: no readable picture"),
+        ({"text": "x", "image": "nowhere.png"}, "2: image=nowhere.png: no readable picture"),
+        ({"id": "1", "text": "x", "image": "p"}, "2: id: '1' stands twice"),
+    ],
+)
+def test_a_bad_line_is_refused_with_its_place(
+    tmp_path: Path, picture: str, row: Any, message: str
+) -> None:
+    text = row if isinstance(row, str) else json.dumps(row)
+    shown = json.dumps(picture)
+    file = lines(tmp_path, {"text": "x", "image": picture}, text.replace('"p"', shown))
+    with pytest.raises(InputError) as caught:
+        questions(asked(file=file), JMERE)
+    assert str(caught.value).replace(picture, "p").startswith(f"{file}:{message}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_a_file_without_a_question_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "empty.jsonl").write_bytes(content)
+    with pytest.raises(InputError, match=r"^predict\.file=.*empty\.jsonl: no line in it"):
+        questions(asked(file=str(tmp_path / "empty.jsonl")), JMERE)
+    with pytest.raises(InputError, match=r"^predict\.file=.*: cannot be read"):
+        questions(asked(file=str(tmp_path)), JMERE)
+
+
+@pytest.fixture
+def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``answer(*overrides)`` runs check and predict with a model that says LONG; gives batch sizes."""
+    batches: list[int] = []
+
+    def respond(policy: Any, task: Any, examples: Any, **_: Any) -> list[Responded]:
+        batches.append(len(examples))
+        return [Responded(LONG, truncated=False) for _ in examples]
+
+    monkeypatch.setattr(deliver, "_load", lambda context, adapter: None)
+    monkeypatch.setattr(deliver, "respond", respond)
+    monkeypatch.setattr(Context, "policy", None)
+
+    def run(*overrides: str) -> list[int]:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = to_run_config(compose("config", ["stages=[predict]", *overrides]))
+        context = Context(config, Store(tmp_path / "artifacts"), tmp_path)
+        deliver.check(context)
+        deliver.predict(context, None)
+        return batches
+
+    return run
+
+
+def test_the_response_is_printed_as_it_is(
+    answer: Any, tmp_path: Path, picture: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(f"predict.image='{picture}'", "predict.text='Ann Lee'")
+    assert capsys.readouterr().out == f"{LONG}\nA · per · B · per · peer\n"
+    written = json.loads((tmp_path / "prediction.json").read_text(encoding="utf-8"))
+    assert written == {
+        "text": "Ann Lee",
+        "response": LONG,
+        "parsed": [["A", "per", "B", "per", "peer"]],
+    }
+
+
+def test_many_questions_are_answered_in_batches(
+    answer: Any, tmp_path: Path, picture: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = lines(tmp_path, *({"id": n, "text": f"tweet {n}", "image": picture} for n in range(5)))
+    assert answer(f"predict.file='{file}'", "evaluation.batch_size=2") == [2, 2, 1]
+    written = (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in written]
+    assert [row["id"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert rows[3]["text"] == "tweet 3"
+    assert rows[3]["image"] == [picture]
+    assert (rows[3]["response"], rows[3]["truncated"]) == (LONG, False)
+    assert rows[3]["parsed"] == [["A", "per", "B", "per", "peer"]]
+    assert f"predictions: {tmp_path / 'predictions.jsonl'}\n" in capsys.readouterr().out
+
+
+def test_a_bad_line_is_refused_before_anything_is_trained(answer: Any, tmp_path: Path) -> None:
+    file = lines(tmp_path, {"text": "x", "image": "nowhere.png"})
+    with pytest.raises(InputError, match=r"tweets\.jsonl:1: image=nowhere\.png"):
+        answer(f"predict.file='{file}'")
+    assert not (tmp_path / "predictions.jsonl").exists()

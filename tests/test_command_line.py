@@ -1,0 +1,74 @@
+"""Tweets and file names arrive as they were typed, whatever Hydra's grammar makes of them."""
+
+from __future__ import annotations
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from configured import CONF
+from mmie.command_line import readable
+from mmie.config import to_run_config
+from mmie.errors import InputError
+
+TWEETS = [
+    "RT @user: see https://t.co/abc?x=1&y=2",
+    "I can't",
+    'She said: "no", I\'m told',
+    "a, b and c",
+    "#hashtag first",
+    "(brackets) [and] {more}",
+    "[Josh Gordon]",
+    "{text}",
+    "100 % = all",
+    "\U0001f602 \u6771\u4eac",
+    "two\nlines\tand a tab",
+    "C:\\temp\\ 'x'\\",
+    "I can't pay ${price}",
+    "glob(x)",
+    "key: value",
+]
+
+
+def composed(*arguments: str) -> tuple[str | None, str | None]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        run = to_run_config(compose("config", readable(arguments)))
+    return run.predict.text, run.predict.image
+
+
+@pytest.mark.parametrize("tweet", TWEETS)
+def test_any_tweet_arrives(tweet: str) -> None:
+    path = "my pic=1, (new).png"
+    assert composed(f"predict.text={tweet}", f"predict.image={path}") == (tweet, path)
+
+
+@pytest.mark.parametrize("argument", ["predict.text='wow # love'", 'predict.text="wow # love"'])
+def test_what_is_quoted_for_hydra_stays_so(argument: str) -> None:
+    assert readable([argument]) == [argument]
+    assert composed(argument)[0] == "wow # love"
+
+
+def test_it_can_be_done_twice() -> None:
+    once = readable([f"predict.text={tweet}" for tweet in TWEETS])
+    assert readable(once) == once
+
+
+def test_all_else_is_left_to_hydra() -> None:
+    others = [
+        "-m",
+        "predict.text=a,b",
+        "seed=0,1",
+        "filter=[],[rule_score]",
+        "task.instruction=I can't",
+    ]
+    assert readable(others) == others
+    assert readable(["predict.text=null", "predict.text", "--cfg", "job"])[0] == "predict.text=null"
+
+
+@pytest.mark.parametrize(
+    "argument", ["predict.text=caf\udce9", "artifacts=/tmp/\udce9", "\udce9=1"]
+)
+def test_bytes_that_are_no_text_are_one_line(argument: str) -> None:
+    with pytest.raises(InputError, match=r"no UTF-8 \(0xe9\)") as caught:
+        readable([argument])
+    assert str(caught.value).encode()
+    assert "\n" not in str(caught.value)
