@@ -78,7 +78,7 @@ The reasoning is: {{{chain}}}"""
 _FENCED = re.compile(r"```\w*\n(.*?)\n?```", re.DOTALL)
 _THOUGHT = re.compile(r"<think>(.*?)</think>", re.DOTALL)
 _TAG = re.compile(r"<\s*/?\s*(think|answer)\s*>", re.IGNORECASE)
-_SCORE_LINE = re.compile(r"^\s*Score:(.*)$", re.MULTILINE)
+_SCORE_LINE = re.compile(r"^[^\S\n]*+Score:(.*)$", re.MULTILINE)
 
 
 def distil_prompt(example: Example, gold_answer: str) -> str:
@@ -100,14 +100,15 @@ def score_prompt(example: Example, chain: str) -> str:
 def parse_score(text: str) -> float | None:
     """The number on the last line ``Score: <number>``; None where there is no such line or it is not within 0..1.
 
-    Markdown's asterisks are overlooked.
+    Markdown's asterisks, a full stop and ``/1.0`` behind the number are overlooked; a number out of another whole is none.
     """
     lines = _SCORE_LINE.findall(text.replace("*", ""))
+    points, _, whole = lines[-1].strip().rstrip(".").partition("/") if lines else ("", "", "")
     try:
-        score = float(lines[-1]) if lines else -1.0
+        score, largest = float(points), float(whole or 1)
     except ValueError:
         return None
-    return score if 0.0 <= score <= 1.0 else None
+    return score if largest == 1 and 0.0 <= score <= 1.0 else None
 
 
 def chain_of(text: str) -> str:

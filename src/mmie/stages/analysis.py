@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from mmie.artifacts import fingerprint
+from mmie.metrics import prf
 from mmie.tasks.task import Task
 from mmie.types import Example, Reading
 
@@ -44,3 +46,39 @@ def analysis(
         "confusion": [[*pair, count] for pair, count in sorted(confusion.items(), key=lambda item: (-item[1], item[0]))],
         **task.breakdown(predictions, examples, invalid=invalid),
     }
+
+
+def by_difficulty(analyses: Mapping[str, Mapping[str, Any]], warmed_up: str) -> dict[str, Any]:
+    """The test split by what the warmed-up model gets right and wrong, with the scores before and after RL (MORE-R1).
+
+    The warmed-up model's own scores follow from the division, and its luck in drawing these answers is part of it: on
+    another draw it would do worse on the easy part and better on the hard one. Read the later system's scores with that
+    in mind.
+
+    Args:
+        analyses: system → its ``analysis``, in the order of the run's table.
+        warmed_up: the system that divides the samples.
+
+    Returns:
+        ``easy`` and ``hard``: ``samples`` (their number) and ``systems``: system → measure → scores and counts, where
+        the F1 of MORE's ``accuracy`` is the accuracy. Empty where no system follows the warmed-up one.
+    """
+    systems = [*analyses]
+    later = systems[systems.index(warmed_up) :] if warmed_up in systems else []
+    if len(later) < 2:
+        return {}
+    right = analyses[warmed_up]["right"]
+    parts = {"easy": [place for place, good in enumerate(right) if good]}
+    parts["hard"] = [place for place, good in enumerate(right) if not good]
+    return {
+        name: {"samples": len(places), "systems": {system: _scores_at(analyses[system], places) for system in later}}
+        for name, places in parts.items()
+    }
+
+
+def _scores_at(analysed: Mapping[str, Any], places: Sequence[int]) -> dict[str, dict[str, Any]]:
+    scores = {}
+    for measure, rows in analysed["counts"].items():
+        correct, predicted, gold = (sum(rows[place][part] for place in places) for part in range(3))
+        scores[measure] = asdict(prf(correct, predicted, gold))
+    return scores
