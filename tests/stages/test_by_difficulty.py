@@ -48,6 +48,6 @@ def test_the_table() -> None:
     console = Console(width=100)
     with console.capture() as captured:
         console.print(difficulty_table(by_difficulty(analyses(), "stage 1")))
-    rows = [line.split() for line in captured.get().splitlines() if line[:4] in ("easy", "hard")]
+    rows = [line.split() for line in captured.get().splitlines() if line.strip()[:4] in ("easy", "hard")]
     assert rows[1] == ["easy", "(2)", "MORE-R1", "66.7", "50.0"]
     assert rows[2] == ["hard", "(2)", "stage", "1", "0.0", "0.0"]
