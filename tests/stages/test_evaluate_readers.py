@@ -1,6 +1,8 @@
 """The scores of an evaluation by both readers, counted by hand."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +85,21 @@ def test_an_unknown_label_costs_precision() -> None:
     assert found["test/relation"]["accuracy"] == 0.5
     assert found["test/relation"]["by_entities"]["1"]["predicted"] == 2
     assert counts(found["test/relation_strict"]) == (0, 0, 1)
+
+
+SHIPPED = Path(__file__).parents[2] / "experiments/results/toy/jmere_r1-seed0"
+
+
+@pytest.mark.parametrize("model", ["zero-shot", "CoT-SFT", "JMERE-R1"])
+def test_the_strict_reader_gives_the_figures_of_the_shipped_run(model: str) -> None:
+    results = json.loads((SHIPPED / "results.json").read_text(encoding="utf-8"))
+    response = Direct() if model == "zero-shot" else Reasoned()
+    task = JMERE(types=TYPES, relations=results["config"]["task"]["relations"], response=response)
+    lines = (SHIPPED / f"predictions/{model.lower()}.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    examples = [Example(row["id"], row["text"], (), task.revive_gold(row["gold"])) for row in rows]
+    config = replace(STRICT, bootstrap_samples=results["config"]["evaluation"]["bootstrap_samples"])
+    found = scores_of_both(task, [row["response"] for row in rows], examples, config, seed=results["seed"])
+    measures = results["models"][model]
+    for measure in ("test/quintuple", "test/entity"):
+        assert found[measure] == measures.get(f"{measure}_strict", measures[measure])
