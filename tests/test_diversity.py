@@ -3,9 +3,17 @@ import time
 import pytest
 
 from mmie.types import Quintuple
-from mmie.voting import answer_entropy, chain_distance, distinct_answers, majority_answer, majority_vote
+from mmie.voting import (
+    answer_entropy,
+    chain_distance,
+    distinct_answers,
+    majority_answer,
+    majority_vote,
+)
 
-A, B, C = (Quintuple(name, "per", "Browns", "org", "member_of") for name in ("Beyonc\u00e9", "b", "c"))
+A, B, C = (
+    Quintuple(name, "per", "Browns", "org", "member_of") for name in ("Beyonc\u00e9", "b", "c")
+)
 A_OTHER = A._replace(head=" Beyonce\u0301")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from unicodedata import normalize
 
-# Combining marks are no word characters. Sorting a long run of them takes quadratic time, so a run is cut.
+# Combining marks are no word characters. Sorting a long run of them takes quadratic time, so a run
+# is cut.
 _LONG_RUN = re.compile(r"[^\w\s]{64}")
 
 
 def nfc(text: str) -> str:
-    """The text in Unicode NFC, in linear time: runs of marks are normalised 64 characters at a time."""
+    """The text in Unicode NFC, in linear time: runs of marks are normalised 64 characters at a
+    time."""
     if text.isascii():
         return text
     cuts = [0, *(run.end() for run in _LONG_RUN.finditer(text)), len(text)]

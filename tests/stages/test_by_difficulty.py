@@ -10,7 +10,10 @@ from mmie.tasks.responses import Direct
 from mmie.types import Example
 
 GOLD = [LABELS[0], "none", LABELS[1], LABELS[1]]
-EXAMPLES = [Example(f"test-{n}", "x", (), label, {"entity_count": 1, "object_count": 1}) for n, label in enumerate(GOLD)]
+EXAMPLES = [
+    Example(f"test-{n}", "x", (), label, {"entity_count": 1, "object_count": 1})
+    for n, label in enumerate(GOLD)
+]
 ANSWERS = {
     "zero-shot": ["none", "none", "none", "none"],
     "stage 1": [LABELS[0], "none", "none", LABELS[0]],  # right, right, wrong, wrong
@@ -20,8 +23,12 @@ ANSWERS = {
 
 def analyses() -> dict:
     task = MORE(labels=LABELS, response=Direct())
-    rows = {name: [task.read(answer, lenient=True) for answer in row] for name, row in ANSWERS.items()}
-    return {name: analysis(task, row, EXAMPLES, truncated=[False] * 4) for name, row in rows.items()}
+    rows = {
+        name: [task.read(answer, lenient=True) for answer in row] for name, row in ANSWERS.items()
+    }
+    return {
+        name: analysis(task, row, EXAMPLES, truncated=[False] * 4) for name, row in rows.items()
+    }
 
 
 def test_easy_and_hard_samples_before_and_after() -> None:
@@ -48,6 +55,8 @@ def test_the_table() -> None:
     console = Console(width=100)
     with console.capture() as captured:
         console.print(difficulty_table(by_difficulty(analyses(), "stage 1")))
-    rows = [line.split() for line in captured.get().splitlines() if line.strip()[:4] in ("easy", "hard")]
+    rows = [
+        line.split() for line in captured.get().splitlines() if line.strip()[:4] in ("easy", "hard")
+    ]
     assert rows[1] == ["easy", "(2)", "MORE-R1", "66.7", "50.0"]
     assert rows[2] == ["hard", "(2)", "stage", "1", "0.0", "0.0"]

@@ -28,7 +28,9 @@ def test_precision_recall_and_entities_of_the_votes() -> None:
 def test_diversity_is_the_mean_over_samples() -> None:
     predictions = [[[A], [B], [A], [B]], [[A], [A], [A], None]]
     thoughts = [["kitten", "kitten", "kitten", "kitten"], ["ab", "ac", "", ""]]
-    responses = [[f"<think> {chain} </think> <answer> x </answer>" for chain in row] for row in thoughts]
+    responses = [
+        [f"<think> {chain} </think> <answer> x </answer>" for chain in row] for row in thoughts
+    ]
     # answers 2 and 1, entropy 1 bit and 0, distances 0 and 1/2 (the empty chains are none)
     assert diversity(predictions, responses) == {
         "distinct_answers": 1.5, "answer_entropy_bits": 0.5, "chain_distance": pytest.approx(0.25),
@@ -37,12 +39,32 @@ def test_diversity_is_the_mean_over_samples() -> None:
 
 
 def test_the_table_has_a_row_for_each_measure() -> None:
-    curve = {"f1": [0.4, 0.5], "precision": [0.4, 0.6], "recall": [0.4, 0.45], "ci95": [[0, 1], [0, 1]]}
+    curve = {
+        "f1": [0.4, 0.5],
+        "precision": [0.4, 0.6],
+        "recall": [0.4, 0.45],
+        "ci95": [[0, 1], [0, 1]],
+    }
     measured = {"distinct_answers": 2.345, "answer_entropy_bits": 0.5, "chain_distance": None}
-    scores = {"k": [1, 100], "quintuple": {**curve, "entity": curve}, "per_relation": {}, "diversity": measured}
+    scores = {
+        "k": [1, 100],
+        "quintuple": {**curve, "entity": curve},
+        "per_relation": {},
+        "diversity": measured,
+    }
     console = Console(width=80)
     with console.capture() as captured:
         console.print(diversity_table({"JMERE-R1": scores}))
     rows = [line.split() for line in captured.get().splitlines()[-2:]]
     assert rows[0] == ["JMERE-R1,", "quintuple", "60.0", "45.0", "50.0", "2.35", "0.50", "–"]
-    assert rows[1] == ["JMERE-R1,", "quintuple", "entity", "60.0", "45.0", "50.0", "2.35", "0.50", "–"]
+    assert rows[1] == [
+        "JMERE-R1,",
+        "quintuple",
+        "entity",
+        "60.0",
+        "45.0",
+        "50.0",
+        "2.35",
+        "0.50",
+        "–",
+    ]

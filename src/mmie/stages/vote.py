@@ -1,11 +1,13 @@
-"""Stage vote: many responses of one model to each test sample, and how good their majority is (JMERE-R1, figure 5).
+"""Stage vote: many responses of one model to each test sample, and how good their majority is
+(JMERE-R1, figure 5).
 
-``samples.jsonl`` grows with the responses, a line a test sample; ``voting.json`` has the scores at the end. The vote of k
-responses is that of the first k, so that each point of the curve extends the one before; the first response is the one that
-stage evaluate scores.
+``samples.jsonl`` grows with the responses, a line a test sample; ``voting.json`` has the scores at
+the end. The vote of k responses is that of the first k, so that each point of the curve extends
+the one before; the first response is the one that stage evaluate scores.
 
-The paper says that 100 responses are drawn for each test sample and "majority voting" joins them. It leaves open what is
-voted on (the task has its ways) and whether the temperature is that of the other tests; here it is.
+The paper says that 100 responses are drawn for each test sample and "majority voting" joins them.
+It leaves open what is voted on (the task has its ways) and whether the temperature is that of the
+other tests; here it is.
 """
 
 from __future__ import annotations
@@ -63,13 +65,16 @@ def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
 
 
 def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[list[str]]:
-    """The responses to each sample, in order; a killed run goes on after the last whole line of the file.
+    """The responses to each sample, in order; a killed run goes on after the last whole line of
+    the file.
 
     Args:
-        context: the run; ``evaluation`` says how is sampled, and how many rows are decoded side by side.
+        context: the run; ``evaluation`` says how is sampled, and how many rows are decoded side by
+            side.
         phase: who answers.
         examples: the samples.
-        path: a line a sample: id, responses, parsed (a prediction a response, null where it is unparsable).
+        path: a line a sample: id, responses, parsed (a prediction a response, null where it is
+            unparsable).
     """
     config = context.config.evaluation
     done: list[list[str]] = [row["responses"] for row in whole_lines(path)]
@@ -101,9 +106,10 @@ def voted(
         bootstrap_samples, seed: of the intervals.
 
     Returns:
-        ``k``: the numbers of responses; each way of voting: ``f1``, ``precision``, ``recall`` (0..1) and ``ci95`` of F1
-        [low, high] of the main measure, one value for each k, and the same of each further measure (``entity``) under
-        its name; ``per_relation``: way of voting → relation → F1 where all responses vote.
+        ``k``: the numbers of responses; each way of voting: ``f1``, ``precision``, ``recall``
+        (0..1) and ``ci95`` of F1 [low, high] of the main measure, one value for each k, and the
+        same of each further measure (``entity``) under its name; ``per_relation``: way of voting →
+        relation → F1 where all responses vote.
     """
     samples = len(predictions[0])
     counts = [count for count in sorted({*COUNTS, samples}) if count <= samples]
@@ -118,7 +124,8 @@ def voted(
 
 
 def _extend(curve: dict[str, Any], scores: dict[str, dict[str, Any]], *, main: str) -> None:
-    """One value more on each curve: the main measure's lists lie in ``curve`` itself, another one's under its name."""
+    """One value more on each curve: the main measure's lists lie in ``curve`` itself, another
+    one's under its name."""
     for measure, values in scores.items():
         lists = curve if measure == main else curve.setdefault(measure, {})
         for part in PARTS:
@@ -135,8 +142,8 @@ def diversity(
         responses: the same as text.
 
     Returns:
-        ``distinct_answers``, ``answer_entropy_bits``, and ``chain_distance`` (0..1) over the samples that have at
-        least two chains; None where no sample has.
+        ``distinct_answers``, ``answer_entropy_bits``, and ``chain_distance`` (0..1) over the
+        samples that have at least two chains; None where no sample has.
     """
     chains = [[chain for chain in map(thought_text, row) if chain] for row in responses]
     distances = [distance for row in chains if (distance := chain_distance(row)) is not None]
@@ -167,8 +174,9 @@ def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
 
 
 def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
-    """One row for each model and way of voting: all scores where all responses vote, and how much they differ."""
-    title = "All responses vote: P, R, F1 in %; distinct answers, their entropy in bits, distance of chains (0 to 1)"
+    """One row for each model and way of voting: all scores where all responses vote, and how much
+    they differ."""
+    title = "All responses vote: P, R, F1 in %; distinct answers, entropy in bits, chain distance"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("model and vote")
     for column in ("measure", "P", "R", "F1", "answers", "bits", "chains"):
