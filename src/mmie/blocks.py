@@ -8,10 +8,11 @@ _TAG = re.compile(r"<\s*+(/?)\s*+(think|answer)\s*+>", re.IGNORECASE)
 
 
 def answer_text(text: str) -> str:
-    """The last answer block, up to the end where it is not closed; without one the text outside of the think blocks.
+    """The last answer block, up to the end where it is not closed; without one the text outside of
+    the think blocks.
 
-    A closing think tag alone ends a thought that began with the text. A thought without an end holds the rest of the
-    text, but for an answer block.
+    A closing think tag alone ends a thought that began with the text. A thought without an end
+    holds the rest of the text, but for an answer block.
     """
     rest = _outside_thoughts(text)
     tags = [(tag, tag[1] + tag[2].lower()) for tag in _TAG.finditer(rest)]
@@ -22,7 +23,8 @@ def answer_text(text: str) -> str:
 
 
 def thought_text(text: str) -> str:
-    """What is inside the first think block, whether both its tags are there or one; "" where neither is."""
+    """What is inside the first think block, whether both its tags are there or one; "" where
+    neither is."""
     tags = {tag[1] + tag[2].lower(): tag for tag in reversed([*_TAG.finditer(text)])}
     if "think" not in tags:
         return text[: tags["/think"].start()].strip() if "/think" in tags else ""

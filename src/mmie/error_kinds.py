@@ -1,7 +1,9 @@
-"""What is wrong with an answer, in the kinds that a reader asks for. Pure functions over one sample.
+"""What is wrong with an answer, in the kinds that a reader asks for. Pure functions over one
+sample.
 
-A wrong quintuple is named after the gold quintuple that it comes nearest to, so that one slip is one error and not a wrong plus
-a missed one. What comes near none is invented; gold that nothing comes near is missed.
+A wrong quintuple is named after the gold quintuple that it comes nearest to, so that one slip is
+one error and not a wrong plus a missed one. What comes near none is invented; gold that nothing
+comes near is missed.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def quintuple_errors(
     Args:
         predicted: None for an invalid answer: that is one error, and all gold is missed.
         gold: the right quintuples.
-        truncated: whether the response was cut at the length limit; such an answer is invalid, and called so.
+        truncated: whether the response was cut at the length limit; such an answer is invalid, and
+            called so.
         invalid: the items of the answer that are wrong in form or label; each is an error.
     """
     kinds: Counter[str] = Counter()
@@ -52,10 +55,12 @@ def quintuple_errors(
 def paired(
     predicted: Collection[Quintuple] | None, gold: Collection[Quintuple]
 ) -> list[tuple[Quintuple | None, Quintuple | None]]:
-    """Each predicted quintuple with the gold one that it is, or is a slip of; None for no partner. Each stands in one pair.
+    """Each predicted quintuple with the gold one that it is, or is a slip of; None for no partner.
+    Each stands in one pair.
 
-    Equal ones go together first; of the rest those with most parts in common, at least ``NEAR`` of five (a swapped pair is turned round
-    before parts are counted) and a word of their entities among them, such that the sum over all pairs is greatest.
+    Equal ones go together first; of the rest those with most parts in common, at least ``NEAR`` of
+    five (a swapped pair is turned round before parts are counted) and a word of their entities
+    among them, such that the sum over all pairs is greatest.
     """
     said = [Quintuple(*item) for item in sorted(folded_set(predicted))]
     meant = [Quintuple(*item) for item in sorted(folded_set(gold))]
@@ -70,7 +75,8 @@ def paired(
 
 
 def label_errors(predicted: str | None, gold: str, *, truncated: bool = False) -> Counter[str]:
-    """Kind → count, at most one, for one of MORE's samples; ``none`` for a relation is missed, a relation for ``none`` invented."""
+    """Kind → count, at most one, for one of MORE's samples; ``none`` for a relation is missed, a
+    relation for ``none`` invented."""
     if predicted is None:
         return Counter([TRUNCATED if truncated else INVALID])
     if predicted == gold:
@@ -82,7 +88,8 @@ def label_errors(predicted: str | None, gold: str, *, truncated: bool = False) -
 
 
 def relations_confused(pairs: Iterable[tuple[Quintuple | None, Quintuple | None]]) -> Counter[tuple[str, str]]:
-    """(gold relation, predicted relation) → count over the pairs of ``paired``, "" for no partner."""
+    """(gold relation, predicted relation) → count over the pairs of ``paired``, "" for no
+    partner."""
     return Counter((right.relation if right else "", said.relation if said else "") for said, right in pairs)
 
 
@@ -108,7 +115,8 @@ def _nearest(rest: list[Quintuple], left: list[Quintuple]) -> list[tuple[int, in
 
 
 def _shared(said: Quintuple, meant: Quintuple) -> int:
-    """Parts in common, one of the two turned round where that gives more; 0 where it is no slip of the other."""
+    """Parts in common, one of the two turned round where that gives more; 0 where it is no slip of
+    the other."""
     parts = max(_parts(said, meant), _parts(_turned(said), meant))
     return parts if parts >= NEAR and _words(said) & _words(meant) else 0
 

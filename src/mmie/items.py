@@ -1,4 +1,5 @@
-"""One item of an answer, without its brackets: ``head, type, tail, type, relation``. The rules stand in ``mmie.parsing``."""
+"""One item of an answer, without its brackets: ``head, type, tail, type, relation``. The rules
+stand in ``mmie.parsing``."""
 
 from __future__ import annotations
 
@@ -46,9 +47,14 @@ class Labels:
 
     @classmethod
     def caseless(
-        cls, types: Iterable[str], relations: Iterable[str], *, key: Callable[[str], str] = label_key
+        cls,
+        types: Iterable[str],
+        relations: Iterable[str],
+        *,
+        key: Callable[[str], str] = label_key,
     ) -> Labels:
-        """Both match without regard to case; ``key`` may take more off a field than ``label_key``."""
+        """Both match without regard to case; ``key`` may take more off a field than
+        ``label_key``."""
         spelled = {label_key(kind): kind for kind in types}
         return cls(spelled, {label_key(name): name for name in relations}, key, key)
 
@@ -70,7 +76,8 @@ def split(text: str, cut: re.Pattern[str]) -> list[str]:
 
 
 def parse_items(text: str, labels: Labels) -> list[Quintuple] | None:
-    """The quintuples of an answer that is nothing but items, ``[]`` for the empty one; None for anything else."""
+    """The quintuples of an answer that is nothing but items, ``[]`` for the empty one; None for
+    anything else."""
     if text == "[]":
         return []
     if not (text.startswith("[") and text.endswith("]")):
@@ -101,7 +108,8 @@ def parse_item(item: str, labels: Labels) -> Quintuple | None:
 
 
 def format_items(quintuples: Iterable[Quintuple], types: Collection[str]) -> str:
-    """The quintuples as items in brackets; a name with one of ``types`` between its commas is escaped.
+    """The quintuples as items in brackets; a name with one of ``types`` between its commas is
+    escaped.
 
     Raises:
         ValueError: a name is empty.
@@ -111,7 +119,8 @@ def format_items(quintuples: Iterable[Quintuple], types: Collection[str]) -> str
 
 
 def hide_tags(answer: str) -> str:
-    """A backslash more inside every think or answer tag, so that none of them ends or begins a block."""
+    """A backslash more inside every think or answer tag, so that none of them ends or begins a
+    block."""
     return _RAW_TAG.sub(r"<\\", answer)
 
 
@@ -143,7 +152,8 @@ def _escape(name: str, keys: set[str]) -> str:
 
 
 def _unescape(name: str) -> str:
-    """Undo the escapes and fold all other white space; an escaped blank at the end survives the trimming."""
+    """Undo the escapes and fold all other white space; an escaped blank at the end survives the
+    trimming."""
     end = max((m.end() for m in _NAME_TOKEN.finditer(name) if m[0][0] == "\\"), default=0)
     trimmed = (name[:end] + name[end:].rstrip()).lstrip()
     return _NAME_TOKEN.sub(lambda m: m[0][1] if m[0][0] == "\\" else " ", trimmed)

@@ -1,7 +1,8 @@
 """The lenient reader of labels, for the evaluation of MORE.
 
-The label is the last one that the answer mentions, with blanks or underscores, in any case and whatever stands around it.
-"None of" is no mention of ``none``. A label that is not offered but built of known types is an invalid one.
+The label is the last one that the answer mentions, with blanks or underscores, in any case and
+whatever stands around it. "None of" is no mention of ``none``. A label that is not offered but
+built of known types is an invalid one.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from mmie.text import label_key, nfc
 
 
 def read_label(text: str, *, labels: Collection[str], slash: str) -> tuple[str | None, int]:
-    """Read the one label of a response: the last of ``labels`` that is mentioned, and the number of invalid ones, 0 or 1.
+    """Read the one label of a response: the last of ``labels`` that is mentioned, and the number
+    of invalid ones, 0 or 1.
 
-    None where no label is mentioned, or where the last one is not among ``labels``. With ``slash="strict"`` a label
-    needs its leading slash.
+    None where no label is mentioned, or where the last one is not among ``labels``. With
+    ``slash="strict"`` a label needs its leading slash.
     """
     answer = nfc(answer_text(text)).strip()
     if answer in labels:
@@ -37,13 +39,18 @@ def _mentions(labels: tuple[str, ...], slash: str) -> re.Pattern[str]:
     """Known labels in the group ``known``, then whatever has their form."""
     optional = "?" if slash == "lenient" else ""
     types = {re.escape(kind) for label in labels for kind in label.split("/")[1:-1]}
-    known = "|".join(_as_pattern(label, optional) for label in sorted(labels, key=len, reverse=True))
+    known = "|".join(
+        _as_pattern(label, optional) for label in sorted(labels, key=len, reverse=True)
+    )
     kind = "|".join(sorted(types)) or r"\w+"
     of_form = rf"/?(?:{kind})/(?:{kind})/\w+"
-    return re.compile(rf"(?<![\w/])(?:(?P<known>{known})(?![\w/]|\s+of\b)|{of_form})", re.IGNORECASE)
+    return re.compile(
+        rf"(?<![\w/])(?:(?P<known>{known})(?![\w/]|\s+of\b)|{of_form})", re.IGNORECASE
+    )
 
 
 def _as_pattern(label: str, optional: str) -> str:
-    """A label as it may be written: blanks or escaped underscores in it, its slash left out where that is allowed."""
+    """A label as it may be written: blanks or escaped underscores in it, its slash left out where
+    that is allowed."""
     words = r"(?:\\?_| )".join(re.escape(word) for word in label.removeprefix("/").split("_"))
     return f"/{optional}{words}" if label.startswith("/") else words

@@ -1,7 +1,8 @@
 """Micro precision, recall and F1 over per-sample sets, with confidence intervals.
 
-Strings are compared in Unicode NFC, after trimming and folding white space, case kept; all parts of an item must be
-equal. The lenient reader's invalid items count as predicted and are never correct.
+Strings are compared in Unicode NFC, after trimming and folding white space, case kept; all parts
+of an item must be equal. The lenient reader's invalid items count as predicted and are never
+correct.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ Invalid = Sequence[int] | None
 
 @dataclass(frozen=True)
 class PRF:
-    """Precision, recall and F1 in 0..1 (0 where the denominator is 0), and the counts that they come from."""
+    """Precision, recall and F1 in 0..1 (0 where the denominator is 0), and the counts that they
+    come from."""
 
     precision: float
     recall: float
@@ -32,7 +34,8 @@ class PRF:
 
 
 def micro_prf(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> PRF:
-    """P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold), counted over all samples.
+    """P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold), counted
+    over all samples.
 
     Args:
         predicted: one collection of items a sample; None (an unparsable answer) counts as empty.
@@ -48,7 +51,14 @@ def micro_prf(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> P
 
 def prf(correct: int, predicted: int, gold: int) -> PRF:
     """The scores of these counts."""
-    return PRF(_ratio(correct, predicted), _ratio(correct, gold), _ratio(2 * correct, predicted + gold), correct, predicted, gold)
+    return PRF(
+        _ratio(correct, predicted),
+        _ratio(correct, gold),
+        _ratio(2 * correct, predicted + gold),
+        correct,
+        predicted,
+        gold,
+    )
 
 
 def bootstrap_f1(
@@ -59,11 +69,18 @@ def bootstrap_f1(
 
 
 def per_relation(predicted: Predicted, gold: Gold) -> dict[str, PRF]:
-    """``micro_prf`` of each relation that is predicted or gold, in alphabetical order; invalid items have none."""
+    """``micro_prf`` of each relation that is predicted or gold, in alphabetical order; invalid
+    items have none."""
     _check_lengths(predicted, gold)
-    predictions, golds = [folded_set(sample) for sample in predicted], [folded_set(sample) for sample in gold]
+    predictions, golds = (
+        [folded_set(sample) for sample in predicted],
+        [folded_set(sample) for sample in gold],
+    )
     relations = sorted({item[-1] for sample in (*predictions, *golds) for item in sample})
-    return {r: micro_prf([_only(r, s) for s in predictions], [_only(r, s) for s in golds]) for r in relations}
+    return {
+        r: micro_prf([_only(r, s) for s in predictions], [_only(r, s) for s in golds])
+        for r in relations
+    }
 
 
 def entities(quintuples: Iterable[Quintuple]) -> set[tuple[str, str]]:
@@ -72,7 +89,8 @@ def entities(quintuples: Iterable[Quintuple]) -> set[tuple[str, str]]:
 
 
 def direction_blind(quintuples: Iterable[Quintuple]) -> set[Quintuple]:
-    """The quintuples with head and tail in alphabetical order: a swapped pair then counts as correct (as in EEGA)."""
+    """The quintuples with head and tail in alphabetical order: a swapped pair then counts as
+    correct (as in EEGA)."""
     return {_in_order(Quintuple(*map(fold, q))) for q in quintuples}
 
 
@@ -81,7 +99,9 @@ def folded_set(items: Iterable[Item] | None) -> set[Item]:
     return {fold(item) if isinstance(item, str) else tuple(map(fold, item)) for item in items or ()}
 
 
-def counts_of(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> list[tuple[int, int, int]]:
+def counts_of(
+    predicted: Predicted, gold: Gold, *, invalid: Invalid = None
+) -> list[tuple[int, int, int]]:
     """(correct, predicted, gold) of each sample; ``invalid`` items are among the predicted ones."""
     _check_lengths(predicted, gold)
     sets = [(folded_set(p), folded_set(g)) for p, g in zip(predicted, gold, strict=True)]
@@ -91,7 +111,9 @@ def counts_of(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> l
 
 def _check_lengths(predicted: Predicted, gold: Gold) -> None:
     if len(predicted) != len(gold):
-        raise ValueError(f"{len(predicted)} predictions for {len(gold)} gold samples: give one prediction a sample")
+        raise ValueError(
+            f"{len(predicted)} predictions for {len(gold)} gold samples: give one prediction a sample"
+        )
 
 
 def _in_order(quintuple: Quintuple) -> Quintuple:

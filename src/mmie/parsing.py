@@ -1,23 +1,27 @@
 """Responses and answers as text, both ways. A failure is the value None, never an exception.
 
-An answer is ``[]`` or a row of items ``[head, type, tail, type, relation]``, parted by white space and at most a comma.
-Names are free text and may hold commas, brackets and quotes, so an item is read from its ends and from the known types:
+An answer is ``[]`` or a row of items ``[head, type, tail, type, relation]``, parted by white space
+and at most a comma. Names are free text and may hold commas, brackets and quotes, so an item is
+read from its ends and from the known types:
 
-1. ``]`` and ``[`` with nothing but white space and at most one comma between them always part two items, so an item
-   that is wrong never hides inside a name of its neighbour.
-2. The last field is a known relation, the field before it a known type. The first inner field that is a known type ends
-   the head, and what remains is the tail: of several readings, the one with the shortest head. A tail that holds the
-   end of an item (type, relation, ``]``) is invalid: other text stands between two items.
-3. A backslash before ``,``, ``[``, ``]``, a backslash or white space takes that character literally; elsewhere it
-   stands for itself. White space that is not escaped is folded.
+1. ``]`` and ``[`` with nothing but white space and at most one comma between them always part two
+   items, so an item that is wrong never hides inside a name of its neighbour.
+2. The last field is a known relation, the field before it a known type. The first inner field that
+   is a known type ends the head, and what remains is the tail: of several readings, the one with
+   the shortest head. A tail that holds the end of an item (type, relation, ``]``) is invalid: other
+   text stands between two items.
+3. A backslash before ``,``, ``[``, ``]``, a backslash or white space takes that character
+   literally; elsewhere it stands for itself. White space that is not escaped is folded.
+4. A backslash after the ``<`` of a think or answer tag (``<\\answer>``) belongs to no name: with
+   it a name that holds such a tag cannot break the response. It is taken off before anything else
+   is read.
 
-4. A backslash after the ``<`` of a think or answer tag (``<\\answer>``) belongs to no name: with it a name that holds such a
-   tag cannot break the response. It is taken off before anything else is read.
+``format_quintuples`` escapes only the names that these rules would change. Every step reads the
+text a fixed number of times, so the work grows linearly with the length of the answer, garbage or
+not.
 
-``format_quintuples`` escapes only the names that these rules would change. Every step reads the text a fixed number of
-times, so the work grows linearly with the length of the answer, garbage or not.
-
-This strict reading is that of the reward. ``read_quintuples`` and ``read_label`` are the lenient ones.
+This strict reading is that of the reward. ``read_quintuples`` and ``read_label`` are the lenient
+ones.
 """
 
 from __future__ import annotations
@@ -41,14 +45,15 @@ _STEP = re.compile(
     r"^[ \t#*]*+step\s*+(\d++)\b|\bstep\s*+(\d++)[\s*]*+:", re.IGNORECASE | re.MULTILINE
 )
 _AROUND_STEP = " \t\r\n:*#"
-SLASHES = {"strict": ("",), "lenient": ("", "/")}  # what may stand before an answer to make it a label
+SLASHES = {"strict": ("",), "lenient": ("", "/")}  # what may make an answer a label
 
 
 def parse_response(text: str) -> Response | None:
-    """Split a response into its chain and its answer, both trimmed; None where eq. 4 of JMERE-R1 gives 0.
+    """Split a response into its chain and its answer, both trimmed; None where eq. 4 of JMERE-R1
+    gives 0.
 
-    The form is one think block, then one answer block, with nothing but white space around them; a tag that is nested
-    or occurs twice breaks it.
+    The form is one think block, then one answer block, with nothing but white space around them; a
+    tag that is nested or occurs twice breaks it.
     """
     if any(text.count(tag) != 1 for tag in TAGS):
         return None
@@ -57,20 +62,28 @@ def parse_response(text: str) -> Response | None:
 
 
 def parse_steps(chain: str, *, steps: int) -> list[str] | None:
-    """The text under each of the headings ``Step 1`` … ``Step <steps>`` (MORE-R1); None unless each stands there once, in order.
+    """The text under each of the headings ``Step 1`` … ``Step <steps>`` (MORE-R1); None unless
+    each stands there once, in order.
 
-    A heading begins a line, be it behind ``#`` or ``*``, or has a colon behind its number; case does not matter. What
-    stands before the first belongs to none. The texts are without white space, colons and marks around them.
+    A heading begins a line, be it behind ``#`` or ``*``, or has a colon behind its number; case
+    does not matter. What stands before the first belongs to none. The texts are without white
+    space, colons and marks around them.
     """
     headings = list(_STEP.finditer(chain))
-    if [heading[1] or heading[2] for heading in headings] != [str(number) for number in range(1, steps + 1)]:
+    if [heading[1] or heading[2] for heading in headings] != [
+        str(number) for number in range(1, steps + 1)
+    ]:
         return None
     ends = [*(heading.start() for heading in headings[1:]), len(chain)]
-    return [chain[heading.end() : end].strip(_AROUND_STEP) for heading, end in zip(headings, ends, strict=True)]
+    return [
+        chain[heading.end() : end].strip(_AROUND_STEP)
+        for heading, end in zip(headings, ends, strict=True)
+    ]
 
 
 def parse_label(answer: str, *, labels: Collection[str], slash: str) -> str | None:
-    """The one of ``labels`` (``/per/misc/awarded``, ``none``) that the trimmed answer is, case kept; None for anything else.
+    """The one of ``labels`` (``/per/misc/awarded``, ``none``) that the trimmed answer is, case
+    kept; None for anything else.
 
     With ``slash="lenient"`` the leading slash may be missing, with ``"strict"`` it may not.
     """
@@ -81,21 +94,26 @@ def parse_label(answer: str, *, labels: Collection[str], slash: str) -> str | No
 def parse_quintuples(
     answer: str, *, types: Collection[str], relations: Collection[str]
 ) -> list[Quintuple] | None:
-    """Read an answer: its quintuples in order, ``[]`` for the empty answer, None if any item is invalid.
+    """Read an answer: its quintuples in order, ``[]`` for the empty answer, None if any item is
+    invalid.
 
-    Types match exactly. Relations match with underscores read as blanks on both sides. Both come back as the
-    configuration spells them. Names come back unescaped and folded; an empty name is invalid.
+    Types match exactly. Relations match with underscores read as blanks on both sides. Both come
+    back as the configuration spells them. Names come back unescaped and folded; an empty name is
+    invalid.
     """
     return parse_items(show_tags(answer).strip(), Labels.exact(types, relations))
 
 
 def format_quintuples(quintuples: Iterable[Quintuple]) -> str:
-    """Write quintuples as an answer: ``[Josh Gordon, per, Browns, org, member of]``, joined by ``, ``; ``[]`` for none.
+    """Write quintuples as an answer: ``[Josh Gordon, per, Browns, org, member of]`` and so on.
 
-    ``parse_quintuples`` reads the same quintuples back, whatever their names, with any types out of ``TYPES`` and those
-    of the quintuples. A name is written plain unless it would be misread: a part of it between commas is a type in any
-    case, it holds ``]`` and later ``[``, its white space is not folded, or a backslash in it would escape something. In
-    such a name commas, brackets, backslashes and the white space that folding would change are escaped. A think or
+    Items are joined by a comma and a blank; ``[]`` stands for none.
+
+    ``parse_quintuples`` reads the same quintuples back, whatever their names, with any types out
+    of ``TYPES`` and those of the quintuples. A name is written plain unless it would be misread: a
+    part of it between commas is a type in any case, it holds ``]`` and later ``[``, its white
+    space is not folded, or a backslash in it would escape something. In such a name commas,
+    brackets, backslashes and the white space that folding would change are escaped. A think or
     answer tag is written with a backslash after its ``<``.
 
     Raises:

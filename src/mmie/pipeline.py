@@ -32,7 +32,7 @@ from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate, metrics
 from mmie.stages.report import report, write_results
 from mmie.stages.teacher_row import evaluate_teacher
-from mmie.stages.vote import vote, voting_table
+from mmie.stages.vote import diversity_table, vote, voting_table
 
 Stage = tuple[Path, str]
 
@@ -159,6 +159,7 @@ def stages(context: Context) -> dict[str, Path]:
         report(context, evaluated)
         if context.voting:
             context.console.print(voting_table(context.voting))
+            context.console.print(diversity_table(context.voting))
     return _deliver(context, grpo_stage or sft_stage, evaluated)
 
 

@@ -1,15 +1,17 @@
-"""The lenient reader of answers, for evaluation and re-prediction. It judges items one by one (section 4.1 of JMERE-R1).
+"""The lenient reader of answers, for evaluation and re-prediction. It judges items one by one, as
+section 4.1 of JMERE-R1 does.
 
-What is read is the last answer block, closed or not; without answer tags it is the text outside of the think blocks.
-The rules for quintuples, where the paper is silent:
+What is read is the last answer block, closed or not; without answer tags it is the text outside of
+the think blocks. The rules for quintuples, where the paper is silent:
 
-1. An item is a pair of square brackets with a comma inside. What stands around items and between them is passed
-   over: prose, numbers, code fences, outer brackets. ``[1]`` and ``[Browns]`` are no items, and neither is an item
-   that repeats the names of the fields (``[head entity, head entity type, ...]``).
-2. An item is invalid with an unknown label or another number of fields. Labels are compared without regard to case,
-   quotation marks, Markdown's marks and a full stop.
-3. JSON is read, too: lists of strings, and objects with the fields ``head``, ``head_type``, ``tail``, ``tail_type``
-   and ``relation`` (or ``head_entity``, ``relation_type`` and so on). An object with other keys is no item.
+1. An item is a pair of square brackets with a comma inside. What stands around items and between
+   them is passed over: prose, numbers, code fences, outer brackets. ``[1]`` and ``[Browns]`` are no
+   items, and neither are the names of the fields (``[head entity, head entity type, ...]``).
+2. An item is invalid with an unknown label or another number of fields. Labels are compared
+   without regard to case, quotation marks, Markdown's marks and a full stop.
+3. JSON is read, too: lists of strings, and objects with the fields ``head``, ``head_type``,
+   ``tail``, ``tail_type`` and ``relation`` (or ``head_entity``, ``relation_type`` and so on). An
+   object with other keys is no item.
 4. An item in round brackets counts where it is valid, or has five fields with a type among them.
 5. An item that is cut off is invalid, also if only its last bracket is missing.
 6. Quotation marks around a name belong to it unless the labels have them, too.
@@ -25,7 +27,16 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from mmie.blocks import answer_text
-from mmie.items import BOUNDARY, FIELD_CUT, Labels, format_items, parse_item, parse_items, show_tags, split
+from mmie.items import (
+    BOUNDARY,
+    FIELD_CUT,
+    Labels,
+    format_items,
+    parse_item,
+    parse_items,
+    show_tags,
+    split,
+)
 from mmie.text import label_key
 from mmie.types import Quintuple
 
@@ -51,7 +62,8 @@ def read_quintuples(
 ) -> tuple[list[Quintuple], int]:
     """Read every item of a response: the valid ones in order, and the number of invalid ones.
 
-    Labels come back as the configuration spells them. What ``format_quintuples`` wrote is read back as it was.
+    Labels come back as the configuration spells them. What ``format_quintuples`` wrote is read
+    back as it was.
     """
     quintuples, invalid = read_answer(text, types=types, relations=relations)
     return quintuples or [], invalid
@@ -60,7 +72,8 @@ def read_quintuples(
 def read_answer(
     text: str, *, types: Collection[str], relations: Collection[str]
 ) -> tuple[list[Quintuple] | None, int]:
-    """As ``read_quintuples``, with None where no valid item is found and the answer is not the empty ``[]`` either."""
+    """As ``read_quintuples``, with None where no valid item is found and the answer is not the
+    empty ``[]`` either."""
     answer = show_tags(answer_text(text)).strip()
     exact = parse_items(answer, Labels.exact(types, relations))
     if exact is not None and _plain(format_items(exact, types) or "[]") == _plain(answer):
@@ -80,7 +93,8 @@ def _says_none(answer: str, invalid: int) -> bool:
 
 @dataclass
 class _Open:
-    """A bracket that is open: where, after how many commas and results, and the depth of brackets inside it."""
+    """A bracket that is open: where, after how many commas and results, and the depth of brackets
+    inside it."""
 
     sign: str
     start: int
@@ -128,7 +142,8 @@ class _Scan:
         return quintuples, len(self.results) - len(quintuples)
 
     def _close(self, end: int, sign: str) -> None:
-        """Judge the innermost open bracket of this sign; others that are open inside it are no brackets but text."""
+        """Judge the innermost open bracket of this sign; others that are open inside it are no
+        brackets but text."""
         bracket = self.stack.pop()
         depth = bracket.depth
         while bracket.sign != sign:
@@ -165,7 +180,9 @@ class _Scan:
     def _from_text(self, inside: str) -> Quintuple | None:
         exact = parse_item(inside, self.exact)
         if exact is not None:
-            return exact._replace(head=_plain_name(exact.head, "*"), tail=_plain_name(exact.tail, "*"))
+            return exact._replace(
+                head=_plain_name(exact.head, "*"), tail=_plain_name(exact.tail, "*")
+            )
         item = parse_item(inside, self.caseless)
         if item is None:
             return None
@@ -204,11 +221,16 @@ def _json_fields(inside: str) -> list[str]:
         values = json.loads(f"[{inside}]")
     except (ValueError, RecursionError):
         return []
-    return [str(value) for value in values] if all(isinstance(value, str | int) for value in values) else []
+    return (
+        [str(value) for value in values]
+        if all(isinstance(value, str | int) for value in values)
+        else []
+    )
 
 
 def _object_fields(inside: str) -> list[str]:
-    """The fields of a JSON object, or of a Python dict as it is printed; in the order of a quintuple."""
+    """The fields of a JSON object, or of a Python dict as it is printed; in the order of a
+    quintuple."""
     try:
         pairs = json.loads(f"{{{inside}}}")
     except (ValueError, RecursionError):

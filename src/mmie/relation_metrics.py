@@ -1,7 +1,8 @@
-"""The metric of MORE: one label a sample, ``none`` is the negative one (as in the data set's own evaluation).
+"""The metric of MORE: one label a sample, ``none`` is the negative one (as in the data set's own
+evaluation).
 
-None in place of a prediction is an unparsable answer: never right, and nothing predicted unless ``invalid`` counts a label
-that the task does not know, which is a relation that was predicted.
+None in place of a prediction is an unparsable answer: never right, and nothing predicted unless
+``invalid`` counts a label that the task does not know, which is a relation that was predicted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ Measured = TypeVar("Measured")
 
 @dataclass(frozen=True)
 class RelationScores:
-    """All scores in 0..1, 0 where the denominator is 0; ``correct``, ``predicted`` and ``gold`` count relations, ``samples`` also none."""
+    """All scores in 0..1, 0 where the denominator is 0; ``correct``, ``predicted`` and ``gold``
+    count relations, ``samples`` also none."""
 
     accuracy: float
     precision: float
@@ -38,9 +40,11 @@ class RelationScores:
 
 
 def relation_scores(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> RelationScores:
-    """Accuracy over all samples; micro P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold), without none.
+    """Accuracy over all samples; micro P = correct / predicted, R = correct / gold, F1 = 2 correct
+    / (predicted + gold), without none.
 
-    Macro F1 is the plain mean of F1 over the relations that are gold or predicted in at least one sample, none left out.
+    Macro F1 is the plain mean of F1 over the relations that are gold or predicted in at least one
+    sample, none left out.
 
     Raises:
         ValueError: the two differ in length.
@@ -65,7 +69,8 @@ def bootstrap_relation_f1(
 
 
 def bootstrap_accuracy(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of accuracy: (low, high); hits among redrawn samples are binomial."""
+    """The 95 % percentile bootstrap interval of accuracy: (low, high); hits among redrawn samples
+    are binomial."""
     if not gold:
         return 0.0, 0.0
     draws = np.random.default_rng(seed).binomial(len(gold), _hits(predicted, gold) / len(gold), size=samples)
@@ -79,7 +84,8 @@ def by_group(
     """``measure`` of the samples of each group, in the groups' order.
 
     Args:
-        columns: what ``measure`` takes, predictions and gold for instance; each has one value per sample.
+        columns: what ``measure`` takes, predictions and gold for instance; each has one value per
+            sample.
         groups: the group of each sample.
         measure: takes the columns, cut down to the samples of one group.
     """
@@ -90,7 +96,8 @@ def by_group(
 
 
 def relations_of(labels: Predicted) -> list[tuple[tuple[str], ...]]:
-    """One set of relations a sample, as ``mmie.metrics`` wants it: empty for none and for no answer."""
+    """One set of relations a sample, as ``mmie.metrics`` wants it: empty for none and for no
+    answer."""
     return [() if label is None or label == NONE else ((label,),) for label in labels]
 
 

@@ -9,7 +9,8 @@ from unicodedata import normalize
 
 from mmie.errors import InputError
 
-# Combining marks are no word characters. Sorting a long run of them takes quadratic time, so a run is cut.
+# Combining marks are no word characters. Sorting a long run of them takes quadratic time, so a run
+# is cut.
 _LONG_RUN = re.compile(r"[^\w\s]{64}")
 _NO_TEXT = re.compile("[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")  # control characters, halves of characters
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -18,7 +19,8 @@ _TAG = re.compile("<(/?(?:think|answer)>)")
 
 
 def nfc(text: str) -> str:
-    """The text in Unicode NFC, in linear time: runs of marks are normalised 64 characters at a time."""
+    """The text in Unicode NFC, in linear time: runs of marks are normalised 64 characters at a
+    time."""
     if text.isascii():
         return text
     cuts = [0, *(run.end() for run in _LONG_RUN.finditer(text)), len(text)]

@@ -5,7 +5,9 @@ from mmie.reporting.casebook.cases import told
 from mmie.types import Quintuple
 
 OSLO = Quintuple("Ann", "per", "Oslo", "loc", "place of birth")
-RESPONSE = "<think> why </think> <answer> [Ann, per, Oslo, loc, place of birth], [Ann, per] </answer>"
+RESPONSE = (
+    "<think> why </think> <answer> [Ann, per, Oslo, loc, place of birth], [Ann, per] </answer>"
+)
 
 
 def test_a_right_quintuple_beside_an_invalid_item_is_partly_right() -> None:

@@ -1,6 +1,8 @@
 """The scores of an evaluation by both readers, counted by hand."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,13 +16,18 @@ from mmie.types import Example, Quintuple
 
 A = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
 B = Quintuple("Cleveland", "loc", "Ohio", "loc", "contain")
-A_TEXT, B_TEXT = "[Josh Gordon, per, Browns, org, member of]", "[Cleveland, loc, Ohio, loc, contain]"
+A_TEXT, B_TEXT = (
+    "[Josh Gordon, per, Browns, org, member of]",
+    "[Cleveland, loc, Ohio, loc, contain]",
+)
 LENIENT = EvaluationConfig(
     temperature=0.8, max_new_tokens=8, batch_size=1, bootstrap_samples=0, validation_samples=None, samples=1,
     vote_rows=1, reader="lenient",
 )  # fmt: skip
 STRICT = replace(LENIENT, reader="strict")
-EXAMPLES = [Example(f"test-{number}", "x", (), gold) for number, gold in enumerate([(A,), (A, B), (B,)])]
+EXAMPLES = [
+    Example(f"test-{number}", "x", (), gold) for number, gold in enumerate([(A,), (A, B), (B,)])
+]
 RESPONSES = [
     f"<think> why </think> <answer> {A_TEXT} </answer>",  # both readers: 1 of 1
     f"<think> why </think> <answer> {A_TEXT}, [Cleveland, city] </answer>",  # lenient: 1 right, 1 invalid
@@ -38,20 +45,32 @@ def counts(scores: dict) -> tuple[int, int, int]:
 
 def test_both_readers_are_scored_and_the_chosen_one_has_the_plain_name() -> None:
     found = scores_of_both(jmere(), RESPONSES, EXAMPLES, LENIENT, seed=0)
-    assert list(found) == ["test/quintuple", "test/entity", "test/quintuple_strict", "test/entity_strict"]
+    assert list(found) == [
+        "test/quintuple",
+        "test/entity",
+        "test/quintuple_strict",
+        "test/entity_strict",
+    ]
     assert counts(found["test/quintuple"]) == (3, 4, 4)
     assert found["test/quintuple"]["f1"] == pytest.approx(6 / 8)
     assert counts(found["test/quintuple_strict"]) == (1, 1, 4)
     assert counts(found["test/entity"]) == (6, 8, 8)  # the invalid item is two wrong entities
     turned = scores_of_both(jmere(), RESPONSES, EXAMPLES, STRICT, seed=0)
-    assert list(turned) == ["test/quintuple", "test/entity", "test/quintuple_lenient", "test/entity_lenient"]
+    assert list(turned) == [
+        "test/quintuple",
+        "test/entity",
+        "test/quintuple_lenient",
+        "test/entity_lenient",
+    ]
     assert turned["test/quintuple"] == found["test/quintuple_strict"]
     assert turned["test/quintuple_lenient"] == found["test/quintuple"]
 
 
 def test_the_strict_scores_are_those_of_the_parser_of_the_reward() -> None:
     task = jmere()
-    plain = task.score([task.parse(text) for text in RESPONSES], EXAMPLES, bootstrap_samples=50, seed=1)
+    plain = task.score(
+        [task.parse(text) for text in RESPONSES], EXAMPLES, bootstrap_samples=50, seed=1
+    )
     found = scores_of_both(task, RESPONSES, EXAMPLES, replace(STRICT, bootstrap_samples=50), seed=1)
     assert {name: found[f"test/{name}"] for name in plain} == plain
 
@@ -76,10 +95,37 @@ def test_an_invalid_item_makes_an_answer_wrong() -> None:
 
 def test_an_unknown_label_costs_precision() -> None:
     extra = {"entity_count": 1, "object_count": 1}
-    examples = [Example("test-0", "x", (), LABELS[0], extra), Example("test-1", "y", (), "none", extra)]
+    examples = [
+        Example("test-0", "x", (), LABELS[0], extra),
+        Example("test-1", "y", (), "none", extra),
+    ]
     responses = [f"It is {LABELS[0]}.", "/per/per/enemy"]
-    found = scores_of_both(MORE(labels=LABELS, response=Direct()), responses, examples, LENIENT, seed=0)
+    found = scores_of_both(
+        MORE(labels=LABELS, response=Direct()), responses, examples, LENIENT, seed=0
+    )
     assert counts(found["test/relation"]) == (1, 2, 1)
     assert found["test/relation"]["accuracy"] == 0.5
     assert found["test/relation"]["by_entities"]["1"]["predicted"] == 2
     assert counts(found["test/relation_strict"]) == (0, 0, 1)
+
+
+SHIPPED = Path(__file__).parents[2] / "experiments/results/toy/jmere_r1-seed0"
+
+
+@pytest.mark.parametrize("model", ["zero-shot", "CoT-SFT", "JMERE-R1"])
+def test_the_strict_reader_gives_the_figures_of_the_shipped_run(model: str) -> None:
+    results = json.loads((SHIPPED / "results.json").read_text(encoding="utf-8"))
+    response = Direct() if model == "zero-shot" else Reasoned()
+    task = JMERE(types=TYPES, relations=results["config"]["task"]["relations"], response=response)
+    lines = (
+        (SHIPPED / f"predictions/{model.lower()}.jsonl").read_text(encoding="utf-8").splitlines()
+    )
+    rows = [json.loads(line) for line in lines]
+    examples = [Example(row["id"], row["text"], (), task.revive_gold(row["gold"])) for row in rows]
+    config = replace(STRICT, bootstrap_samples=results["config"]["evaluation"]["bootstrap_samples"])
+    found = scores_of_both(
+        task, [row["response"] for row in rows], examples, config, seed=results["seed"]
+    )
+    measures = results["models"][model]
+    for measure in ("test/quintuple", "test/entity"):
+        assert found[measure] == measures.get(f"{measure}_strict", measures[measure])

@@ -199,7 +199,7 @@ def test_the_pipeline_votes_where_more_than_one_response_is_asked(tmp_path: Path
     assert list(one["models"]) == ["zero-shot", "CoT-SFT"]
     assert list(three["voting"]) == ["CoT-SFT"]
     assert three["voting"]["CoT-SFT"]["k"] == [1, 2, 3]
-    assert set(three["voting"]["CoT-SFT"]) == {"k", "quintuple", "answer set", "per_relation"}
+    assert set(three["voting"]["CoT-SFT"]) == {"k", "quintuple", "answer set", "per_relation", "diversity"}
     assert [name for name, stage in three["stages"].items() if not stage["cached"]] == ["vote CoT-SFT"]
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["voting"] == three["voting"]

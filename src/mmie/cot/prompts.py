@@ -19,14 +19,15 @@ _SCORE_LINE = re.compile(r"^[^\S\n]*+Score:(.*)$", re.MULTILINE)
 def parse_score(text: str) -> float | None:
     """The number on the last line ``Score: <number>``; None where there is no such line or it is not within 0..1.
 
-    Markdown's asterisks are overlooked.
+    Markdown's asterisks, a full stop and ``/1.0`` behind the number are overlooked; a number out of another whole is none.
     """
     lines = _SCORE_LINE.findall(text.replace("*", ""))
+    points, _, whole = lines[-1].strip().rstrip(".").partition("/") if lines else ("", "", "")
     try:
-        score = float(lines[-1]) if lines else -1.0
+        score, largest = float(points), float(whole or 1)
     except ValueError:
         return None
-    return score if 0.0 <= score <= 1.0 else None
+    return score if largest == 1 and 0.0 <= score <= 1.0 else None
 
 
 def chain_of(text: str) -> str:

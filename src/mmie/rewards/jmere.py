@@ -2,13 +2,16 @@
 
 Where the paper leaves room:
 
-1. Quintuples are compared as sets, after trimming and folding white space; repeating a right quintuple gains nothing.
-2. Two empty sets agree wholly: eq. 2 gives 1 there, where its fraction is 0/0. Two empty strings likewise in eq. 3.
-3. The correct components of eq. 3 are counted under the best one-to-one matching of predicted to gold quintuples, so
-   their order does not matter. With nothing predicted that term is 0.
-4. A response that breaks the form or holds an invalid quintuple loses eq. 2 and the matching of eq. 3
-   (``invalid_zeroes="accuracy"``). The paper's "total reward 0" stands under eq. 2, while eq. 3 is to relieve sparse
-   rewards, so this is our reading. With ``"total"`` the whole reward of such a response is 0.
+1. Quintuples are compared as sets, after trimming and folding white space; repeating a right
+   quintuple gains nothing.
+2. Two empty sets agree wholly: eq. 2 gives 1 there, where its fraction is 0/0. Two empty strings
+   likewise in eq. 3.
+3. The correct components of eq. 3 are counted under the best one-to-one matching of predicted to
+   gold quintuples, so their order does not matter. With nothing predicted that term is 0.
+4. A response that breaks the form or holds an invalid quintuple loses eq. 2 and the matching of
+   eq. 3 (``invalid_zeroes="accuracy"``). The paper's "total reward 0" stands under eq. 2, while
+   eq. 3 is to relieve sparse rewards, so this is our reading. With ``"total"`` the whole reward of
+   such a response is 0.
 5. The strings of eq. 3 are compared in Unicode NFC, as names are.
 """
 
@@ -38,7 +41,8 @@ def accuracy_reward(predicted: Iterable[Quintuple], gold: Iterable[Quintuple]) -
 def partial_reward(predicted: Iterable[Quintuple], gold: Iterable[Quintuple], answer: str, gold_answer: str) -> float:
     """Eq. 3: r_p = w / 5n + (1 − ED(Ŷ, Y) / max(|Ŷ|, |Y|)); 0..2.
 
-    w counts the correct components of the n distinct predicted quintuples, ED is the edit distance in characters.
+    w counts the correct components of the n distinct predicted quintuples, ED is the edit distance
+    in characters.
     """
     n = folded_set(predicted)
     matching = _matched_components(n, folded_set(gold)) / (5 * len(n)) if n else 0.0
@@ -64,7 +68,8 @@ class JMEREReward:
     Args:
         alpha: weight of the partial reward (the paper: 0.2).
         beta: weight of the format reward (the paper: 0.1).
-        invalid_zeroes: what an invalid response loses: ``accuracy`` or ``total`` (see the module's point 4).
+        invalid_zeroes: what an invalid response loses: ``accuracy`` or ``total`` (see the module's
+            point 4).
 
     Raises:
         InputError: ``invalid_zeroes`` is neither.
@@ -88,8 +93,8 @@ class JMEREReward:
         """Score one response; ``predicted`` None means that its answer holds an invalid quintuple.
 
         Returns:
-            ``reward`` (eq. 5) and its parts ``r_q``, ``r_p``, ``r_f``, unweighted. The parts of an invalid response are
-            those of ``accuracy``, also where its ``reward`` is 0.
+            ``reward`` (eq. 5) and its parts ``r_q``, ``r_p``, ``r_f``, unweighted. The parts of an
+            invalid response are those of ``accuracy``, also where its ``reward`` is 0.
         """
         r_f = format_reward(response)
         if r_f == 0.0:

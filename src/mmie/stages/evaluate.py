@@ -1,8 +1,9 @@
-"""Stage evaluate: responses of one model on the test split, scored; ``predictions.jsonl`` as they come, ``metrics.json`` and
-``analysis.json`` at the end.
+"""Stage evaluate: responses of one model on the test split, scored; ``predictions.jsonl`` as they
+come, ``metrics.json`` and ``analysis.json`` at the end.
 
-``metrics.json`` has the scores by the reader of ``evaluation.reader`` (``test/quintuple``), and those of the same responses by
-the other reader under a name that says so (``test/quintuple_strict``). Tables, tests and the analysis use the former.
+``metrics.json`` has the scores by the reader of ``evaluation.reader`` (``test/quintuple``), and
+those of the same responses by the other reader under a name that says so
+(``test/quintuple_strict``). Tables, tests and the analysis use the former.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mmie.tasks.task import Task
 from mmie.training.generate import Responded
 from mmie.types import Example
 
-SUFFIXES = {False: "_strict", True: "_lenient"}  # of a measure by the reader that is not the chosen one
+SUFFIXES = {False: "_strict", True: "_lenient"}  # of a measure by the reader that is not chosen
 ANALYSIS = 3  # version of analysis.json; evaluations with another one are made again
 
 
@@ -55,21 +56,39 @@ def evaluate(
         lenient = context.config.evaluation.lenient
         readings = [phase.task.read(response.text, lenient=lenient) for response in responses]
         truncated = [response.truncated for response in responses]
-        write_json(folder / "analysis.json", analysis(phase.task, readings, examples, truncated=truncated))
+        write_json(
+            folder / "analysis.json", analysis(phase.task, readings, examples, truncated=truncated)
+        )
         texts = [response.text for response in responses]
-        scores = scores_of_both(phase.task, texts, examples, context.config.evaluation, seed=context.config.seed)
+        scores = scores_of_both(
+            phase.task, texts, examples, context.config.evaluation, seed=context.config.seed
+        )
         write_json(folder / "metrics.json", scores)
 
-    parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **parts_of(context, phase)}
+    parts = {
+        "data": data_stage[1],
+        "analysis": ANALYSIS,
+        "bootstrap_samples": draws,
+        **parts_of(context, phase),
+    }
     return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
 
 
 def scores_of_both(
-    task: Task, responses: Sequence[str], examples: Sequence[Example], config: EvaluationConfig, *, seed: int
+    task: Task,
+    responses: Sequence[str],
+    examples: Sequence[Example],
+    config: EvaluationConfig,
+    *,
+    seed: int,
 ) -> dict[str, dict[str, Any]]:
-    """``test/<measure>`` by the chosen reader, then ``test/<measure>_strict`` or ``_lenient`` by the other one."""
+    """``test/<measure>`` by the chosen reader, then ``test/<measure>_strict`` or ``_lenient`` by
+    the other one."""
     found: dict[str, dict[str, Any]] = {}
-    for lenient, suffix in ((config.lenient, ""), (not config.lenient, SUFFIXES[not config.lenient])):
+    for lenient, suffix in (
+        (config.lenient, ""),
+        (not config.lenient, SUFFIXES[not config.lenient]),
+    ):
         readings = [task.read(response, lenient=lenient) for response in responses]
         scores = task.score(
             [reading.prediction for reading in readings],

@@ -176,7 +176,17 @@ def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple
     parts = {"distil": distil_stage[1], "filter": config.filter, "order": list(config.filter), "seed": config.seed}
     folder, mark = context.stage("filter", parts, body)
     context.console.print(_counts_table(json.loads((folder / "counts.json").read_text(encoding="utf-8"))))
+    _mention_unreadable(context, candidates_from_jsonl(distil_stage[0] / "candidates.jsonl"))
     return folder, mark
+
+
+def _mention_unreadable(context: Context, candidates: list[Candidate]) -> None:
+    """Notes how many of the teacher's scores are no numbers: the score filter drops these chains as if they were bad."""
+    scored = any(candidate.score is not None for candidate in candidates)  # MORE's teacher is asked for no scores
+    unreadable = sum(bool(candidate.chain) and candidate.score is None for candidate in candidates)
+    if scored and unreadable:
+        context.notes["unreadable_scores"] = unreadable
+        context.console.print(f"[yellow]{unreadable:,} scores of the teacher are unreadable; the score filter drops these chains")
 
 
 def _nothing_left(counts: list[dict[str, Any]], record: Path) -> str:

@@ -18,6 +18,7 @@ from mmie.artifacts import commit, fingerprint, versions
 from mmie.files import disk_errors, slug, write_json
 from mmie.reporting.backbones import paper_row
 from mmie.significance import paired_randomisation
+from mmie.stages.analysis import by_difficulty
 from mmie.stages.answers import copy_answers
 from mmie.stages.context import COLLECTIVE, Context
 from mmie.stages.evaluate import SUFFIXES, analysed, metrics
@@ -37,6 +38,9 @@ def report(context: Context, evaluated: dict[str, Path]) -> None:
         context.console.print(
             f"{found['first']} − {found['second']}: {100 * found['difference']:+.1f} F1, p = {found['p']:.2g} (paired randomisation)"
         )
+    divided = by_difficulty({name: analysed(folder) for name, folder in evaluated.items()}, context.reasoned.warmed_up)
+    if divided:
+        context.console.print(difficulty_table(divided))
     with disk_errors(context.output):
         (context.output / "predictions").mkdir(parents=True, exist_ok=True)
         images = context.source.images
@@ -82,6 +86,20 @@ def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) ->
     return table
 
 
+def difficulty_table(divided: dict[str, Any]) -> Table:
+    """One row for each part and system: F1 of each measure, which is the accuracy for the measure of that name."""
+    table = Table(title="Test samples by what the warmed-up model gets right (easy) and wrong (hard): F1 in %")
+    table.title_justify, table.box, table.pad_edge = "left", SIMPLE_HEAD, False
+    measures = list(next(iter(divided["easy"]["systems"].values())))
+    for column in ("part", "model", *measures):
+        table.add_column(column, justify="left" if column in ("part", "model") else "right", no_wrap=True)
+    for name, part in divided.items():
+        for system, scores in part["systems"].items():
+            cells = [f"{100 * scores[measure]['f1']:.1f}" for measure in measures]
+            table.add_row(f"{name} ({part['samples']:,})", escape(system), *cells)
+    return table
+
+
 def _cells(score: dict[str, Any]) -> list[str]:
     low, high = score["ci95"]
     parts = [f"{100 * score[name]:.1f}" for name in ("accuracy", "precision", "recall") if name in score]
@@ -93,6 +111,7 @@ def write_results(context: Context, evaluated: dict[str, Path], *, command: str 
     config = context.config
     models = {name: metrics(folder) for name, folder in evaluated.items()}
     printed = paper_row(config.paper, model=config.model, profile=config.profile, data=config.data)
+    analyses = {name: analysed(folder) for name, folder in evaluated.items()}
     path = context.output / "results.json"
     write_json(path, {
         "command": command, "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -101,7 +120,7 @@ def write_results(context: Context, evaluated: dict[str, Path], *, command: str 
         "stages": context.stages, "metrics": [*models.values()][-1] if models else {}, "models": models,
         "comparisons": comparisons(context, evaluated), "chains": _chains(context), "vision": context.vision, "notes": context.notes,
         "voting": context.voting, "paper": printed, "config": _movable({**asdict(config), "paper": None}, config.artifacts),
-        "analysis": {name: analysed(folder) for name, folder in evaluated.items()},
+        "analysis": analyses, "by_difficulty": by_difficulty(analyses, context.reasoned.warmed_up),
     })  # fmt: skip
     return path
 

@@ -1,11 +1,13 @@
-"""Stage vote: many responses of one model to each test sample, and how good their majority is (JMERE-R1, figure 5).
+"""Stage vote: many responses of one model to each test sample, and how good their majority is
+(JMERE-R1, figure 5).
 
-``samples.jsonl`` grows with the responses, a line a test sample; ``voting.json`` has the scores at the end. The vote of k
-responses is that of the first k, so that each point of the curve extends the one before; the first response is the one that
-stage evaluate scores.
+``samples.jsonl`` grows with the responses, a line a test sample; ``voting.json`` has the scores at
+the end. The vote of k responses is that of the first k, so that each point of the curve extends
+the one before; the first response is the one that stage evaluate scores.
 
-The paper says that 100 responses are drawn for each test sample and "majority voting" joins them. It leaves open what is
-voted on (the task has its ways) and whether the temperature is that of the other tests; here it is.
+The paper says that 100 responses are drawn for each test sample and "majority voting" joins them.
+It leaves open what is voted on (the task has its ways) and whether the temperature is that of the
+other tests; here it is.
 """
 
 from __future__ import annotations
@@ -13,20 +15,25 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from mmie.blocks import thought_text
 from mmie.files import whole_lines, write_json
 from mmie.stages.answers import Phase, Stage, answered_with, answering
 from mmie.stages.context import Context
 from mmie.tasks.task import Task
 from mmie.training.generate import Sampling, respond_often
 from mmie.types import Example
+from mmie.voting import NO_WAYS, answer_entropy, chain_distance, distinct_answers
 
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100)
+PARTS = ("f1", "precision", "recall", "ci95")
+VOTING = 2  # version of voting.json; votes with another one are counted again
 
 
 def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
@@ -49,22 +56,25 @@ def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
             [phase.task.read(text, lenient=config.lenient).prediction for text in row] for row in responses
         ]
         scores = voted(phase.task, predictions, examples, bootstrap_samples=config.bootstrap_samples, seed=context.config.seed)
-        write_json(folder / "voting.json", scores)
+        write_json(folder / "voting.json", {**scores, "diversity": diversity(predictions, responses)})
 
-    asked = {"samples": config.samples, "bootstrap_samples": config.bootstrap_samples}
+    asked = {"version": VOTING, "samples": config.samples, "bootstrap_samples": config.bootstrap_samples}
     parts = {"data": data_stage[1], **answered_with(context, phase), **asked}
     folder, _ = context.stage("vote", parts, body, label=f"vote {phase.name}")
     return json.loads((folder / "voting.json").read_text(encoding="utf-8"))
 
 
 def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[list[str]]:
-    """The responses to each sample, in order; a killed run goes on after the last whole line of the file.
+    """The responses to each sample, in order; a killed run goes on after the last whole line of
+    the file.
 
     Args:
-        context: the run; ``evaluation`` says how is sampled, and how many rows are decoded side by side.
+        context: the run; ``evaluation`` says how is sampled, and how many rows are decoded side by
+            side.
         phase: who answers.
         examples: the samples.
-        path: a line a sample: id, responses, parsed (a prediction a response, null where it is unparsable).
+        path: a line a sample: id, responses, parsed (a prediction a response, null where it is
+            unparsable).
     """
     config = context.config.evaluation
     done: list[list[str]] = [row["responses"] for row in whole_lines(path, keys=["responses"])]
@@ -87,30 +97,61 @@ def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Pat
 def voted(
     task: Task, predictions: Sequence[Sequence[Any | None]], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
 ) -> dict[str, Any]:
-    """F1 of the votes over the number of responses that vote.
+    """Scores of the votes over the number of responses that vote.
 
     Args:
-        task: has the ways of voting and the metric, its ``selection_metric``.
+        task: has the ways of voting and the measures; ``selection_metric`` is the main one.
         predictions: equally many for each sample, None where the response is unparsable.
         examples: the samples, at least one.
         bootstrap_samples, seed: of the intervals.
 
     Returns:
-        ``k``: the numbers of responses; each way of voting: ``f1`` (0..1) and ``ci95`` [low, high], one a k; ``per_relation``:
-        way of voting → relation → F1 where all responses vote.
+        ``k``: the numbers of responses; each way of voting: ``f1``, ``precision``, ``recall``
+        (0..1) and ``ci95`` of F1 [low, high] of the main measure, one value for each k, and the
+        same of each further measure (``entity``) under its name; ``per_relation``: way of voting →
+        relation → F1 where all responses vote.
     """
     samples = len(predictions[0])
     counts = [count for count in sorted({*COUNTS, samples}) if count <= samples]
-    curves: dict[str, dict[str, list[Any]]] = {}
+    curves: dict[str, dict[str, Any]] = {}
     for count in counts:
         for way, majority in _majorities(task, predictions, count).items():
-            score = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)[task.selection_metric]
-            curve = curves.setdefault(way, {"f1": [], "ci95": []})
-            curve["f1"].append(score["f1"])
-            curve["ci95"].append(score["ci95"])
+            scores = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)
+            _extend(curves.setdefault(way, {}), scores, main=task.selection_metric)
     final = {way: task.breakdown(majority, examples)["per_relation"] for way, majority in _majorities(task, predictions, samples).items()}
     per_relation = {way: {relation: found["f1"] for relation, found in scores.items()} for way, scores in final.items()}
     return {"k": counts, **curves, "per_relation": per_relation}
+
+
+def _extend(curve: dict[str, Any], scores: dict[str, dict[str, Any]], *, main: str) -> None:
+    """One value more on each curve: the main measure's lists lie in ``curve`` itself, another
+    one's under its name."""
+    for measure, values in scores.items():
+        lists = curve if measure == main else curve.setdefault(measure, {})
+        for part in PARTS:
+            lists.setdefault(part, []).append(values[part])
+
+
+def diversity(
+    predictions: Sequence[Sequence[Any | None]], responses: Sequence[Sequence[str]]
+) -> dict[str, float | None]:
+    """How much the responses to one sample differ, mean over the samples (see ``mmie.voting``).
+
+    Args:
+        predictions: those of each sample, None where a response is unparsable.
+        responses: the same as text.
+
+    Returns:
+        ``distinct_answers``, ``answer_entropy_bits``, and ``chain_distance`` (0..1) over the
+        samples that have at least two chains; None where no sample has.
+    """
+    chains = [[chain for chain in map(thought_text, row) if chain] for row in responses]
+    distances = [distance for row in chains if (distance := chain_distance(row)) is not None]
+    return {
+        "distinct_answers": fmean(distinct_answers(row) for row in predictions),
+        "answer_entropy_bits": fmean(answer_entropy(row) for row in predictions),
+        "chain_distance": fmean(distances) if distances else None,
+    }
 
 
 def _majorities(task: Task, predictions: Sequence[Sequence[Any | None]], count: int) -> dict[str, list[Any | None]]:
@@ -124,12 +165,35 @@ def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
     title = "Votes of k responses: F1 in % and its 95 % interval"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)  # four curves in 80 columns
     table.add_column("k", justify="right", no_wrap=True)
-    curves = {(name, way): scores[way] for name, scores in voting.items() for way in scores if way not in ("k", "per_relation")}
+    curves = {(name, way): scores[way] for name, scores in voting.items() for way in scores if way not in NO_WAYS}
     for name, way in curves:
         table.add_column(f"{escape(name)}\n{way}", justify="right", no_wrap=True)
     for place, count in enumerate(next(iter(voting.values()))["k"]):
         table.add_row(str(count), *(_cell(curve["f1"][place], *curve["ci95"][place]) for curve in curves.values()))
     return table
+
+
+def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
+    """One row for each model and way of voting: all scores where all responses vote, and how much
+    they differ."""
+    title = "All responses vote: P, R, F1 in %; distinct answers, entropy in bits, chain distance"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("model and vote")
+    for column in ("measure", "P", "R", "F1", "answers", "bits", "chains"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, scores in voting.items():
+        of_model = _differences(scores.get("diversity", {}))
+        for way in (way for way in scores if way not in NO_WAYS):
+            others = {measure: lists for measure, lists in scores[way].items() if measure not in PARTS}
+            for measure, lists in {"": scores[way], **others}.items():
+                cells = [f"{100 * lists[part][-1]:.1f}" for part in ("precision", "recall", "f1")]
+                table.add_row(escape(f"{name}, {way}"), measure, *cells, *of_model)
+    return table
+
+
+def _differences(measured: dict[str, float | None]) -> list[str]:
+    values = [measured.get(key) for key in ("distinct_answers", "answer_entropy_bits", "chain_distance")]
+    return ["–" if value is None else f"{value:.2f}" for value in values]
 
 
 def _cell(f1: float, low: float, high: float) -> str:

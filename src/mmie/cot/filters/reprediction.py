@@ -16,8 +16,9 @@ class RepredictionFilter:
 
     def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Collection[Quintuple]]) -> list[Candidate]:
         """The candidates that lead to the gold answer, in their order; ``gold`` maps sample id to quintuples."""
+        read = [candidate for candidate in candidates if candidate.repredicted is not None]
         return [
             candidate
-            for candidate in candidates
-            if candidate.repredicted is not None and folded_set(candidate.repredicted) == folded_set(gold[candidate.example_id])
+            for candidate in read
+            if folded_set(candidate.repredicted) == folded_set(gold[candidate.example_id])
         ]

@@ -12,6 +12,7 @@ from mmie.errors import InputError
 from mmie.reporting.figures.drawing import Drawing, canvas, drawing, legend_below, line_look
 from mmie.reporting.figures.groups import band_told, by_experiment, kept, mapping, mean_and_band, numbers, seeds
 from mmie.reporting.runs import Run
+from mmie.voting import NO_WAYS
 
 PAPER = (40.0, 80.0)  # % F1 at the centre and at the rim of the paper's radar
 FEW = 8  # relations whose names stand upright around a radar
@@ -48,7 +49,8 @@ def _series(runs: Sequence[Run]) -> dict[str, Votes]:
 
 
 def _ways(series: dict[str, Votes]) -> list[str]:
-    return [*dict.fromkeys(way for votes in series.values() for _, found in votes for way in found if way not in ("k", "per_relation"))]
+    named = (way for votes in series.values() for _, found in votes for way in found)
+    return [*dict.fromkeys(way for way in named if way not in NO_WAYS)]
 
 
 def _curves(series: dict[str, Votes], note: str) -> list[Drawing]:

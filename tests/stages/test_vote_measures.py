@@ -1,0 +1,70 @@
+"""Votes are scored by all measures, and the responses by how much they differ."""
+
+import pytest
+from rich.console import Console
+
+from mmie.stages.vote import diversity, diversity_table, voted
+from mmie.tasks.jmere import JMERE, RELATIONS, TYPES
+from mmie.tasks.responses import Reasoned
+from mmie.types import Example, Quintuple
+
+A = Quintuple("a", "per", "Browns", "org", "member of")
+B = A._replace(head="b")
+
+
+def test_precision_recall_and_entities_of_the_votes() -> None:
+    examples = [Example("test-0", "x", (), (A, B))]
+    task = JMERE(types=TYPES, relations=RELATIONS, response=Reasoned())
+    found = voted(task, [[[A], [A], [B]]], examples, bootstrap_samples=0, seed=0)["quintuple"]
+    # k=1: {A}: P 1/1, R 1/2; entities a, Browns of a, b, Browns: P 2/2, R 2/3. k=3: A again
+    assert found["precision"] == [1, 1, 1]
+    assert found["recall"] == [0.5, 0.5, 0.5]
+    assert found["entity"]["precision"] == [1, 1, 1]
+    assert found["entity"]["recall"] == pytest.approx([2 / 3] * 3)
+    assert found["entity"]["f1"] == pytest.approx([0.8] * 3)
+    assert len(found["entity"]["ci95"]) == 3
+
+
+def test_diversity_is_the_mean_over_samples() -> None:
+    predictions = [[[A], [B], [A], [B]], [[A], [A], [A], None]]
+    thoughts = [["kitten", "kitten", "kitten", "kitten"], ["ab", "ac", "", ""]]
+    responses = [
+        [f"<think> {chain} </think> <answer> x </answer>" for chain in row] for row in thoughts
+    ]
+    # answers 2 and 1, entropy 1 bit and 0, distances 0 and 1/2 (the empty chains are none)
+    assert diversity(predictions, responses) == {
+        "distinct_answers": 1.5, "answer_entropy_bits": 0.5, "chain_distance": pytest.approx(0.25),
+    }  # fmt: skip
+    assert diversity([[[A]]], [["[]"]])["chain_distance"] is None
+
+
+def test_the_table_has_a_row_for_each_measure() -> None:
+    curve = {
+        "f1": [0.4, 0.5],
+        "precision": [0.4, 0.6],
+        "recall": [0.4, 0.45],
+        "ci95": [[0, 1], [0, 1]],
+    }
+    measured = {"distinct_answers": 2.345, "answer_entropy_bits": 0.5, "chain_distance": None}
+    scores = {
+        "k": [1, 100],
+        "quintuple": {**curve, "entity": curve},
+        "per_relation": {},
+        "diversity": measured,
+    }
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(diversity_table({"JMERE-R1": scores}))
+    rows = [line.split() for line in captured.get().splitlines()[-2:]]
+    assert rows[0] == ["JMERE-R1,", "quintuple", "60.0", "45.0", "50.0", "2.35", "0.50", "–"]
+    assert rows[1] == [
+        "JMERE-R1,",
+        "quintuple",
+        "entity",
+        "60.0",
+        "45.0",
+        "50.0",
+        "2.35",
+        "0.50",
+        "–",
+    ]
