@@ -10,7 +10,10 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 
 FLOORS = {
-    0: ["types", "errors", "files", "parsing", "metrics", "relation_metrics", "significance", "error_kinds", "voting", "rewards"],
+    0: [
+        "types", "errors", "display", "files", "parsing", "metrics", "relation_metrics", "significance",
+        "error_kinds", "voting", "rewards",
+    ],
     1: ["losses"],
     2: ["tasks", "data", "toy", "cot", "schedules", "models"],
     3: ["training"],

@@ -15,9 +15,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
 from mmie.checks import HYDRAS, foreign
+from mmie.display import terminal
 from mmie.errors import InputError
 from mmie.files import write_json, write_text
 from mmie.reporting.sweep import FIGURE, NOTES, UNENDED, Job, load_jobs, score_table, varying, write_summary
@@ -82,7 +82,7 @@ class Sweep(Callback):
         jobs = load_jobs(folder)
         draw(jobs, folder)
         write_summary(folder, jobs)
-        Console().print(score_table(jobs))
+        terminal().print(score_table(jobs))
         print(f"summary: {folder / 'summary.md'}", flush=True)
         if any(job.error for job in jobs):
             print(f"error: {_failures(jobs)}; {folder / 'summary.md'} says why", file=sys.stderr)

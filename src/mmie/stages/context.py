@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, examples_from_jsonl
+from mmie.display import plain, terminal
 from mmie.errors import InputError
 from mmie.models.backbone import resolve_path
 from mmie.models.policy import Policy, build_policy
@@ -51,7 +52,7 @@ class Context:
     output: Path
     sweep: str | None = None
     overrides: Sequence[str] = ()
-    console: Console = field(default_factory=lambda: Console(quiet=is_follower()))
+    console: Console = field(default_factory=lambda: terminal(quiet=is_follower()))
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     voting: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -75,13 +76,14 @@ class Context:
         with self.store.writing(name, mark, parts=parts) as folder:
             cached = folder is None
             if folder is not None:
-                self.console.rule(f"[bold]{label or name}", align="left")
+                self.console.rule(plain(label or name, "bold"), align="left")
                 body(folder)
         seconds = round(time.perf_counter() - start, 2)
         made_in = round(self.store.meta(name, mark)["seconds"], 2)
         self.stages[label or name] = {"seconds": seconds, "cached": cached, "made_in": made_in, "fingerprint": mark}
         if cached:
-            self.console.print(f"[dim]{label or name}: kept from before ({self.store.path(name, mark)})")
+            kept = f"{label or name}: kept from before ({self.store.path(name, mark)})"
+            self.console.print(plain(kept, "dim"))
         return self.store.path(name, mark), mark
 
     @property
@@ -144,7 +146,7 @@ class Context:
     def progress(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
         """A progress bar; the yielded function advances it."""
         columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
         )  # fmt: skip
         with Progress(*columns, console=self.console) as bar:
             task = bar.add_task(description, total=total)

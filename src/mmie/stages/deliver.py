@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmie.artifacts import versions
 from mmie.data.pictures import verify_pictures
+from mmie.display import plain
 from mmie.errors import InputError
 from mmie.files import write_json
 from mmie.stages.context import Context
@@ -25,13 +26,18 @@ def predict(context: Context, adapter: Stage | None) -> None:
     task, sampling = _task(context), Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
     response = respond(context.policy, task, [example], sampling=sampling, batch_size=1, seed=config.seed)[0].text
     parsed = task.parse(response)
-    context.console.print(response, markup=False, highlight=False)
+    _say(context, response)
     if parsed is None:
         context.console.print("no valid answer in this response", style="yellow")
     else:
         for line in task.shown(parsed):
-            context.console.print(line, markup=False, highlight=False)
+            _say(context, line)
     write_json(context.output / "prediction.json", {"text": example.text, "response": response, "parsed": parsed})
+
+
+def _say(context: Context, text: str) -> None:
+    """The text unbroken: whoever reads it from a pipe gets the lines that the model wrote."""
+    context.console.print(plain(text), soft_wrap=True)
 
 
 def check(context: Context) -> None:

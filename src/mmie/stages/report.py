@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from mmie.artifacts import commit, fingerprint, versions
+from mmie.display import plain
 from mmie.files import disk_errors, slug, write_json
 from mmie.significance import paired_randomisation
 from mmie.stages.context import COLLECTIVE, Context
@@ -65,16 +65,16 @@ def comparisons(context: Context, evaluated: dict[str, Path]) -> list[dict[str, 
 
 def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) -> Table:
     title = f"Test set, {context.config.profile} profile, seed {context.config.seed}: % and the 95 % bootstrap interval of F1"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=plain(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", no_wrap=True)
     measures = list(next(iter(rows.values())))
     first = next(iter(rows.values()))
     for measure in measures:
         name = measure.removeprefix("test/")
         for column in (*(["Acc"] if "accuracy" in first[measure] else []), "P", "R", f"{name} F1"):
-            table.add_column(column, justify="right", no_wrap=True)
+            table.add_column(plain(column), justify="right", no_wrap=True)
     for name, scores in rows.items():
-        table.add_row(name, *(escape(cell) for measure in measures for cell in _cells(scores[measure])))
+        table.add_row(plain(name), *(plain(cell) for measure in measures for cell in _cells(scores[measure])))
     return table
 
 

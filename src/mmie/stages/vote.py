@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from mmie.display import plain
 from mmie.files import whole_lines, write_json
 from mmie.stages.answers import Phase, Stage, answered_with, answering
 from mmie.stages.context import Context
@@ -124,14 +125,14 @@ def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
     table.add_column("k", justify="right", no_wrap=True)
     curves = {(name, way): scores[way] for name, scores in voting.items() for way in scores if way not in ("k", "per_relation")}
     for name, way in curves:
-        table.add_column(f"{escape(name)}\n{way}", justify="right", no_wrap=True)
+        table.add_column(plain(f"{name}\n{way}"), justify="right", no_wrap=True)
     for place, count in enumerate(next(iter(voting.values()))["k"]):
         table.add_row(str(count), *(_cell(curve["f1"][place], *curve["ci95"][place]) for curve in curves.values()))
     return table
 
 
-def _cell(f1: float, low: float, high: float) -> str:
-    return escape(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+def _cell(f1: float, low: float, high: float) -> Text:
+    return plain(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
 
 
 def _line(task: Task, example: Example, responses: Sequence[str]) -> str:
