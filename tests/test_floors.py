@@ -12,7 +12,7 @@ SRC = ROOT / "src"
 FLOORS = {
     0: [
         "types", "errors", "display", "files", "parsing", "metrics", "relation_metrics", "significance",
-        "error_kinds", "voting", "rewards",
+        "error_kinds", "voting", "rewards", "results",
     ],
     1: ["losses"],
     2: ["tasks", "data", "toy", "cot", "schedules", "models"],

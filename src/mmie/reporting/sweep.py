@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.table import Table
 from mmie.display import plain
 from mmie.files import write_text
 from mmie.reporting.escaping import in_code, in_markdown
+from mmie.results import JOB, JOB_RESULTS, read_json
 
 NOTES = "jobs"  # folder of the notes, <number>.json, in that of the sweep
 UNENDED = "not ended: killed, or still running"
@@ -62,7 +62,7 @@ class Job:
 
 def load_jobs(folder: Path) -> list[Job]:
     """The jobs noted so far in the folder of a sweep, by number."""
-    notes = (json.loads(path.read_text(encoding="utf-8")) for path in (folder / NOTES).glob("*.json"))
+    notes = [read_json(path, JOB, what="note of a job", advice="delete it") for path in (folder / NOTES).glob("*.json")]
     return sorted((_job(note, folder) for note in notes), key=lambda job: job.number)
 
 
@@ -72,9 +72,13 @@ def _job(note: dict[str, Any], folder: Path) -> Job:
     results = own / "results.json"
     return Job(
         note["job"], {name: value for name, _, value in given}, note["validation_f1"],
-        json.loads(results.read_text(encoding="utf-8"))["metrics"] if note["error"] is None and results.exists() else {},
+        _metrics(results) if note["error"] is None and results.exists() else {},
         note["seconds"], str(own.relative_to(root)) if own.is_relative_to(root) else str(own), note["error"],
     )  # fmt: skip
+
+
+def _metrics(path: Path) -> dict[str, dict[str, Any]]:
+    return read_json(path, JOB_RESULTS, what="results of a job", advice="run the job again")["metrics"]
 
 
 def varying(jobs: Sequence[Job]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from mmie.data.pictures import picture_from_json
 from mmie.data.source import read
 from mmie.errors import InputError
 from mmie.reporting.runs import Run
+from mmie.results import parse_json
 from mmie.types import Picture, Quintuple
 
 Gold = str | tuple[Quintuple, ...]
@@ -119,7 +119,7 @@ def _answers(path: Path, run: Run) -> dict[str, Answer]:
 
 def _answer(line: bytes, where: str, run: Run) -> Answer:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
         pictures = tuple(_located(picture_from_json(value), run) for value in row["image"])
         gold, parsed = _label(row["gold"]), None if row["parsed"] is None else _label(row["parsed"])
         if parsed is not None and type(parsed) is not type(gold):
