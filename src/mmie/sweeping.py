@@ -75,13 +75,16 @@ class Sweep(Callback):
         gc.collect()  # the frames of a failed job hold its model
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Draws the figure and prints the summary; ends with status 1 and one line where jobs failed."""
-        from mmie.reporting.sweep_plots import draw
+        """Draws the figure and prints the summary; ends with status 1 and one line where jobs failed, or the summary did.
 
+        Hydra turns what a callback raises into a warning and status 0, but leaves an exit alone.
+        """
         folder = Path(config.hydra.sweep.dir)
-        jobs = load_jobs(folder)
-        draw(jobs, folder)
-        write_summary(folder, jobs)
+        try:
+            jobs = _summarised(folder)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
         terminal().print(score_table(jobs))
         print(f"summary: {folder / 'summary.md'}", flush=True)
         if any(job.error for job in jobs):
@@ -95,6 +98,15 @@ def _refuse_foreign(config: DictConfig) -> None:
     for problem in foreign("hydra", nodes, allowed=HYDRAS):
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(2)
+
+
+def _summarised(folder: Path) -> list[Job]:
+    from mmie.reporting.sweep_plots import draw
+
+    jobs = load_jobs(folder)
+    draw(jobs, folder)
+    write_summary(folder, jobs)
+    return jobs
 
 
 def _note(config: DictConfig, **ended: Any) -> None:
