@@ -10,8 +10,9 @@ SRC = ROOT / "src"
 
 FLOORS = {
     0: [
-        "types", "errors", "files", "stopping", "whole", "text", "items", "blocks", "reading", "label_reading", "parsing",
-        "metrics", "relation_metrics", "significance", "error_kinds", "voting", "rewards", "templates", "labels",
+        "types", "errors", "display", "files", "stopping", "whole", "text", "items", "blocks", "reading", "label_reading",
+        "parsing", "metrics", "relation_metrics", "significance", "error_kinds", "voting", "rewards", "templates", "labels",
+        "results",
     ],
     1: ["losses"],
     2: ["tasks", "data", "toy", "cot", "schedules", "models"],

@@ -146,6 +146,41 @@ def test_an_interrupt_stops_all_and_leaves_a_summary(
     assert not (tmp_path / "2").exists()
 
 
+@pytest.mark.parametrize("status", [143, 130, 0])
+def test_an_exit_in_a_job_ends_the_sweep_with_its_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None], status: int
+) -> None:
+    """A signal that ends a job is no failure of that job alone: the jobs after it must not start."""
+
+    def run(cfg: DictConfig) -> float:
+        if cfg.seed == 1:
+            sys.exit(status)
+        return 0.5
+
+    pipeline(run)
+    monkeypatch.setattr(sys, "argv", ["run.py", "-m", "seed=0,1,2", f"hydra.sweep.dir={tmp_path}"])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
+    assert stopped.value.code == status
+    assert picked(tmp_path, "job", "state", "error") == [
+        ("0", "ok", ""), ("1", "failed", "not ended: killed, or still running")
+    ]  # fmt: skip
+    assert not (tmp_path / "2").exists()
+    assert not list(tmp_path.rglob("error.txt"))
+
+
+def test_a_summary_that_cannot_be_made_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(cfg: DictConfig) -> float:
+        (tmp_path / "sweep.svg").mkdir(exist_ok=True)  # where the figure should go
+        return cfg.reward.alpha
+
+    pipeline(run)
+    assert in_process(monkeypatch, tmp_path, "-m", "reward.alpha=0.1,0.2") == 1
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path}/sweep.svg: cannot be written")
+
+
 def test_a_single_run_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]) -> None:
     def run(cfg: DictConfig) -> float:
         raise InputError("x: bad")

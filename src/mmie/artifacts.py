@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.files import disk_errors, parsed, plain, write_json
+from mmie.files import disk_errors, parse_json, plain, write_json
 from mmie.files import lock as lock_file
 from mmie.whole import SCRATCH, damage, listing, sync, to_disk
 
@@ -146,7 +146,7 @@ class Store:
 
 def _meta(final: Path) -> dict[str, Any]:
     try:
-        meta = parsed((final / META).read_text(encoding="utf-8"))
+        meta = parse_json((final / META).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(_damaged(final, f"{META} is missing or broken")) from error
     match meta:

@@ -94,7 +94,7 @@ def _warn_once(folder: Path) -> None:
     log.warning("%s: this file system has no locks; start no two runs at once on it", folder)
 
 
-def parsed(text: str | bytes) -> Any:
+def parse_json(text: str | bytes) -> Any:
     """The value of a JSON text that may be damaged.
 
     Raises:
@@ -134,7 +134,7 @@ def _whole(line: bytes, keys: Sequence[str]) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        value = parsed(line)
+        value = parse_json(line)
     except ValueError:
         return None
     return value if isinstance(value, dict) and all(key in value for key in keys) else None

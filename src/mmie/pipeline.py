@@ -16,12 +16,12 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
 from mmie.artifacts import Store
 from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_config
+from mmie.display import terminal
 from mmie.errors import InputError
 from mmie.reporting.page import write_page
 from mmie.reporting.runs import load_runs
@@ -77,7 +77,7 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
     """
     folder = Path(config.report.folder or output / "report")
     runs = load_runs([*own, *config.report.sources])
-    return write_page(runs, folder, console=None if own else Console())
+    return write_page(runs, folder, console=None if own else terminal())
 
 
 def _command(overrides: Sequence[str], typed: Sequence[str]) -> str:

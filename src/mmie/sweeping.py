@@ -16,9 +16,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
-from rich.console import Console
 
 from mmie.checks import HYDRAS, foreign
+from mmie.display import terminal
 from mmie.errors import InputError
 from mmie.files import disk_errors, write_json, write_text
 from mmie.reporting.sweep import FIGURE, NOTES, UNENDED, Job, load_jobs, score_table, varying, write_summary
@@ -87,14 +87,17 @@ class Sweep(Callback):
         gc.collect()  # the frames of a failed job hold its model
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Draws the figure and prints the summary; ends with status 1 and one line where jobs failed."""
-        from mmie.reporting.sweep_plots import draw
+        """Draws the figure and prints the summary; ends with status 1 and one line where jobs failed, or the summary did.
 
+        Hydra turns what a callback raises into a warning and status 0, but leaves an exit alone.
+        """
         folder = Path(config.hydra.sweep.dir)
-        jobs = load_jobs(folder)
-        draw(jobs, folder)
-        write_summary(folder, jobs)
-        Console().print(score_table(jobs))
+        try:
+            jobs = _summarised(folder)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        terminal().print(score_table(jobs))
         print(f"summary: {folder / 'summary.md'}", flush=True)
         if any(job.error for job in jobs):
             print(f"error: {_failures(jobs)}; {folder / 'summary.md'} says why", file=sys.stderr)
@@ -145,6 +148,15 @@ def _quoted(value: str) -> str:
     """As a value of Hydra's override grammar."""
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def _summarised(folder: Path) -> list[Job]:
+    from mmie.reporting.sweep_plots import draw
+
+    jobs = load_jobs(folder)
+    draw(jobs, folder)
+    write_summary(folder, jobs)
+    return jobs
 
 
 def _note(config: DictConfig, **ended: Any) -> None:

@@ -91,15 +91,15 @@ def test_older_results_have_none(tmp_path: Path, write_run: Write, scores: Score
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ({"errors": [3]}, r"JMERE-R1\.errors is no mapping"),
+        ({"errors": [3]}, r"JMERE-R1\.errors is \[3\] and no mapping"),
         ({"errors": {"missed": -1}}, r"errors\.missed is -1 and no count"),
-        ({"per_relation": {"peer": 3}}, r"per_relation\.peer holds no scores"),
-        ({"per_type": {"per": {"correct": 1, "predicted": "2", "gold": 1}}}, r"per_type\.per\.predicted is '2' and no count"),
-        ({"direction_blind": {"correct": 1}}, r"\.predicted is None and no count"),
+        ({"per_relation": {"peer": 3}}, r"per_relation\.peer is 3 and no mapping"),
+        ({"per_type": {"per": {"correct": 1, "predicted": "2", "gold": 1}}}, r'per_type\.per\.predicted is "2" and no count'),
+        ({"direction_blind": {"correct": 1}}, r"direction_blind\.predicted is missing"),
     ],
 )
 def test_garbage_is_named(tmp_path: Path, write_run: Write, scores: Scores, part: dict[str, Any], message: str) -> None:
     models = {"warm-up": {"quintuple": scores(1, 2, 2)}, "JMERE-R1": {"quintuple": scores(1, 2, 2)}}
     write_run("jmere_r1", models, analysis={"warm-up": {}, "JMERE-R1": part})
-    with pytest.raises(InputError, match=rf"results\.json: analysis\..*{message}"):
+    with pytest.raises(InputError, match=rf"results\.json: no results of a run, analysis\..*{message}"):
         of_runs(tmp_path)

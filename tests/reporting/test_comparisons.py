@@ -79,10 +79,10 @@ def test_test_sets_of_unequal_size_are_not_compared_without_digests(tmp_path: Pa
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ([[1, 2]], "is no list of"),
-        ([1], "is no list of"),
-        (None, "is no list of"),
-        ([[None, 2, 3]], "is no list of"),
+        ([[1, 2]], r"quintuple\[0\] is \[1, 2\] and no list of 3"),
+        ([1], "is 1 and no list of 3"),
+        (None, "quintuple is null and no list"),
+        ([[None, 2, 3]], r"quintuple\[0\]\[0\] is null and no count"),
         ([[1, 2, 3]] * 2, "counts of 1 and 2 samples"),
         ([[1, 2, 4]], "counts of 1 and 1 samples, or other gold"),
     ],

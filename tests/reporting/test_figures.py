@@ -253,7 +253,7 @@ def test_the_page_shows_the_figures_below_the_tables(write_run: Write, scores: S
 )  # fmt: skip
 def test_garbage_in_results_is_named(write_run: Write, key: str, value: Any) -> None:
     path = write_run("a", {}, **{key: value})
-    with pytest.raises(InputError, match=rf"^{path}: {key}.*; run again$"):
+    with pytest.raises(InputError, match=rf"^{path}: no results of a run, {key}.* and no.*; leave the file out or run again$"):
         drawn()
 
 

@@ -39,7 +39,11 @@ def test_older_results_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("{", "cannot be read"), ("[]", "experiment is missing"), ('{"experiment": ""}', "task is missing")]
+    ("text", "message"),
+    [
+        ("{", "cannot be read"), ("[]", r"the whole is \[\] and no mapping"), ("{}", "experiment is missing"),
+        ('{"experiment": ""}', "task is missing"),
+    ],
 )
 def test_what_is_no_run_is_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "results.json").write_text(text)

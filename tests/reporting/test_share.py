@@ -167,7 +167,11 @@ def test_long_recordings_are_thinned_and_groups_stay_together(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [("{", "no JSON"), ("[]", "step is missing"), ('{"step": 1, "text": ""}', "response is missing")]
+    ("line", "message"),
+    [
+        ("{", "no JSON"), ("[]", r"the whole is \[\] and no mapping"), ("{}", "step is missing"),
+        ('{"step": 1, "text": ""}', "response is missing"),
+    ],
 )
 def test_what_is_no_rollout_is_named(tmp_path: Path, line: str, message: str) -> None:
     write(tmp_path)

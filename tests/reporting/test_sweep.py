@@ -57,7 +57,7 @@ Best: job 2, `alpha=0.123 filter=[a,b]`, validation F1 62.5 %.
 
 ## Failed
 
-- job 1, `alpha=1e-5 filter=[]`: ValueError: a|b ([error.txt](1/error.txt))
+- job 1, `alpha=1e-5 filter=[]`: ValueError: a\\|b ([error.txt](1/error.txt))
 """
 
 

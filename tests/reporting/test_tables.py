@@ -241,14 +241,14 @@ def test_runs_without_an_evaluation_give_nothing(tmp_path: Path, write_run: Writ
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ({"models": []}, "models is no mapping"),
-        ({"models": {"JMERE-R1": {"test/quintuple": 3}}}, "models is no mapping"),
-        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": "much"}}}}, r"JMERE-R1\.test/quintuple\.f1 is no number"),
-        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": float("nan")}}}}, r"quintuple\.f1 is no number"),
-        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": 0.5, "ci95": [0.4]}}}}, r"quintuple\.f1 is no number with its interval"),
-        ({"analysis": {"JMERE-R1": 3}}, "analysis is no mapping"),
-        ({"seed": "one"}, "seed 'one' is no whole number"),
-        ({"profile": ["toy"]}, r"profile \['toy'\] is no text"),
+        ({"models": []}, r"models is \[\] and no mapping"),
+        ({"models": {"JMERE-R1": {"test/quintuple": 3}}}, r"JMERE-R1\.test/quintuple is 3 and no mapping"),
+        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": "much"}}}}, r'JMERE-R1\.test/quintuple\.f1 is "much" and no number'),
+        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": float("nan")}}}}, r"quintuple\.f1 is NaN and no number"),
+        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": 0.5, "ci95": [0.4]}}}}, r"quintuple\.ci95 is \[0\.4\] and no list of 2"),
+        ({"analysis": {"JMERE-R1": 3}}, r"analysis\.JMERE-R1 is 3 and no mapping"),
+        ({"seed": "one"}, 'seed is "one" and no whole number'),
+        ({"profile": ["toy"]}, r'profile is \["toy"\] and no text'),
     ],
 )
 def test_garbage_is_named_with_its_file(tmp_path: Path, write_run: Write, broken: dict[str, Any], message: str) -> None:

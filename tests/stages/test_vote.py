@@ -172,7 +172,7 @@ def test_the_table(tmp_path: Path) -> None:
     curve = {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.45, 0.55]]}
     scores = {"k": [1, 100], "quintuple": curve, "answer set": curve, "per_relation": {"quintuple": {}}}
     table = voting_table({"CoT-SFT": scores, "JMERE-R1": scores})
-    assert [column.header for column in table.columns] == [
+    assert [str(column.header) for column in table.columns] == [
         "k", "CoT-SFT\nquintuple", "CoT-SFT\nanswer set", "JMERE-R1\nquintuple", "JMERE-R1\nanswer set",
     ]  # fmt: skip
     context = context_of(tmp_path)

@@ -27,7 +27,7 @@ from mmie.cot.locks import Claim, locked
 from mmie.cot.shown import shown
 from mmie.cot.teacher import Request, Teacher
 from mmie.errors import InputError
-from mmie.files import parsed
+from mmie.files import parse_json
 from mmie.types import Picture
 
 POLL = 0.1  # seconds between two looks at what another run is asking
@@ -207,7 +207,7 @@ def _line(key: str, model: str, *, request: Request, answer: Answer) -> bytes:
 
 def _entry(line: bytes, where: str) -> tuple[str, Answer]:
     try:
-        entry = parsed(line)
+        entry = parse_json(line)
     except ValueError:
         entry = None
     match entry:

@@ -18,7 +18,7 @@ from mmie.files import disk_errors, write_text
 from mmie.reporting.casebook.answers import Answer, Model, labels, read_models
 from mmie.reporting.casebook.cases import RIGHT, Case, Judged, judge, merged, told, verdict
 from mmie.reporting.casebook.thumbnails import thumbnails
-from mmie.reporting.formats import escaped
+from mmie.reporting.escaping import in_markdown
 from mmie.reporting.runs import load_runs
 
 SYSTEMS = ("SFT", "CoT-SFT", "Only-RL", "JMERE-R1")  # as in the paper's figure, from left to right
@@ -93,15 +93,15 @@ def _page(case: Case, models: Sequence[Model], pictures: Sequence[str]) -> Itera
     )
     yield f"Test sample `{case.id}`. {MARKS}"
     yield from pictures
-    yield f"**Text:** {escaped(case.text)}" + (
-        f" **Entity:** {escaped(case.entity)}" if case.entity else ""
+    yield f"**Text:** {in_markdown(case.text)}" + (
+        f" **Entity:** {in_markdown(case.entity)}" if case.entity else ""
     )
     gold = (
         [case.gold]
         if isinstance(case.gold, str)
         else [_fields(quintuple) for quintuple in case.gold]
     )
-    yield "**Gold:** " + (escaped("; ".join(gold)) or "nothing")
+    yield "**Gold:** " + (in_markdown("; ".join(gold)) or "nothing")
     for label, answer in zip(labels(models), case.answers, strict=True):
         yield from _system(label, answer)
 
@@ -114,16 +114,16 @@ def _run_line(model: Model, label: str) -> str:
 
 def _system(label: str, answer: Answer | None) -> Iterator[str]:
     if answer is None:
-        yield f"## {escaped(label)}: no answer to this sample"
+        yield f"## {in_markdown(label)}: no answer to this sample"
         return
     shown = told(answer)
-    yield f"## {escaped(label)}: {shown['verdict']}"
+    yield f"## {in_markdown(label)}: {shown['verdict']}"
     if shown["steps"]:
-        yield "\n".join(f"> {escaped(step)}  " for step in shown["steps"])
+        yield "\n".join(f"> {in_markdown(step)}  " for step in shown["steps"])
     if shown["raw"]:
-        yield f"It says: {escaped(shown['raw'])}"
+        yield f"It says: {in_markdown(shown['raw'])}"
     marks = [mark for part in shown["parts"] if (mark := _mark(part))]
-    yield "\n".join(f"- {escaped(mark)}" for mark in marks or ["✓ nothing to find"])
+    yield "\n".join(f"- {in_markdown(mark)}" for mark in marks or ["✓ nothing to find"])
 
 
 def _mark(part: Judged) -> str:

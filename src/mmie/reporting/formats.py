@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 
+from mmie.reporting.escaping import in_code, in_latex, in_markdown
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Table, Value
 
@@ -14,19 +15,13 @@ CSV_HEADER = (
     "table", "row", "column", "origin", "value", "low", "high",
     "seed", "experiment", "model", "command", "commit", "date", "path", "source",
 )  # fmt: skip
-LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "|": r"$|$",
-    "±": r"$\pm$", "–": "--", "−": "$-$", "×": r"$\times$", "…": r"\ldots{}",
-    "Δ": r"$\Delta$", "α": r"$\alpha$", "β": r"$\beta$",
-}  # fmt: skip
 
 
 def markdown(table: Table) -> str:
     """The caption, the table, its notes, and the list of where each cell comes from."""
     lines = [_markdown_row(table.header), "|" + "---|" + "---:|" * (len(table.header) - 1), *map(_markdown_row, table.rows)]
-    notes = [f"- {escaped(note)}" for note in table.notes]
-    parts = [escaped(table.caption), "\n".join(lines), *(["\n".join(notes)] if notes else [])]
+    notes = [f"- {in_markdown(note)}" for note in table.notes]
+    parts = [in_markdown(table.caption), "\n".join(lines), *(["\n".join(notes)] if notes else [])]
     return "\n\n".join([*parts, "Where each cell comes from:", "\n".join(_origins(table))]) + "\n"
 
 
@@ -48,9 +43,9 @@ def latex(table: Table) -> str:
     columns = "l" + "r" * (len(table.header) - 1)
     body = [_latex_row(row) for row in table.rows]
     return "\n".join((
-        r"\begin{table}", r"\centering", rf"\caption{{{_latex(table.title)}. {_latex(table.caption)}}}", rf"\label{{tab:{table.name}}}",
+        r"\begin{table}", r"\centering", rf"\caption{{{in_latex(table.title)}. {in_latex(table.caption)}}}", rf"\label{{tab:{table.name}}}",
         rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(table.header), r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
-        rf"\par\smallskip\footnotesize {' '.join(map(_latex, table.notes))}", r"\end{table}", "",
+        rf"\par\smallskip\footnotesize {' '.join(map(in_latex, table.notes))}", r"\end{table}", "",
     ))  # fmt: skip
 
 
@@ -69,14 +64,16 @@ def _origins(table: Table) -> list[str]:
             rows.setdefault(tuple(runs), ([], [*runs.values()]))[0].append(label)
     lines = []
     for labels, of_rows in rows.values():
-        lines.append(f"- {escaped('; '.join(labels))}")
-        lines += [f"  - seed {run.seed}: {_command(run)}, commit `{run.commit[:10]}`, `{short_path(run.path)}`" for run in of_rows]
+        lines.append(f"- {in_markdown('; '.join(labels))}")
+        for run in of_rows:
+            where = f"commit {in_code(run.commit[:10])}, {in_code(short_path(run.path))}"
+            lines.append(f"  - seed {run.seed}: {_command(run)}, {where}")
     return lines
 
 
 def _command(run: Run) -> str:
     told = "" if run.found.get("command") else " (not kept with the results; this makes such a run)"
-    return f"`{run.command}`{told}"
+    return f"{in_code(run.command)}{told}"
 
 
 def _runs_columns(value: Value) -> Iterable[str]:
@@ -95,19 +92,10 @@ def _joined(entries: Iterable[object]) -> str:
 
 
 def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(escaped, cells)) + " |"
-
-
-def escaped(text: str) -> str:
-    """The text as Markdown shows it, on one line."""
-    return "".join(f"\\{sign}" if sign in "\\|*`<" else " " if sign == "\n" else sign for sign in text)
+    return "| " + " | ".join(map(in_markdown, cells)) + " |"
 
 
 def _latex_row(cells: Iterable[str]) -> str:
     """Braces keep a cell that begins with a bracket from being read as an argument of the line before."""
-    plain = [_latex(cell) for cell in cells]
+    plain = [in_latex(cell) for cell in cells]
     return " & ".join(f"{{}}{cell}" if cell.startswith("[") else cell for cell in plain) + r" \\"
-
-
-def _latex(text: str) -> str:
-    return "".join(LATEX.get(sign, " " if sign == "\n" else sign) for sign in text)

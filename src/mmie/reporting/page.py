@@ -7,12 +7,14 @@ from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as RichTable
+from rich.text import Text
 
+from mmie.display import plain
 from mmie.files import write_text
+from mmie.reporting.escaping import in_markdown
 from mmie.reporting.figures import Drawing, drawings
-from mmie.reporting.formats import csv_text, escaped, latex, markdown
+from mmie.reporting.formats import csv_text, latex, markdown
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Table
 from mmie.reporting.tables import tables
@@ -39,21 +41,21 @@ def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = N
 
 def on_terminal(table: Table) -> RichTable:
     """The columns that a terminal has room for."""
-    title = f"[bold]{escape(table.title)}[/]\n{escape(table.caption)}"
+    title = Text("\n").join([plain(table.title, "bold"), plain(table.caption)])
     shown = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     columns = table.brief or range(len(table.header))
     for index in columns:
-        shown.add_column(escape(table.header[index]), justify="right" if index else "left", no_wrap=index > 0)
+        shown.add_column(plain(table.header[index]), justify="right" if index else "left", no_wrap=index > 0)
     for row in table.rows:
-        shown.add_row(*(escape(row[index]) for index in columns))
+        shown.add_row(*(plain(row[index]) for index in columns))
     return shown
 
 
 def _section(table: Table) -> str:
-    return f"## {escaped(table.title)}\n\n{markdown(table)}\n[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)\n"
+    return f"## {in_markdown(table.title)}\n\n{markdown(table)}\n[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)\n"
 
 
 def _shown(drawing: Drawing) -> str:
     path = f"figures/{drawing.name}"
-    title = escaped(drawing.title)
-    return f"## {title}\n\n![{title}]({path}.svg)\n\n{escaped(drawing.caption)}\n\n[SVG]({path}.svg), [PNG]({path}.png)\n"
+    title = in_markdown(drawing.title)
+    return f"## {title}\n\n![{title}]({path}.svg)\n\n{in_markdown(drawing.caption)}\n\n[SVG]({path}.svg), [PNG]({path}.png)\n"

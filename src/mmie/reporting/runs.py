@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +9,14 @@ from typing import Any
 
 from mmie.errors import InputError
 from mmie.files import slug
+from mmie.results import read_results
 
-REQUIRED = ("experiment", "task", "profile", "seed", "commit", "models")
 OTHER_READER = ("_strict", "_lenient")  # how the measures end that the other reader gives
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: ``path`` of its results file and ``found``, what stands in it."""
+    """One run: ``path`` of its results file and ``found``, what ``read_results`` gives for it."""
 
     path: Path
     found: dict[str, Any]
@@ -55,7 +54,7 @@ class Run:
     @property
     def analysis(self) -> dict[str, dict[str, Any]]:
         """Model → counts a sample, error kinds, breakdowns; empty for results that do not hold it."""
-        return self.found.get("analysis", {})
+        return self.found.get("analysis") or {}
 
     @property
     def config(self) -> dict[str, Any]:
@@ -97,32 +96,4 @@ def _results_in(source: Path) -> Sequence[Path]:
 
 
 def _load(path: Path) -> Run:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as results of a run ({error}); leave it out or run again") from error
-    missing = [key for key in REQUIRED if not isinstance(found, dict) or key not in found]
-    if missing:
-        raise InputError(f"{path}: no results of a run, {missing[0]} is missing; leave it out")
-    run = Run(path, found)
-    _check(run)
-    return run
-
-
-def _check(run: Run) -> None:
-    """InputError where what every table and figure needs has another shape."""
-    for key in ("experiment", "task", "profile", "commit"):
-        if not isinstance(run.found[key], str):
-            raise InputError(f"{run.path}: {key} {run.found[key]!r} is no text; leave the file out or run again")
-    models = run.found["models"]
-    shaped = isinstance(models, dict) and all(isinstance(measures, dict) for measures in models.values())
-    if not shaped or not all(isinstance(scores, dict) for measures in models.values() for scores in measures.values()):
-        raise InputError(f"{run.path}: models is no mapping of model to measure to scores; leave the file out or run again")
-    analysis = run.analysis
-    if not isinstance(analysis, dict) or not all(isinstance(of_model, dict) for of_model in analysis.values()):
-        raise InputError(f"{run.path}: analysis is no mapping of model to what was found; leave the file out or run again")
-    configuration = run.config
-    if not isinstance(configuration, dict) or not isinstance(configuration.get("model") or {}, dict):
-        raise InputError(f"{run.path}: config is no configuration of a run; leave the file out or run again")
-    if type(run.seed) is not int:
-        raise InputError(f"{run.path}: seed {run.seed!r} is no whole number; leave the file out or run again")
+    return Run(path, read_results(path))

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from mmie.display import visible
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d8dee4; --back: #ffffff; --tint: #f6f8fa; --link: #0a58ca; }
 @media (prefers-color-scheme: dark) {
@@ -48,12 +50,12 @@ class Markup(str):
 
 def tag(name: str, *children: object, **attributes: str) -> Markup:
     """An element; children that are no ``Markup`` are escaped, and so are attributes (``class_`` is ``class``; empty ones are left out)."""
-    told = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items() if value)
+    told = "".join(f' {key.rstrip("_")}="{escape(visible(value))}"' for key, value in attributes.items() if value)
     return Markup(f"<{name}{told}>{joined(children)}</{name}>")
 
 
 def joined(children: Iterable[object]) -> Markup:
-    return Markup("".join(child if isinstance(child, Markup) else escape(str(child)) for child in children))
+    return Markup("".join(child if isinstance(child, Markup) else escape(visible(str(child))) for child in children))
 
 
 def grid(header: Sequence[object], rows: Iterable[Sequence[object]], *, texts: Sequence[int] = (0,)) -> Markup:

@@ -8,11 +8,14 @@ from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
+from mmie.data.source import read
 from mmie.errors import InputError
+from mmie.files import parse_json
 from mmie.reporting.formats import short_path
 from mmie.reporting.runs import Run
 from mmie.reporting.share_html import STYLE, Markup, grid, inline_svg, joined, tag
 from mmie.reporting.table import NOTHING, Table
+from mmie.results import ShapeError, rollout
 
 TOLD = ("seed", "experiment", "profile", "paper", "artifacts")  # elsewhere on the page, or of no consequence
 RUN_HEADER = ("#", "experiment", "profile", "seed", "date", "commit", "F1", "command", "results")
@@ -64,7 +67,8 @@ def _score(run: Run) -> str:
     """F1 of the last model on the task's first measure; the tables show one of several runs of the same experiment and seed."""
     for model, measures in reversed(run.models.items()):
         for measure, scores in measures.items():
-            return f"{100 * scores['f1']:.1f} ({model}, {measure})"
+            if scores.get("f1") is not None:
+                return f"{100 * scores['f1']:.1f} ({model}, {measure})"
     return NOTHING
 
 
@@ -142,18 +146,18 @@ def rollouts(run: Run) -> list[dict[str, Any]]:
         InputError: a line is no rollout.
     """
     path = run.file("rollouts.jsonl")
-    lines = path.read_text(encoding="utf-8").split("\n") if path else []
+    lines = read(path).split(b"\n") if path else []
     return [_rollout(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line]
 
 
-def _rollout(line: str, where: str) -> dict[str, Any]:
+def _rollout(line: bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
+        rollout(row, "")
+    except ShapeError as error:
+        raise InputError(f"{where}: no rollout, {error}; copy the file anew") from error
     except ValueError as error:
         raise InputError(f"{where}: no JSON ({error}); copy the file anew") from error
-    missing = [key for key in ("step", *FIRST) if not isinstance(row, dict) or key not in row]
-    if missing:
-        raise InputError(f"{where}: no rollout, {missing[0]} is missing; copy the file anew")
     return row
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmie.errors import InputError
+from mmie.reporting.escaping import in_markdown
 from mmie.reporting.formats import markdown
 from mmie.reporting.runs import Run
 from mmie.reporting.share_page import RUN_HEADER, differences, run_rows
@@ -81,8 +82,4 @@ def _bars(wr: Any, runs: Sequence[Run]) -> list[Any]:
 
 def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
-
-
-def _escaped(cell: str) -> str:
-    return "".join(f"\\{sign}" if sign in "\\|*`<_" else " " if sign == "\n" else sign for sign in cell)
+    return "\n".join("| " + " | ".join(in_markdown(cell) for cell in line) + " |" for line in lines)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
+from mmie.display import plain
 from mmie.files import write_text
+from mmie.reporting.escaping import in_code, in_markdown
+from mmie.results import JOB, JOB_RESULTS, read_json
 
 NOTES = "jobs"  # folder of the notes, <number>.json, in that of the sweep
 UNENDED = "not ended: killed, or still running"
@@ -60,7 +62,7 @@ class Job:
 
 def load_jobs(folder: Path) -> list[Job]:
     """The jobs noted so far in the folder of a sweep, by number."""
-    notes = (json.loads(path.read_text(encoding="utf-8")) for path in (folder / NOTES).glob("*.json"))
+    notes = [read_json(path, JOB, what="note of a job", advice="delete it") for path in (folder / NOTES).glob("*.json")]
     return sorted((_job(note, folder) for note in notes), key=lambda job: job.number)
 
 
@@ -70,9 +72,13 @@ def _job(note: dict[str, Any], folder: Path) -> Job:
     results = own / "results.json"
     return Job(
         note["job"], {name: value for name, _, value in given}, note["validation_f1"],
-        json.loads(results.read_text(encoding="utf-8"))["metrics"] if note["error"] is None and results.exists() else {},
+        _metrics(results) if note["error"] is None and results.exists() else {},
         note["seconds"], str(own.relative_to(root)) if own.is_relative_to(root) else str(own), note["error"],
     )  # fmt: skip
+
+
+def _metrics(path: Path) -> dict[str, dict[str, Any]]:
+    return read_json(path, JOB_RESULTS, what="results of a job", advice="run the job again")["metrics"]
 
 
 def varying(jobs: Sequence[Job]) -> list[str]:
@@ -123,17 +129,29 @@ def as_markdown(jobs: Sequence[Job], *, figure: bool) -> str:
     failed, best, names = [job for job in jobs if job.error], best_of(jobs), varying(jobs)
     parts = [f"# A sweep of {len(jobs)} jobs, {len(failed)} failed", CHOICE]
     if best is not None:
-        parts.append(f"Best: job {best.number}, `{best.shown(names)}`, validation F1 {_percent(best.validation_f1)} %.")
+        chosen = in_code(best.shown(names))
+        parts.append(f"Best: job {best.number}, {chosen}, validation F1 {_percent(best.validation_f1)} %.")
     if figure:
         parts.append(f"![Validation F1 over what varies]({FIGURE}.svg)")
-    head = _columns(jobs)
-    rows = [head, ["---"] * len(head), *(_row(job, names, mark="**{}**" if job is best else "{}") for job in jobs)]
-    parts.append("\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows))
+    head = [in_markdown(column) for column in _columns(jobs)]
+    rows = [head, ["---"] * len(head), *(_markdown_cells(job, names, best=job is best) for job in jobs)]
+    parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     if failed:
-        files = {job.number: "" if job.error == UNENDED else f" ([error.txt]({job.folder}/error.txt))" for job in failed}
-        lines = (f"- job {job.number}, `{job.shown(names)}`: {job.error}{files[job.number]}" for job in failed)
-        parts += ["## Failed", "\n".join(lines)]
+        parts += ["## Failed", "\n".join(_failure(job, names) for job in failed)]
     return "\n\n".join(parts) + "\n"
+
+
+def _markdown_cells(job: Job, names: Sequence[str], *, best: bool) -> list[str]:
+    """The row of a job, number and validation F1 in bold where it is the best."""
+    cells = [in_markdown(cell) for cell in _row(job, names, mark="{}")]
+    for place in (0, len(names) + 1) if best else ():
+        cells[place] = f"**{cells[place]}**"
+    return cells
+
+
+def _failure(job: Job, names: Sequence[str]) -> str:
+    line = f"- job {job.number}, {in_code(job.shown(names))}: {in_markdown(job.error or '')}"
+    return line if job.error == UNENDED else f"{line} ([error.txt]({quote(job.folder)}/error.txt))"
 
 
 def score_table(jobs: Sequence[Job]) -> Table:
@@ -142,13 +160,13 @@ def score_table(jobs: Sequence[Job]) -> Table:
     table = Table(title=f"{CHOICE[:-1]}: *", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("job", justify="right", no_wrap=True)
     for name in names:
-        table.add_column(name.rpartition(".")[2], overflow="fold")
+        table.add_column(plain(name.rpartition(".")[2]), overflow="fold")
     for column in ("val F1", "test F1", "seconds"):
         table.add_column(column, justify="right", no_wrap=True)
     for job in jobs:
         number, *values, f1, test, seconds, state, _ = _row(job, names, mark="{} *" if job is best else "{}")
         cells = [number, *values, state if job.error else f1, test, seconds]
-        table.add_row(*(escape(cell) for cell in cells), style="bold" if job is best else "red" if job.error else None)
+        table.add_row(*(plain(cell) for cell in cells), style="bold" if job is best else "red" if job.error else None)
     return table
 
 

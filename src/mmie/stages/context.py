@@ -19,6 +19,7 @@ from mmie import stopping
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
+from mmie.display import plain, terminal
 from mmie.errors import InputError, NotFiniteError
 from mmie.models.backbone import resolve_path
 from mmie.models.policy import Policy, build_policy
@@ -55,7 +56,7 @@ class Context:
     output: Path
     sweep: str | None = None
     overrides: Sequence[str] = ()
-    console: Console = field(default_factory=lambda: Console(quiet=is_follower()))
+    console: Console = field(default_factory=lambda: terminal(quiet=is_follower()))
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     voting: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -90,13 +91,14 @@ class Context:
         with self.store.writing(name, mark, parts=parts) as folder:
             cached = folder is None
             if folder is not None:
-                self.console.rule(f"[bold]{label or name}", align="left")
+                self.console.rule(plain(label or name, "bold"), align="left")
                 body(folder)
         seconds = round(time.perf_counter() - start, 2)
         made_in = round(self.store.meta(name, mark)["seconds"], 2)
         self.stages[label or name] = {"seconds": seconds, "cached": cached, "made_in": made_in, "fingerprint": mark}
         if cached:
-            self.console.print(f"[dim]{label or name}: kept from before ({self.store.path(name, mark)})")
+            kept = f"{label or name}: kept from before ({self.store.path(name, mark)})"
+            self.console.print(plain(kept, "dim"))
         return self.store.path(name, mark), mark
 
     @property

@@ -19,6 +19,7 @@ from mmie.cot.select import apply_filters
 from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
+from mmie.display import plain
 from mmie.errors import InputError
 from mmie.files import slug, write_json, write_text
 from mmie.stages.context import Context
@@ -50,7 +51,7 @@ def data(context: Context) -> tuple[Path, str]:
     blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
     if any(blank.values()):
         context.notes["blank_pictures"] = blank
-        context.console.print(f"[yellow]blank pictures stand in for missing ones: {blank}")
+        context.console.print(plain(f"blank pictures stand in for missing ones: {blank}", "yellow"))
     return folder, mark
 
 
@@ -205,5 +206,5 @@ def _counts_table(counts: list[dict[str, Any]]) -> Table:
     for column in ("chains left after", "candidates", "samples"):
         table.add_column(column, justify="left" if column == "chains left after" else "right")
     for row in counts:
-        table.add_row(row["stage"], f"{row['candidates']:,}", f"{row['samples']:,}")
+        table.add_row(plain(row["stage"]), f"{row['candidates']:,}", f"{row['samples']:,}")
     return table

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from mmie.artifacts import commit, fingerprint, versions
+from mmie.display import plain
 from mmie.files import disk_errors, slug, write_json
 from mmie.reporting.backbones import paper_row
 from mmie.significance import paired_randomisation
@@ -73,16 +73,16 @@ def comparisons(context: Context, evaluated: dict[str, Path]) -> list[dict[str, 
 
 def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) -> Table:
     title = f"Test set, {context.config.profile} profile, seed {context.config.seed}: % and the 95 % bootstrap interval of F1"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=plain(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", no_wrap=True)
     first = next(iter(rows.values()))
     measures = [measure for measure in first if not measure.endswith((*SUFFIXES.values(),))]
     for measure in measures:
         name = measure.removeprefix("test/")
         for column in (*(["Acc"] if "accuracy" in first[measure] else []), "P", "R", f"{name} F1"):
-            table.add_column(column, justify="right", no_wrap=True)
+            table.add_column(plain(column), justify="right", no_wrap=True)
     for name, scores in rows.items():
-        table.add_row(name, *(escape(cell) for measure in measures for cell in _cells(scores[measure])))
+        table.add_row(plain(name), *(plain(cell) for measure in measures for cell in _cells(scores[measure])))
     return table
 
 
@@ -96,7 +96,7 @@ def difficulty_table(divided: dict[str, Any]) -> Table:
     for name, part in divided.items():
         for system, scores in part["systems"].items():
             cells = [f"{100 * scores[measure]['f1']:.1f}" for measure in measures]
-            table.add_row(f"{name} ({part['samples']:,})", escape(system), *cells)
+            table.add_row(f"{name} ({part['samples']:,})", plain(system), *cells)
     return table
 
 

@@ -19,10 +19,11 @@ from statistics import fmean
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from mmie.blocks import thought_text
+from mmie.display import plain
 from mmie.files import whole_lines, write_json
 from mmie.stages.answers import Phase, Stage, answered_with, answering
 from mmie.stages.context import Context
@@ -167,7 +168,7 @@ def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
     table.add_column("k", justify="right", no_wrap=True)
     curves = {(name, way): scores[way] for name, scores in voting.items() for way in scores if way not in NO_WAYS}
     for name, way in curves:
-        table.add_column(f"{escape(name)}\n{way}", justify="right", no_wrap=True)
+        table.add_column(plain(f"{name}\n{way}"), justify="right", no_wrap=True)
     for place, count in enumerate(next(iter(voting.values()))["k"]):
         table.add_row(str(count), *(_cell(curve["f1"][place], *curve["ci95"][place]) for curve in curves.values()))
     return table
@@ -187,7 +188,7 @@ def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
             others = {measure: lists for measure, lists in scores[way].items() if measure not in PARTS}
             for measure, lists in {"": scores[way], **others}.items():
                 cells = [f"{100 * lists[part][-1]:.1f}" for part in ("precision", "recall", "f1")]
-                table.add_row(escape(f"{name}, {way}"), measure, *cells, *of_model)
+                table.add_row(plain(f"{name}, {way}"), measure, *cells, *of_model)
     return table
 
 
@@ -196,8 +197,8 @@ def _differences(measured: dict[str, float | None]) -> list[str]:
     return ["–" if value is None else f"{value:.2f}" for value in values]
 
 
-def _cell(f1: float, low: float, high: float) -> str:
-    return escape(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+def _cell(f1: float, low: float, high: float) -> Text:
+    return plain(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
 
 
 def _line(task: Task, example: Example, responses: Sequence[str], *, lenient: bool) -> str:

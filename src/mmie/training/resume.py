@@ -21,7 +21,7 @@ import torch
 from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 
 from mmie.errors import InputError
-from mmie.files import parsed, write_json
+from mmie.files import parse_json, write_json
 from mmie.whole import damage, listing, sync, to_disk
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ def _note(path: Path) -> Path:
 def _reason(path: Path, step: int) -> str | None:
     """Why the training cannot go on from there; None where it can."""
     try:
-        note = parsed(_note(path).read_text(encoding="utf-8"))
+        note = parse_json(_note(path).read_text(encoding="utf-8"))
         listed = note["files"]
         if note["step"] != step or not listed:
             return f"{_note(path).name} belongs to another one"

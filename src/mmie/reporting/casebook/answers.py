@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from mmie.data.pictures import picture_from_json
 from mmie.data.source import read
 from mmie.errors import InputError
+from mmie.files import parse_json
 from mmie.reporting.runs import Run
 from mmie.types import Picture, Quintuple
 
@@ -121,7 +121,7 @@ def _answers(path: Path, run: Run) -> dict[str, Answer]:
 
 def _answer(line: bytes, where: str, run: Run) -> Answer:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
         pictures = tuple(_located(picture_from_json(value), run) for value in row["image"])
         gold, parsed = _label(row["gold"]), None if row["parsed"] is None else _label(row["parsed"])
         if parsed is not None and type(parsed) is not type(gold):

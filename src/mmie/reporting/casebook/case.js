@@ -12,10 +12,15 @@ const SIGNS = {
 const UNREADABLE = ["invalid answer", "truncated"];
 const LARGE = 240, SMALL = 140; // sides of whole pictures and of parts on the screen, in pixels
 
+/** The text with the marks that would reorder what stands around it shown as their code points. */
+function visible(text) {
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (mark) => `\\u${mark.charCodeAt(0).toString(16)}`);
+}
+
 function el(tag, className = "", ...children) {
   const made = document.createElement(tag);
   made.className = className;
-  made.append(...children);
+  made.append(...children.map((child) => (typeof child === "string" ? visible(child) : child)));
   return made;
 }
 

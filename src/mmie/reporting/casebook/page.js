@@ -40,7 +40,7 @@ function choices(select, tests) {
   select.append(new Option("any", ""));
   for (const [name, test] of tests) {
     const count = book.cases.filter(test).length;
-    if (count) select.append(new Option(`${name} (${count})`, name));
+    if (count) select.append(new Option(visible(`${name} (${count})`), name));
   }
 }
 
@@ -101,7 +101,7 @@ function show(number) {
   const link = at("list").children[number].firstChild;
   link.setAttribute("aria-current", "true");
   link.scrollIntoView({ block: "nearest" });
-  document.title = `${sample.id} – Case book`;
+  document.title = visible(`${sample.id} – Case book`);
 }
 
 function step(text, title, by) {
@@ -153,7 +153,7 @@ function pressed(event) {
   keys[event.key]();
 }
 
-at("runs").textContent = book.runs.join(" · ");
+at("runs").textContent = visible(book.runs.join(" · "));
 at("signs").append(...Object.entries(SIGNS).flatMap(([name, [, text]]) => [el("dt", "", sign(name)), el("dd", "", text)]));
 at("more-filters").open = !matchMedia("(max-width: 800px)").matches;
 makeFilters();

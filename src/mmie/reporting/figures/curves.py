@@ -16,6 +16,7 @@ from mmie.errors import InputError
 from mmie.reporting.figures.drawing import COLOURS, LINES, Drawing, canvas, drawing
 from mmie.reporting.figures.groups import by_experiment, full_systems, kept
 from mmie.reporting.runs import Run
+from mmie.results import LARGEST
 
 FILE = "metrics/grpo.csv"
 PANELS = {
@@ -89,16 +90,19 @@ def _read(run: Run) -> dict[str, Curve]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); run again") from error
-    for place, row in enumerate(csv.reader(lines), start=1):
-        if row != ["step", "name", "value"]:
-            step, name, value = _row(row, path, place)
+    for place, line in enumerate(lines, start=1):
+        if line != "step,name,value":
+            step, name, value = _row(line, path, place)
             found.setdefault(name, {})[step] = value
     return {name: dict(sorted(curve.items())) for name, curve in found.items()}
 
 
-def _row(row: list[str], path: Path, place: int) -> tuple[int, str, float]:
+def _row(line: str, path: Path, place: int) -> tuple[int, str, float]:
+    """One line; no name in the log has a line break in it."""
     try:
-        step, name, value = row
+        [(step, name, value)] = csv.reader([line])
+        if not 0 <= int(step) <= LARGEST:
+            raise ValueError(f"no step: {step}")
         return int(step), name, float(value)
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise InputError(f"{path}:{place}: not step,name,value; delete the line or run again") from error

@@ -1,0 +1,37 @@
+"""Text from anywhere, written so that its place shows it as it is: Markdown, a code span in it, LaTeX."""
+
+from __future__ import annotations
+
+import re
+
+from mmie.display import visible
+
+LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "|": r"$|$",
+    "±": r"$\pm$", "–": "--", "−": "$-$", "×": r"$\times$", "…": r"\ldots{}",
+    "Δ": r"$\Delta$", "α": r"$\alpha$", "β": r"$\beta$",
+}  # fmt: skip
+_MARKDOWN = re.compile(r"[\\|*`<]|(?<=\])\(")  # the last one would make a link
+
+
+def in_markdown(text: str) -> str:
+    """A paragraph or a cell of a table, on one line."""
+    return _MARKDOWN.sub(r"\\\g<0>", _one_line(text))
+
+
+def in_code(text: str) -> str:
+    """A code span, whatever backticks the text has; not for a cell of a table, where a bar would end the cell."""
+    line = _one_line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
+    margin = " " if len(fence) > 1 else ""
+    return f"{fence}{margin}{line}{margin}{fence}" if line.strip() else ""
+
+
+def in_latex(text: str) -> str:
+    """Running text of LaTeX, on one line."""
+    return "".join(LATEX.get(sign, sign) for sign in _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    return visible(text.replace("\n", " "))

@@ -1,0 +1,96 @@
+"""Each place shows hostile text as text; Markdown is read by a parser that knows CommonMark and tables."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from casebook_runs import browser, in_browser, line, write_run
+from mmie.reporting.casebook.__main__ import write_casebook
+from mmie.reporting.escaping import in_code, in_latex, in_markdown
+from mmie.reporting.page import write_page
+from mmie.reporting.runs import load_runs
+from mmie.reporting.share_html import tag
+from mmie.reporting.sweep import Job, as_markdown
+
+HOSTILE = [
+    "a`b", "`", "``", "` <script>alert(1)</script> `", "<script>alert(1)</script>", "<img src=x onerror=y>", "[a](javascript:b)",
+    "![a](http://b/c.png)", "a|b", "a\nb", "**a**", "\\`a", "\\", "a\\|b", "a\u202eb", "x\n# y", "x\n\n<b>y", "  a  ", "</code>",
+]  # fmt: skip
+
+
+def html(text: str) -> str:
+    return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+
+
+def words(text: str) -> str:
+    return " ".join(text.replace("\u202e", "\\u202e").split())
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_code_span_holds_the_text(text: str) -> None:
+    read = html(f"- seed 0: {in_code(text)}, commit")
+    (code,) = re.findall("<code>(.*?)</code>", read, re.DOTALL)
+    assert words(unescape(code)) == words(text)
+    assert not re.search("<(script|img|a|b|h1)", read)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_cell_and_a_paragraph_hold_the_text(text: str) -> None:
+    cell = in_markdown(text)
+    read = html(f"| a | b |\n|---|---|\n| {cell} | end |\n")
+    (first, last) = re.findall("<td>(.*?)</td>", read, re.DOTALL)
+    assert words(unescape(first)) == words(text)
+    assert last == "end"
+    assert not re.search("<(script|img|a|b|em|strong|code|h1)", read)
+    assert not re.search("<(script|img|a|b|em|strong|code|h1)", html(f"- note: {cell}"))
+
+
+def test_latex_has_no_invisible_marks() -> None:
+    assert in_latex("a\u202e_b\x1b\n") == r"a\textbackslash{}u202e\_b\textbackslash{}u001b "
+
+
+def test_html_shows_what_would_reorder_it() -> None:
+    made = tag("td", "a\u202e<b>\u2067", title="\u2066")
+    assert made == '<td title="\\u2066">a\\u202e&lt;b&gt;\\u2067</td>'
+
+
+@pytest.mark.parametrize("key", ["command", "profile", "experiment", "commit"])
+@pytest.mark.parametrize("text", ["x` <script>alert(1)</script> `", "<script>alert(1)</script>", "\u202e", "a\n\n<b>b"])
+def test_a_page_of_results_has_no_html_of_theirs(tmp_path: Path, key: str, text: str) -> None:
+    found = {"experiment": "mine", "task": "jmere", "profile": "toy", "seed": 0, "commit": "c", key: text}
+    found["models"] = {"JMERE-R1": {"test/quintuple": {"precision": 0.5, "recall": 0.5, "f1": 0.5}}}
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    page = write_page(load_runs([tmp_path]), tmp_path / "report").read_text(encoding="utf-8")
+    assert not re.search("<(script|b)", html(page))
+    assert "\u202e" not in page
+
+
+def test_the_summary_of_a_sweep_has_no_html_of_the_overrides() -> None:
+    hostile = "`<script>|x`"
+    jobs = [Job(0, {"a": "1"}, 0.5, {}, 1.0, "0", None), Job(1, {"a": hostile}, 0.6, {}, 1.0, "1", f"no {hostile}")]
+    read = html(as_markdown(jobs, figure=False))
+    assert "<script" not in read
+    assert unescape(read).count(hostile) == 4
+    assert "<td><strong>1</strong></td>" in read
+
+
+@pytest.mark.slow
+def test_the_case_book_is_not_reordered(tmp_path: Path) -> None:
+    if browser() is None:
+        pytest.skip("no chromium, chromium-browser or google-chrome here")
+    run = write_run(tmp_path / "run", {"SFT": [line(text="Ann \u202eLee of Oslo", response="\u2067")]}, experiment="\u202ex")
+    write_casebook([str(run)], tmp_path / "book.html", models=[], limit=None, pictures=None)
+    found = in_browser(tmp_path / "book.html", """
+        return { text: one(".tweet").textContent, runs: one("#runs").textContent, all: document.body.textContent.includes("\\u202e"),
+                 isolated: getComputedStyle(one(".tweet span")).unicodeBidi };
+    """)  # fmt: skip
+    assert found["problems"] == []
+    assert found["text"].startswith("Ann \\u202eLee of Oslo")
+    assert found["runs"].startswith("\\u202ex, toy profile")
+    assert found["isolated"] == "isolate"
