@@ -17,8 +17,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def clean(text: str, what: str, where: str) -> str:
     """The text in Unicode's form NFC, white space folded.
 
-    NFC makes the entity that a model copies from the text equal to gold. Two halves of one character
-    are joined, as some files write an emoji.
+    NFC makes the entity that a model copies from the text equal to gold. Two halves of one
+    character are joined, as some files write an emoji.
 
     Args:
         text: as the file has it.
