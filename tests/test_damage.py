@@ -17,7 +17,7 @@ import torch
 
 from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.files import disk_errors, parsed, whole_lines
+from mmie.files import disk_errors, parse_json, whole_lines
 from mmie.models.vision_cache import FeatureStore
 from mmie.stages.deliver import export
 from mmie.training.metrics_log import MetricsLog
@@ -172,7 +172,7 @@ def test_damaged_metrics_are_dropped(tmp_path: Path) -> None:
 
 def test_deep_json_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
-        parsed(DEEP)
+        parse_json(DEEP)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Forms of an annotation file whose meaning is clear are read; settings are given partly or whole."""
+"""Forms of a file whose meaning is clear are read; settings are given partly or whole."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Boxes of every plain kind are read, nothing is executed, and the advice works when it is followed."""
+"""Boxes of every plain kind are read, nothing is executed, and following the advice helps."""
 
 import contextlib
 import io
@@ -39,7 +39,9 @@ KINDS = {
     "tuple": {"1.jpg": INNER},
     "list": {"1.jpg": {"person_0": list(BOX)}},
     "list of numpy floats": {"1.jpg": {"person_0": [np.float32(v) for v in BOX]}},
-    "tuple of mixed floats": {"1.jpg": {"person_0": (np.float64(0.5), 0.25, np.float16(0.125), 0.0625)}},
+    "tuple of mixed floats": {
+        "1.jpg": {"person_0": (np.float64(0.5), 0.25, np.float16(0.125), 0.0625)}
+    },
     "tensor": {"1.jpg": {"person_0": torch.tensor(BOX)}},
     "list of tensors": {"1.jpg": {"person_0": [torch.tensor(v) for v in BOX]}},
     "defaultdict": by_default(INNER, dict),

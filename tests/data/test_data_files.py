@@ -41,7 +41,7 @@ def png() -> bytes:
 
 OTHER_KINDS = [
     (POINTER, "a Git LFS pointer", "run 'git lfs pull'"),
-    (b"<!DOCTYPE html><html><title>Google Drive - Quota exceeded</title>", "a web page", "download"),
+    (b"<!DOCTYPE html><title>Google Drive - Quota exceeded</title>", "a web page", "download"),
     (b"\n\n  <HTML><body>404</body></html>", "a web page", "download the file again"),
     (b"\xef\xbb\xbf<!-- sign in --><html>", "a web page", "download the file again"),
     (gzip.compress(TEXT.encode()), "gzip-compressed", "unpack it"),

@@ -201,7 +201,8 @@ class Unpickled:
 @pytest.mark.parametrize("content", [[1, 2], {"1.jpg": [0.5]}, 7, Unpickled()])
 def test_a_file_of_something_else_is_refused(tmp_path: Path, content: Any) -> None:
     torch.save(content, tmp_path / "ent_train_dict.pth")
-    with pytest.raises(InputError, match=f"^{tmp_path}/ent_train_dict.pth: holds (no boxes|values of )"):
+    path = tmp_path / "ent_train_dict.pth"
+    with pytest.raises(InputError, match=f"^{path}: holds (no boxes|values of )"):
         Boxes(tmp_path / "ent_train_dict.pth")
 
 

@@ -1,4 +1,4 @@
-"""A picture that the data stage accepts is read by everything later; the others are named with a reason."""
+"""A picture that is accepted is read by everything later; others are named with a reason."""
 
 import io
 import random

@@ -140,7 +140,8 @@ def test_samples_survive_the_file(tmp_path: Path) -> None:
     path.write_text("what was there before")
     examples_to_jsonl(path, samples, images=tmp_path)
     assert examples_from_jsonl(path, revive=revive, images=tmp_path) == samples
-    assert isinstance(examples_from_jsonl(path, revive=revive, images=tmp_path)[0].gold[0], Quintuple)
+    first = examples_from_jsonl(path, revive=revive, images=tmp_path)[0]
+    assert isinstance(first.gold[0], Quintuple)
     assert os.listdir(tmp_path) == ["train.jsonl"]
 
 
@@ -148,8 +149,9 @@ def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     examples_to_jsonl(path, [example("a", "one")], images=tmp_path)
     before = path.read_bytes()
+    examples = [example("b", "two"), Example("c", "three", (), {JOSH})]
     with pytest.raises(TypeError):
-        examples_to_jsonl(path, [example("b", "two"), Example("c", "three", (), {JOSH})], images=tmp_path)
+        examples_to_jsonl(path, examples, images=tmp_path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["train.jsonl"]
 
@@ -162,8 +164,9 @@ def test_the_file_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         raise OSError("power cut")
 
     monkeypatch.setattr(os, "replace", seen)
+    examples = [example("a", "one"), example("b", "two")]
     with pytest.raises(OSError, match="power cut"):
-        examples_to_jsonl(tmp_path / "train.jsonl", [example("a", "one"), example("b", "two")], images=tmp_path)
+        examples_to_jsonl(tmp_path / "train.jsonl", examples, images=tmp_path)
     assert os.listdir(tmp_path) == []
 
 
@@ -203,7 +206,10 @@ def test_names_and_relations_are_folded() -> None:
     [
         ({"head": " \t"}, "f:3: an entity has no name; correct or remove it"),
         ({"tail": ""}, "f:3: an entity has no name; correct or remove it"),
-        ({"head_type": "PERS"}, "f:3: entity type 'PERS' is unknown; use per, org or extend task.types"),
+        (
+            {"head_type": "PERS"},
+            "f:3: entity type 'PERS' is unknown; use per, org or extend task.types",
+        ),
         ({"tail_type": "loc"}, "f:3: entity type 'loc' is unknown; use per, org or extend task.types"),
         ({"relation": "members"}, "f:3: relation 'members' is unknown; correct it or extend task.relations"),
         ({"relation": "peer"}, "f:3: 'peer' joins per-per, not per-org; correct it or extend task.relations"),
@@ -226,7 +232,10 @@ def test_no_text_is_refused(tokens: list[Any]) -> None:
         text_of(tokens, "f:1")
 
 
-@pytest.mark.parametrize("name", ["../secret.jpg", "/etc/passwd", "a/../../b.jpg", "a//b.jpg", "..", ".", "", "train/"])
+@pytest.mark.parametrize(
+    "name",
+    ["../secret.jpg", "/etc/passwd", "a/../../b.jpg", "a//b.jpg", "..", ".", "", "train/"],
+)
 def test_a_picture_name_stays_in_its_folder(name: str) -> None:
     with pytest.raises(InputError, match="^f:1: img_id .* is no file name inside"):
         picture_name(name, "f:1")
@@ -242,13 +251,14 @@ def test_a_wrong_limit_is_refused(limit: Any) -> None:
 def test_a_limit_takes_the_first_samples_of_its_split(tmp_path: Path) -> None:
     samples = [Sample(text, f"{text}.jpg", (JOSH,)) for text in "abc"]
     pictures = PictureFolder(tmp_path, "blank")
-    taken = to_examples("val", samples, limit=limits({"val": 2, "test": None}), pictures=pictures, track=untracked)
+    settings = {"limit": limits({"val": 2}), "pictures": pictures, "track": untracked}
+    taken = to_examples("val", samples, **settings)
     assert [(one.id, one.text, one.extra) for one in taken] == [
         ("val-00000", "a", {"img_id": "a.jpg"}),
         ("val-00001", "b", {"img_id": "b.jpg"}),
     ]
     for split in ("train", "test"):
-        assert len(to_examples(split, samples, limit=limits({"val": 2, "test": None}), pictures=pictures, track=untracked)) == 3
+        assert len(to_examples(split, samples, **settings)) == 3
 
 
 def test_the_first_file_that_is_there_is_taken(tmp_path: Path) -> None:

@@ -21,7 +21,11 @@ from mmie.types import Example
 
 ROOT = Path(__file__).parents[2]
 SIZES = "data.sizes={train: 3, val: 2, test: 2}"
-GOLD = {"beg_ent": {"name": "A", "tags": "per"}, "sec_ent": {"name": "B", "tags": "org"}, "relation": "member_of"}
+GOLD = {
+    "beg_ent": {"name": "A", "tags": "per"},
+    "sec_ent": {"name": "B", "tags": "org"},
+    "relation": "member_of",
+}
 
 
 def context_of(artifacts: Path, *overrides: str) -> Context:
@@ -100,7 +104,7 @@ def test_a_picture_that_is_gone_is_named(tmp_path: Path) -> None:
     write_files(tmp_path / "one")
     from_files(tmp_path / "artifacts", tmp_path / "one")
     (tmp_path / "one/img_org/train/1.jpg").unlink()
-    with pytest.raises(InputError, match=r"1 of 1 pictures of train are missing or unreadable \(1.jpg\)"):
+    with pytest.raises(InputError, match=r"1 of 1 pictures of train are missing .* \(1.jpg\)"):
         from_files(tmp_path / "artifacts", tmp_path / "one")
 
 
@@ -140,7 +144,9 @@ def test_copied_answers_hold_the_pictures_paths_of_today(tmp_path: Path) -> None
     assert row["id"] == "a"
 
 
-@pytest.mark.parametrize("broken", ["{", "[]", '{"id": 1}', '{"image": [{"box": 1}]}', "[" * 99_999])
+@pytest.mark.parametrize(
+    "broken", ["{", "[]", '{"id": 1}', '{"image": [{"box": 1}]}', "[" * 99_999]
+)
 def test_a_broken_answer_is_named(tmp_path: Path, broken: str) -> None:
     (tmp_path / "made.jsonl").write_text('{"image": []}\n' + broken + "\n")
     with pytest.raises(InputError, match=f"^{tmp_path}/made.jsonl:2: not an answer"):

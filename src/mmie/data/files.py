@@ -101,13 +101,14 @@ def refuse_other_kinds(path: Path, head: bytes) -> None:
     """
     kind = kind_of(head)
     if kind is None and b"\0" in head:
-        kind = ("UTF-16 text", "save it as UTF-8") if _is_wide(head) else ("binary, not text", AGAIN)
+        wide = _is_wide(head)
+        kind = ("UTF-16 text", "save it as UTF-8") if wide else ("binary, not text", AGAIN)
     if kind is not None:
         raise InputError(f"{path}: is {kind[0]}, not the annotations; {kind[1]}")
 
 
 def kind_of(head: bytes, *, allowed: Collection[str] = ()) -> tuple[str, str] | None:
-    """What a file with these first bytes is, and what to do; None where it may be what it should be.
+    """What a file with these first bytes is, and what to do; None where none of ``KINDS``.
 
     Args:
         head: the first ``HEAD`` bytes.

@@ -31,9 +31,9 @@ NEEDED = "needs a list token, img_id (a name or a number) and a list label_list"
 
 
 class JMEREJson:
-    """Records ``{"token": […], "img_id": …, "label_list": [[{"beg_ent", "sec_ent", "relation"}], …]}``.
+    """Records in one list, or one on each line.
 
-    They stand in one list, or one on each line.
+    ``{"token": […], "img_id": …, "label_list": [[{"beg_ent", "sec_ent", "relation"}], …]}``.
 
     Args:
         root: folder of the files.
@@ -91,7 +91,11 @@ class JMEREJson:
     def _samples(self, path: Path) -> Iterator[Sample]:
         for where, record in _records(path):
             match record:
-                case {"token": [*tokens], "img_id": str() | int() as img_id, "label_list": [*labels]}:
+                case {
+                    "token": [*tokens],
+                    "img_id": str() | int() as img_id,
+                    "label_list": [*labels],
+                }:
                     quintuples = dict.fromkeys(self._quintuple(label, where) for label in _flat(labels))
                     text, name = text_of(tokens, where), picture_name(img_id, where)
                     yield Sample(text, name, tuple(quintuples))
@@ -106,10 +110,10 @@ class JMEREJson:
                 "relation": str(relation),
             }:
                 types = self.labels.type_of(head_tags), self.labels.type_of(tail_tags)
-                return self.labels.checked(Quintuple(head, types[0], tail, types[1], relation), where)
-        raise InputError(
-            f"{where}: a label needs beg_ent and sec_ent, each with name and tags, and relation; correct it"
-        )
+                quintuple = Quintuple(head, types[0], tail, types[1], relation)
+                return self.labels.checked(quintuple, where)
+        parts = "beg_ent and sec_ent, each with name and tags, and relation"
+        raise InputError(f"{where}: a label needs {parts}; correct it")
 
 
 def _flat(labels: Sequence[Any]) -> Iterator[Any]:

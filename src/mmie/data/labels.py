@@ -48,9 +48,9 @@ class Labels:
     def type_of(self, tags: Any) -> str:
         """The type in ``per``, ``PER``, ``B-per``, ``S-PER`` or ``["b-per", "i-per"]``.
 
-        A tag that is itself a type stays whole, so that a type may be called ``i-product``. A prefix in
-        small letters is taken off where the tags are a list, which begins as an entity does. What is no
-        type comes back as it stands.
+        A tag that is itself a type stays whole: a type may be called ``i-product``. A prefix in
+        small letters is taken off where the tags are a list that begins as an entity does. What
+        is no type comes back as it stands.
         """
         in_list = isinstance(tags, list)
         tag = fold(str(tags[0] if in_list and tags else tags))
@@ -66,8 +66,8 @@ class Labels:
         A relation may be written ``/per/org/member_of``, with the types of its two entities.
 
         Raises:
-            InputError: a name is empty or no text, or a type, the relation or the type pair is none of the
-                task's.
+            InputError: a name is empty or no text, or a type, the relation or the type pair is none
+                of the task's.
         """
         if not (found.head.strip() and found.tail.strip()):
             raise InputError(f"{where}: an entity has no name; correct or remove it")
@@ -96,10 +96,8 @@ class Labels:
             known = self.relations.of(path[3])
             stated = (self.types.of(path[1]), self.types.of(path[2]))
             if known is not None and stated != types:
-                tagged = " and ".join(types)
-                raise InputError(
-                    f"{where}: relation {relation!r} does not fit the tags {tagged}; correct one of them"
-                )
+                wrong = f"relation {relation!r} does not fit the tags {' and '.join(types)}"
+                raise InputError(f"{where}: {wrong}; correct one of them")
         if known is None:
             raise InputError(
                 f"{where}: relation {relation!r} is unknown; correct it or extend task.relations"

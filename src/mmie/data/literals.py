@@ -19,17 +19,16 @@ def literals(path: Path) -> Iterator[tuple[str, Any]]:
     """``file:line`` and the value of each line that is not blank.
 
     Raises:
-        InputError: the file is of another kind or cannot be read; a line is no literal, or longer than
-            ``MAX_LINE``.
+        InputError: the file is of another kind or cannot be read; a line is no literal, or longer
+            than ``MAX_LINE``.
     """
     refuse_other_kinds(path, read_head(path))
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
             where = f"{path}:{number}"
             if len(line) > MAX_LINE:
-                raise InputError(
-                    f"{where}: longer than {MAX_LINE:,} bytes; each sample must stand on a line of its own"
-                )
+                advice = "each sample must stand on a line of its own"
+                raise InputError(f"{where}: longer than {MAX_LINE:,} bytes; {advice}")
             if line.strip():
                 yield where, _value(line, where)
 

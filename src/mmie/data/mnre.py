@@ -109,10 +109,8 @@ class MNRE:
                     quintuple = self._quintuple(head, tail, relation, where)
                     yield _Line(tokens, picture_name(img_id, where), quintuple, where)
                 case _:
-                    raise InputError(
-                        f"{where}: not a line of MNRE-2; it needs token, h and t with a name, "
-                        "img_id and relation"
-                    )
+                    needed = "token, h and t with a name, img_id and relation"
+                    raise InputError(f"{where}: not a line of MNRE-2; it needs {needed}")
 
     def _quintuple(self, head: str, tail: str, relation: str | None, where: str) -> Quintuple | None:
         if relation is None or relation.strip().lower() == NONE:

@@ -136,10 +136,8 @@ class MORE:
                     label = self._label(relation, where)
                     yield _Fact(text, picture, _entity(entity, where), name, label, where)
                 case _:
-                    raise InputError(
-                        f"{where}: not a line of MORE; it needs token, h and t with a name, img_id and "
-                        "relation"
-                    )
+                    needed = "token, h and t with a name, img_id and relation"
+                    raise InputError(f"{where}: not a line of MORE; it needs {needed}")
 
     def _label(self, relation: str | None, where: str) -> str:
         if relation is None or relation.strip().lower() == NONE:

@@ -79,11 +79,10 @@ class Boxes:
             cx = cy = w = h = math.nan
         if not (abs(cx) <= LARGEST and abs(cy) <= LARGEST and 0 < w <= LARGEST and 0 < h <= LARGEST):
             shown = " ".join(repr(box).split())
-            shares = "cx, cy, w > 0, h > 0 as shares of the picture"
             bound = f"(up to {LARGEST:g}, what is outside is cut off)"
-            raise InputError(
-                f"{where}: the box of {what} is {shown}, not {shares} {bound}; correct {self.path.name}"
-            )
+            shares = f"cx, cy, w > 0, h > 0 as shares of the picture {bound}"
+            wrong = f"the box of {what} is {shown}, not {shares}"
+            raise InputError(f"{where}: {wrong}; correct {self.path.name}")
         return cx, cy, w, h
 
 
@@ -122,7 +121,7 @@ def _loaded(path: Path) -> Any:
 
 
 def _safe_globals() -> list[Any]:
-    """What builds numpy's arrays and numbers, under the names of numpy 1 and 2, and a plain defaultdict."""
+    """What builds numpy's values, under the names of numpy 1 and 2, and a plain defaultdict."""
     builders = {
         "_reconstruct": np.empty(0).__reduce__()[0],
         "scalar": np.float64(0).__reduce__()[0],

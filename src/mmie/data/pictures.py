@@ -77,8 +77,8 @@ class PictureFolder:
             track: shows how far the decoding is.
 
         Raises:
-            InputError: some are missing or unreadable and no blank ones may stand in, or a name without
-                suffix fits two files.
+            InputError: some are missing or unreadable and no blank ones may stand in, or a name
+                without suffix fits two files.
         """
         paths = {name: self._path(split, name) for name in names}
         bad: dict[Path, str] = {}
@@ -94,8 +94,9 @@ class PictureFolder:
     def listing(self) -> list[tuple[str, int]]:
         """Name and size of all files in the folder and below, sorted: tells when pictures change.
 
-        Neither times nor contents are looked at: the first differ between copies, the second cost as
-        much as reading all pictures at every start. Hidden files and those of file managers do not count.
+        Neither times nor contents are looked at: the first differ between copies, the second cost
+        as much as reading all pictures at every start. Hidden files and those of file managers do
+        not count.
         """
         patterns = ("*/" * depth + "*" for depth in range(DEPTH + 1))
         files = (path for pattern in patterns for path in self.folder.glob(pattern))
@@ -131,9 +132,8 @@ class PictureFolder:
         counted = f"{len(reasons)} of {count} pictures of {split} are missing or unreadable"
         message = f"{self.folder}: {counted} ({shown})"
         if self.missing == "error":
-            raise InputError(
-                f"{message}; put sound ones there, set data.images, or set data.missing_images=blank"
-            )
+            advice = "put sound ones there, set data.images, or set data.missing_images=blank"
+            raise InputError(f"{message}; {advice}")
         log.warning(f"{message}; blank ones stand in")
 
 

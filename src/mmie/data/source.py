@@ -30,8 +30,8 @@ class Source(Protocol):
     """A data set.
 
     Attributes:
-        places: the arguments that only say where the files lie. They are no part of what the data set
-            is: moved files are the same data.
+        places: the arguments that only say where the files lie. They are no part of what the data
+            set is: moved files are the same data.
         images: the folder that the samples keep the paths of their pictures from.
     """
 
@@ -42,7 +42,7 @@ class Source(Protocol):
         """The folder of the pictures."""
 
     def load(self, split: str, *, track: Track = untracked) -> list[Example]:
-        """All samples of one of ``SPLITS``, in the data's order; ``track`` shows what takes long."""
+        """All samples of one of ``SPLITS``, in the data's order; ``track`` shows the progress."""
 
     def content(self) -> str:
         """A digest of what ``load`` reads, wherever it lies: another digest, another data set."""
@@ -58,7 +58,7 @@ class Sample:
 
 
 def text_of(tokens: Sequence[Any], where: str) -> str:
-    """The tokens joined by single blanks, clean; InputError where there is none or one is no string."""
+    """The tokens joined by single blanks; InputError where there is none or one is no text."""
     if not all(isinstance(token, str) for token in tokens) or not "".join(tokens).strip():
         raise InputError(
             f"{where}: 'token' must be a list of words; correct or remove this entry"
@@ -158,8 +158,8 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
     """``{"shared_sentences": {"train/val": 2, …}}``: the number of texts that stand in both splits.
 
     Raises:
-        InputError: a split is empty, a text holds what is no text, or a sample stands in two: same text,
-            pictures of the same bytes or name, and, in MORE, the same box, object and entity.
+        InputError: a split is empty, a text holds what is no text, or a sample stands in two: same
+            text, pictures of the same bytes or name, and, in MORE, the same box, object and entity.
     """
     for name, examples in splits.items():
         if not examples:
@@ -174,7 +174,7 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
 
 
 def _refuse_no_text(examples: Sequence[Example]) -> None:
-    """What no reader cleaned, as of a source of one's own, is refused before anything is trained."""
+    """What no reader cleaned, as of a source of one's own, is refused before any training."""
     for example in examples:
         if not example.text.strip():
             raise InputError(f"data: the text of sample {example.id} is blank; correct or remove it")

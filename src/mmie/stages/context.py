@@ -199,7 +199,7 @@ def _counts(file: Path) -> bool:
 
 
 def _identity(file: Path) -> str:
-    """A digest of the whole file, or of ``SAMPLES`` evenly spread pieces and the size of a large one.
+    """A digest of the whole file; of a large one its size and ``SAMPLES`` evenly spread pieces.
 
     In a file of 5 GB the pieces are 20 MB apart: no weight matrix of a 7B model fits between two.
     """
