@@ -236,10 +236,10 @@ def test_optuna_proposes_the_same_again_and_lives_with_failures(
 
     pipeline(run)
     first, second = tmp_path / "first", tmp_path / "second"
-    statuses = [in_process(monkeypatch, folder, "+experiment=sweep_optuna", "hydra.sweeper.n_trials=10") for folder in (first, second)]
+    statuses = [in_process(monkeypatch, folder, "+experiment=sweep_optuna", "hydra.sweeper.n_trials=6") for folder in (first, second)]
     assert statuses == [1, 1]
     jobs = picked(first, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best")
-    assert len(jobs) == 10
+    assert len(jobs) == 6
     assert {job[4] for job in jobs} == {"ok", "failed"}
     assert jobs == picked(second, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best")
     nearest = min((job for job in jobs if job[4] == "ok"), key=lambda job: abs(float(job[0]) - 0.5))
