@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from mmie.cot.desk import Desk, Job
 from mmie.cot.record import Record
@@ -19,6 +20,8 @@ from mmie.cot.teacher import Purpose, Request, Teacher
 from mmie.errors import InputError
 from mmie.files import write_text
 from mmie.types import Candidate, Example, Quintuple
+
+T = TypeVar("T")
 
 
 class Ask(Protocol):
@@ -46,8 +49,20 @@ class Chains(Protocol):
 def run_distillation(
     examples: Sequence[Example], teacher: Teacher, record: Record, *, candidates: int, chains: Chains, progress: Callable[[int], None]
 ) -> list[Candidate]:
-    """``distil`` for callers without an event loop."""
-    return asyncio.run(distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress))
+    """``distil`` for callers that do not await it, be it in a running event loop (a notebook)."""
+    return run_to_end(
+        distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress)
+    )
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine; where an event loop runs already, another thread does the work."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as other:
+        return other.submit(asyncio.run, work).result()
 
 
 async def distil(

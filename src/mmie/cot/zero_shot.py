@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from mmie.cot.answer import Answer
 from mmie.cot.desk import Desk, Job
+from mmie.cot.distil import run_to_end
 from mmie.cot.record import Record
 from mmie.cot.teacher import Request, Teacher
 from mmie.types import Example
@@ -21,8 +21,8 @@ def run_zero_shot(
     prompt: Callable[[Example], str],
     progress: Callable[[int], None],
 ) -> list[Answer]:
-    """``zero_shot`` for callers without an event loop."""
-    return asyncio.run(zero_shot(examples, teacher, record, prompt=prompt, progress=progress))
+    """``zero_shot`` for callers that do not await it."""
+    return run_to_end(zero_shot(examples, teacher, record, prompt=prompt, progress=progress))
 
 
 async def zero_shot(
