@@ -18,6 +18,7 @@ from mmie.cot import desk
 from mmie.cot.answer import Answer
 from mmie.cot.desk import check_refused
 from mmie.cot.record import Record, Unanswered
+from mmie.cot.zero_shot import run_zero_shot
 from mmie.errors import InputError
 from mmie.types import Candidate
 
@@ -172,6 +173,18 @@ def test_a_question_that_failed_elsewhere_can_be_asked_here(tmp_path):
             return Answer("Up again.")
 
     assert states(Record(path), Up(), question("down")) == [Answer("Up again.")]
+
+
+def test_the_teacher_answers_inside_a_running_loop_as_well(tmp_path):
+    teacher = Scripted()
+    teacher.answers["answer"] = lambda request: request.prompt
+    settings = {"prompt": lambda example: f"Read {example.text}", "progress": lambda _: None}
+
+    async def notebook():
+        return run_zero_shot(examples(2), teacher, Record(tmp_path / "r"), **settings)
+
+    assert [answer.text for answer in asyncio.run(notebook())] == ["Read Tweet 0", "Read Tweet 1"]
+    assert teacher.closed == 1
 
 
 SIDE_BY_SIDE = """
