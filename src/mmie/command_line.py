@@ -18,9 +18,9 @@ SWEEPS = ("-m", "--multirun")
 def readable(arguments: Sequence[str]) -> list[str]:
     """The arguments as Hydra reads them: a tweet or a file name arrives as it was typed.
 
-    A value of ``FREE_TEXT`` is put into quotes where the grammar has no reading for it (``I
-    can't``), or would take it for a list, a mapping or, in a single run, for a sweep (``a, b``).
-    What the grammar reads as one value stays, quotes and escapes included.
+    A value of ``FREE_TEXT`` is put into quotes where the grammar has no reading for it, or would
+    take it for a list, a mapping or, in a single run, for a sweep. What the grammar reads as one
+    value stays, quotes and escapes included.
 
     Raises:
         InputError: an argument holds bytes that are no UTF-8.
