@@ -146,7 +146,8 @@ class Context:
     def progress(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
         """A progress bar; the yielded function advances it."""
         columns = (
-            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TimeElapsedColumn(), TimeRemainingColumn(),
         )  # fmt: skip
         with Progress(*columns, console=self.console) as bar:
             task = bar.add_task(description, total=total)
