@@ -45,11 +45,25 @@ def test_a_terminal_prints_text_as_it_is() -> None:
 
 def as_results() -> Any:
     header = ("", HOSTILE)
-    return on_terminal(Results(name="n", title=HOSTILE, caption=HOSTILE, header=header, rows=((HOSTILE, HOSTILE),), values=()))
+    return on_terminal(
+        Results(
+            name="n",
+            title=HOSTILE,
+            caption=HOSTILE,
+            header=header,
+            rows=((HOSTILE, HOSTILE),),
+            values=(),
+        )
+    )
 
 
 def as_sweep() -> Table:
-    return score_table([Job(0, {HOSTILE: "1"}, 0.5, {}, 1.0, "0", None), Job(1, {HOSTILE: HOSTILE}, None, {}, 1.0, "1", "x")])
+    return score_table(
+        [
+            Job(0, {HOSTILE: "1"}, 0.5, {}, 1.0, "0", None),
+            Job(1, {HOSTILE: HOSTILE}, None, {}, 1.0, "1", "x"),
+        ]
+    )
 
 
 def as_scores() -> Table:
@@ -58,7 +72,9 @@ def as_scores() -> Table:
 
 
 def as_votes() -> Table:
-    return voting_table({HOSTILE: {"k": [1], HOSTILE: {"f1": [0.5], "ci95": [[0.4, 0.6]]}, "per_relation": {}}})
+    return voting_table(
+        {HOSTILE: {"k": [1], HOSTILE: {"f1": [0.5], "ci95": [[0.4, 0.6]]}, "per_relation": {}}}
+    )
 
 
 def as_counts() -> Table:
@@ -66,16 +82,26 @@ def as_counts() -> Table:
 
 
 def as_statistics() -> Table:
-    counts = {"samples": 1, HOSTILE: 1, "relations": {HOSTILE: 1}, "words": {"mean": 1.0, "max": 1}, "blank_pictures": 0}
+    counts = {
+        "samples": 1,
+        HOSTILE: 1,
+        "relations": {HOSTILE: 1},
+        "words": {"mean": 1.0, "max": 1},
+        "blank_pictures": 0,
+    }
     return statistics_table({"train": counts, "shared_sentences": {HOSTILE: 1}}, unit=HOSTILE)
 
 
-@pytest.mark.parametrize("table", [as_results, as_sweep, as_scores, as_votes, as_counts, as_statistics])
+@pytest.mark.parametrize(
+    "table", [as_results, as_sweep, as_scores, as_votes, as_counts, as_statistics]
+)
 def test_tables_hold_names_as_they_are(table: Any) -> None:
     assert HOSTILE in shown(table())
 
 
-def test_a_folder_may_be_called_like_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_may_be_called_like_markup(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = tmp_path / "[/b]" / "[red] :100:"
     context = Context(SimpleNamespace(), Store(root), tmp_path)  # type: ignore[arg-type]
     for _ in range(2):

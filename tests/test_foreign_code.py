@@ -44,7 +44,10 @@ def refusal(*overrides: str) -> str:
         (f"report.runs=[{MARK}]", "report.runs[0]._target_"),
         (f"+filter.mine={MARK}", "filter.mine._target_"),
         (f"+cot.chains.extra={MARK}", "cot.chains.extra._target_"),
-        ("+task.relations.x={_target_: torch.load, f: evil.pt, weights_only: false}", "task.relations.x._target_"),
+        (
+            "+task.relations.x={_target_: torch.load, f: evil.pt, weights_only: false}",
+            "task.relations.x._target_",
+        ),
         ("reward._target_=mmie.artifacts.subprocess.run", "reward._target_"),
         ("reward._target_=mmie.files.os.system", "reward._target_"),
         ("reward._target_=mmie.artifacts.log", "reward._target_"),
@@ -72,7 +75,9 @@ def test_arguments_of_deep_nodes_are_checked_too() -> None:
 def test_text_that_looks_like_an_interpolation_stays_text(tmp_path: Path) -> None:
     """It was resolved once; a second time would turn text into nodes that nobody has checked."""
     place = tmp_path / "touched"
-    touch = f"{{_target_: pathlib.Path.touch, self: {{_target_: pathlib.Path, _args_: ['{place}']}}}}"
+    touch = (
+        f"{{_target_: pathlib.Path.touch, self: {{_target_: pathlib.Path, _args_: ['{place}']}}}}"
+    )
     text = f"${{oc.create:{touch}}}"
     assert node({"_target_": "mmie.types.Picture", "path": text}).path == text
     assert not place.exists()
@@ -80,7 +85,13 @@ def test_text_that_looks_like_an_interpolation_stays_text(tmp_path: Path) -> Non
 
 def test_nested_nodes_are_built() -> None:
     picture = {"_target_": "mmie.types.Picture", "path": None}
-    value = {"_target_": "mmie.types.Example", "id": "1", "text": "t", "pictures": [picture], "gold": {"deep": picture}}
+    value = {
+        "_target_": "mmie.types.Example",
+        "id": "1",
+        "text": "t",
+        "pictures": [picture],
+        "gold": {"deep": picture},
+    }
     example = node(value, extra={"_target_": "left alone"})
     assert (example.pictures, example.gold) == ([Picture(None)], {"deep": Picture(None)})
     assert example.extra == {"_target_": "left alone"}
@@ -97,12 +108,22 @@ def test_environment_variables_may_still_be_used(monkeypatch: pytest.MonkeyPatch
     ("arguments", "key"),
     [
         (["+hydra.callbacks.x._target_=pathlib.PurePath"], "hydra.callbacks.x._target_"),
-        (["-m", "seed=0,1", "+hydra.sweeper.x={_target_: pathlib.PurePath}"], "hydra.sweeper.x._target_"),
-        (["-m", "seed=0,1", "+hydra.launcher.x=[{_target_: pathlib.PurePath}]"], "hydra.launcher.x[0]._target_"),
+        (
+            ["-m", "seed=0,1", "+hydra.sweeper.x={_target_: pathlib.PurePath}"],
+            "hydra.sweeper.x._target_",
+        ),
+        (
+            ["-m", "seed=0,1", "+hydra.launcher.x=[{_target_: pathlib.PurePath}]"],
+            "hydra.launcher.x[0]._target_",
+        ),
     ],
 )
 def test_hydras_own_nodes_are_hydras_or_its_plugins(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], key: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    key: str,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["run.py", *arguments])
     monkeypatch.chdir(tmp_path)

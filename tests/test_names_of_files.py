@@ -12,12 +12,33 @@ from mmie.reporting.page import write_page
 from mmie.reporting.runs import load_runs
 from mmie.stages.prepare import record_path
 
-HOSTILE = ["../../x", "/etc/x", "..", ".", "", "a/b", "a\0b", "\ud800", "x" * 1000, "模型", "a\nb", "C:\\x", "-", "~"]
+HOSTILE = [
+    "../../x",
+    "/etc/x",
+    "..",
+    ".",
+    "",
+    "a/b",
+    "a\0b",
+    "\ud800",
+    "x" * 1000,
+    "模型",
+    "a\nb",
+    "C:\\x",
+    "-",
+    "~",
+]
 
 
 def test_usual_names_stay_readable() -> None:
     names = ("JMERE-R1", "stage 1", "zero-shot", "  A/B (c) ", "gpt-4o-2024-08-06")
-    assert [slug(name) for name in names] == ["jmere-r1", "stage-1", "zero-shot", "a-b-c", "gpt-4o-2024-08-06"]
+    assert [slug(name) for name in names] == [
+        "jmere-r1",
+        "stage-1",
+        "zero-shot",
+        "a-b-c",
+        "gpt-4o-2024-08-06",
+    ]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -41,11 +62,20 @@ def test_a_report_writes_into_its_folder_alone(tmp_path: Path, key: str) -> None
     hostile = "../../../x"
     model = hostile if key == "model" else "JMERE-R1"
     scores = {"test/quintuple": {"precision": 0.5, "recall": 0.5, "f1": 0.5}}
-    found = {"experiment": "mine", "task": "jmere", "profile": "toy", "seed": 0, "commit": "c", key: hostile}
+    found = {
+        "experiment": "mine",
+        "task": "jmere",
+        "profile": "toy",
+        "seed": 0,
+        "commit": "c",
+        key: hostile,
+    }
     found["models"] = {model: scores}
     found["analysis"] = {model: {"errors": {"missed": 1}, "confusion": [["peer", "peer", 1]]}}
     (run / "results.json").write_text(json.dumps(found))
-    (run / "metrics" / "grpo.csv").write_text("step,name,value\n0,train/reward,1\n1,train/reward,2\n")
+    (run / "metrics" / "grpo.csv").write_text(
+        "step,name,value\n0,train/reward,1\n1,train/reward,2\n"
+    )
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     report = tmp_path / "a" / "b" / "c" / "d" / "report"
     write_page(load_runs([run]), report)

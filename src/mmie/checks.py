@@ -144,7 +144,8 @@ def locate(key: str, path: str) -> Any:
     """The class or function behind a path.
 
     Raises:
-        InputError: it is not there, or it is defined outside mmie, even where a module of mmie's imports it.
+        InputError: it is not there, or it is defined outside mmie, even where a module
+            of mmie's imports it.
     """
     if not path.startswith(OWN):
         raise InputError(f"{key}: {path} is outside mmie; targets begin with 'mmie.'")

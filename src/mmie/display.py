@@ -13,12 +13,12 @@ _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 
 
 def visible(text: str) -> str:
-    r"""The text with control characters and reordering marks shown as their code points, such as ``\u202e``."""
+    r"""Control characters and marks that reorder text become code points, such as ``\u202e``."""
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def plain(value: object, style: str = "") -> Text:
-    """A value for a terminal, a cell of a table or a heading, in which neither markup nor emoji codes count."""
+    """A value for a terminal, in which neither markup nor emoji codes count."""
     return Text(visible(str(value)), style=style)
 
 

@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 
 def slug(name: str) -> str:
-    """A name from anywhere as one part of a path: lower-case letters, digits and hyphens, never empty.
+    """A name from anywhere as one part of a path: lower-case letters, digits, hyphens; never empty.
 
-    What is left out makes no difference, so that ``JMERE-R1`` and ``jmere r1`` are one; a name of other letters alone, or
-    one that is too long, is told apart by a digest.
+    What is left out makes no difference, so that ``JMERE-R1`` and ``jmere r1`` are one. A name of
+    other letters alone, or one that is too long, is told apart by a digest.
     """
     plain_name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if plain_name and len(plain_name) <= LONGEST_NAME:

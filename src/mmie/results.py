@@ -1,7 +1,8 @@
-"""``results.json`` and the notes of a sweep as they are read: every part that a table or a figure relies on has its shape.
+"""``results.json``, rollouts and the notes of a sweep, as they are read.
 
-A file may come from an older version or from elsewhere, so it is checked once, here, and whole: what ``read_results`` gives
-needs no second look. Keys that are not named here are left alone, and parts that older versions did not write may be absent.
+A file may come from an older version or from elsewhere, so it is checked once, here, and whole: every
+part that a table or a figure relies on has its shape in what ``read_results`` gives. Keys not
+named here are left alone, and parts that older versions did not write may be absent.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def read_json(path: Path, shape: Shape, *, what: str, advice: str) -> dict[str, 
     """
     try:
         value = parse_json(path.read_bytes())
-        json.dumps(value, ensure_ascii=False).encode()  # UnicodeEncodeError, a ValueError, for half a character
+        json.dumps(value, ensure_ascii=False).encode()  # a ValueError for half a character
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as {what} ({_short(error)}); {advice}") from error
     try:
@@ -54,7 +55,8 @@ def read_results(path: Path) -> dict[str, Any]:
     Raises:
         InputError: see ``read_json``.
     """
-    return read_json(path, RESULTS, what="results of a run", advice="leave the file out or run again")
+    advice = "leave the file out or run again"
+    return read_json(path, RESULTS, what="results of a run", advice=advice)
 
 
 def text(value: Any, key: str) -> None:
@@ -106,7 +108,8 @@ def row(*shapes: Shape) -> Shape:
     """A list with one entry for each shape."""
 
     def fits(value: Any, key: str) -> None:
-        _require(isinstance(value, list) and len(value) == len(shapes), value, key, f"no list of {len(shapes)}")
+        good = isinstance(value, list) and len(value) == len(shapes)
+        _require(good, value, key, f"no list of {len(shapes)}")
         for place, (shape, entry) in enumerate(zip(shapes, value, strict=True)):
             shape(entry, f"{key}[{place}]")
 
@@ -125,7 +128,7 @@ def mapping(shape: Shape) -> Shape:
 
 
 def record(needed: Mapping[str, Shape], known: Mapping[str, Shape] | None = None) -> Shape:
-    """A mapping with the ``needed`` names; the ``known`` ones may be absent or null, all others hold anything."""
+    """A mapping with the ``needed`` names; ``known`` ones may be absent or null."""
 
     def fits(value: Any, key: str) -> None:
         _require(isinstance(value, dict), value, key, "no mapping")
@@ -147,12 +150,12 @@ def votes(value: Any, key: str) -> None:
     for way in value.keys() - {"k", "per_relation"}:
         CURVE(value[way], _inner(key, way))
         for part in ("f1", "ci95"):
-            found = value[way].get(part) or value["k"]
-            _require(len(found) == len(value["k"]), found, f"{_inner(key, way)}.{part}", "not as long as k")
+            found, at = value[way].get(part) or value["k"], f"{_inner(key, way)}.{part}"
+            _require(len(found) == len(value["k"]), found, at, "not as long as k")
 
 
 def rollout(value: Any, key: str) -> None:
-    """A line of ``rollouts.jsonl``; parts of the reward and the rest are single values, pictures a list."""
+    """A line of ``rollouts.jsonl``: single values, but for the pictures."""
     record({"step": count, "text": text, "response": text, "reward": optional(number)})(value, key)
     for name in value.keys() - {"text", "response", "image"}:
         single = value[name] is None or isinstance(value[name], (str, bool))
@@ -162,7 +165,8 @@ def rollout(value: Any, key: str) -> None:
 
 def _require(good: bool, value: Any, key: str, fault: str) -> None:
     if not good:
-        raise ShapeError(f"{key or 'the whole'} is {_short(json.dumps(value, ensure_ascii=False))} and {fault}")
+        shown = _short(json.dumps(value, ensure_ascii=False))
+        raise ShapeError(f"{key or 'the whole'} is {shown} and {fault}")
 
 
 def _short(value: object) -> str:
@@ -191,10 +195,14 @@ CONFIG = record({}, {
     "grpo": record({}, {"group_size": count}),
 })  # fmt: skip
 RESULTS = record(
-    {"experiment": text, "task": text, "profile": text, "seed": whole, "commit": text, "models": mapping(mapping(SCORES))},
     {
-        "command": text, "date": text, "config_fingerprint": text, "config": CONFIG, "analysis": mapping(ANALYSIS),
-        "stages": mapping(STAGE), "chains": mapping(number), "voting": mapping(votes), "metrics": mapping(SCORES),
+        "experiment": text, "task": text, "profile": text, "seed": whole, "commit": text,
+        "models": mapping(mapping(SCORES)),
+    },
+    {
+        "command": text, "date": text, "config_fingerprint": text, "config": CONFIG,
+        "analysis": mapping(ANALYSIS), "stages": mapping(STAGE), "chains": mapping(number),
+        "voting": mapping(votes), "metrics": mapping(SCORES),
     },
 )  # fmt: skip
 JOB = record({

@@ -87,7 +87,7 @@ class Sweep(Callback):
         gc.collect()  # the frames of a failed job hold its model
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Draws the figure and prints the summary; ends with status 1 and one line where jobs failed, or the summary did.
+        """Draws the figure and prints the summary; ends with status 1 where that or a job failed.
 
         Hydra turns what a callback raises into a warning and status 0, but leaves an exit alone.
         """
@@ -105,7 +105,7 @@ class Sweep(Callback):
 
 
 def _refuse_foreign(config: DictConfig) -> None:
-    """Hydra builds sweeper and launcher after this; callbacks it has built already, but calls none."""
+    """Hydra has built the callbacks by now, but not yet the sweeper and the launcher."""
     nodes = OmegaConf.to_container(config.hydra, resolve=False)
     for problem in foreign("hydra", nodes, allowed=HYDRAS):
         print(f"error: {problem}", file=sys.stderr)

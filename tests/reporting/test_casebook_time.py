@@ -23,7 +23,9 @@ def test_steps_are_cut_in_linear_time(opening: str) -> None:
     for unit in UNITS:
         for size in SIZES:
             steps(opening + unit * (size // len(unit)) + "z")
-        assert time.perf_counter() - start < SECONDS * len(UNITS), f"{opening!r} and {unit!r} of {size}"
+        assert time.perf_counter() - start < SECONDS * len(UNITS), (
+            f"{opening!r} and {unit!r} of {size}"
+        )
 
 
 def test_names_of_files_are_made_in_linear_time() -> None:

@@ -61,9 +61,18 @@ def test_html_shows_what_would_reorder_it() -> None:
 
 
 @pytest.mark.parametrize("key", ["command", "profile", "experiment", "commit"])
-@pytest.mark.parametrize("text", ["x` <script>alert(1)</script> `", "<script>alert(1)</script>", "\u202e", "a\n\n<b>b"])
+@pytest.mark.parametrize(
+    "text", ["x` <script>alert(1)</script> `", "<script>alert(1)</script>", "\u202e", "a\n\n<b>b"]
+)
 def test_a_page_of_results_has_no_html_of_theirs(tmp_path: Path, key: str, text: str) -> None:
-    found = {"experiment": "mine", "task": "jmere", "profile": "toy", "seed": 0, "commit": "c", key: text}
+    found = {
+        "experiment": "mine",
+        "task": "jmere",
+        "profile": "toy",
+        "seed": 0,
+        "commit": "c",
+        key: text,
+    }
     found["models"] = {"JMERE-R1": {"test/quintuple": {"precision": 0.5, "recall": 0.5, "f1": 0.5}}}
     (tmp_path / "results.json").write_text(json.dumps(found))
     page = write_page(load_runs([tmp_path]), tmp_path / "report").read_text(encoding="utf-8")
@@ -73,7 +82,10 @@ def test_a_page_of_results_has_no_html_of_theirs(tmp_path: Path, key: str, text:
 
 def test_the_summary_of_a_sweep_has_no_html_of_the_overrides() -> None:
     hostile = "`<script>|x`"
-    jobs = [Job(0, {"a": "1"}, 0.5, {}, 1.0, "0", None), Job(1, {"a": hostile}, 0.6, {}, 1.0, "1", f"no {hostile}")]
+    jobs = [
+        Job(0, {"a": "1"}, 0.5, {}, 1.0, "0", None),
+        Job(1, {"a": hostile}, 0.6, {}, 1.0, "1", f"no {hostile}"),
+    ]
     read = html(as_markdown(jobs, figure=False))
     assert "<script" not in read
     assert unescape(read).count(hostile) == 4
@@ -84,7 +96,11 @@ def test_the_summary_of_a_sweep_has_no_html_of_the_overrides() -> None:
 def test_the_case_book_is_not_reordered(tmp_path: Path) -> None:
     if browser() is None:
         pytest.skip("no chromium, chromium-browser or google-chrome here")
-    run = write_run(tmp_path / "run", {"SFT": [line(text="Ann \u202eLee of Oslo", response="\u2067")]}, experiment="\u202ex")
+    run = write_run(
+        tmp_path / "run",
+        {"SFT": [line(text="Ann \u202eLee of Oslo", response="\u2067")]},
+        experiment="\u202ex",
+    )
     write_casebook([str(run)], tmp_path / "book.html", models=[], limit=None, pictures=None)
     found = in_browser(tmp_path / "book.html", """
         return { text: one(".tweet").textContent, runs: one("#runs").textContent, all: document.body.textContent.includes("\\u202e"),

@@ -28,13 +28,25 @@ from mmie.reporting.sweep import as_csv, as_markdown, load_jobs, score_table
 from mmie.reporting.tables import tables
 from mmie.results import parse_json
 
-SCORES = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "ci95": [0.4, 0.6], "correct": 1, "predicted": 2, "gold": 2}
+SCORES = {
+    "precision": 0.5,
+    "recall": 0.5,
+    "f1": 0.5,
+    "ci95": [0.4, 0.6],
+    "correct": 1,
+    "predicted": 2,
+    "gold": 2,
+}
 COUNTS = {"peer": {"correct": 1, "predicted": 2, "gold": 2}}
 ANALYSIS = {
     "ids": "a", "counts": {"quintuple": [[1, 2, 2]]}, "errors": {"missed": 1}, "confusion": [["peer", "", 1]],
     "per_relation": COUNTS, "per_type": COUNTS, "direction_blind": COUNTS["peer"],
 }  # fmt: skip
-VOTES = {"k": [1, 2], "quintuple": {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.4, 0.6]]}, "per_relation": {"quintuple": {"peer": 0.5}}}
+VOTES = {
+    "k": [1, 2],
+    "quintuple": {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.4, 0.6]]},
+    "per_relation": {"quintuple": {"peer": 0.5}},
+}
 WHOLE = {
     "command": "python run.py", "date": "2026-11-21T10:00:00", "config_fingerprint": "c", "metrics": {"test/quintuple": SCORES},
     "stages": {"grpo": {"seconds": 1.0, "made_in": 1.0, "cached": False, "fingerprint": "a"}},
@@ -45,7 +57,22 @@ ODD = [
     None, True, 0, -1, 1.5, 10**400, 1e308, float("nan"), float("inf"), "", "x", "\ud800", "\0", "x" * 5000, "../../x",
     [], [[]], [1], ["a", "b"], {}, {"a": 1}, {"": None}, [None], [[1, 2], [3]], {"f1": "x"}, {"_target_": 1},
 ]  # fmt: skip
-BYTES = [b"", b"\xff", b"\0", b"\n", b"{", b"[" * 60, b'"', b",", b"1e999", b"NaN", b"\xef\xbb\xbf", b"\r", b"<", b"null"]
+BYTES = [
+    b"",
+    b"\xff",
+    b"\0",
+    b"\n",
+    b"{",
+    b"[" * 60,
+    b'"',
+    b",",
+    b"1e999",
+    b"NaN",
+    b"\xef\xbb\xbf",
+    b"\r",
+    b"<",
+    b"null",
+]
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +86,35 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found |= {"analysis": dict.fromkeys(models, ANALYSIS), "voting": dict.fromkeys(models, VOTES)}
     (run / "results.json").write_text(json.dumps(found))
     (run / "metrics").mkdir()
-    (run / "metrics" / "grpo.csv").write_text("step,name,value\n0,train/reward,1\n1,train/reward,2\n1,val/f1,0.5\n")
-    rollout = {"step": 0, "id": "a", "image": [], "text": "t", "response": "r", "reward": 1.0, "r_q": 1, "advantage": 0.5}
-    (run / "rollouts.jsonl").write_text("".join(f"{json.dumps({**rollout, 'step': step})}\n" for step in (0, 0, 1)))
+    (run / "metrics" / "grpo.csv").write_text(
+        "step,name,value\n0,train/reward,1\n1,train/reward,2\n1,val/f1,0.5\n"
+    )
+    rollout = {
+        "step": 0,
+        "id": "a",
+        "image": [],
+        "text": "t",
+        "response": "r",
+        "reward": 1.0,
+        "r_q": 1,
+        "advantage": 0.5,
+    }
+    (run / "rollouts.jsonl").write_text(
+        "".join(f"{json.dumps({**rollout, 'step': step})}\n" for step in (0, 0, 1))
+    )
     (root / "jobs").mkdir()
-    job = {"job": 0, "overrides": ["+a=1"], "folder": str(run), "seconds": 1.0, "validation_f1": 0.5, "error": None}
+    job = {
+        "job": 0,
+        "overrides": ["+a=1"],
+        "folder": str(run),
+        "seconds": 1.0,
+        "validation_f1": 0.5,
+        "error": None,
+    }
     (root / "jobs" / "0.json").write_text(json.dumps(job))
-    (root / "jobs" / "1.json").write_text(json.dumps({**job, "job": 1, "overrides": ["+a=2"], "error": "x", "validation_f1": None}))
+    (root / "jobs" / "1.json").write_text(
+        json.dumps({**job, "job": 1, "overrides": ["+a=2"], "error": "x", "validation_f1": None})
+    )
     return root
 
 
@@ -82,7 +131,9 @@ def as_figures(root: Path) -> None:
 
 def as_shared(root: Path) -> None:
     runs = load_runs([root])
-    share_page("Results", runs, tables=tables(runs), figures=[]).encode(errors="backslashreplace")  # as it is written
+    share_page("Results", runs, tables=tables(runs), figures=[]).encode(
+        errors="backslashreplace"
+    )  # as it is written
 
 
 def as_casebook(root: Path) -> None:
@@ -107,7 +158,13 @@ TIMES = {"0/results.json": 40, "0/metrics/grpo.csv": 20}  # each draws all figur
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
     """Every (container, key) of a tree."""
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    entries = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, entry in entries:
         yield value, key
         yield from places(entry)
@@ -135,7 +192,9 @@ def mutated(text: bytes, name: str, chance: random.Random) -> bytes:
     if name.endswith(".csv"):
         rows = [row.split(",") for row in text.decode().splitlines()]
         row = chance.choice(rows)
-        row[chance.randrange(len(row))] = chance.choice(["", "nan", "inf", "-1", "9" * 5000, '"', "a\nb", "1,2", "\0", "1e400", "9" * 300])
+        row[chance.randrange(len(row))] = chance.choice(
+            ["", "nan", "inf", "-1", "9" * 5000, '"', "a\nb", "1,2", "\0", "1e400", "9" * 300]
+        )
         return "\n".join(",".join(row) for row in rows).encode()
     if name.endswith(".jsonl"):
         lines = text.decode().splitlines()
@@ -176,7 +235,9 @@ def test_every_reader_answers_in_one_line(whole: Path, tmp_path: Path, name: str
 
 def test_the_csv_module_is_no_trap(whole: Path, tmp_path: Path) -> None:
     root = Path(shutil.copytree(whole, tmp_path / "runs"))
-    (root / "0/metrics/grpo.csv").write_text(f"step,name,value\n0,{'x' * (csv.field_size_limit() + 1)},1\n")
+    (root / "0/metrics/grpo.csv").write_text(
+        f"step,name,value\n0,{'x' * (csv.field_size_limit() + 1)},1\n"
+    )
     with pytest.raises(InputError, match=r"grpo\.csv:2: not step,name,value;"):
         as_figures(root)
 

@@ -36,7 +36,9 @@ def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 def context(folder: Path) -> Any:
     config = config_of(folder, "logger.wandb=true")
-    return SimpleNamespace(config=config, output=folder, sweep=None, overrides=(), follower=False, notes={})
+    return SimpleNamespace(
+        config=config, output=folder, sweep=None, overrides=(), follower=False, notes={}
+    )
 
 
 def whole_run(given: Any) -> list[Any]:
@@ -74,7 +76,11 @@ NO_SERVER = {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
     ],
 )
 def test_a_server_that_cannot_be_used_means_offline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, environment: dict[str, str], warning: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    environment: dict[str, str],
+    warning: str,
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -89,10 +95,20 @@ def test_a_server_that_cannot_be_used_means_offline(
 
 
 @pytest.mark.parametrize(
-    "error", [wandb.errors.CommError("no route"), wandb.errors.UsageError("no"), OSError(30, "read-only"), KeyError("x"), Exception("x")]
+    "error",
+    [
+        wandb.errors.CommError("no route"),
+        wandb.errors.UsageError("no"),
+        OSError(30, "read-only"),
+        KeyError("x"),
+        Exception("x"),
+    ],
 )
 def test_a_wandb_that_cannot_start_at_all_is_done_without(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
 ) -> None:
     monkeypatch.setattr(wandb, "init", raising(error))
     given = context(tmp_path)
@@ -147,7 +163,10 @@ def test_scores_and_the_end_are_not_worth_a_run(
     monkeypatch.setattr(wandb, "finish", raising(TimeoutError("60 s")))
     tracking.summarise(context(tmp_path), SCORES)
     tracking.finish()
-    assert [message.split("; ")[0] for message in warnings(caplog)] == ["wandb: gone", "wandb: 60 s"]
+    assert [message.split("; ")[0] for message in warnings(caplog)] == [
+        "wandb: gone",
+        "wandb: 60 s",
+    ]
     monkeypatch.setattr(wandb, "run", None)
 
 

@@ -47,16 +47,19 @@ def statistics_table(stats: Mapping[str, Any], *, unit: str) -> Table:
     """One column a split, labels in the order of the first split's counts."""
     splits = [split for split in SPLITS if split in stats]
     shared = ", ".join(f"{pair} {count}" for pair, count in stats["shared_sentences"].items())
-    table = Table(title="Data", title_justify="left", caption=plain(f"sentences in two splits: {shared}"), caption_justify="left")
+    caption = plain(f"sentences in two splits: {shared}")
+    table = Table(title="Data", title_justify="left", caption=caption, caption_justify="left")
     table.add_column("")
     for split in splits:
         table.add_column(split, justify="right")
     for name in ("samples", unit, "blank_pictures"):
-        table.add_row(plain(name.replace("_", " ")), *(f"{stats[split][name]:,}" for split in splits))
+        counts = (f"{stats[split][name]:,}" for split in splits)
+        table.add_row(plain(name.replace("_", " ")), *counts)
     table.add_row("words, mean", *(f"{stats[split]['words']['mean']:.1f}" for split in splits))
     table.add_row("words, max", *(f"{stats[split]['words']['max']:,}" for split in splits))
     for group in (name for name in stats[splits[0]] if name in ("entities", "relations")):
         table.add_section()
         for label in dict.fromkeys(label for split in splits for label in stats[split][group]):
-            table.add_row(plain(label), *(f"{stats[split][group].get(label, 0):,}" for split in splits))
+            counts = (f"{stats[split][group].get(label, 0):,}" for split in splits)
+            table.add_row(plain(label), *counts)
     return table

@@ -1,4 +1,4 @@
-"""Text from anywhere, written so that its place shows it as it is: Markdown, a code span in it, LaTeX."""
+"""Text from anywhere, written so that its place shows it as it is: Markdown, code spans, LaTeX."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from mmie.display import visible
 
 LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "|": r"$|$",
     "±": r"$\pm$", "–": "--", "−": "$-$", "×": r"$\times$", "…": r"\ldots{}",
     "Δ": r"$\Delta$", "α": r"$\alpha$", "β": r"$\beta$",
@@ -21,7 +22,7 @@ def in_markdown(text: str) -> str:
 
 
 def in_code(text: str) -> str:
-    """A code span, whatever backticks the text has; not for a cell of a table, where a bar would end the cell."""
+    """A code span, whatever backticks the text has; not for a table, where a bar ends the cell."""
     line = _one_line(text)
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     margin = " " if len(fence) > 1 else ""

@@ -42,8 +42,9 @@ def latex(table: Table) -> str:
     """A ``table`` environment; the document needs ``booktabs``."""
     columns = "l" + "r" * (len(table.header) - 1)
     body = [_latex_row(row) for row in table.rows]
+    caption = rf"\caption{{{in_latex(table.title)}. {in_latex(table.caption)}}}"
     return "\n".join((
-        r"\begin{table}", r"\centering", rf"\caption{{{in_latex(table.title)}. {in_latex(table.caption)}}}", rf"\label{{tab:{table.name}}}",
+        r"\begin{table}", r"\centering", caption, rf"\label{{tab:{table.name}}}",
         rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(table.header), r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
         rf"\par\smallskip\footnotesize {' '.join(map(in_latex, table.notes))}", r"\end{table}", "",
     ))  # fmt: skip

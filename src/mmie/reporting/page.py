@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -45,17 +45,20 @@ def on_terminal(table: Table) -> RichTable:
     shown = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     columns = table.brief or range(len(table.header))
     for index in columns:
-        shown.add_column(plain(table.header[index]), justify="right" if index else "left", no_wrap=index > 0)
+        side: JustifyMethod = "right" if index else "left"
+        shown.add_column(plain(table.header[index]), justify=side, no_wrap=index > 0)
     for row in table.rows:
         shown.add_row(*(plain(row[index]) for index in columns))
     return shown
 
 
 def _section(table: Table) -> str:
-    return f"## {in_markdown(table.title)}\n\n{markdown(table)}\n[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)\n"
+    files = f"[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)"
+    return f"## {in_markdown(table.title)}\n\n{markdown(table)}\n{files}\n"
 
 
 def _shown(drawing: Drawing) -> str:
     path = f"figures/{drawing.name}"
     title = in_markdown(drawing.title)
-    return f"## {title}\n\n![{title}]({path}.svg)\n\n{in_markdown(drawing.caption)}\n\n[SVG]({path}.svg), [PNG]({path}.png)\n"
+    caption, files = in_markdown(drawing.caption), f"[SVG]({path}.svg), [PNG]({path}.png)"
+    return f"## {title}\n\n![{title}]({path}.svg)\n\n{caption}\n\n{files}\n"

@@ -50,12 +50,17 @@ class Markup(str):
 
 def tag(name: str, *children: object, **attributes: str) -> Markup:
     """An element; children that are no ``Markup`` are escaped, and so are attributes (``class_`` is ``class``; empty ones are left out)."""
-    told = "".join(f' {key.rstrip("_")}="{escape(visible(value))}"' for key, value in attributes.items() if value)
+    given = {key.rstrip("_"): escape(visible(value)) for key, value in attributes.items() if value}
+    told = "".join(f' {key}="{value}"' for key, value in given.items())
     return Markup(f"<{name}{told}>{joined(children)}</{name}>")
 
 
 def joined(children: Iterable[object]) -> Markup:
-    return Markup("".join(child if isinstance(child, Markup) else escape(visible(str(child))) for child in children))
+    return Markup("".join(map(_as_html, children)))
+
+
+def _as_html(child: object) -> str:
+    return child if isinstance(child, Markup) else escape(visible(str(child)))
 
 
 def grid(header: Sequence[object], rows: Iterable[Sequence[object]], *, texts: Sequence[int] = (0,)) -> Markup:

@@ -62,7 +62,8 @@ class Job:
 
 def load_jobs(folder: Path) -> list[Job]:
     """The jobs noted so far in the folder of a sweep, by number."""
-    notes = [read_json(path, JOB, what="note of a job", advice="delete it") for path in (folder / NOTES).glob("*.json")]
+    paths = (folder / NOTES).glob("*.json")
+    notes = [read_json(path, JOB, what="note of a job", advice="delete it") for path in paths]
     return sorted((_job(note, folder) for note in notes), key=lambda job: job.number)
 
 
@@ -78,7 +79,8 @@ def _job(note: dict[str, Any], folder: Path) -> Job:
 
 
 def _metrics(path: Path) -> dict[str, dict[str, Any]]:
-    return read_json(path, JOB_RESULTS, what="results of a job", advice="run the job again")["metrics"]
+    advice = "run the job again"
+    return read_json(path, JOB_RESULTS, what="results of a job", advice=advice)["metrics"]
 
 
 def varying(jobs: Sequence[Job]) -> list[str]:
@@ -130,11 +132,13 @@ def as_markdown(jobs: Sequence[Job], *, figure: bool) -> str:
     parts = [f"# A sweep of {len(jobs)} jobs, {len(failed)} failed", CHOICE]
     if best is not None:
         chosen = in_code(best.shown(names))
-        parts.append(f"Best: job {best.number}, {chosen}, validation F1 {_percent(best.validation_f1)} %.")
+        f1 = _percent(best.validation_f1)
+        parts.append(f"Best: job {best.number}, {chosen}, validation F1 {f1} %.")
     if figure:
         parts.append(f"![Validation F1 over what varies]({FIGURE}.svg)")
     head = [in_markdown(column) for column in _columns(jobs)]
-    rows = [head, ["---"] * len(head), *(_markdown_cells(job, names, best=job is best) for job in jobs)]
+    rows = [head, ["---"] * len(head)]
+    rows += [_markdown_cells(job, names, best=job is best) for job in jobs]
     parts.append("\n".join(f"| {' | '.join(row)} |" for row in rows))
     if failed:
         parts += ["## Failed", "\n".join(_failure(job, names) for job in failed)]
@@ -166,7 +170,8 @@ def score_table(jobs: Sequence[Job]) -> Table:
     for job in jobs:
         number, *values, f1, test, seconds, state, _ = _row(job, names, mark="{} *" if job is best else "{}")
         cells = [number, *values, state if job.error else f1, test, seconds]
-        table.add_row(*(plain(cell) for cell in cells), style="bold" if job is best else "red" if job.error else None)
+        style = "bold" if job is best else "red" if job.error else None
+        table.add_row(*map(plain, cells), style=style)
     return table
 
 

@@ -153,7 +153,7 @@ def write_requests(record: Record, folder: Path) -> list[str]:
 
 
 def record_path(folder: Path, model: str) -> Path:
-    """The file of a teacher's answers; one that an earlier version named otherwise stays in use, as its answers were paid."""
+    """The file of a teacher's answers; one that an earlier version named otherwise stays in use."""
     earlier = f"{model.replace('/', '_')}.jsonl"
     known = {path.name for path in folder.glob("*.jsonl")}
     return folder / (earlier if earlier in known else f"{slug(model)}.jsonl")

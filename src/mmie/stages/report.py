@@ -82,7 +82,8 @@ def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) ->
         for column in (*(["Acc"] if "accuracy" in first[measure] else []), "P", "R", f"{name} F1"):
             table.add_column(plain(column), justify="right", no_wrap=True)
     for name, scores in rows.items():
-        table.add_row(plain(name), *(plain(cell) for measure in measures for cell in _cells(scores[measure])))
+        cells = [cell for measure in measures for cell in _cells(scores[measure])]
+        table.add_row(plain(name), *map(plain, cells))
     return table
 
 

@@ -1,7 +1,7 @@
-"""wandb, offline unless logged in; one run for all stages of a run, the jobs of a sweep as one group.
+"""wandb, offline unless logged in: one wandb run for all stages, the jobs of a sweep as one group.
 
-A run can do without wandb, so wandb never ends one. Where the server cannot be used the run is logged offline, where that
-fails, too, not at all; either is one warning line.
+A run can do without wandb, so wandb never ends one. Where the server cannot be used, the run is
+logged offline. Where that fails as well, it is not logged. Either is one warning line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # it loads torch, for which nobody who asks for a key should 
     from mmie.stages.context import Context
 
 TAG, NAME = 64, 128  # characters that wandb takes
-CONNECT, FINISH = 20, 60  # seconds to wait for the server at the start, and for what is still to be sent at the end
+CONNECT = 20  # seconds to wait for the server at the start
+FINISH = 60  # seconds to wait at the end for what is still to be sent
 MODES = ("online", "offline", "shared", "disabled", "dryrun", "run")
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,9 @@ def summarise(context: Context, models: Mapping[str, Mapping[str, Mapping[str, A
         return
     rows = {f"{model}/": measures for model, measures in models.items()}
     rows[""] = [*models.values()][-1]
-    scores = {f"{row}{name}": value for row, measures in rows.items() for name, value in _numbers(measures)}
+    scores: dict[str, float] = {}
+    for row, measures in rows.items():
+        scores |= {f"{row}{name}": value for name, value in _numbers(measures)}
     with Attempt("wandb", otherwise="it does not get the test scores"):
         run.summary.update(scores)
 
@@ -74,14 +77,15 @@ def _wanted(context: Context) -> bool:
 
 
 def _run(context: Context) -> Any:
-    """The wandb run, started where there is none; None where none can be had, which is tried once a run."""
+    """The wandb run, started where there is none; None where none can be had."""
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
         return wandb.run
     if "wandb" in context.notes:
         return None
     config = context.config
-    options = {"project": config.logger.project, "entity": config.logger.entity, "config": asdict(config), **names(context)}
+    place = {"project": config.logger.project, "entity": config.logger.entity}
+    options = {**place, "config": asdict(config), **names(context)}
     for mode in dict.fromkeys((_mode(), "offline")):
         otherwise = "going on without it" if mode == "offline" else "logging offline"
         with Attempt(f"wandb ({mode})", otherwise=otherwise):
@@ -93,12 +97,15 @@ def _run(context: Context) -> Any:
 def _started(folder: str, **options: Any) -> Any:
     import wandb
 
-    logging.getLogger("wandb").setLevel(logging.CRITICAL)  # it logs the errors that it raises, with a traceback
+    logging.getLogger("wandb").setLevel(logging.CRITICAL)  # it logs all that it raises
     os.environ.setdefault("WANDB_SILENT", "true")
-    os.environ["WANDB_DATA_DIR"] = f"{folder}/wandb"  # tables with their pictures; without them nothing could be synced
-    settings = wandb.Settings(silent=True, console="off", init_timeout=CONNECT, finish_timeout=FINISH)
+    os.environ["WANDB_DATA_DIR"] = f"{folder}/wandb"  # tables; nothing syncs without
+    settings = wandb.Settings(
+        silent=True, console="off", init_timeout=CONNECT, finish_timeout=FINISH
+    )
     run = wandb.init(dir=folder, settings=settings, **options)
-    run.define_metric("trainer/global_step")  # each stage counts its own steps; wandb's own count runs through all of them
+    # Each stage counts its own steps; wandb's own count runs through all of them.
+    run.define_metric("trainer/global_step")
     run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
     return run
 
@@ -123,7 +130,7 @@ def has_key() -> bool:
 
 
 def finish() -> None:
-    """Ends the wandb run, whatever happened; waits no longer than ``FINISH`` for what is still to be sent."""
+    """Ends the wandb run, whatever happened, and waits no longer than ``FINISH``."""
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
         with Attempt("wandb", otherwise="what is not sent lies in the run's folder wandb"):

@@ -12,8 +12,8 @@ log = logging.getLogger(__name__)
 class Attempt:
     """A ``with`` block whose errors end as one warning line instead of ending the run.
 
-    It stands around calls into one library and nothing else. All errors count, because the libraries raise private classes
-    of their own; an interrupt or an exit is no error and passes.
+    It stands around calls into one library and nothing else. All errors count, because such
+    libraries raise private classes of their own; an interrupt or an exit is no error and passes.
 
     Args:
         service: what is called.
@@ -29,7 +29,10 @@ class Attempt:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> bool:
         if not isinstance(error, Exception):
             return False

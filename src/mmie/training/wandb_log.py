@@ -31,7 +31,7 @@ class WandbLog(WandbLogger):
         self.lost = attempt.failed
 
     def log_rollouts(self, rows: Sequence[Mapping[str, Any]], *, step: int) -> None:
-        """A table of rollouts with their pictures; numbers stay numbers, so that they can be sorted."""
+        """A table of rollouts with their pictures; numbers stay numbers, for sorting."""
         if self.lost:
             return
         with self._attempt() as attempt:
@@ -50,7 +50,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
     table = wandb.Table(columns=columns)
     for row in rows:
         pictures = [wandb.Image(path) for path in row["image"] if isinstance(path, str)]
-        plain = {name: value if isinstance(value, (int, float)) else str(value) for name, value in row.items()}
-        shown = {**plain, "image": pictures[0] if pictures else None}
+        shown = {name: _plain(value) for name, value in row.items()}
+        shown["image"] = pictures[0] if pictures else None
         table.add_data(*(shown[name] for name in columns))
     return table
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) else str(value)

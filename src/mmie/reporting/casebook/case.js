@@ -14,7 +14,8 @@ const LARGE = 240, SMALL = 140; // sides of whole pictures and of parts on the s
 
 /** The text with the marks that would reorder what stands around it shown as their code points. */
 function visible(text) {
-  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (mark) => `\\u${mark.charCodeAt(0).toString(16)}`);
+  const code = (mark) => `\\u${mark.charCodeAt(0).toString(16)}`;
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, code);
 }
 
 function el(tag, className = "", ...children) {
