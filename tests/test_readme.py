@@ -192,10 +192,11 @@ def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
     sample = Example("a", "x", (), "none", {"entity_count": 1, "object_count": 2})
     score = task.score(["none"], [sample], bootstrap_samples=0, seed=0)["relation"]
     (tmp_path / "metrics.json").write_text(json.dumps({"test/quintuple": score, "test/entity": score, "test/relation": score}))
-    (tmp_path / "analysis.json").write_text(json.dumps(analysis(task, ["none"], [sample], truncated=[False])))
+    (tmp_path / "analysis.json").write_text(json.dumps(analysis(task, [Reading("none")], [sample], truncated=[False])))
     config = run_config(ROOT / "conf", [])
     left = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
-    context = SimpleNamespace(config=config, output=tmp_path, reasoned=SimpleNamespace(name="more", selection_metric="relation"), **left)
+    reasoned = SimpleNamespace(name="more", selection_metric="relation", warmed_up="stage 1")
+    context = SimpleNamespace(config=config, output=tmp_path, reasoned=reasoned, **left)
     results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
     keys = {*results, *results["metrics"], *results["metrics"]["test/relation"], *results["analysis"]["zero-shot"]}
     assert len(keys) >= 20
