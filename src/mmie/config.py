@@ -106,14 +106,22 @@ class EvaluationConfig:
 
 @dataclass(kw_only=True)
 class TrainerConfig:
-    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them alone."""
+    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them alone.
+
+    Lightning's ``bf16-true`` is not offered: it would draw rewards and optimizer states into bfloat16, too. A base in
+    bfloat16 is ``model.dtype=bfloat16``.
+    """
 
     accelerator: str = one_of("cpu", "gpu", "auto")
     devices: int = at_least(1)
     num_nodes: int = at_least(1)
     strategy: str = one_of("auto", "ddp", "deepspeed_zero2")
-    precision: str = one_of("32-true", "bf16-mixed", "bf16-true", "16-mixed")
+    precision: str = one_of("32-true", "bf16-mixed", "16-mixed")
     threads: int | None = at_least(1)
+
+    @property
+    def processes(self) -> int:
+        return self.devices * self.num_nodes
 
 
 @dataclass(kw_only=True)
@@ -212,7 +220,7 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
     except OmegaConfBaseException as error:
         raise InputError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
     assert isinstance(run, RunConfig)
-    for problem in chain(out_of_range(run), _contradictions(run), _node_misfits(run)):
+    for problem in chain(out_of_range(run), _contradictions(run), _only_on_gpus(run), _node_misfits(run)):
         raise InputError(problem)
     return run
 
@@ -228,7 +236,7 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
             yield f"stages: {stage!r} is unknown; the stages are {', '.join(STAGES + ON_DEMAND)}"
     if not run.artifacts.strip():
         yield "artifacts: it is empty; give a folder"
-    devices = run.trainer.devices * run.trainer.num_nodes
+    devices = run.trainer.processes
     if run.sft and run.sft.batch_size % (run.sft.micro_batch_size * devices):
         part = f"sft.micro_batch_size {run.sft.micro_batch_size}"
         yield f"sft.batch_size: {run.sft.batch_size} is no multiple of {part} × {devices} devices; change one of them"
@@ -251,6 +259,14 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
     for key in ("image", "text"):
         if "predict" in run.stages and not getattr(run.predict, key):
             yield f"predict.{key}: the stage predict needs it; set predict.{key}=…"
+
+
+def _only_on_gpus(run: RunConfig) -> Iterator[str]:
+    trainer = run.trainer
+    wanted = {"precision": "16-mixed", "strategy": "deepspeed_zero2"}
+    for key, value in wanted.items():
+        if getattr(trainer, key) == value and trainer.accelerator == "cpu":
+            yield f"trainer.{key}: {value} needs a GPU; take trainer=gpu, or another {key}"
 
 
 def _node_misfits(run: RunConfig) -> Iterator[str]:

@@ -67,7 +67,7 @@ def owned() -> Iterator[None]:
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader, _state), daemon=True, name="signals").start()
     leader = os.environ.get(LEADER)
-    os.environ[LEADER] = str(os.getpid()) if not _started_by_leader() else str(leader)
+    os.environ[LEADER] = str(os.getpid()) if not started_by_leader() else str(leader)
     try:
         yield
     except BaseException:
@@ -108,13 +108,13 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     if _state.signum or _state.closing:
         return
     _state.signum = signum
-    if _started_by_leader():
+    if started_by_leader():
         with suppress(ProcessLookupError):
             os.kill(os.getppid(), signum)
     raise Stopped(signum)
 
 
-def _started_by_leader() -> bool:
+def started_by_leader() -> bool:
     """Whether another process of the same run has started this one and must end with it."""
     follows = int(os.environ.get("LOCAL_RANK") or 0) > 0
     return follows and os.environ.get(LEADER) == str(os.getppid())
@@ -153,7 +153,7 @@ def _watch(reader: int, state: _State) -> None:
 
 
 def _line(state: _State) -> str:
-    if state.quiet or _started_by_leader():
+    if state.quiet or started_by_leader():
         return ""
     name, place = signal.Signals(state.signum).name, state.place or "between two stages"
     return f"stopped by {name} {place}: run the same command again to resume\n"
