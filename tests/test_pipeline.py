@@ -144,7 +144,8 @@ def test_results_hold_what_their_readers_need(tmp_path: Path, monkeypatch: pytes
     assert again["stages"]["grpo"]["made_in"] == found["stages"]["grpo"]["made_in"] > 0
     written = (tmp_path / "run/results.json").read_bytes()
     monkeypatch.setenv("LOCAL_RANK", "1")  # another process of the same run, in the same folder
-    other_process = config_of(tmp_path, "+experiment=jmere_r1", "stages=[grpo,evaluate,report,export]")
+    stages = "stages=[grpo,evaluate,report,export]"
+    other_process = config_of(tmp_path, "+experiment=jmere_r1", stages)
     other_process.trainer.devices = 2
     assert execute(other_process, tmp_path / "run") is None
     assert (tmp_path / "run/results.json").read_bytes() == written

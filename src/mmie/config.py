@@ -106,10 +106,10 @@ class EvaluationConfig:
 
 @dataclass(kw_only=True)
 class TrainerConfig:
-    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them alone.
+    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them.
 
-    Lightning's ``bf16-true`` is not offered: it would draw rewards and optimizer states into bfloat16, too. A base in
-    bfloat16 is ``model.dtype=bfloat16``.
+    Lightning's ``bf16-true`` is not offered: it would put rewards and optimizer states into
+    bfloat16, too. A base in bfloat16 is ``model.dtype=bfloat16``.
     """
 
     accelerator: str = one_of("cpu", "gpu", "auto")
@@ -220,7 +220,8 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
     except OmegaConfBaseException as error:
         raise InputError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
     assert isinstance(run, RunConfig)
-    for problem in chain(out_of_range(run), _contradictions(run), _only_on_gpus(run), _node_misfits(run)):
+    checks = (out_of_range, _contradictions, _only_on_gpus, _node_misfits)
+    for problem in chain.from_iterable(check(run) for check in checks):
         raise InputError(problem)
     return run
 

@@ -109,7 +109,8 @@ def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | 
     with _in_touch(context):
         try:
             evaluated = stages(context)
-            tracking.summarise(context, {name: metrics(folder) for name, folder in evaluated.items()})
+            scores = {name: metrics(folder) for name, folder in evaluated.items()}
+            tracking.summarise(context, scores)
         finally:
             tracking.finish()
     if context.follower:
@@ -176,9 +177,11 @@ def _check(context: Context) -> None:
     trainer = config.trainer
     gpu_only = trainer.precision == "16-mixed" or trainer.strategy == "deepspeed_zero2"
     wants_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpu_only)
-    if wants_gpu and _last(config) not in ("data", "distil", "filter") and not torch.cuda.is_available():
+    uses_model = _last(config) not in ("data", "distil", "filter")
+    if wants_gpu and uses_model and not torch.cuda.is_available():
         what = f"trainer.accelerator={trainer.accelerator}"
-        raise InputError(f"{what}: torch sees no GPU; take trainer=cpu, or install a torch build that fits the driver")
+        advice = "take trainer=cpu, or install a torch build that fits the driver"
+        raise InputError(f"{what}: torch sees no GPU; {advice}")
 
 
 def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]) -> dict[str, Path]:

@@ -37,7 +37,7 @@ class Sweep(Callback):
         self.start = 0.0
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """A single run gets a folder of its own, even beside another one that starts in the same second."""
+        """A single run gets a folder of its own, even if another one starts in the same second."""
         if not _given(config, "hydra.run.dir"):
             with read_write(config.hydra.run):
                 config.hydra.run.dir = _own_folder(config.hydra.run.dir)
@@ -93,7 +93,7 @@ class Sweep(Callback):
 
 
 def new_folder(path: Path) -> Path:
-    """Makes the folder, or where another run has it already, the first free one of ``<path>_2``, ``<path>_3``, …
+    """Makes the folder, or where another run has it, the first free one of ``<path>_2``, ….
 
     Raises:
         InputError: it cannot be made.
@@ -120,7 +120,7 @@ def _own_folder(path: str) -> str:
 
 
 def _given(config: DictConfig, key: str) -> bool:
-    """Whether the folder was named on the command line, to go on in it, or by the run that started this process."""
+    """Whether the folder was named, on the command line or by the run that started this process."""
     return any(override.split("=")[0] == key for override in config.hydra.overrides.hydra)
 
 

@@ -1,4 +1,4 @@
-"""Every value that the trainer's configuration offers trains, or is refused before anything costs."""
+"""Every value that the trainer's configuration offers trains, or is refused first."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ def test_it_trains(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        training_runs, "TRAINER", SimpleNamespace(**{**vars(TRAINER), key: value})
-    )
+    monkeypatch.setattr(training_runs, "TRAINER", SimpleNamespace(**{**vars(TRAINER), key: value}))
     for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.setenv(name, "")  # the strategy sets them; undone after the test
         monkeypatch.delenv(name)

@@ -84,7 +84,13 @@ class Context:
                 raise InputError(f"{label or name}: {error}") from error
 
     def _stage(
-        self, name: str, mark: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str
+        self,
+        name: str,
+        mark: str,
+        parts: dict[str, Any],
+        body: Callable[[Path], None],
+        *,
+        label: str,
     ) -> tuple[Path, str]:
         if self.follower:
             return self._follow(name, mark, body), mark
@@ -177,8 +183,12 @@ class Context:
 
 
 def is_follower(trainer: TrainerConfig) -> bool:
-    """Whether this process is one of several, and not the first; where the configuration says one, the environment does not count."""
-    return trainer.processes > 1 and any(int(os.environ.get(name) or 0) > 0 for name in RANKS)
+    """Whether this process is one of several, and not the first.
+
+    Where the configuration says one, the environment does not count.
+    """
+    later = any(int(os.environ.get(name) or 0) > 0 for name in RANKS)
+    return trainer.processes > 1 and later
 
 
 def local_rank(trainer: TrainerConfig) -> int:

@@ -1,4 +1,4 @@
-"""How the processes of one run know that the first one lives: it touches a file, and the others watch that file.
+"""How the processes of one run know that the first one lives: it touches a file that they watch.
 
 Without it, processes on other machines would wait for work that nobody does any more.
 """
@@ -18,7 +18,7 @@ from mmie.files import write_text
 from mmie.stopping import started_by_leader
 
 BEAT = 5.0  # seconds between two signs of life
-SILENCE = 300.0  # seconds without one after which the first process counts as gone; shared file systems lag
+SILENCE = 300.0  # seconds without one: the first process is gone; shared file systems lag
 STARTED = time.time()
 ENDED = "ended\n"
 
@@ -53,7 +53,7 @@ def beating(path: Path) -> Iterator[None]:
 
 @contextmanager
 def watching(path: Path) -> Iterator[None]:
-    """Inside, the end or the silence of the first process ends this one with status 2, whatever it is waiting in."""
+    """Inside, the failure or the silence of the first process ends this one with status 2."""
     stop = threading.Event()
     thread = threading.Thread(target=_watch, args=(path, stop), daemon=True, name="heartbeat")
     thread.start()

@@ -161,9 +161,12 @@ def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapt
     trainer = make_trainer(
         trainer_config, accumulate_grad_batches=accumulate, gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *task.loggers],
-        callbacks=[OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)],
+        callbacks=[
+            OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)
+        ],
     )  # fmt: skip
-    trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=True if start else None)
+    plain = True if start else None  # Lightning warns where it is said and nothing is loaded
+    trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=plain)
     task.module.to(home)  # Lightning leaves it on the CPU
     if best.adapter:
         task.module.policy.load_adapter_state(best.adapter)
