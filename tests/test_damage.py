@@ -1,4 +1,4 @@
-"""Damaged finished work is refused before anything is done; damaged unfinished work goes on from what is whole."""
+"""Damaged finished work is refused first; damaged unfinished work goes on from what is whole."""
 
 from __future__ import annotations
 
@@ -165,7 +165,9 @@ def test_rows_in_no_encoding_are_cut(tmp_path: Path) -> None:
 
 def test_damaged_metrics_are_dropped(tmp_path: Path) -> None:
     log = MetricsLog(tmp_path / "metrics.csv")
-    log.path.write_bytes(b'step,name,value\n0,a,1\n0,"b,1\n\xff\x00,c\n0,c,2\n\xc2\xb2,c,2\n9,d,1\n')
+    log.path.write_bytes(
+        b'step,name,value\n0,a,1\n0,"b,1\n\xff\x00,c\n0,c,2\n\xc2\xb2,c,2\n9,d,1\n'
+    )
     log.start_at(1)
     assert log.path.read_text().splitlines() == ["step,name,value", "0,a,1", "0,c,2"]
 

@@ -16,7 +16,7 @@ from mmie.config import to_run_config
 from mmie.errors import InputError
 from mmie.files import slug
 from mmie.pipeline import execute
-from mmie.stages.context import _local_rank
+from mmie.stages.context import local_rank
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -49,17 +49,31 @@ def test_a_process_does_not_wait_for_one_that_is_gone(tmp_path: Path, monkeypatc
     parents = iter([7, 7, 1])
     monkeypatch.setattr("mmie.stages.context.os.getppid", lambda: next(parents))
     monkeypatch.setattr("mmie.stages.context.POLL", 0.0)
+    config = config_of(tmp_path, "stages=[data]")
+    config.trainer.devices = 2
     with pytest.raises(InputError, match=r"^data: the first process of this run is gone"):
-        execute(config_of(tmp_path, "stages=[data]"), tmp_path)
+        execute(config, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
+def test_one_process_does_the_work_whatever_the_environment_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "2")
+    assert list(go(tmp_path, "run", "stages=[data]")["stages"]) == ["data"]
 
 
 @pytest.mark.parametrize(("ranks", "expected"), [({}, 0), ({"SLURM_LOCALID": "3"}, 3), ({"SLURM_LOCALID": "3", "LOCAL_RANK": "2"}, 2)])
-def test_each_process_of_a_machine_has_its_own_device(ranks: dict[str, str], expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_process_of_a_machine_has_its_own_device(
+    ranks: dict[str, str], expected: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in ("LOCAL_RANK", "SLURM_LOCALID"):
         monkeypatch.delenv(name, raising=False)
     for name, value in ranks.items():
         monkeypatch.setenv(name, value)
-    assert _local_rank() == expected
+    two = config_of(tmp_path, "trainer.devices=2", "sft.micro_batch_size=4", "grpo.micro_prompts=1")
+    assert local_rank(two.trainer) == expected
+    assert local_rank(config_of(tmp_path).trainer) == 0
 
 
 def test_there_must_be_an_adapter_to_take_away(tmp_path: Path) -> None:
@@ -136,7 +150,10 @@ def test_results_hold_what_their_readers_need(tmp_path: Path, monkeypatch: pytes
     assert again["stages"]["grpo"]["made_in"] == found["stages"]["grpo"]["made_in"] > 0
     written = (tmp_path / "run/results.json").read_bytes()
     monkeypatch.setenv("LOCAL_RANK", "1")  # another process of the same run, in the same folder
-    assert execute(config_of(tmp_path, "+experiment=jmere_r1", "stages=[grpo,evaluate,report,export]"), tmp_path / "run") is None
+    stages = "stages=[grpo,evaluate,report,export]"
+    other_process = config_of(tmp_path, "+experiment=jmere_r1", stages)
+    other_process.trainer.devices = 2
+    assert execute(other_process, tmp_path / "run") is None
     assert (tmp_path / "run/results.json").read_bytes() == written
     assert not (tmp_path / "run/export").exists()
 

@@ -93,7 +93,10 @@ def test_an_event_loop_does_not_swallow_a_signal() -> None:
 
 @pytest.mark.parametrize("end", ["sleep()", "say('ready'); sys.exit(2)"])
 def test_processes_that_were_started_end_too(end: str) -> None:
-    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    deaf = (
+        "import signal, time; signal.signal(15, signal.SIG_IGN); "
+        "print(1, flush=True); time.sleep(60)"
+    )
     body = (
         f"child = subprocess.Popen([sys.executable, '-c', {deaf!r}], stdout=subprocess.PIPE)\n"
         f"child.stdout.readline()\nsay(child.pid)\nstopping.adopt([child])\n{end}"
@@ -108,7 +111,8 @@ def test_processes_that_were_started_end_too(end: str) -> None:
 def test_a_process_that_was_started_passes_the_signal_on_in_silence() -> None:
     child = SCRIPT.format(setup="", body="    say(__import__('os').getpid())\n    sleep()")
     body = (
-        f"subprocess.Popen([sys.executable, '-c', {child!r}], env={{**os.environ, 'LOCAL_RANK': '1'}})\n"
+        "environment = {**os.environ, 'LOCAL_RANK': '1'}\n"
+        f"subprocess.Popen([sys.executable, '-c', {child!r}], env=environment)\n"
         "with stopping.at('in stage sft'):\n    time.sleep(30)"
     )
     run = started("import os", body)

@@ -74,7 +74,8 @@ class Store:
                 versions and date.
 
         Raises:
-            InputError: the folder cannot be written, the disk is full, or the finished work is damaged.
+            InputError: the folder cannot be written, the disk is full, or the finished work is
+                damaged.
         """
         final, partial = self.path(stage, fingerprint), self.partial(stage, fingerprint)
         if final.exists():
@@ -120,7 +121,8 @@ class Store:
         """Finished work is about to be used.
 
         Raises:
-            InputError: its files are not those that were written; nothing is done anew unasked, it may have cost much.
+            InputError: its files are not those that were written; nothing is done anew unasked,
+                it may have cost much.
         """
         reason = damage(final, _meta(final)["files"])
         if reason is not None:
@@ -160,7 +162,7 @@ def _damaged(final: Path, reason: str) -> str:
 
 
 def _tidy(final: Path) -> None:
-    """Only now, under its final name, the work can do without what an interrupted run would have gone on from."""
+    """Only under its final name can the work do without what an interrupted run goes on from."""
     with suppress(OSError):  # a store that can only be read
         for pattern in SCRATCH:
             for path in final.glob(pattern):

@@ -137,14 +137,22 @@ class ZeroShotConfig:
 
 @dataclass(kw_only=True)
 class TrainerConfig:
-    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them alone."""
+    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them.
+
+    Lightning's ``bf16-true`` is not offered: it would put rewards and optimizer states into
+    bfloat16, too. A base in bfloat16 is ``model.dtype=bfloat16``.
+    """
 
     accelerator: str = one_of("cpu", "gpu", "auto")
     devices: int = at_least(1)
     num_nodes: int = at_least(1)
     strategy: str = one_of("auto", "ddp", "deepspeed_zero2")
-    precision: str = one_of("32-true", "bf16-mixed", "bf16-true", "16-mixed")
+    precision: str = one_of("32-true", "bf16-mixed", "16-mixed")
     threads: int | None = at_least(1)
+
+    @property
+    def processes(self) -> int:
+        return self.devices * self.num_nodes
 
 
 @dataclass(kw_only=True)
@@ -248,8 +256,8 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
     except OmegaConfBaseException as error:
         raise InputError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
     assert isinstance(run, RunConfig)
-    checks = foreign("", asdict(run)), out_of_range(run), _contradictions(run), _node_misfits(run)
-    for problem in chain(*checks):
+    checks = (_foreign_code, out_of_range, _contradictions, _only_on_gpus, _node_misfits)
+    for problem in chain.from_iterable(check(run) for check in checks):
         raise InputError(problem)
     return run
 
@@ -274,6 +282,10 @@ def _built(value: Any) -> Any:
     return [_built(inner) for inner in value] if isinstance(value, list) else value
 
 
+def _foreign_code(run: RunConfig) -> Iterator[str]:
+    yield from foreign("", asdict(run))
+
+
 def _contradictions(run: RunConfig) -> Iterator[str]:
     for stage in run.stages:
         if stage not in STAGES + ON_DEMAND:
@@ -283,7 +295,7 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
             yield f"zero_shot.systems: {system!r} is unknown; choose from base and teacher"
     if not run.artifacts.strip():
         yield "artifacts: it is empty; give a folder"
-    devices = run.trainer.devices * run.trainer.num_nodes
+    devices = run.trainer.processes
     if run.sft and run.sft.batch_size % (run.sft.micro_batch_size * devices):
         part = f"sft.micro_batch_size {run.sft.micro_batch_size}"
         yield f"sft.batch_size: {run.sft.batch_size} is no multiple of {part} × {devices} devices; change one of them"
@@ -320,6 +332,14 @@ def _regex_fault(pattern: str) -> str | None:
     except re.error as error:
         return str(error)
     return None
+
+
+def _only_on_gpus(run: RunConfig) -> Iterator[str]:
+    trainer = run.trainer
+    wanted = {"precision": "16-mixed", "strategy": "deepspeed_zero2"}
+    for key, value in wanted.items():
+        if getattr(trainer, key) == value and trainer.accelerator == "cpu":
+            yield f"trainer.{key}: {value} needs a GPU; take trainer=gpu, or another {key}"
 
 
 def _node_misfits(run: RunConfig) -> Iterator[str]:

@@ -10,9 +10,10 @@ class InputError(ValueError):
 
 
 class NotFiniteError(InputError):
-    """A loss, a gradient or logits that are NaN or infinite: the training has diverged, or the weights are broken."""
+    """A loss, a gradient or logits are NaN or infinite: the training has diverged, or the
+    weights are broken.
+    """
 
     def __init__(self, what: str, where: str) -> None:
-        super().__init__(
-            f"{what} is not finite at {where}; lower the learning rate, or check the weights and the precision"
-        )
+        advice = "lower the learning rate, or check the weights and the precision"
+        super().__init__(f"{what} is not finite at {where}; {advice}")

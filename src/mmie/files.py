@@ -107,7 +107,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def whole_lines(path: Path, *, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The JSON objects of a file that is written line by line; what follows the last whole line is cut off.
+    """The JSON objects of a file that is written line by line, cut off after the last whole line.
 
     Args:
         path: the file; where there is none, there are no lines.

@@ -12,8 +12,10 @@ Where these deviate from the paper, or the paper leaves room:
 3. Eq. 7 has no clipping, as printed; ``clip`` adds PPO's (MORE-R1: 0.2), with two bounds DAPO's (Yu et al. 2025).
 4. The KL term of eq. 7 is an estimate at each sampled token (k3 by default), not multiplied by the ratio.
 5. A response without a token adds 0 to eq. 7 and still counts in G.
-6. What goes into e^x, the log-ratio of eq. 7 and of k3, is at most 20: a larger one counts as 20, with gradient 0.
-7. Not in the paper, off by default: advantages without the std and division by a constant (Dr. GRPO, Liu et al. 2025), the
+6. What goes into e^x, the log-ratio of eq. 7 and of k3, is at most 20: a larger one counts as
+   20, with gradient 0.
+7. Not in the paper, off by default: advantages without the std and division by a constant
+   (Dr. GRPO, Liu et al. 2025), the
    mean over all tokens of the step (DAPO), one ratio a response (GSPO, Zheng et al. 2025).
 """
 
@@ -115,7 +117,8 @@ def kl_divergence(logps: Tensor, ref_logps: Tensor, *, estimator: str) -> Tensor
         estimator: ``k1``, ``k2`` or ``k3`` (Schulman, "Approximating KL Divergence").
 
     Returns:
-        [N, T]; k2 and k3 are never negative. k3 takes d > 20 as 20: it is e^20 − 21 there, with gradient 0.
+        [N, T]; k2 and k3 are never negative. k3 takes d > 20 as 20: it is e^20 − 21 there, with
+        gradient 0.
 
     Raises:
         InputError: another estimator.

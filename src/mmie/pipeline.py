@@ -9,6 +9,7 @@ import shlex
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from omegaconf import DictConfig
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
-from mmie.artifacts import Store
+from mmie.artifacts import Store, fingerprint
 from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_config
 from mmie.display import terminal
 from mmie.errors import InputError
@@ -30,6 +31,7 @@ from mmie.stages.answers import Phase
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate, metrics
+from mmie.stages.heartbeat import beating, watching
 from mmie.stages.report import report, write_results
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import diversity_table, vote, voting_table
@@ -110,17 +112,27 @@ def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | 
         torch.set_num_threads(config.trainer.threads)
     load_runs(config.report.sources)  # a wrong path is told now and not after the training
     context = Context(config, Store(config.artifacts), output, sweep, overrides)
-    try:
-        evaluated = stages(context)
-        tracking.summarise(context, {name: metrics(folder) for name, folder in evaluated.items()})
-    finally:
-        tracking.finish()
+    with _in_touch(context):
+        try:
+            evaluated = stages(context)
+            scores = {name: metrics(folder) for name, folder in evaluated.items()}
+            tracking.summarise(context, scores)
+        finally:
+            tracking.finish()
     if context.follower:
         return None
     results = write_results(context, evaluated, command=command)
     if "report" in config.stages and evaluated:
         collect(config, output, results)
     return results
+
+
+def _in_touch(context: Context) -> AbstractContextManager[None]:
+    """The processes of one run know of each other's end; one process has nobody to tell."""
+    if context.config.trainer.processes == 1:
+        return nullcontext()
+    path = context.store.root / "heartbeat" / fingerprint(config=context.config)
+    return watching(path) if context.follower else beating(path)
 
 
 def stages(context: Context) -> dict[str, Path]:
@@ -172,8 +184,14 @@ def _check(context: Context) -> None:
     if config.grpo is not None and config.sft is None and by_difficulty:
         raise InputError("schedule: it asks the warmed-up model which samples are easy, and sft is none; use schedule=all_mixed")
     deliver.check(context)
-    if config.trainer.accelerator == "gpu" and _last(config) not in ("data", "distil", "filter") and not torch.cuda.is_available():
-        raise InputError("trainer.accelerator=gpu: torch sees no GPU; take trainer=cpu, or install a torch build that fits the driver")
+    trainer = config.trainer
+    gpu_only = trainer.precision == "16-mixed" or trainer.strategy == "deepspeed_zero2"
+    wants_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpu_only)
+    uses_model = _last(config) not in ("data", "distil", "filter")
+    if wants_gpu and uses_model and not torch.cuda.is_available():
+        what = f"trainer.accelerator={trainer.accelerator}"
+        advice = "take trainer=cpu, or install a torch build that fits the driver"
+        raise InputError(f"{what}: torch sees no GPU; {advice}")
 
 
 def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]) -> dict[str, Path]:

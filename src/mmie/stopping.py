@@ -1,10 +1,11 @@
-"""SIGTERM and SIGINT end a run: what is on disk stays, one line says where, the status is 143 or 130.
+"""SIGTERM and SIGINT end a run: the disk keeps its work, one line says where, status 143 or 130.
 
-A cluster that takes a machine away sends SIGTERM and kills some seconds later. Lightning's own handler ends the
-training as if it had succeeded, and waits for the other processes inside the handler; so the signals are owned here.
+A cluster that takes a machine away sends SIGTERM and kills some seconds later. Lightning's own
+handler ends the training as if it had succeeded, and waits for the other processes inside the
+handler; so the signals are owned here.
 
-The handler raises in the main thread. Where that thread is held up by foreign code, which Python cannot interrupt,
-a watching thread ends the process after ``GRACE`` seconds.
+The handler raises in the main thread. Where that thread is held up by foreign code, which Python
+cannot interrupt, a watching thread ends the process after ``GRACE`` seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LEADER = "MMIE_LEADER"  # environment variable: process id of the process that s
 
 
 class Stopped(SystemExit):
-    """A signal ended the run. As a ``SystemExit`` it passes event loops and ``except Exception`` untouched."""
+    """A signal ended the run; being a ``SystemExit``, it passes event loops untouched."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(128 + signum)
@@ -58,7 +59,10 @@ _state = _State()
 
 @contextmanager
 def owned() -> Iterator[None]:
-    """Inside, SIGTERM and SIGINT raise ``Stopped``; at the end the line is printed and started processes are ended."""
+    """Inside, SIGTERM and SIGINT raise ``Stopped``.
+
+    At the end the line is printed, and the processes that this one started are ended.
+    """
     global _state
     _state = _State()
     reader, writer = os.pipe()
@@ -67,7 +71,7 @@ def owned() -> Iterator[None]:
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader, _state), daemon=True, name="signals").start()
     leader = os.environ.get(LEADER)
-    os.environ[LEADER] = str(os.getpid()) if not _started_by_leader() else str(leader)
+    os.environ[LEADER] = str(os.getpid()) if not started_by_leader() else str(leader)
     try:
         yield
     except BaseException:
@@ -91,7 +95,7 @@ def check() -> None:
 
 @contextmanager
 def at(place: str, *, quiet: bool = False) -> Iterator[None]:
-    """Inside, ``place`` is where the run stops; an error leaves it as it is, for the line at the end."""
+    """Inside, ``place`` is where the run stops; an error leaves it for the line at the end."""
     before = _state.place
     _state.place, _state.quiet = place, quiet
     yield
@@ -99,7 +103,10 @@ def at(place: str, *, quiet: bool = False) -> Iterator[None]:
 
 
 def adopt(children: list[subprocess.Popen[Any]]) -> None:
-    """These end with this process. The list is the launcher's own: emptied, its observer does not kill this process."""
+    """These end with this process.
+
+    The list is the launcher's own: once it is empty, its observer does not kill this process.
+    """
     if not any(children is known for known in _state.children):
         _state.children.append(children)
 
@@ -108,20 +115,20 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     if _state.signum or _state.closing:
         return
     _state.signum = signum
-    if _started_by_leader():
+    if started_by_leader():
         with suppress(ProcessLookupError):
             os.kill(os.getppid(), signum)
     raise Stopped(signum)
 
 
-def _started_by_leader() -> bool:
+def started_by_leader() -> bool:
     """Whether another process of the same run has started this one and must end with it."""
     follows = int(os.environ.get("LOCAL_RANK") or 0) > 0
     return follows and os.environ.get(LEADER) == str(os.getppid())
 
 
 def _end_children(state: _State) -> None:
-    """Ends what was started: they wait for this process in a collective operation and would do so for long."""
+    """Ends what was started: they would wait for this process in a collective operation."""
     children = [child for started in state.children for child in started]
     for started in state.children:
         started.clear()
@@ -137,7 +144,7 @@ def _end_children(state: _State) -> None:
 
 
 def _watch(reader: int, state: _State) -> None:
-    """Reads the numbers of arriving signals, which come here even while the main thread is held up."""
+    """Reads the numbers of signals, which arrive here even while the main thread is held up."""
     signum = 0
     while signum not in SIGNALS:
         number = os.read(reader, 1)
@@ -153,7 +160,7 @@ def _watch(reader: int, state: _State) -> None:
 
 
 def _line(state: _State) -> str:
-    if state.quiet or _started_by_leader():
+    if state.quiet or started_by_leader():
         return ""
     name, place = signal.Signals(state.signum).name, state.place or "between two stages"
     return f"stopped by {name} {place}: run the same command again to resume\n"
@@ -170,7 +177,7 @@ def _restore(before: dict[signal.Signals, Any], wakeup: int, leader: str | None)
 
 
 def _in_forked_child() -> None:
-    """A forked child does not speak into its parent's pipe, and dies of a signal as any process does."""
+    """A forked child leaves its parent's pipe alone and dies of a signal as any process does."""
     if signal.getsignal(signal.SIGTERM) is _stop:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

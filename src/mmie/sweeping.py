@@ -40,7 +40,7 @@ class Sweep(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Ends with status 2 where the key ``hydra`` holds code that is neither Hydra's nor ours.
 
-        A single run gets a folder of its own, even beside another one that starts in the same second.
+        A single run gets a folder of its own, even if another one starts in the same second.
         """
         _refuse_foreign(config)
         if not _given(config, "hydra.run.dir"):
@@ -113,7 +113,7 @@ def _refuse_foreign(config: DictConfig) -> None:
 
 
 def new_folder(path: Path) -> Path:
-    """Makes the folder, or where another run has it already, the first free one of ``<path>_2``, ``<path>_3``, …
+    """Makes the folder, or where another run has it, the first free one of ``<path>_2``, ….
 
     Raises:
         InputError: it cannot be made.
@@ -140,7 +140,7 @@ def _own_folder(path: str) -> str:
 
 
 def _given(config: DictConfig, key: str) -> bool:
-    """Whether the folder was named on the command line, to go on in it, or by the run that started this process."""
+    """Whether the folder was named, on the command line or by the run that started this process."""
     return any(override.split("=")[0] == key for override in config.hydra.overrides.hydra)
 
 

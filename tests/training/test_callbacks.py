@@ -122,7 +122,9 @@ def test_metrics_are_cut_at_the_resume_point(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_training_leaves_the_signals_to_the_run(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+def test_a_training_leaves_the_signals_to_the_run(
+    make_policy: Any, examples: list[Any], tmp_path: Path
+) -> None:
     """Lightning's own handler would end a stopped training as if it had succeeded."""
     before, during = signal.getsignal(signal.SIGTERM), []
 

@@ -83,7 +83,7 @@ def test_k3_is_bounded() -> None:
 
 
 def test_the_ratio_of_eq_7_is_bounded() -> None:
-    """Log-ratios 0 and 100 with advantages 1 and 0: −(1·1 + e^20·0)/2 = −1/2, where e^100·0 would be NaN."""
+    """Log-ratios 0 and 100, advantages 1 and 0: −(1·1 + e^20·0)/2 = −1/2; e^100·0 would be NaN."""
     logps = torch.tensor([[-1.0], [0.0]])
     old = torch.tensor([[-1.0], [-100.0]])
     advantages, mask = torch.tensor([1.0, 0.0]), torch.ones(2, 1)

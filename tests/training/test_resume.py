@@ -1,4 +1,4 @@
-"""Resume points: when they are written, which one is taken, and what a damaged or planted one does."""
+"""Resume points: when they are written, which one is taken, what a damaged or planted one does."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "another step": renamed,
     "no digest": lambda path: path.with_suffix(".json").unlink(),
     "broken digest": lambda path: path.with_suffix(".json").write_text("[" * 100_000),
-    "odd digest": lambda path: path.with_suffix(".json").write_text('{"step": 3, "files": {".": 1}}'),
+    "odd digest": lambda path: path.with_suffix(".json").write_text(
+        '{"step": 3, "files": {".": 1}}'
+    ),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "planted": planted,
 }
@@ -134,7 +136,9 @@ def test_the_newest_whole_one_is_taken(
     assert ResumePoint(tmp_path, every=1).latest() == tmp_path / "step-3.ckpt"
 
 
-def test_what_is_no_resume_point_is_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_no_resume_point_is_ignored(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for name in ("step-abc.ckpt", "step-.ckpt", "part-step-7"):
         (tmp_path / name).touch()
     with caplog.at_level(logging.WARNING):
@@ -189,7 +193,9 @@ def test_the_temporary_folder_is_not_used(
     make_policy: Any, examples: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    train_sft(make_policy("qwen"), examples, tmp_path, epochs=1, loop=loop_config(checkpoint_every=1))
+    train_sft(
+        make_policy("qwen"), examples, tmp_path, epochs=1, loop=loop_config(checkpoint_every=1)
+    )
     assert ResumePoint(tmp_path, every=1).latest() == tmp_path / "step-1.ckpt"
 
 

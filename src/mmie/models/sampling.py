@@ -37,7 +37,8 @@ def draw(logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: li
         cumulative = allowed.double().softmax(-1).cumsum(-1)
         wanted = uniforms * cumulative[:, -1]
         tokens = torch.searchsorted(cumulative, wanted[:, None], right=True)[:, 0]
-    tokens = tokens.clamp(max=logits.shape[-1] - 1)  # where logits are NaN, it is beyond the last one
+    last = logits.shape[-1] - 1
+    tokens = tokens.clamp(max=last)  # NaN logits lead beyond the last one
     return tokens, scaled.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
 
 

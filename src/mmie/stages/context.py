@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from mmie import stopping
 from mmie.artifacts import Store, fingerprint
-from mmie.config import RunConfig, node
+from mmie.config import RunConfig, TrainerConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
 from mmie.display import plain, terminal
 from mmie.errors import InputError, NotFiniteError
@@ -28,10 +29,12 @@ from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example
 
 COLLECTIVE = ("sft", "grpo")  # stages in which all processes of a run take part
+RANKS = ("LOCAL_RANK", "RANK", "SLURM_PROCID")
 POLL = 0.5  # seconds between two looks at what the first process is doing
 HASHED_WHOLE = 64 << 20  # bytes; of larger weight files, evenly spread pieces are hashed
 SAMPLES = 256
 PIECE = 1 << 16  # bytes
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -56,11 +59,14 @@ class Context:
     output: Path
     sweep: str | None = None
     overrides: Sequence[str] = ()
-    console: Console = field(default_factory=lambda: terminal(quiet=is_follower()))
+    console: Console = field(default_factory=terminal)
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     voting: dict[str, dict[str, Any]] = field(default_factory=dict)
     questions: list[Example] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.console.quiet = self.console.quiet or self.follower
 
     def stage(self, name: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str = "") -> tuple[Path, str]:
         """Runs ``body`` in the stage's working folder unless its artefact is already there.
@@ -83,7 +89,13 @@ class Context:
                 raise InputError(f"{label or name}: {error}") from error
 
     def _stage(
-        self, name: str, mark: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str
+        self,
+        name: str,
+        mark: str,
+        parts: dict[str, Any],
+        body: Callable[[Path], None],
+        *,
+        label: str,
     ) -> tuple[Path, str]:
         if self.follower:
             return self._follow(name, mark, body), mark
@@ -104,17 +116,19 @@ class Context:
     @property
     def follower(self) -> bool:
         """Whether this process is not the first of several: it trains with the first one and leaves the writing to it."""
-        return is_follower()
+        return is_follower(self.config.trainer)
 
     def _follow(self, name: str, mark: str, body: Callable[[Path], None]) -> Path:
         if name in COLLECTIVE and not self.store.ready(name, mark):
             body(self.store.partial(name, mark))
-        parent = os.getppid()
+        parent, finished = os.getppid(), self.store.path(name, mark)
+        if not self.store.ready(name, mark):
+            log.info("waiting for the first process of this run to finish %s", finished)
         while not self.store.ready(name, mark):
             if os.getppid() != parent:
                 raise InputError(f"{name}: the first process of this run is gone; start the run again, it goes on from there")
             time.sleep(POLL)
-        return self.store.path(name, mark)
+        return finished
 
     @cached_property
     def source(self) -> Source:
@@ -139,7 +153,7 @@ class Context:
         with self.console.status("loading the model"):
             policy = build_policy(node(self.config.model), **asdict(lora), seed=self.config.seed)
         if self.config.trainer.accelerator in ("gpu", "cuda") or (self.config.trainer.accelerator == "auto" and torch.cuda.is_available()):
-            policy.to(torch.device("cuda", _local_rank()))
+            policy.to(torch.device("cuda", local_rank(self.config.trainer)))
         vision = self.config.vision
         policy.keep_features(self.store.root / "vision" if vision.on_disk else None, max_bytes=int(vision.memory_gb * 1e9))
         self.fresh_adapter = policy.adapter_state()
@@ -183,13 +197,19 @@ class Context:
                 advance(1)
 
 
-def is_follower() -> bool:
-    """Whether this process is one of several, and not the first."""
-    return any(int(os.environ.get(name, 0)) > 0 for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
+def is_follower(trainer: TrainerConfig) -> bool:
+    """Whether this process is one of several, and not the first.
+
+    Where the configuration says one, the environment does not count.
+    """
+    later = any(int(os.environ.get(name) or 0) > 0 for name in RANKS)
+    return trainer.processes > 1 and later
 
 
-def _local_rank() -> int:
+def local_rank(trainer: TrainerConfig) -> int:
     """Number of this process on its machine, as Lightning, torchrun or srun gives it."""
+    if trainer.processes == 1:
+        return 0
     return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
 
 

@@ -68,10 +68,12 @@ class Actor:
         for start in range(0, len(examples), width):
             names = [example.id for example in examples[start : start + width]]
             with finite_logits(names, where=f"step {step}, "):
-                parts.append(self._sample(prompts[start : start + width], [f"{key}-{name}" for name in names]))
+                keys = [f"{key}-{name}" for name in names]
+                parts.append(self._sample(prompts[start : start + width], keys))
         responses = joined(parts)
         texts, rewards = self.judge(examples, responses)
-        return Rollouts(step, list(examples), prompts, responses, texts, rewards, self.config.group_size)
+        size = self.config.group_size
+        return Rollouts(step, list(examples), prompts, responses, texts, rewards, size)
 
     def _sample(self, prompts: Sequence[Any], keys: Sequence[str]) -> Completions:
         numbers: Tensor = uniforms(keys, group_size=self.config.group_size, sampling=self.sampling)

@@ -1,4 +1,7 @@
-"""What happens after an optimizer step: validation, keeping the best adapter, rollout rows; then the resume point (``resume.py``)."""
+"""What happens after an optimizer step: validation, keeping the best adapter, rollout rows.
+
+The resume point comes last, see ``resume.py``.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ def _stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
 
 
 class OwnSignals(pl.Callback):
-    """Takes Lightning's handler of SIGTERM off again, see ``mmie.stopping``; made before the training begins."""
+    """Takes Lightning's handler of SIGTERM off again, see ``mmie.stopping``.
+
+    It is made before the training begins, when the handler is still the run's.
+    """
 
     def __init__(self) -> None:
         self.handler = signal.getsignal(signal.SIGTERM)
@@ -33,7 +39,9 @@ class OwnSignals(pl.Callback):
             signal.signal(signal.SIGTERM, self.handler)
         stopping.adopt(getattr(trainer.strategy.launcher, "procs", []))
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int
+    ) -> None:
         stopping.check()
 
 

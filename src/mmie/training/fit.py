@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments import LightningEnvironment
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DeepSpeedStrategy
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from mmie.training.callbacks import BestAdapter, OwnSignals
@@ -104,6 +106,19 @@ class ZeRO2(DeepSpeedStrategy):
         return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
 
 
+class OneProcess(LightningEnvironment):
+    """The configuration says one process, whatever a scheduler's environment variables say."""
+
+    def local_rank(self) -> int:
+        return 0
+
+    def node_rank(self) -> int:
+        return 0
+
+    def global_rank(self) -> int:
+        return 0
+
+
 def strategy_of(config: TrainerConfig) -> Any:
     """Lightning's strategy, by its name, or ours for ZeRO-2."""
     return ZeRO2() if config.strategy == "deepspeed_zero2" else config.strategy
@@ -111,10 +126,15 @@ def strategy_of(config: TrainerConfig) -> Any:
 
 def make_trainer(config: TrainerConfig, **options: Any) -> pl.Trainer:
     """Lightning's trainer with what every run of ours has in common."""
+    plugins: list[Any] = [PlainCheckpoints()]
+    if config.devices * config.num_nodes == 1:
+        plugins.append(OneProcess())
+        # Lightning took it from the environment when it was imported
+        rank_zero_only.rank = 0  # type: ignore[attr-defined]
     return pl.Trainer(
         accelerator=config.accelerator, devices=config.devices, num_nodes=config.num_nodes, strategy=strategy_of(config),
         precision=config.precision, enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
-        limit_val_batches=0, log_every_n_steps=1, max_epochs=1, plugins=[PlainCheckpoints()], **options,
+        limit_val_batches=0, log_every_n_steps=1, max_epochs=1, plugins=plugins, **options,
     )  # fmt: skip
 
 
@@ -141,9 +161,12 @@ def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapt
     trainer = make_trainer(
         trainer_config, accumulate_grad_batches=accumulate, gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *task.loggers],
-        callbacks=[OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)],
+        callbacks=[
+            OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)
+        ],
     )  # fmt: skip
-    trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=True if start else None)
+    plain = True if start else None  # Lightning warns where it is said and nothing is loaded
+    trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=plain)
     task.module.to(home)  # Lightning leaves it on the CPU
     if best.adapter:
         task.module.policy.load_adapter_state(best.adapter)

@@ -109,6 +109,8 @@ def respond_often(
     ]  # fmt: skip
     numbers = uniforms(keys, group_size=1, sampling=sampling)
     with finite_logits([example.id for example in examples]):
-        completions = policy.sample(prompts, numbers, temperature=sampling.temperature, side_by_side=side_by_side)
+        completions = policy.sample(
+            prompts, numbers, temperature=sampling.temperature, side_by_side=side_by_side
+        )
     texts = policy.text(completions)
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]

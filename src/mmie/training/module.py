@@ -81,7 +81,10 @@ class AdapterModule(pl.LightningModule):
         return 0 if self._trainer is None else self.trainer.global_step
 
     def on_before_optimizer_step(self, optimizer: Any) -> None:
-        """Raises NotFiniteError before a broken gradient reaches the adapter; a gradient scaler looks itself."""
+        """Raises NotFiniteError before a broken gradient reaches the adapter.
+
+        With 16-mixed the gradient scaler looks for itself.
+        """
         norms = [value.grad.norm() for value in self.policy.trainable() if value.grad is not None]
         if norms:  # DeepSpeed keeps the gradients in its own buffers
             norm = torch.stack(norms).norm()

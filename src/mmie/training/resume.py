@@ -1,7 +1,8 @@
 """Resume points: what a training goes on from when its process was killed at any time.
 
-A resume point is ``step-<n>.ckpt``, a file, or a folder where DeepSpeed writes it, and beside it ``step-<n>.json`` with
-the size and digest of every file. It is on the disk before it gets its name, and the one before it is kept.
+A resume point is ``step-<n>.ckpt``, a file, or a folder where DeepSpeed writes it, and beside it
+``step-<n>.json`` with the size and digest of every file. It is on the disk before it gets its name,
+and the one before it is kept.
 """
 
 from __future__ import annotations
@@ -31,14 +32,21 @@ UNREADABLE = (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError)
 
 
 class PlainCheckpoints(CheckpointIO):
-    """Checkpoints of tensors and plain values: reading one runs no code, and writing one needs no temporary folder."""
+    """Checkpoints of tensors and plain values.
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+    Reading one runs no code, and writing one needs no temporary folder.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)  # torch itself would turn a full disk into a RuntimeError
         Path(path).write_bytes(buffer.getbuffer())
 
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> dict[str, Any]:
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = True
+    ) -> dict[str, Any]:
         return torch.load(path, map_location=map_location or "cpu", weights_only=True)
 
     def remove_checkpoint(self, path: Any) -> None:
@@ -46,9 +54,10 @@ class PlainCheckpoints(CheckpointIO):
 
 
 class ResumePoint(pl.Callback):
-    """Saves what the rest of the training depends on; a run killed at any time goes on from the last one.
+    """Saves what the rest of the training depends on; a killed run goes on from the last one.
 
-    No state of a random number generator is among it: all random numbers belong to their step (see ``SFTModule``, ``uniforms``).
+    No state of a random number generator is among it: all random numbers belong to their step (see
+    ``SFTModule``, ``uniforms``).
 
     Args:
         folder: holds the last two.
@@ -67,11 +76,17 @@ class ResumePoint(pl.Callback):
             if reason is None:
                 self.whole = [step]
                 return path
-            log.warning("%s: not a whole resume point (%s); an older one is taken, or the start", path, reason)
+            message = "%s: not a whole resume point (%s); an older one is taken, or the start"
+            log.warning(message, path, reason)
         return None
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
-        """Saves before the next samples come up, when the metrics of the last step are on the disk and no rollout is half used."""
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves before the next samples come up.
+
+        By then the metrics of the last step are on the disk, and no rollout is half used.
+        """
         step = trainer.global_step
         due = step // self.every > (step - batch.updates) // self.every
         if not batch.opens_group or not due or not step or step in self.whole:
@@ -84,7 +99,8 @@ class ResumePoint(pl.Callback):
                 raise
             _remove(part)
             what = f"{self.folder}: the resume point of step {step} cannot be written ({error})"
-            raise InputError(f"{what}: free the disk or choose another folder with artifacts=…") from error
+            advice = "free the disk or choose another folder with artifacts=…"
+            raise InputError(f"{what}: {advice}") from error
         trainer.strategy.barrier()
 
     def _save(self, trainer: pl.Trainer, step: int, part: Path) -> None:

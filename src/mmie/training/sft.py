@@ -47,7 +47,8 @@ class SFTModule(AdapterModule):
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
         prompts = self.policy.batch([self.policy.encode(item.prompt, item.example.pictures) for item in batch.items])
         responses = self.policy.given([item.response_ids for item in batch.items])
-        loss = self.finite(sft_loss(self.policy.row_logps(prompts, responses), responses.mask), batch)
+        logps = self.policy.row_logps(prompts, responses)
+        loss = self.finite(sft_loss(logps, responses.mask), batch)
         self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch.items))
         return loss * batch.weight
 
