@@ -52,9 +52,12 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
     return done
 
 
-def keep(phase: Phase, examples: Sequence[Example], responses: Sequence[Responded], path: Path) -> None:
+def keep(
+    phase: Phase, examples: Sequence[Example], responses: Sequence[Responded], path: Path
+) -> None:
     """Appends one line per response to the file of ``answers``."""
-    rows = [_row(phase.task, example, response) for example, response in zip(examples, responses, strict=True)]
+    pairs = zip(examples, responses, strict=True)
+    rows = [_row(phase.task, example, response) for example, response in pairs]
     with path.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 

@@ -21,7 +21,9 @@ ANALYSIS = 2  # version of analysis.json; evaluations with another one are made 
 class Respond(Protocol):
     """Who answers: one response per sample, in order, which are in the file as well."""
 
-    def __call__(self, context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]: ...
+    def __call__(
+        self, context: Context, phase: Phase, examples: Sequence[Example], path: Path
+    ) -> list[Responded]: ...
 
 
 def evaluate(
@@ -51,7 +53,8 @@ def evaluate(
         write_json(folder / "analysis.json", analysis(phase.task, predictions, examples, truncated=truncated))
         write_json(folder / "metrics.json", {f"test/{name}": values for name, values in scores.items()})
 
-    parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **parts_of(context, phase)}
+    depends = parts_of(context, phase)
+    parts = {"data": data_stage[1], "analysis": ANALYSIS, "bootstrap_samples": draws, **depends}
     return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
 
 
