@@ -24,7 +24,10 @@ def completion(content, finish="stop", **more):
     ("content", "text"),
     [
         ([{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Fine."}], "Fine."),
-        ([{"type": "thinking", "text": "Hm."}, {"type": "text", "text": "Fi"}, {"text": "ne."}], "Fine."),
+        (
+            [{"type": "thinking", "text": "Hm."}, {"type": "text", "text": "Fi"}, {"text": "ne."}],
+            "Fine.",
+        ),
         ([{"type": "reasoning", "text": "Hm."}, "Fine."], "Fine."),
         ([{"type": "output_text", "text": "Fine."}, {"type": "text", "text": None}, 5], "Fine."),
     ],
@@ -60,7 +63,11 @@ def test_an_answer_has_a_state_and_keeps_its_text(reply, state, text):
 def test_what_the_server_says_beside_the_answer_is_kept():
     usage = {"prompt_tokens": 3, "completion_tokens": 5}
     reply = {**completion("Fine."), "usage": usage, "model": "m-1-0613"}
-    assert read(reply).details == {"finish_reason": "stop", "usage": usage, "served_model": "m-1-0613"}
+    assert read(reply).details == {
+        "finish_reason": "stop",
+        "usage": usage,
+        "served_model": "m-1-0613",
+    }
     assert read(completion(None, refusal="I cannot.")).details["reason"] == "I cannot."
 
 
@@ -102,7 +109,11 @@ def test_a_complaint_is_of_one_kind_and_keeps_its_reason(status, error, verdict)
 
 
 def test_a_complaint_inside_a_choice_keeps_its_reason():
-    choice = {"message": {"content": ""}, "finish_reason": "error", "error": {"code": 502, "message": "Upstream died"}}
+    choice = {
+        "message": {"content": ""},
+        "finish_reason": "error",
+        "error": {"code": 502, "message": "Upstream died"},
+    }
     assert read({"choices": [choice]}) == Complaint("retry", "502 - Upstream died")
 
 
@@ -123,7 +134,10 @@ def test_what_is_refused_for_its_content_is_known_as_such(error):
 @pytest.mark.parametrize(
     ("message", "field"),
     [
-        ("Unsupported parameter: 'max_tokens' is not supported; use 'max_completion_tokens' instead.", "max_tokens"),
+        (
+            "Unsupported parameter: 'max_tokens' is not supported; use 'max_completion_tokens' instead.",
+            "max_tokens",
+        ),
         ("Unsupported value: 'temperature' does not support 0.7 with this model.", "temperature"),
         ("Extra inputs are not permitted: body.max_tokens", "max_tokens"),
         ("'max_tokens' is too large: 1024. This model's context length is 512.", ""),
@@ -136,7 +150,17 @@ def test_an_option_that_the_server_does_not_take_is_named(message, field):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"nonsense", b"\xff", b"null", b"[]", b"[" * 100_000, b'{"choices": null}', b'{"choices": {}}']
+    "body",
+    [
+        b"",
+        b"nonsense",
+        b"\xff",
+        b"null",
+        b"[]",
+        b"[" * 100_000,
+        b'{"choices": null}',
+        b'{"choices": {}}',
+    ],
 )
 def test_a_body_that_says_nothing_is_shown(body):
     complaint = read_reply(200, body, options=OPTIONS)

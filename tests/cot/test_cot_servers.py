@@ -25,7 +25,9 @@ from mmie.errors import InputError
         ("SSL_CERT_FILE", __file__, "certificate"),
     ],
 )
-def test_what_the_client_stumbles_over_is_one_line(server, monkeypatch, recwarn, variable, value, reason):
+def test_what_the_client_stumbles_over_is_one_line(
+    server, monkeypatch, recwarn, variable, value, reason
+):
     monkeypatch.delenv("NO_PROXY")
     monkeypatch.setenv(variable, value)
     message = refused(teacher())
@@ -65,7 +67,11 @@ def test_an_error_in_a_good_reply_that_may_pass_is_asked_again(server):
 
 @pytest.mark.parametrize(
     ("status", "error", "final"),
-    [(400, {"message": "no", "code": "content_filter"}, True), (400, {"message": "too long"}, False), (413, {}, False)],
+    [
+        (400, {"message": "no", "code": "content_filter"}, True),
+        (400, {"message": "too long"}, False),
+        (413, {}, False),
+    ],
 )
 def test_a_refusal_of_one_request_is_an_answer(server, status, error, final):
     server.reply = lambda handler, *_: handler.send(status, json.dumps({"error": error}).encode())
@@ -107,7 +113,11 @@ def test_request_options_reach_the_server_and_null_takes_one_out(server):
         "max_completion_tokens": 64,
         "extra": {"top_k": 5},
     }
-    assert changed.parameters == {"temperature": 0.7, "max_completion_tokens": 64, "extra": {"top_k": 5}}
+    assert changed.parameters == {
+        "temperature": 0.7,
+        "max_completion_tokens": 64,
+        "extra": {"top_k": 5},
+    }
     assert teacher().parameters == {"temperature": 0.7, "max_tokens": 64}
 
 
@@ -148,7 +158,9 @@ def test_bytes_that_trickle_end_at_the_timeout(server):
 def test_the_server_says_how_long_to_wait(server):
     def reply(handler, _, number):
         if number == 1:
-            return handler.send(429, b"{}")  # with Retry-After-Ms: 1; our own pause would be half a second
+            return handler.send(
+                429, b"{}"
+            )  # with Retry-After-Ms: 1; our own pause would be half a second
         return server.complete(handler, "Better.")
 
     server.reply = reply

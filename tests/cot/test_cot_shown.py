@@ -96,5 +96,7 @@ def test_what_is_no_picture_is_named(tmp_path, data):
 
 
 def test_a_missing_picture_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"missing\.png: cannot read the picture .*; put it there$"):
+    with pytest.raises(
+        InputError, match=r"missing\.png: cannot read the picture .*; put it there$"
+    ):
         shown(Picture(tmp_path / "missing.png"), max_pixels=10_000)

@@ -18,14 +18,21 @@ from mmie.stages import progress as module
 from mmie.stages.progress import progress
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["data.sizes={train: 6, val: 2, test: 4}", "logger=none", "trainer.threads=1", "evaluation.bootstrap_samples=20"]
+SMALL = [
+    "data.sizes={train: 6, val: 2, test: 4}",
+    "logger=none",
+    "trainer.threads=1",
+    "evaluation.bootstrap_samples=20",
+]
 REAL = ["teacher=openai", "teacher.max_retries=0", "teacher.concurrency=2"]
 DISTIL = [*REAL, "stages=[distil]", "cot.candidates=2"]
 
 
 def go(folder, *overrides):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(compose("config", [*SMALL, f"artifacts={folder}/artifacts", *overrides]))
+        config = to_run_config(
+            compose("config", [*SMALL, f"artifacts={folder}/artifacts", *overrides])
+        )
     (folder / "out").mkdir(exist_ok=True)
     return json.loads(execute(config, folder / "out").read_text(encoding="utf-8"))
 
@@ -48,7 +55,9 @@ def refusing(server, text):
     def reply(handler, question, _):
         prompt = question["messages"][0]["content"][-1]["text"]
         if text in prompt:
-            return handler.send(400, b'{"error": {"message": "filtered", "code": "content_filter"}}')
+            return handler.send(
+                400, b'{"error": {"message": "filtered", "code": "content_filter"}}'
+            )
         return server.complete(handler, "A chain." if "The 5-tuple is" in prompt else "Score: 0.9")
 
     return reply
@@ -58,7 +67,10 @@ def test_a_refused_sample_is_skipped_counted_and_listed(server, tmp_path, capsys
     go(tmp_path, "stages=[data]")
     sample = texts(tmp_path, "train")[2]
     server.reply = refusing(server, sample["text"])
-    with pytest.raises(InputError, match=r"2 of 32 requests were refused .*400 - filtered.*teacher\.max_refused=0\.05"):
+    with pytest.raises(
+        InputError,
+        match=r"2 of 32 requests were refused .*400 - filtered.*teacher\.max_refused=0\.05",
+    ):
         go(tmp_path, *DISTIL, "teacher.max_refused=0.05")
     assert len(server.received) == 32
     capsys.readouterr()
@@ -93,8 +105,16 @@ def test_the_advice_about_a_broken_chain_works(tmp_path, broken):
     path = only(tmp_path, "filter/*/chosen.jsonl")
     whole = path.read_bytes()
     path.write_bytes(whole + broken.encode() + b"\n")
-    training = ["sft.epochs=1", "sft.batch_size=2", "sft.micro_batch_size=2", "stages=[sft]", "filter=[]"]
-    with pytest.raises(InputError, match=r"chosen\.jsonl:\d+: not a candidate; delete the folder") as raised:
+    training = [
+        "sft.epochs=1",
+        "sft.batch_size=2",
+        "sft.micro_batch_size=2",
+        "stages=[sft]",
+        "filter=[]",
+    ]
+    with pytest.raises(
+        InputError, match=r"chosen\.jsonl:\d+: not a candidate; delete the folder"
+    ) as raised:
         go(tmp_path, *training)
     shutil.rmtree(re.search(r"delete the folder (\S+) and run again", str(raised.value))[1])
     go(tmp_path, "stages=[filter]", "filter=[]")
@@ -110,12 +130,19 @@ def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
         prompt = question["messages"][0]["content"][-1]["text"]
         assert prompt.endswith("Output only the answer, without any other text.")
         if refused in prompt:
-            return handler.send(400, b'{"error": {"message": "filtered", "code": "content_filter"}}')
+            return handler.send(
+                400, b'{"error": {"message": "filtered", "code": "content_filter"}}'
+            )
         told = ", ".join(f"[{', '.join(quintuple)}]" for quintuple in gold[right])
         return server.complete(handler, told if right in prompt else "[]")
 
     server.reply = reply
-    overrides = ["+experiment=zero_shot_teacher", *REAL, "teacher.model=other/m-1", "teacher.max_refused=0.3"]
+    overrides = [
+        "+experiment=zero_shot_teacher",
+        *REAL,
+        "teacher.model=other/m-1",
+        "teacher.max_refused=0.3",
+    ]
     found = go(tmp_path, *overrides)
     assert list(found["models"]) == ["other/m-1"]
     assert found["models"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
@@ -128,7 +155,9 @@ def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
 
 
 def test_a_toy_teacher_is_not_evaluated(tmp_path):
-    with pytest.raises(InputError, match=r"^zero_shot\.systems: a toy teacher knows the right answers"):
+    with pytest.raises(
+        InputError, match=r"^zero_shot\.systems: a toy teacher knows the right answers"
+    ):
         go(tmp_path, "+experiment=zero_shot_teacher")
 
 
@@ -139,8 +168,14 @@ def test_an_unknown_system_is_named(tmp_path):
 
 def test_request_options_can_be_typed(tmp_path):
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("config", ["teacher=openai", "teacher.request={max_tokens: null, max_completion_tokens: 64}"])
-    assert to_run_config(config).teacher["request"] == {"max_tokens": None, "max_completion_tokens": 64}
+        config = compose(
+            "config",
+            ["teacher=openai", "teacher.request={max_tokens: null, max_completion_tokens: 64}"],
+        )
+    assert to_run_config(config).teacher["request"] == {
+        "max_tokens": None,
+        "max_completion_tokens": 64,
+    }
 
 
 def test_without_a_terminal_there_is_one_line_per_period_and_a_last_one(monkeypatch, capsys):

@@ -82,8 +82,13 @@ def test_a_refused_sample_stops_no_other(tmp_path):
     teacher, record = Scripted(concurrency=2, distil=refusing("train-1")), Record(tmp_path / "r")
     teacher.max_refused = 0.5
     candidates = run(examples(4), teacher, record, candidates=2)
-    assert [candidate.chain for candidate in candidates] == ["A chain."] * 2 + [""] * 2 + ["A chain."] * 4
-    assert {(entry.example_id, entry.candidate) for entry in record.unanswered} == {("train-1", 0), ("train-1", 1)}
+    assert [candidate.chain for candidate in candidates] == ["A chain."] * 2 + [""] * 2 + [
+        "A chain."
+    ] * 4
+    assert {(entry.example_id, entry.candidate) for entry in record.unanswered} == {
+        ("train-1", 0),
+        ("train-1", 1),
+    }
     check_refused(teacher, record, "the list")
     again = Scripted()
     assert run(examples(4), again, Record(tmp_path / "r"), candidates=2) == candidates
@@ -100,10 +105,14 @@ def test_a_chain_is_kept_where_only_its_judgement_is_refused(tmp_path):
 def test_an_answer_that_is_not_whole_is_not_used(tmp_path, state):
     teacher = Scripted(distil=Answer("Half a chain", state))
     teacher.max_refused = 1.0
-    assert run(examples(1), teacher, Record(tmp_path / "r"), candidates=1) == [Candidate("train-0", 0, "", None, None)]
+    assert run(examples(1), teacher, Record(tmp_path / "r"), candidates=1) == [
+        Candidate("train-0", 0, "", None, None)
+    ]
 
 
-@pytest.mark.parametrize(("bound", "fails"), [(0.0, True), (0.09, True), (0.1, False), (1.0, False)])
+@pytest.mark.parametrize(
+    ("bound", "fails"), [(0.0, True), (0.09, True), (0.1, False), (1.0, False)]
+)
 def test_too_many_refusals_fail_the_run_after_all_were_asked(tmp_path, bound, fails):
     teacher, record = Scripted(distil=refusing("train-3"), concurrency=3), Record(tmp_path / "r")
     teacher.max_refused = bound
@@ -111,7 +120,8 @@ def test_too_many_refusals_fail_the_run_after_all_were_asked(tmp_path, bound, fa
     assert record.asked == 10
     if not fails:
         return check_refused(teacher, record, "the list")
-    message = r"1 of 10 requests were refused \(the first, for train-3: 400 - content filter\).*read the list.*raise"
+    first = r"1 of 10 requests were refused \(the first, for train-3: 400 - content filter\)"
+    message = rf"{first}.*read the list.*raise"
     with pytest.raises(InputError, match=message):
         check_refused(teacher, record, "the list")
     return None
@@ -120,7 +130,9 @@ def test_too_many_refusals_fail_the_run_after_all_were_asked(tmp_path, bound, fa
 def test_a_server_that_refuses_everything_is_not_asked_for_long(tmp_path, monkeypatch):
     monkeypatch.setattr(desk, "EARLY", 5)
     teacher, record = Scripted(distil=TURNED_AWAY, concurrency=2), Record(tmp_path / "r")
-    with pytest.raises(InputError, match="requests were refused .* mend what the server complains about"):
+    with pytest.raises(
+        InputError, match="requests were refused .* mend what the server complains about"
+    ):
         run(examples(50), teacher, record)
     assert 5 <= record.asked <= 6
     mended = Scripted(concurrency=2)
@@ -142,7 +154,9 @@ def test_lines_that_somebody_deletes_meanwhile_harm_nothing(tmp_path):
     path.write_bytes(path.read_bytes().split(b"\n")[1] + b"\n")
     states(record, teacher, question("three"))
     last = Record(path)
-    assert [answer.text for answer in states(last, teacher, question("two"), question("three"))] == ["two 2", "three 3"]
+    assert [
+        answer.text for answer in states(last, teacher, question("two"), question("three"))
+    ] == ["two 2", "three 3"]
     assert last.reused == 2
 
 
@@ -211,7 +225,8 @@ def test_two_processes_at_one_record_pay_once(server, tmp_path, png):
     command = [sys.executable, "-c", SIDE_BY_SIDE, str(Path(__file__).parent), str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": path}
     children = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
     ]
     counts = [tuple(map(int, child.communicate(timeout=100)[0].split())) for child in children]
     assert [sum(count) for count in counts] == [18, 18]

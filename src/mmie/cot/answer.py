@@ -16,11 +16,12 @@ class Answer:
 
     Attributes:
         text: all of it that there is, also where it was cut or refused.
-        state: ``whole``; ``cut`` at the token limit; ``refused`` by the server or the model; ``empty``.
+        state: ``whole``; ``cut`` at the token limit; ``refused`` by server or model; ``empty``.
         details: what the server said about it, as JSON values: ``finish_reason``, ``usage``,
             ``seconds``, ``served_model``, and ``reason`` where it is refused.
-        final: False where the request was turned away unpaid and for another reason than its content
-            (too long, say): the next start asks again, as the server may have been set up anew.
+        final: False where the request was turned away unpaid and for another reason than its
+            content (too long, say): the next start asks again, as the server may have been set up
+            anew.
     """
 
     text: str

@@ -10,7 +10,9 @@ from mmie.cot.record import Record
 from mmie.cot.teacher import Request, Teacher
 from mmie.errors import InputError
 
-EARLY = 20  # requests, all refused, after which a run stops: the set-up is at fault, not the samples
+EARLY = (
+    20  # requests, all refused, after which a run stops: the set-up is at fault, not the samples
+)
 
 Job = Callable[[], Awaitable[None]]
 
@@ -18,8 +20,8 @@ Job = Callable[[], Awaitable[None]]
 class Desk:
     """Where the jobs of one run ask the teacher.
 
-    After the first InputError no request begins any more. Those under way come to their end, so that
-    no answer that was paid for is lost.
+    After the first InputError no request begins any more. Those under way come to their end, so
+    that no answer that was paid for is lost.
 
     Args:
         teacher: answers; its connections are closed at the end of ``run``.
@@ -74,7 +76,9 @@ class Desk:
         """A server that refuses everything is not asked ten thousand times."""
         asked, refused = self._record.asked, self._record.fetched["refused"]
         if refused == asked >= EARLY and self._teacher.max_refused < 1:
-            raise InputError(f"{_refusals(self._teacher, self._record)}; mend what the server complains about")
+            raise InputError(
+                f"{_refusals(self._teacher, self._record)}; mend what the server complains about"
+            )
 
 
 def check_refused(teacher: Teacher, record: Record, listed: object) -> None:
@@ -87,7 +91,8 @@ def check_refused(teacher: Teacher, record: Record, listed: object) -> None:
     refused = sum(entry.state == "refused" for entry in record.unanswered)
     if refused > teacher.max_refused * (record.asked + record.reused):
         raise InputError(
-            f"{_refusals(teacher, record)}, which is more than teacher.max_refused={teacher.max_refused:g}; "
+            f"{_refusals(teacher, record)}, which is more than "
+            f"teacher.max_refused={teacher.max_refused:g}; "
             f"read {listed}, then mend the samples or raise teacher.max_refused"
         )
 

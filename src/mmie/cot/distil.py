@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class Ask(Protocol):
-    """One question about one candidate; the answer is the teacher's, or the record's where it was asked before.
+    """One question about one candidate; the record answers what was asked before.
 
     "" where the answer is not whole: cut at the token limit, refused or empty.
     """
@@ -70,9 +70,9 @@ async def distil(
 ) -> list[Candidate]:
     """All candidates of all samples, in the samples' order, then by index.
 
-    ``teacher.concurrency`` workers take one candidate after the other, each with one request under way. The
-    teacher's connections are closed at the end. A request that the server refuses stops no other one:
-    the record lists it under ``unanswered``, and its candidate goes without that answer.
+    ``teacher.concurrency`` workers take one candidate after the other, each with one request under
+    way. The teacher's connections are closed at the end. A request that the server refuses stops no
+    other one: the record lists it under ``unanswered``, and its candidate goes without that answer.
 
     Args:
         examples: with gold of the task and unique ids.
@@ -112,21 +112,24 @@ async def distil(
 
 def candidates_to_jsonl(candidates: Sequence[Candidate], path: Path) -> None:
     """One JSON object per line; InputError where the disk refuses."""
-    write_text(path, "".join(json.dumps(asdict(candidate)) + "\n" for candidate in candidates))
+    lines = [json.dumps(asdict(candidate)) + "\n" for candidate in candidates]
+    write_text(path, "".join(lines))
 
 
 def candidates_from_jsonl(path: Path) -> list[Candidate]:
-    """What ``candidates_to_jsonl`` wrote; InputError with file and line where it is something else."""
+    """What ``candidates_to_jsonl`` wrote; InputError with file and line where it is not."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise InputError(f"{path}: cannot read ({error.strerror}); {_way_out(path)}") from error
-    return [_read_candidate(line, f"{path}:{number}", path) for number, line in enumerate(lines, start=1)]
+    numbered = enumerate(lines, start=1)
+    return [_read_candidate(line, f"{path}:{number}", path) for number, line in numbered]
 
 
 def _way_out(path: Path) -> str:
     """The file alone must not be deleted: its folder would still count as finished."""
-    return f"delete the folder {path.parent} and run again: it is made again from the teacher's record"
+    folder = f"delete the folder {path.parent} and run again"
+    return f"{folder}: it is made again from the teacher's record"
 
 
 def _read_candidate(line: bytes, where: str, path: Path) -> Candidate:
@@ -137,7 +140,7 @@ def _read_candidate(line: bytes, where: str, path: Path) -> Candidate:
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:
-    """Raises one of the errors that ``_read_candidate`` knows where a field is missing or of another type."""
+    """Raises an error that ``_read_candidate`` knows where a field is missing or wrong."""
     read = row.pop("repredicted")
     quintuples = None if read is None else tuple(Quintuple(*fields) for fields in read)
     candidate = Candidate(**row, repredicted=quintuples)

@@ -16,7 +16,11 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def locked(path: Path) -> Iterator[int]:
-    """The file opened for append, nobody else in it, its last line whole; disk trouble becomes InputError."""
+    """The file opened for append, nobody else in it, its last line whole.
+
+    Raises:
+        InputError: the disk refuses.
+    """
     with record_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
@@ -70,7 +74,7 @@ class Claim:
         return True
 
     def _is_current(self, descriptor: int) -> bool:
-        """Whether the file that we locked is still the one in the folder: its last owner has deleted it otherwise."""
+        """Whether the file that we locked is still there; its last owner may have deleted it."""
         try:
             return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
         except FileNotFoundError:
@@ -78,11 +82,13 @@ class Claim:
 
 
 def _drop_torn_line(descriptor: int, path: Path) -> None:
-    """A writer that was killed in the middle leaves a last line without its end: that answer is asked again."""
+    """Cuts off what a writer left that was killed in the middle of a line: it is asked again."""
     size = os.fstat(descriptor).st_size
     if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
         return
     whole = os.pread(descriptor, size, 0).rfind(b"\n") + 1
     lost = size - whole
-    logger.warning("%s: dropped a torn last line of %d bytes; that answer is asked again", path, lost)
+    logger.warning(
+        "%s: dropped a torn last line of %d bytes; that answer is asked again", path, lost
+    )
     os.ftruncate(descriptor, whole)

@@ -1,11 +1,12 @@
-"""What the teacher has answered so far: an append-only file in which every paid answer is kept before it is used.
+"""What the teacher has answered so far, in an append-only file.
 
-One JSON object per line: ``{key, purpose, example_id, candidate, model, answer, state}`` and what the
-server said beside it: ``finish_reason, usage, seconds, served_model, reason``. Lines without a state
-are whole answers. The key is made of what the teacher saw, so a killed run pays for nothing twice, one
-new sample costs one sample, and ablating a filter costs nothing. A refused, cut or empty answer is an
-answer, too: it is not asked again until its line is deleted or the request changes. Only a request that
-was turned away unpaid for another reason than its content (``"final": false``) is asked again by the
+Every paid answer is kept there before it is used. One JSON object per line: ``{key, purpose,
+example_id, candidate, model, answer, state}`` and what the server said beside it:
+``finish_reason, usage, seconds, served_model, reason``. Lines without a state are whole answers.
+The key is made of what the teacher saw, so a killed run pays for nothing twice, one new sample
+costs one sample, and ablating a filter costs nothing. A refused, cut or empty answer is an answer,
+too: it is not asked again until its line is deleted or the request changes. Only a request that was
+turned away unpaid for another reason than its content (``"final": false``) is asked again by the
 next run.
 """
 
@@ -86,7 +87,9 @@ class Record:
             InputError: no answer can be had, or it cannot be kept.
         """
         key = self.key(teacher, request)
-        async with self._locks.setdefault(key, asyncio.Lock()):  # two samples alike, asked at the same time
+        async with self._locks.setdefault(
+            key, asyncio.Lock()
+        ):  # two samples alike, asked at the same time
             claim = await self._claimed(key)
             if claim is None:
                 self.reused += 1
@@ -100,7 +103,7 @@ class Record:
         return answer
 
     def key(self, teacher: Teacher, request: Request) -> str:
-        """SHA-256 over model, parameters, purpose, prompt, the pictures as shown and the candidate's number.
+        """SHA-256 over model, parameters, purpose, prompt, pictures as shown and candidate number.
 
         The sample's id and the pictures' paths are not in it: renaming costs nothing.
         """
@@ -113,7 +116,9 @@ class Record:
             "pictures": [self._digest(picture, teacher.max_pixels) for picture in pictures],
             "candidate": request.candidate,
         }
-        return hashlib.sha256(json.dumps(seen, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(
+            json.dumps(seen, sort_keys=True, separators=(",", ":")).encode()
+        ).hexdigest()
 
     async def _claimed(self, key: str) -> Claim | None:
         """The right to ask the question; None as soon as there is an answer to it."""
@@ -133,7 +138,9 @@ class Record:
         try:
             answer = await teacher.ask(request)
         except InputError as error:
-            raise InputError(f"{error}; then run again: the answers so far are kept in {self.path}") from error
+            raise InputError(
+                f"{error}; then run again: the answers so far are kept in {self.path}"
+            ) from error
         self._append(_line(key, teacher.model, request=request, answer=answer))
         self._answers[key] = answer
         self.fetched[answer.state] += 1
@@ -157,7 +164,7 @@ class Record:
             self._read_on(descriptor)
 
     def _read_on(self, descriptor: int) -> None:
-        """Reads from where the last reading ended; from the start where somebody has taken lines out."""
+        """Reads from where the last reading ended; from the start where lines were taken out."""
         size = os.fstat(descriptor).st_size
         if size < self._size:
             self._size = self._lines = 0
@@ -213,7 +220,11 @@ def _entry(line: bytes, where: str) -> tuple[str, Answer]:
     match entry:
         case {"key": str(key), "answer": str(text)} if entry.get("state", "whole") in STATES:
             details = {name: value for name, value in entry.items() if name not in BASIC}
-            whole = text.encode(errors="replace").decode()  # half a character would break every later file
+            whole = text.encode(
+                errors="replace"
+            ).decode()  # half a character would break every later file
             state, final = entry.get("state", "whole"), entry.get("final") is not False
             return key, Answer(whole, state, details, final)
-    raise InputError(f"{where}: not a recorded answer of the teacher; delete that line and run again")
+    raise InputError(
+        f"{where}: not a recorded answer of the teacher; delete that line and run again"
+    )

@@ -1,6 +1,6 @@
 """How a server's replies are read: answers in all their forms, and complaints with their reason.
 
-A complaint is one of three kinds: worth another try, about this request alone, or about every request.
+A complaint is one of three kinds: worth another try, about this request alone, or about all.
 """
 
 from __future__ import annotations
@@ -15,19 +15,33 @@ from mmie.cot.answer import Answer, State
 
 Verdict = Literal["retry", "refused", "stop"]
 
-FOR_ALL = {401, 402, 403, 404, 405, 407, 410}  # key, credit, address or model: no other request fares better
+FOR_ALL = {
+    401,
+    402,
+    403,
+    404,
+    405,
+    407,
+    410,
+}  # key, credit, address or model: no other request fares better
 LATER = {408, 409, 425, 429}
 TEXT_PARTS = {"text", "output_text"}
 CUT = {"length", "max_tokens"}
 REFUSED = re.compile(r"content_filter|refusal|safety", re.IGNORECASE)
 
-_CONTENT = re.compile(r"content[_ -]?(filter|policy|management)|responsible.?ai|safety|moderation|flagged")
-_SET_UP = re.compile(  # some servers say with status 200 or 400 what others say with 401, 402 or 404
-    r"insufficient.?(quota|credit|fund|balance)|credit balance|billing|payment required"
-    r"|(invalid|incorrect|missing|no) api.?key|api.?key (is )?(invalid|not valid|missing)"
-    r"|model.?not.?found|no such model|authentication|unauthori[sz]ed"
+_CONTENT = re.compile(
+    r"content[_ -]?(filter|policy|management)|responsible.?ai|safety|moderation|flagged"
 )
-_BAD_REQUEST = re.compile(r"invalid.?request|bad.?request|too long|too large|context.?length|invalid.?image")
+_SET_UP = (
+    re.compile(  # some servers say with status 200 or 400 what others say with 401, 402 or 404
+        r"insufficient.?(quota|credit|fund|balance)|credit balance|billing|payment required"
+        r"|(invalid|incorrect|missing|no) api.?key|api.?key (is )?(invalid|not valid|missing)"
+        r"|model.?not.?found|no such model|authentication|unauthori[sz]ed"
+    )
+)
+_BAD_REQUEST = re.compile(
+    r"invalid.?request|bad.?request|too long|too large|context.?length|invalid.?image"
+)
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|unrecogni[sz]ed|unknown|extra inputs|not permitted|unexpected"
 )
@@ -85,7 +99,11 @@ def _answer(reply: Any) -> Answer | None:
         return None
     if text is None or (not text and choice.get("error")):
         return None
-    facts = {"finish_reason": finish, "usage": reply.get("usage"), "served_model": reply.get("model")}
+    facts = {
+        "finish_reason": finish,
+        "usage": reply.get("usage"),
+        "served_model": reply.get("model"),
+    }
     details = {name: value for name, value in facts.items() if value is not None}
     state = _state(text, finish, refusal)
     if state == "refused":
@@ -102,18 +120,20 @@ def _state(text: str, finish: Any, refusal: Any) -> State:
 
 
 def _text(content: Any) -> str | None:
-    """The text of a message, the text parts joined where it comes in parts; None where it is neither."""
+    """The text of a message or of its text parts, joined; None where it is something else."""
     if content is None:
         return ""
     if isinstance(content, list):
         content = "".join(_part(part) for part in content)
     if not isinstance(content, str):
         return None
-    return content.encode(errors="replace").decode()  # half a character would break every later file
+    return content.encode(
+        errors="replace"
+    ).decode()  # half a character would break every later file
 
 
 def _part(part: Any) -> str:
-    """The text of one part; "" of a part that is the model's thinking, or something else than text."""
+    """The text of one part; "" where it is thinking or something else than text."""
     if isinstance(part, str):
         return part
     if not isinstance(part, Mapping) or part.get("type", "text") not in TEXT_PARTS:
@@ -142,7 +162,12 @@ def _judged(status: int, error: Any, body: bytes, *, options: Collection[str]) -
     if status < 400:
         status = _status_in(fields)
     reason = f"{status} - {message}" if status else message
-    if status not in FOR_ALL - {403} and status not in LATER and status < 500 and _CONTENT.search(words):
+    if (
+        status not in FOR_ALL - {403}
+        and status not in LATER
+        and status < 500
+        and _CONTENT.search(words)
+    ):
         return Complaint("refused", reason, by_content=True)
     unsupported = _field(words, options) if status in (0, 400, 422) else ""
     if unsupported:
@@ -171,7 +196,9 @@ def _field(words: str, options: Collection[str]) -> str:
     """The first of the options that the server says it does not take."""
     if not _UNSUPPORTED.search(words):
         return ""
-    return next((name for name in options if re.search(rf"\b{re.escape(name.lower())}\b", words)), "")
+    return next(
+        (name for name in options if re.search(rf"\b{re.escape(name.lower())}\b", words)), ""
+    )
 
 
 def _folded(said: Any) -> str:

@@ -1,8 +1,9 @@
-"""The teacher: a large vision-language model that writes reasoning chains and judges them (JMERE-R1 section 3.2).
+"""The teacher: a large vision-language model that writes reasoning chains and judges them.
 
-``OpenAITeacher`` speaks to any server with OpenAI's chat completions; key and address come from the environment.
-Deviations: 1. The paper prints neither temperature nor token limit of the teacher: both are configuration values.
-2. A blank picture is left out of the message.
+It is that of JMERE-R1 section 3.2. ``OpenAITeacher`` speaks to any server with OpenAI's chat
+completions; key and address come from the environment.
+Deviations: 1. The paper prints neither temperature nor token limit of the teacher: both are
+configuration values. 2. A blank picture is left out of the message.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ class Request:
     """One question to the teacher.
 
     Attributes:
-        purpose: write a chain, read the quintuples off a chain, score a chain, or do the task itself
-            without being shown the right answer.
-        example, candidate: the sample, whose pictures go with the question, and which of its candidates.
+        purpose: write a chain, read the quintuples off a chain, score a chain, or do the task
+            itself without being shown the right answer.
+        example, candidate: the sample, whose pictures go with the question, and which of its
+            candidates.
         prompt: the whole text of the question.
         chain: the chain that is judged; empty for ``distil`` and ``answer``.
     """
@@ -106,7 +108,8 @@ class OpenAITeacher:
         """Connects nowhere yet: the environment is read at the first ``ask``.
 
         Args:
-            model, temperature, max_tokens: go to the server; temperature 0 would make all candidates alike.
+            model, temperature, max_tokens: go to the server; temperature 0 would make all
+                candidates alike.
             concurrency: requests under way at once.
             max_retries: of one request, after faults that may pass.
             timeout: seconds for one try, from the question to the last byte of the answer.
@@ -114,7 +117,8 @@ class OpenAITeacher:
             max_pixels: larger pictures are scaled down to this width × height.
             request: further fields of the request's body, as the server names them; null takes out
                 ``temperature`` or ``max_tokens``.
-            api_key_env, base_url_env: the environment variables; without an address it is OpenAI itself.
+            api_key_env, base_url_env: the environment variables; without an address it is OpenAI
+                itself.
 
         Raises:
             InputError: a value is out of range.
@@ -140,7 +144,10 @@ class OpenAITeacher:
                 every request.
         """
         client = self._connected()
-        content = [*_image_parts(request.example, self.max_pixels), {"type": "text", "text": request.prompt}]
+        content = [
+            *_image_parts(request.example, self.max_pixels),
+            {"type": "text", "text": request.prompt},
+        ]
         for number in range(self._max_retries + 1):
             start = time.monotonic()
             reply, wish = await self._tried(client, content)
@@ -182,22 +189,27 @@ class OpenAITeacher:
             return self._client
         key, address = _key(self._api_key_env), _address(self._base_url_env)
         try:
-            # A client of our own, as openai's own one complains at exit when it was only half built.
+            # A client of our own, as openai's complains at exit when it was only half built.
             http = openai.DefaultAsyncHttpxClient(timeout=self._timeout)
             self._client = openai.AsyncOpenAI(
-                api_key=key, base_url=address, max_retries=0, timeout=self._timeout, http_client=http
+                api_key=key,
+                base_url=address,
+                max_retries=0,
+                timeout=self._timeout,
+                http_client=http,
             )
         except (*SET_UP, openai.OpenAIError) as error:
             raise InputError(
-                f"teacher {self.model}: cannot make a connection ({_line(error)}); check the environment "
-                f"variables {self._base_url_env}, ALL_PROXY, HTTP_PROXY, HTTPS_PROXY and SSL_CERT_FILE"
+                f"teacher {self.model}: cannot make a connection ({_line(error)}); check the "
+                f"environment variables {self._base_url_env}, ALL_PROXY, HTTP_PROXY, HTTPS_PROXY "
+                "and SSL_CERT_FILE"
             ) from error
         return self._client
 
     async def _tried(
         self, client: openai.AsyncOpenAI, content: list[Any]
     ) -> tuple[Answer | Complaint, float | None]:
-        """One try: what came of it, and how many seconds the server wants us to wait before another."""
+        """One try: what came of it, and the seconds that the server wants us to wait."""
         try:
             # The client's own limit counts anew with every byte; this one bounds the whole try.
             async with asyncio.timeout(self._timeout):
@@ -210,7 +222,9 @@ class OpenAITeacher:
             status, body = error.status_code, error.response.content
             return read_reply(status, body, options=self.parameters), _wish(error.response.headers)
         except (TimeoutError, openai.APITimeoutError):
-            return Complaint("retry", f"timed out after {self._timeout:g} s (teacher.timeout)"), None
+            return Complaint(
+                "retry", f"timed out after {self._timeout:g} s (teacher.timeout)"
+            ), None
         except openai.APIConnectionError as error:
             return Complaint("retry", f"{error} {error.__cause__ or ''}"), None
         except (*SET_UP, openai.OpenAIError) as error:
@@ -223,8 +237,9 @@ class OpenAITeacher:
         way_out = f"check the server, {self._base_url_env}, {self._api_key_env} and teacher.model"
         if complaint.field:
             way_out = (
-                f"give teacher.request the fields that the server takes and set {complaint.field} to null there, "
-                "for example teacher.request='{max_tokens: null, max_completion_tokens: 1024}'"
+                "give teacher.request the fields that the server takes and set "
+                f"{complaint.field} to null there, for example "
+                "teacher.request='{max_tokens: null, max_completion_tokens: 1024}'"
             )
         return InputError(f"teacher {self.model} at {server}: {reason}; {way_out}")
 
@@ -271,12 +286,18 @@ def _address(variable: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise InputError(f"environment variable {variable} is no address of a server: set it to one like {OPENAI_URL}")
+        raise InputError(
+            f"environment variable {variable} is no address of a server: "
+            f"set it to one like {OPENAI_URL}"
+        )
     return address
 
 
 def _image_parts(example: Example, max_pixels: int) -> list[dict[str, Any]]:
     there = [picture for picture in example.pictures if picture.path is not None]
     pictures = [shown(picture, max_pixels=max_pixels) for picture in there]
-    urls = [f"data:image/{picture.kind};base64,{base64.b64encode(picture.data).decode()}" for picture in pictures]
+    urls = [
+        f"data:image/{picture.kind};base64,{base64.b64encode(picture.data).decode()}"
+        for picture in pictures
+    ]
     return [{"type": "image_url", "image_url": {"url": url}} for url in urls]

@@ -1,4 +1,4 @@
-"""The teacher does the task itself, untrained and without being shown an answer (JMERE-R1, Table 3, GPT-4o)."""
+"""The teacher does the task itself, without being shown an answer (JMERE-R1, Table 3, GPT-4o)."""
 
 from __future__ import annotations
 

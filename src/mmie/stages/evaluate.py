@@ -29,7 +29,9 @@ ANALYSIS = 3  # version of analysis.json; evaluations with another one are made 
 class Respond(Protocol):
     """Who answers: one response per sample, in order, which are in the file as well."""
 
-    def __call__(self, context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]: ...
+    def __call__(
+        self, context: Context, phase: Phase, examples: Sequence[Example], path: Path
+    ) -> list[Responded]: ...
 
 
 def evaluate(

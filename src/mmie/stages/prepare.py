@@ -102,12 +102,13 @@ def training_examples(context: Context, data_stage: tuple[Path, str], division: 
 
 
 def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str] | None) -> tuple[Path, str]:
-    """The teacher writes and judges the candidates of the samples that warm up; answers are kept in the record as they come.
+    """The teacher writes and judges the candidates of the samples that warm up.
 
-    ``unanswered.jsonl`` lists the requests whose answer was refused, cut or empty.
+    Answers are kept in the record as they come. ``unanswered.jsonl`` lists the requests whose answer was refused, cut or empty.
 
     Raises:
-        InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the requests are refused.
+        InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the
+            requests are refused.
     """
     config = context.config
     teacher = node(config.teacher)
@@ -120,7 +121,12 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
         requests = len(examples) * config.cot.candidates * chains.requests
         with context.progress(f"distilling (requests to {teacher.model})", requests) as advance:
             candidates = run_distillation(
-                examples, teacher, record, candidates=config.cot.candidates, chains=chains, progress=advance
+                examples,
+                teacher,
+                record,
+                candidates=config.cot.candidates,
+                chains=chains,
+                progress=advance,
             )
         candidates_to_jsonl(candidates, folder / "candidates.jsonl")
         summary.extend(write_requests(record, folder))
@@ -140,11 +146,13 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
 
 
 def write_requests(record: Record, folder: Path) -> list[str]:
-    """Writes ``requests.json`` and ``unanswered.jsonl``; gives what a reader of the terminal should know."""
+    """Writes ``requests.json`` and ``unanswered.jsonl``; gives the lines for the terminal."""
     states = Counter(entry.state for entry in record.unanswered)
     counts = {"asked": record.asked, "reused": record.reused}
-    write_json(folder / "requests.json", {**counts, **{state: states[state] for state in STATES[1:]}})
-    lines = [json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in sorted(record.unanswered)]
+    counts.update({state: states[state] for state in STATES[1:]})
+    write_json(folder / "requests.json", counts)
+    rows = [asdict(entry) for entry in sorted(record.unanswered)]
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     write_text(folder / "unanswered.jsonl", "".join(lines))
     told = f"{record.asked:,} requests, {record.reused:,} answers from the record {record.path}"
     if not states:
@@ -194,7 +202,8 @@ def _nothing_left(counts: list[dict[str, Any]], record: Path) -> str:
     emptied = next(count["stage"] for count in counts if not count["candidates"])
     what = "filter" if emptied == "usable" else f"filter.{emptied}"
     left = f"none of {counts[0]['candidates']:,} chains is left"
-    return f"{what}: {left}; choose filters that fit the task, or read what the teacher wrote in {record}"
+    way_out = f"choose filters that fit the task, or read what the teacher wrote in {record}"
+    return f"{what}: {left}; {way_out}"
 
 
 def chosen(folder: Path) -> list[Candidate]:

@@ -1,4 +1,4 @@
-"""A row for the teacher itself: it answers the test split zero-shot, through the record, and is scored as any other system."""
+"""A row for the teacher itself: it answers the test split zero-shot and is scored as any other."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ def evaluate_teacher(context: Context, data_stage: Stage) -> tuple[str, Stage]:
     """The row's name, which is the teacher's model, and its evaluation.
 
     Raises:
-        InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the requests are refused.
+        InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the
+            requests are refused.
     """
     task = node(context.config.task, response=Direct(context.config.zero_shot.teacher_instruction))
     phase = Phase(node(context.config.teacher).model, task, None)
     return phase.name, evaluate(context, phase, data_stage, respond=_respond, parts_of=_parts)
 
 
-def _respond(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]:
+def _respond(
+    context: Context, phase: Phase, examples: Sequence[Example], path: Path
+) -> list[Responded]:
     """The teacher's answers; a refused one is "", so that the test split stays whole."""
     teacher = node(context.config.teacher)
     record = Record(record_path(context.store.root / "record", teacher.model))
     with context.progress(f"answering ({teacher.model})", len(examples)) as advance:
-        answers = run_zero_shot(examples, teacher, record, prompt=phase.task.prompt, progress=advance)
+        answers = run_zero_shot(
+            examples, teacher, record, prompt=phase.task.prompt, progress=advance
+        )
     for line in write_requests(record, path.parent):
         context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
     check_refused(teacher, record, path.parent / "unanswered.jsonl")
