@@ -21,7 +21,7 @@ from mmie.config import RunConfig, node, to_run_config
 from mmie.rewards.jmere import JMEREReward
 from mmie.rewards.more import MOREReward
 from mmie.tasks.responses import Direct
-from mmie.types import Example, Quintuple
+from mmie.types import Example, Quintuple, Reading
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
