@@ -81,7 +81,7 @@ def test_results_carry_the_row_of_their_own_model(
     finally:
         GlobalHydra.instance().clear()
     left: dict[str, Any] = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
-    task = SimpleNamespace(name="jmere", selection_metric="quintuple")
+    task = SimpleNamespace(name="jmere", selection_metric="quintuple", warmed_up="warm-up")
     context = SimpleNamespace(config=config, output=tmp_path, reasoned=task, **left)
     found = json.loads(write_results(context, {}).read_text(encoding="utf-8"))["paper"]  # type: ignore[arg-type]
     assert (found and found["source"]) == source

@@ -112,7 +112,7 @@ def test_an_unknown_label_costs_precision() -> None:
 SHIPPED = Path(__file__).parents[2] / "experiments/results/toy/jmere_r1-seed0"
 
 
-@pytest.mark.parametrize("model", ["zero-shot", "CoT-SFT", "JMERE-R1"])
+@pytest.mark.parametrize("model", ["zero-shot", "warm-up", "JMERE-R1"])
 def test_the_strict_reader_gives_the_figures_of_the_shipped_run(model: str) -> None:
     results = json.loads((SHIPPED / "results.json").read_text(encoding="utf-8"))
     response = Direct() if model == "zero-shot" else Reasoned()

@@ -171,6 +171,7 @@ def test_the_response_is_printed_as_it_is(
         "text": "Ann Lee",
         "response": LONG,
         "parsed": [["A", "per", "B", "per", "peer"]],
+        "invalid": 0,
     }
 
 
