@@ -27,7 +27,7 @@ class ShapeError(ValueError):
 
 
 def read_json(path: Path, shape: Shape, *, what: str, advice: str) -> dict[str, Any]:
-    """A JSON file of the given shape.
+    """A JSON file of the given shape; half a character (a lone surrogate) in it becomes ``?``.
 
     Args:
         path: the file.
@@ -39,8 +39,8 @@ def read_json(path: Path, shape: Shape, *, what: str, advice: str) -> dict[str, 
         InputError: it cannot be read, or holds something else; names the file and the key.
     """
     try:
-        value = parse_json(path.read_bytes())
-        json.dumps(value, ensure_ascii=False).encode()  # a ValueError for half a character
+        text_of_all = json.dumps(parse_json(path.read_bytes()), ensure_ascii=False)
+        value = parse_json(text_of_all.encode(errors="replace"))  # half a character becomes "?"
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as {what} ({_short(error)}); {advice}") from error
     try:

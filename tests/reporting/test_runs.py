@@ -54,3 +54,8 @@ def test_what_is_no_run_is_named(tmp_path: Path, text: str, message: str) -> Non
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no results\.json there"):
         load_runs([tmp_path])
+
+
+def test_half_a_character_breaks_no_reader(tmp_path: Path) -> None:
+    run = load_runs([write(tmp_path, experiment="a\ud800b")])[0]
+    assert run.experiment == "a?b"
