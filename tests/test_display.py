@@ -103,7 +103,8 @@ def test_a_folder_may_be_called_like_markup(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "[/b]" / "[red] :100:"
-    context = Context(SimpleNamespace(), Store(root), tmp_path)  # type: ignore[arg-type]
+    config = SimpleNamespace(trainer=SimpleNamespace(processes=1))
+    context = Context(config, Store(root), tmp_path)  # type: ignore[arg-type]
     for _ in range(2):
         folder, _mark = context.stage("data", {}, lambda folder: None, label="[/b] evaluate [red]")
         with context.progress("[/b] answering [red]", 1) as advance:
@@ -113,12 +114,3 @@ def test_a_folder_may_be_called_like_markup(
     assert told.count("[/b]evaluate[red]") == 2
     assert "[/b]answering[red]" in told
     assert f"[/b]/[red]:100:/data/{folder.name}" in told
-
-
-def test_a_response_is_printed_unbroken(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from mmie.stages.deliver import _say
-
-    context = Context(SimpleNamespace(), Store(tmp_path), tmp_path)  # type: ignore[arg-type]
-    response = f"{HOSTILE} " * 20 + "end"
-    _say(context, response)
-    assert capsys.readouterr().out == f"{response}\n"

@@ -139,7 +139,7 @@ def test_results_hold_what_their_readers_need(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "run/rollouts.jsonl").is_file()
     rows = [json.loads(line) for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == 6
-    assert set(rows[0]) == {"id", "text", "image", "gold", "response", "truncated", "parsed", "correct"}
+    assert set(rows[0]) == {"id", "text", "image", "gold", "response", "truncated", "parsed", "invalid", "correct"}
     assert found["vision"] == {"computed": 16 + 4 + 6, "from_disk": 0}  # each picture once, in all stages and epochs
     again = go(tmp_path, "again", "+experiment=jmere_r1")
     assert again["vision"] == {"computed": 0, "from_disk": 0}  # not even a model was loaded

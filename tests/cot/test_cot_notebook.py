@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from configured import prompts
+from mmie.cot.answer import Answer
 from mmie.cot.distil import run_distillation, run_to_end
 from mmie.cot.jmere import JMEREChains
 from mmie.cot.record import Record
@@ -23,14 +24,17 @@ class Fixed:
     model = "fixed"
     parameters: dict[str, float] = {}
     concurrency = 2
+    max_pixels = 1 << 22
+    max_refused = 0.1
 
-    async def ask(self, request: object) -> str:
+    async def ask(self, request: object) -> Answer:
         await asyncio.sleep(0)
-        return {
+        texts = {
             "distil": "A chain.",
             "repredict": "[Josh Gordon, per, Browns, org, member of]",
             "score": "Score: 0.9",
-        }[request.purpose]  # type: ignore[attr-defined]
+        }
+        return Answer(texts[request.purpose])  # type: ignore[attr-defined]
 
     async def close(self) -> None: ...
 

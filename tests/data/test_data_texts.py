@@ -16,7 +16,7 @@ from mmie.text import clean, strings
 from mmie.types import Example, Picture
 from more_files import fact, write_split
 
-NO_TEXT = ["\ud800", "\udfff", "\0", "\x01", "\x1b", "\x7f", "\x9f", "\udc80\ud800"]
+NO_TEXT = ["\ud800", "\udfff", "\0", "\x01", "\x1b", "\x7f", "\x9f", "\ud800\udc80\ud800"]
 
 
 @pytest.mark.parametrize("letter", NO_TEXT)

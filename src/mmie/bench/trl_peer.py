@@ -54,11 +54,15 @@ def trl(work: Work) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(work.model)
     vocabulary = tokenizer.get_vocab()
     clock, rewards = Clock(), random.Random(0)
+
+    def by_chance(completions: Any, **_: Any) -> list[float | None]:
+        return [rewards.random() for _ in completions]
+
     with tempfile.TemporaryDirectory() as folder:
         images = [Image.open(path) for path in work.draw_pictures(Path(folder))]
         trainer = GRPOTrainer(
             model=Qwen2_5_VLForConditionalGeneration.from_pretrained(work.model, dtype=torch.float32),
-            reward_funcs=lambda completions, **_: [rewards.random() for _ in completions],
+            reward_funcs=by_chance,
             args=GRPOConfig(
                 output_dir=folder, per_device_train_batch_size=work.group_size * work.prompts, num_generations=work.group_size,
                 max_completion_length=work.new_tokens, beta=work.kl_coef, loss_type="grpo", scale_rewards="group",

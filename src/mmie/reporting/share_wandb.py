@@ -58,7 +58,7 @@ def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str)
     marks = [run.found.get("config_fingerprint", "") for run in runs]
     shown = wr.Runset(entity=entity, project=project, name="these runs", filters=f"Tags() in {marks}")
     responses = wr.WeavePanelSummaryTable(table_name="rollouts", layout=wr.Layout(w=24, h=16))
-    blocks = [
+    blocks: list[Any] = [
         wr.P(f"{len(runs)} runs."), wr.H1("Runs"), wr.MarkdownBlock(_plain_table(RUN_HEADER, run_rows(runs))),
         wr.H1("What differs"), *(wr.MarkdownBlock(_plain_table(*grid)) for grid in differences(runs).values()),
         wr.H1("Tables"), *(wr.MarkdownBlock(markdown(table)) for table in tables),
