@@ -1,4 +1,6 @@
-"""The README says what is true: its commands compose, its example works, what it names is there, its metrics are all."""
+"""README and docs say what is true: their commands compose, their example works, what they name
+is there, and all metrics are explained.
+"""
 
 import json
 import re
@@ -19,6 +21,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from mmie import rewards
+from mmie.command_line import readable
 from mmie.config import RunConfig, node, to_run_config
 from mmie.rewards.jmere import JMEREReward
 from mmie.rewards.more import MOREReward
@@ -28,15 +31,18 @@ from mmie.types import Example, Quintuple, Reading
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 METRICS = (ROOT / "experiments" / "metrics.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-PROSE = re.sub(r"^```.*?^```$", "", README, flags=re.DOTALL | re.MULTILINE)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOTES = sorted((ROOT / "experiments").glob("*.md"))
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
+PROSE = re.sub(r"^```.*?^```$", "", TEXT, flags=re.DOTALL | re.MULTILINE)
 SHELL = [line.removeprefix("$ ") for kind, text in BLOCKS if kind in ("bash", "console") for line in text.splitlines()]
 COMMANDS = [
     command
     for line in (*SHELL, *re.findall(r"`([^`\n]+)`", PROSE))
     for command in re.findall(r"python run\.py.*", line.rpartition("&& ")[2])
 ]
-EXAMPLE = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE))
+EXAMPLE = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE))
 DESCRIBED = {name for cell in re.findall(r"^\| (`.*?) \|", METRICS, re.MULTILINE) for name in re.findall(r"`(.*?)`", cell)}
 
 
@@ -48,7 +54,7 @@ def _no_hydra_left() -> Iterator[None]:
 
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """conf/ and mmie with the two files of the README's example."""
+    """conf/ and mmie with the two files of the example."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     for name, text in EXAMPLE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +65,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def jobs(command: str) -> list[list[str]]:
     """The overrides of each job that the command starts; one job without ``-m``."""
-    arguments = get_args(shlex.split(command, comments=True)[2:])
+    arguments = get_args(readable(shlex.split(command, comments=True)[2:]))
     if not arguments.multirun:
         return [arguments.overrides]
     own = [override for override in arguments.overrides if not override.startswith(("hydra/launcher", "hydra.launcher"))]
@@ -162,15 +168,22 @@ def test_f1_of_the_experiments_is_that_of_their_files(conf: Path) -> None:
         assert f"{100 * (printed.get('quintuple') or printed['relation'])['f1']:.2f}" == f1
 
 
-def test_what_the_readme_names_is_there() -> None:
-    paths = re.findall(r"`((?:conf|src|docs|experiments|tests)/[^`<>{}*]+|\.ci/\w+)`|\]\(([^)#:]+)\)", PROSE)
+def test_what_the_pages_name_is_there() -> None:
+    paths = re.findall(r"`((?:conf|src|docs|experiments|tests)/[^`<>{}*]+|\.ci/\w+)`", PROSE)
     names = re.findall(r"`(mmie(?:\.\w+)+)`", PROSE)
     assert len(paths) >= 5
     assert len(names) >= 15
-    for path in (one or other for one, other in paths):
+    for path in paths:
         assert (ROOT / path).exists(), path
     for name in names:
         resolve_name(name)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *NOTES], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if not (page.parent / link).exists()]
+    assert missing == []
 
 
 def test_every_logged_metric_is_explained() -> None:

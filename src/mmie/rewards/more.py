@@ -3,9 +3,10 @@
 Only the abstract of MORE-R1 was read by us; the three parts come from a second source. What it
 leaves open:
 
-1. The unit of the length, 1,024, is not known to us: characters, or words with ``unit="words"``; of the whole response, tags included.
+1. The unit of the length, 1,024, is not known to us: characters, or words with ``unit="words"``;
+   of the whole response, tags included.
 2. Each part stands alone: a right answer without the six steps keeps ``r_a``. Without think and
-answer tags there is no answer.
+   answer tags there is no answer.
 """
 
 from __future__ import annotations

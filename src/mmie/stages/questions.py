@@ -23,8 +23,9 @@ def questions(config: PredictConfig, asked: Sequence[str]) -> list[Example]:
     Args:
         config: one question, or ``file``: one JSON object per line with the keys of ``asked`` and,
             where wanted, ``id``; other keys are left alone. A line without an id is called by its
-        number. asked: what a question of the task consists of: image and text, in MORE entity and
-box too. 
+            number.
+        asked: what a question of the task consists of: image and text, in MORE entity and box, too.
+
     Raises:
         InputError: a line is no JSON object, a key is missing or its value cannot be used, an id
             stands twice, or there is no question.

@@ -6,7 +6,7 @@ Deviations from the paper, each a config value:
 2. The standard deviation of eq. 6 is the sample one with 1e-4 added: ``grpo.unbiased_std``, ``grpo.advantage_eps``.
 3. The KL term of eq. 7 is estimated per token by k3: ``grpo.kl_estimator``.
 
-What the field has tried since is there, too, and off: see ``losses.py`` and the README's table.
+What the field has tried since is there, too, and off: see ``losses.py`` and ``docs/options.md``.
 """
 
 from __future__ import annotations
