@@ -42,6 +42,8 @@ class _State:
     Attributes:
         place: what the run is doing, for the line at the end.
         quiet: whether another process speaks for this one.
+        follows: whether another process of the run started this one; asked at the start, as that
+            process may be gone before this one ends.
         signum: the signal that arrived; 0 before.
         closing: whether the run is at its end anyway.
         children: lists of the processes that this one started, as the launchers keep them.
@@ -49,6 +51,7 @@ class _State:
 
     place: str = ""
     quiet: bool = False
+    follows: bool = False
     signum: int = 0
     closing: bool = False
     children: list[list[subprocess.Popen[Any]]] = field(default_factory=list)
@@ -64,14 +67,14 @@ def owned() -> Iterator[None]:
     At the end the line is printed, and the processes that this one started are ended.
     """
     global _state
-    _state = _State()
+    _state = _State(follows=started_by_leader())
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = {signum: signal.signal(signum, _stop) for signum in SIGNALS}
     wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reader, _state), daemon=True, name="signals").start()
     leader = os.environ.get(LEADER)
-    os.environ[LEADER] = str(os.getpid()) if not started_by_leader() else str(leader)
+    os.environ[LEADER] = str(os.getpid()) if not _state.follows else str(leader)
     try:
         yield
     except BaseException:
@@ -160,7 +163,7 @@ def _watch(reader: int, state: _State) -> None:
 
 
 def _line(state: _State) -> str:
-    if state.quiet or started_by_leader():
+    if state.quiet or state.follows:
         return ""
     name, place = signal.Signals(state.signum).name, state.place or "between two stages"
     return f"stopped by {name} {place}: run the same command again to resume\n"
