@@ -68,7 +68,8 @@ def resolve_path(path: str) -> str:
         return path
     folder = Path(mmie.__file__).parent / path.removeprefix("mmie:")
     if not (folder / "config.json").exists():
-        raise InputError(f"model.path={path}: no checkpoint in the package at {folder}: reinstall, or rebuild it as the README says")
+        advice = "reinstall, or rebuild it as docs/extending.md says"
+        raise InputError(f"model.path={path}: no checkpoint in the package at {folder}: {advice}")
     return str(folder)
 
 

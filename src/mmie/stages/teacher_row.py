@@ -34,7 +34,7 @@ def evaluate_teacher(context: Context, data_stage: Stage) -> tuple[str, Stage]:
 def _respond(
     context: Context, phase: Phase, examples: Sequence[Example], path: Path
 ) -> list[Responded]:
-    """The teacher's answers; a refused one is "", so that the test split stays whole."""
+    """The teacher's answers; a refused one is what text came, mostly "": the test split stays whole."""
     teacher = node(context.config.teacher)
     record = Record(record_path(context.store.root / "record", teacher.model))
     with context.progress(f"answering ({teacher.model})", len(examples)) as advance:
