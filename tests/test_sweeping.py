@@ -227,7 +227,7 @@ def test_the_sweeper_gets_validation_f1_of_the_last_training(tmp_path: Path, mon
 def test_optuna_proposes_the_same_again_and_lives_with_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]
 ) -> None:
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper", reason="pip install -e '.[sweep]' brings it")
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper", reason="the extra [sweep] brings it")
 
     def run(cfg: DictConfig) -> float:
         if cfg.reward.alpha > 0.9:
@@ -251,7 +251,7 @@ def test_optuna_proposes_the_same_again_and_lives_with_failures(
 def test_jobs_run_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="pip install -e '.[sweep]' brings it")
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the extra [sweep] brings it")
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     swept = ["data.sizes.train=8", "grpo.group_size=2,1,4,8"]
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))

@@ -56,7 +56,7 @@ class Sweep(Callback):
         try:
             import_module(config.hydra.sweeper._target_.rpartition(".")[0])
         except ModuleNotFoundError as error:
-            print(f"error: hydra.sweeper: {error}; pip install -e '.[sweep]' brings it", file=sys.stderr)
+            print(f"error: hydra.sweeper: {error}; pip install -c constraints.txt -e '.[sweep]' brings it", file=sys.stderr)
             sys.exit(2)
         if not _given(config, "hydra.sweep.dir"):
             own = _own_folder(config.hydra.sweep.dir)

@@ -209,7 +209,7 @@ def test_without_a_key_the_page_is_there(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_without_the_package_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)
-    with pytest.raises(InputError, match=r"wandb-workspaces is not installed; pip install -e '\.\[report\]'"):
+    with pytest.raises(InputError, match=r"wandb-workspaces is not installed; pip install -c constraints.txt -e '\.\[report\]'"):
         share_wandb.report("T", load_runs([write(tmp_path)]), [], "me/mmie")
 
 

@@ -1,4 +1,6 @@
-"""Times one GRPO step: this engine, the same code with G repeated rows, and TRL where it is installed (``pip install -e '.[bench]'``).
+"""Times one GRPO step: this engine, the same code with G repeated rows, and TRL where it is installed.
+
+TRL comes with ``pip install -c constraints.txt -e '.[bench]'``.
 
     python -m mmie.bench [--group-size 8] [--json FILE] [--sweep FOLDER]
 
@@ -107,7 +109,7 @@ def main() -> None:
     target, folder, model = arguments.pop("json"), arguments.pop("sweep"), arguments.pop("model")
     console = Console()
     if "trl" not in engines:
-        console.print("TRL is left out or not installed: pip install -e '.\\[bench]'")
+        console.print("TRL is left out or not installed: pip install -c constraints.txt -e '.\\[bench]'")
     with tempfile.TemporaryDirectory() as made:
         if model is None:
             write_checkpoint(Path(made))

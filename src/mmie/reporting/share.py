@@ -3,7 +3,7 @@
     python -m mmie.reporting.share RUN [RUN …] --out report.html [--wandb ENTITY/PROJECT] [--title TITLE]
 
 RUN is a results file or a folder, which is searched through. The page holds everything itself, no network is needed. For
-``--wandb`` the runs must have been synced there, and ``pip install -e '.[report]'``.
+``--wandb`` the runs must have been synced there, and ``pip install -c constraints.txt -e '.[report]'``.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str)
     try:
         import wandb_workspaces.reports.v2 as wr
     except ImportError as error:
-        raise InputError("--wandb: wandb-workspaces is not installed; pip install -e '.[report]' (the page is written)") from error
+        install = "pip install -c constraints.txt -e '.[report]'"
+        raise InputError(f"--wandb: wandb-workspaces is not installed; {install} (the page is written)") from error
     marks = [run.found.get("config_fingerprint", "") for run in runs]
     shown = wr.Runset(entity=entity, project=project, name="these runs", filters=f"Tags() in {marks}")
     responses = wr.WeavePanelSummaryTable(table_name="rollouts", layout=wr.Layout(w=24, h=16))
