@@ -109,7 +109,7 @@ def main() -> None:
     target, folder, model = arguments.pop("json"), arguments.pop("sweep"), arguments.pop("model")
     console = Console()
     if "trl" not in engines:
-        console.print("TRL is left out or not installed: pip install -c constraints.txt -e '.\\[bench]'")
+        console.print("TRL is left out or not installed: pip install -c constraints.txt -e '.[bench]'")
     with tempfile.TemporaryDirectory() as made:
         if model is None:
             write_checkpoint(Path(made))
