@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from mmie.tasks.more import LABELS
+from mmie.tasks.more.task import LABELS
 
 BOXES = {"1.jpg": {"person_0": (0.5, 0.5, 0.5, 0.5), "person_1": (0.25, 0.25, 0.5, 0.5)}, "2.jpg": {"person_0": (0.5, 0.5, 1.0, 1.0)}}
 

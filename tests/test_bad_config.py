@@ -21,7 +21,7 @@ from mmie.config import RunConfig, to_run_config
 from mmie.errors import InputError
 
 ROOT = Path(__file__).parents[1]
-REWARD = "mmie.rewards.jmere.JMEREReward"
+REWARD = "mmie.tasks.jmere.rewards.JMEREReward"
 
 
 @pytest.fixture(autouse=True)
@@ -90,12 +90,12 @@ def good() -> DictConfig:
         ("reward.alhpa", 0.2),
         ("filter.rule_score.treshold", 0.5),
         ("task.response", "direct"),
-        ("reward._target_", "mmie.rewards.jmere.JMERERewrad"),
-        ("reward._target_", "mmie.rewards.more_.MOREReward"),
+        ("reward._target_", "mmie.tasks.jmere.rewards.JMERERewrad"),
+        ("reward._target_", "mmie.tasks.more.rewards_.MOREReward"),
         ("reward._target_", "os.system"),
         ("reward._target_", "mmie.artifacts.os.system"),
-        ("reward._target_", "mmie.rewards.jmere.linear_sum_assignment"),
-        ("reward._target_", "mmie.rewards.jmere.editdistance"),
+        ("reward._target_", "mmie.tasks.jmere.rewards.linear_sum_assignment"),
+        ("reward._target_", "mmie.tasks.jmere.rewards.editdistance"),
         ("reward._target_", 3),
     ],
 )

@@ -80,7 +80,7 @@ def test_no_override_is_the_toy_profile() -> None:
     run = run_config()
     assert (run.experiment, run.profile, run.seed, run.paper) == ("default", "toy", 0, None)
     assert run == run_config("profile=toy")
-    assert run.data["_target_"] == "mmie.toy.source.ToySource"
+    assert run.data["_target_"] == "mmie.tasks.jmere.toy_source.ToySource"
     assert run.data["images"] == "artifacts/toy_images"
     assert run.trainer.accelerator == "cpu"
     assert run.reasoning_instruction == "think then answer ."
@@ -256,12 +256,12 @@ def test_yaml_ends_at_the_door() -> None:
 
 
 def test_node_builds_the_target_with_the_extra_arguments() -> None:
-    value = {"_target_": "mmie.rewards.jmere.JMEREReward", "alpha": 0.2}
+    value = {"_target_": "mmie.tasks.jmere.rewards.JMEREReward", "alpha": 0.2}
     reward = node(value, beta=0.3)
     assert (reward.alpha, reward.beta) == (0.2, 0.3)
 
 
 def test_node_passes_errors_of_the_target_on() -> None:
-    value = {"_target_": "mmie.rewards.jmere.JMEREReward", "alpha": 0.2, "beta": 0.1, "invalid_zeroes": "all"}
+    value = {"_target_": "mmie.tasks.jmere.rewards.JMEREReward", "alpha": 0.2, "beta": 0.1, "invalid_zeroes": "all"}
     with pytest.raises(InputError, match=r"^reward\.invalid_zeroes"):
         node(value)

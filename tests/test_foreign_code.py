@@ -68,7 +68,7 @@ def test_what_is_not_mmies_own_is_refused_with_its_full_key(override: str, key: 
 
 
 def test_arguments_of_deep_nodes_are_checked_too() -> None:
-    deep = "{_target_: mmie.rewards.jmere.JMEREReward, alpha: 0.1, beta: 0.1, gamma: 1}"
+    deep = "{_target_: mmie.tasks.jmere.rewards.JMEREReward, alpha: 0.1, beta: 0.1, gamma: 1}"
     assert refusal(f"+task.relations.x=[{{y: {deep}}}]").startswith("task.relations.x[0].y.gamma: ")
 
 

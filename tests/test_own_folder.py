@@ -15,7 +15,7 @@ import pytest
 
 from mmie import files
 from mmie.artifacts import Store
-from mmie.cot.record import Record
+from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.sweeping import new_folder
 

@@ -20,11 +20,11 @@ from hydra._internal.utils import get_args
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from mmie import rewards
 from mmie.command_line import readable
 from mmie.config import RunConfig, node, to_run_config
-from mmie.rewards.jmere import JMEREReward
-from mmie.rewards.more import MOREReward
+from mmie.tasks import jmere
+from mmie.tasks.jmere.rewards import JMEREReward
+from mmie.tasks.more.rewards import MOREReward
 from mmie.tasks.responses import Direct
 from mmie.types import Example, Quintuple, Reading
 
@@ -59,7 +59,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in EXAMPLE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(rewards, "__path__", [*rewards.__path__, str(tmp_path / "src" / "mmie" / "rewards")])
+    monkeypatch.setattr(jmere, "__path__", [*jmere.__path__, str(tmp_path / "src/mmie/tasks/jmere")])
     return tmp_path / "conf"
 
 
@@ -141,7 +141,7 @@ def test_a_sweep_is_the_product_of_its_choices() -> None:
 
 
 def test_the_example_works(conf: Path) -> None:
-    assert set(EXAMPLE) == {"src/mmie/rewards/brief.py", "conf/reward/brief.yaml"}
+    assert set(EXAMPLE) == {"src/mmie/tasks/jmere/brief.py", "conf/reward/brief.yaml"}
     reward = node(run_config(conf, ["reward=brief"]).reward)
     gold = [Quintuple("A", "per", "B", "org", "member of")]
     response = "<think> x </think> <answer> [A, per, B, org, member of] </answer>"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mmie.cot.prompts import chain_of
 from mmie.data.labels import Labels
 from mmie.data.source import check_splits, text_of
+from mmie.distil.chain_text import chain_of
 from mmie.errors import InputError
 from mmie.templates import Places
 from mmie.text import clean, fault, repaired, strings, without_tags

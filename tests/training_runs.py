@@ -8,12 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from mmie.schedules.uniform import Uniform
 from mmie.training.callbacks import BestAdapter, RolloutRows
 from mmie.training.fit import Fit, fit
 from mmie.training.generate import Sampling, respond
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader, plan_steps
+from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
 from mmie.types import Example, Picture, Reading
 

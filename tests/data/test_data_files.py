@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from mmie.data.files import HEAD, file_of, kind_of, read_text
-from mmie.data.jmere_json import JMEREJson
-from mmie.data.mnre import MNRE
-from mmie.data.more import MORE
 from mmie.errors import InputError
-from mmie.tasks.jmere import RELATIONS, TYPES
-from mmie.tasks.more import LABELS
+from mmie.tasks.jmere.jmere_json import JMEREJson
+from mmie.tasks.jmere.mnre import MNRE
+from mmie.tasks.jmere.task import RELATIONS, TYPES
+from mmie.tasks.more.reader import MORE
+from mmie.tasks.more.task import LABELS
 from more_files import fact, write_split
 
 SAMPLE = {"token": ["A", "b"], "img_id": "1.jpg", "label_list": []}

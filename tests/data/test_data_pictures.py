@@ -186,10 +186,10 @@ def test_blank_pictures_stand_in_and_are_logged_once(tmp_path: Path, caplog: pyt
     with caplog.at_level(logging.INFO):
         found = PictureFolder(tmp_path, "blank").find("train", ["gone.jpg", here.name, cut.name])
     assert found == [Picture(None), Picture(here), Picture(None)]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}: 2 of 3 pictures of train are missing or unreadable (gone.jpg, cut.jpg: "
-        "image file is truncated (0 bytes not processed)); blank ones stand in"
-    ]
+    (message,) = [record.getMessage() for record in caplog.records]
+    beginning = f"{tmp_path}: 2 of 3 pictures of train are missing or unreadable (gone.jpg, cut.jpg: "
+    assert message.startswith(beginning + "image file is truncated (")  # Pillow counts what is left
+    assert message.endswith(" bytes not processed)); blank ones stand in")
 
 
 def test_names_that_no_file_can_have_are_missing(tmp_path: Path) -> None:

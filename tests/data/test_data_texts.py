@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from mmie.data.jmere_json import JMEREJson
-from mmie.data.mnre import MNRE
-from mmie.data.more import MORE
 from mmie.data.source import check_splits, picture_name
 from mmie.errors import InputError
-from mmie.tasks.jmere import RELATIONS, TYPES
-from mmie.tasks.more import LABELS
+from mmie.tasks.jmere.jmere_json import JMEREJson
+from mmie.tasks.jmere.mnre import MNRE
+from mmie.tasks.jmere.task import RELATIONS, TYPES
+from mmie.tasks.more.reader import MORE
+from mmie.tasks.more.task import LABELS
 from mmie.text import clean, strings
 from mmie.types import Example, Picture
 from more_files import fact, write_split

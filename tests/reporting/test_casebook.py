@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from casebook_runs import GOLD, line, write_run
-from mmie.error_kinds import quintuple_errors
 from mmie.errors import InputError
 from mmie.reporting.casebook.__main__ import main
 from mmie.reporting.casebook.answers import Answer, labels, read_models
@@ -20,6 +19,7 @@ from mmie.reporting.casebook.cases import Case, judge, merged, steps, told, verd
 from mmie.reporting.casebook.page import block
 from mmie.reporting.casebook.thumbnails import Thumbnail, beside, place, thumbnails
 from mmie.reporting.runs import load_runs
+from mmie.tasks.jmere.errors import quintuple_errors
 from mmie.types import Picture, Quintuple
 
 OSLO, ROME = Quintuple(*GOLD), Quintuple("Rome", "loc", "Italy", "loc", "contain")

@@ -40,11 +40,11 @@ def test_names(model: dict[str, Any], profile: str, name: str) -> None:
 
 
 def test_the_toy_world_is_no_paper_data_in_any_profile() -> None:
-    mnre = {"_target_": "mmie.data.mnre.MNRE"}
+    mnre = {"_target_": "mmie.tasks.jmere.mnre.MNRE"}
     assert on_paper_data("paper", mnre)
     assert on_paper_data("paper", None)
     assert not on_paper_data("toy", mnre)
-    assert not on_paper_data("paper", {"_target_": "mmie.toy.source.ToySource"})
+    assert not on_paper_data("paper", {"_target_": "mmie.tasks.jmere.toy_source.ToySource"})
 
 
 def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:

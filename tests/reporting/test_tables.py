@@ -111,7 +111,13 @@ def test_profiles_have_their_own_tables(tmp_path: Path, write_run: Write, scores
         assert {run.profile for value in table.values for run in value.runs} == {profile}
 
 
-@pytest.mark.parametrize("config", [{"data": {"_target_": "mmie.toy.source.ToySource"}}, {"model": {"path": "mmie:toy/qwen2_5_vl"}}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"data": {"_target_": "mmie.tasks.jmere.toy_source.ToySource"}},
+        {"model": {"path": "mmie:toy/qwen2_5_vl"}},
+    ],
+)
 def test_the_paper_profile_on_toy_data_or_a_toy_model_is_no_row_of_the_paper(
     tmp_path: Path, write_run: Write, scores: Scores, config: dict[str, Any]
 ) -> None:

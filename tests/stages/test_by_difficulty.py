@@ -5,7 +5,7 @@ from rich.console import Console
 
 from mmie.stages.analysis import analysis, by_difficulty
 from mmie.stages.report import difficulty_table
-from mmie.tasks.more import LABELS, MORE
+from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Direct
 from mmie.types import Example
 

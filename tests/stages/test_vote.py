@@ -14,8 +14,8 @@ from mmie.stages import learn
 from mmie.stages.answers import Phase, answered_with
 from mmie.stages.context import Context
 from mmie.stages.vote import drawn, vote, voted, voting_table
-from mmie.tasks.jmere import JMERE, RELATIONS, TYPES
-from mmie.tasks.more import LABELS, MORE
+from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
+from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Reasoned
 from mmie.types import Example, Quintuple
 from training_runs import WordTask, end_early, make_examples

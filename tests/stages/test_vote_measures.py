@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from mmie.stages.vote import diversity, diversity_table, voted
-from mmie.tasks.jmere import JMERE, RELATIONS, TYPES
+from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.responses import Reasoned
 from mmie.types import Example, Quintuple
 

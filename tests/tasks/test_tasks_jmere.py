@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from configured import instruction, reasoning_instruction
 from mmie.labels import relation_pairs
-from mmie.tasks.jmere import JMERE, RELATIONS, TYPES
+from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.tasks.task import Task
 from mmie.types import Example, Quintuple

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from configured import instruction, reasoning_instruction
 from mmie.errors import InputError
-from mmie.tasks.more import LABELS, MORE
+from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.tasks.task import Task
 from mmie.types import Example, Picture

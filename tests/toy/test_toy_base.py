@@ -11,11 +11,11 @@ import torch
 
 from mmie.models.backbone import resolve_path
 from mmie.models.qwen2_5_vl import Qwen25VL
+from mmie.tasks.jmere.toy_source import ToySource
 from mmie.toy import base, words
 from mmie.toy.base import SPECIAL, LessonBatches, build_model, positions
 from mmie.toy.drawing import draw_scene
 from mmie.toy.lessons import LESSONS, Lesson, make_lesson
-from mmie.toy.source import ToySource
 from mmie.toy.tokenizer import CHATML, build_tokenizer
 from mmie.toy.world import describe, make_scene
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image, ImageChops
 
 from mmie.errors import InputError
-from mmie.tasks.jmere import RELATIONS
+from mmie.tasks.jmere.task import RELATIONS
+from mmie.tasks.jmere.toy_source import ToySource
 from mmie.toy import words
 from mmie.toy.drawing import DRAWERS, HALF, draw_scene
-from mmie.toy.source import ToySource
 from mmie.toy.world import Scene, describe, make_scene
 
 SMALL = {"train": 60, "val": 15, "test": 25}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmie.schedules.uniform import Uniform
 from mmie.training.plan import StepLoader, plan_steps
+from mmie.training.schedules.uniform import Uniform
 
 
 def count_up(epoch: int, *, samples: int, seed: int, easy: object = None) -> list[int]:

@@ -45,7 +45,7 @@ def on_paper_data(profile: str, data: object) -> bool:
     The toy world is the toy world in the paper profile, too (``profile=paper data=jmere_toy``).
     """
     target = str(data.get("_target_") or "") if isinstance(data, Mapping) else ""
-    return profile == PAPER and ".toy." not in target
+    return profile == PAPER and ".toy" not in target
 
 
 def paper_row(

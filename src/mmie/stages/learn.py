@@ -9,7 +9,6 @@ from typing import Any
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.errors import InputError
 from mmie.files import write_json
-from mmie.schedules.uniform import Uniform
 from mmie.stages.context import Context
 from mmie.stages.difficulty import easy_samples
 from mmie.stages.prepare import chosen, training_examples
@@ -19,6 +18,7 @@ from mmie.training.fit import Fit, fit
 from mmie.training.generate import Sampling, respond
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader, plan_steps
+from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
 from mmie.types import Example
 

@@ -11,15 +11,15 @@ from typing import Any
 from rich.table import Table
 
 from mmie.config import node
-from mmie.cot.answer import STATES
-from mmie.cot.desk import check_refused
-from mmie.cot.distil import candidates_from_jsonl, candidates_to_jsonl, run_distillation
-from mmie.cot.record import Record
-from mmie.cot.select import apply_filters
 from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
 from mmie.display import plain
+from mmie.distil.answer import STATES
+from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, run_distillation
+from mmie.distil.desk import check_refused
+from mmie.distil.filters import apply_filters
+from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.files import slug, write_json, write_text
 from mmie.stages.context import Context

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mmie.config import node
-from mmie.cot.desk import check_refused
-from mmie.cot.record import Record
-from mmie.cot.zero_shot import run_zero_shot
+from mmie.distil.desk import check_refused
+from mmie.distil.record import Record
+from mmie.distil.zero_shot import run_zero_shot
 from mmie.stages.answers import Phase, Stage, keep
 from mmie.stages.context import Context
 from mmie.stages.evaluate import evaluate

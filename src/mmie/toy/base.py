@@ -20,9 +20,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from mmie.tasks.jmere.toy_source import ToySource
 from mmie.toy.drawing import SIZE, draw_scene
 from mmie.toy.lessons import Lesson, make_lesson
-from mmie.toy.source import ToySource
 from mmie.toy.tokenizer import CHATML, build_tokenizer
 from mmie.toy.world import Scene, make_scene
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from mmie.error_kinds import INVALID, TRUNCATED, label_errors, paired, quintuple_errors
+from mmie.error_kinds import INVALID, TRUNCATED
 from mmie.errors import InputError
 from mmie.parsing import parse_response
 from mmie.reporting.casebook.answers import Answer, Gold, Model
+from mmie.tasks.jmere.errors import paired, quintuple_errors
+from mmie.tasks.more.errors import label_errors
 from mmie.types import Picture
 
 RIGHT, PARTLY, WRONG = "right", "partly", "wrong"

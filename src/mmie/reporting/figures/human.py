@@ -26,7 +26,7 @@ from statistics import mean
 import matplotlib as mpl
 from matplotlib.ticker import MaxNLocator
 
-from mmie.cot.distil import candidates_from_jsonl
+from mmie.distil.candidates import candidates_from_jsonl
 from mmie.errors import InputError
 from mmie.reporting.figures.drawing import COLOURS, LOOK, Drawing, canvas
 

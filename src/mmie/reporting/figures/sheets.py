@@ -26,8 +26,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from mmie.cot.distil import candidates_from_jsonl
 from mmie.data.source import examples_from_jsonl
+from mmie.distil.candidates import candidates_from_jsonl
 from mmie.errors import InputError
 from mmie.files import write_text
 from mmie.reporting.figures.human import COLUMNS

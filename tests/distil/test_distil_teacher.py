@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from mmie.distil.teacher import OpenAITeacher, Request
+from mmie.errors import InputError
+from mmie.types import Example, Picture
+
+
+def teacher(**changes):
+    settings = {"model": "m-1", "temperature": 0.7, "max_tokens": 64, "concurrency": 2, "max_retries": 0, "timeout": 5}
+    return OpenAITeacher(**(settings | changes))
+
+
+def ask(openai_teacher, **question):
+    return answer(openai_teacher, **question).text
+
+
+def answer(openai_teacher, *, pictures=(), prompt="What is it?"):
+    example = Example(id="train-0", text="A tweet", pictures=tuple(map(Picture, pictures)), gold=())
+
+    async def run():
+        try:
+            return await openai_teacher.ask(Request("distil", example, 0, prompt))
+        finally:
+            await openai_teacher.close()
+
+    return asyncio.run(run())
+
+
+def refused(openai_teacher, **question):
+    with pytest.raises(InputError) as raised:
+        ask(openai_teacher, **question)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def test_the_server_gets_model_parameters_key_and_text(server):
+    assert ask(teacher(), prompt="What is it? ☃") == "Fine."
+    message = {"role": "user", "content": [{"type": "text", "text": "What is it? ☃"}]}
+    assert server.received == [{"model": "m-1", "temperature": 0.7, "max_tokens": 64, "messages": [message]}]
+    assert server.paths == [("/v1/chat/completions", "Bearer test-key")]
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "half a body", "nothing", "nonsense"])
+def test_a_fault_is_asked_again(server, fault):
+    def reply(handler, _, number):
+        server.fail(handler, fault) if number == 1 else server.complete(handler, "Better.")
+
+    server.reply = reply
+    assert ask(teacher(max_retries=1)) == "Better."
+    assert len(server.received) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("401", "401 - not now"),
+        ("429", "429 - not now"),
+        ("500", "500 - not now"),
+        ("half a body", "peer closed connection"),
+        ("nothing", "Server disconnected"),
+        ("an empty body", "no chat completion: (nothing)"),
+        ("a page", "no chat completion"),
+        ('{"choices": [', "no chat completion"),
+        ("null", "no chat completion"),
+        ('{"choices": []}', "no chat completion"),
+        ('{"choices": null}', "no chat completion"),
+        ('{"choices": [{"index": 0}]}', "no chat completion"),
+        ('{"choices": [{"message": "text"}]}', "no chat completion"),
+        ('{"choices": [{"message": {"content": 5}}]}', "no chat completion"),
+        ("[" * 100_000, "no chat completion"),
+    ],
+)
+def test_a_fault_that_stays_is_one_line_with_server_reason_and_way_out(server, fault, reason):
+    server.reply = lambda handler, *_: server.fail(handler, fault)
+    message = refused(teacher())
+    assert message.startswith(f"teacher m-1 at {server.address}: ")
+    assert reason in message
+    assert "OPENAI_BASE_URL" in message
+    assert "test-key" not in message
+
+
+def test_the_reason_is_cut(server):
+    server.reply = lambda handler, *_: handler.send(404, b'{"error": {"message": "' + b"long " * 1000 + b'"}}')
+    assert len(refused(teacher())) < 500
+
+
+def test_retries_of_nonsense_are_bounded(server):
+    server.reply = lambda handler, *_: server.fail(handler, "nonsense")
+    assert "no chat completion: nonsense" in refused(teacher(max_retries=1))
+    assert len(server.received) == 2
+
+
+def test_silence_ends_at_the_timeout(server):
+    server.reply = lambda handler, *_: server.fail(handler, "silence")
+    assert "timed out" in refused(teacher(timeout=0.2))
+
+
+def test_nobody_at_the_address(server, monkeypatch):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://user:secret@127.0.0.1:{taken.getsockname()[1]}/v1")
+        message = refused(teacher())
+    assert "Connection error" in message
+    assert "secret" not in message
+
+
+def test_half_a_character_is_made_whole(server):
+    server.reply = lambda handler, *_: server.complete(handler, "a \ud83d b 😀")
+    assert ask(teacher()) == "a ? b 😀"
+
+
+@pytest.mark.parametrize("key", [None, "", "  \n", "ключ"])
+def test_a_missing_key_is_named_when_it_is_needed(server, monkeypatch, key):
+    monkeypatch.delenv("MY_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("MY_KEY", key)
+    unused = teacher(api_key_env="MY_KEY")
+    assert "MY_KEY" in refused(unused)
+    assert server.received == []
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "ftp://host/v1", "http://host:port/v1", "http://[::1/v1", "http:///v1"]
+)
+def test_a_bad_address_names_its_variable(server, monkeypatch, address):
+    monkeypatch.setenv("MY_URL", address)
+    assert "variable MY_URL is no address" in refused(teacher(base_url_env="MY_URL"))
+
+
+def test_without_an_address_it_is_openai(monkeypatch):
+    monkeypatch.delenv("MY_URL", raising=False)
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "test-key")
+
+    async def host():
+        openai_teacher = teacher(base_url_env="MY_URL")
+        client = openai_teacher._connected()
+        await openai_teacher.close()
+        return client.base_url.host
+
+    assert asyncio.run(host()) == "api.openai.com"
+
+
+def test_a_picture_that_is_missing_or_none_is_named(server, tmp_path):
+    note = tmp_path / "note.png"
+    note.write_text("no picture")
+    assert str(note) in refused(teacher(), pictures=[note])
+    assert "missing.png" in refused(teacher(), pictures=[Path("missing.png")])
+    assert server.received == []
+
+
+def test_it_can_be_asked_again_after_close(server):
+    openai_teacher = teacher()
+    assert [ask(openai_teacher), ask(openai_teacher)] == ["Fine.", "Fine."]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("concurrency", 0), ("max_retries", -1), ("timeout", 0), ("max_refused", 1.1), ("max_pixels", 99)],
+)
+def test_a_value_out_of_range_is_named(key, value):
+    with pytest.raises(InputError, match=rf"^teacher\.{key} is {value}: set it to "):
+        teacher(**{key: value})
