@@ -34,6 +34,12 @@ def pytest_report_header() -> str:
     return f"versions: not those of constraints.txt; {', '.join(DRIFT)}"
 
 
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs write their tables, but draw no figures: drawing costs seconds, and tests/reporting looks at figures."""
+    monkeypatch.setattr("mmie.reporting.page.drawings", lambda runs: [])
+
+
 @pytest.fixture(scope="session")
 def checkpoint_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Tiny random checkpoints in the folder layouts of the two backbones."""

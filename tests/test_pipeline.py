@@ -18,6 +18,8 @@ from mmie.files import slug
 from mmie.pipeline import execute
 from mmie.stages.context import local_rank
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ROOT = Path(__file__).parents[1]
 SMALL = [
     "data.sizes={train: 16, val: 4, test: 6}", "cot.candidates=2", "sft.epochs=1", "sft.batch_size=8", "sft.micro_batch_size=8",

@@ -12,6 +12,8 @@ from hydra import compose, initialize_config_dir
 from mmie.config import to_run_config
 from mmie.pipeline import execute
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ROOT = Path(__file__).parents[1]
 MNRE = ROOT.parent / "shared/data/mnre"
 

@@ -18,6 +18,8 @@ from mmie.pipeline import execute
 from mmie.stages import tracking
 from test_pipeline import config_of
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 BLOCK = 32768
 
 

@@ -17,6 +17,8 @@ from mmie.pipeline import execute
 from mmie.stages import progress as module
 from mmie.stages.progress import progress
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ROOT = Path(__file__).parents[2]
 SMALL = [
     "data.sizes={train: 6, val: 2, test: 4}",

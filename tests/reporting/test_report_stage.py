@@ -90,17 +90,14 @@ def test_wrong_paths_are_told_before_anything_runs(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("runs", "status", "last"), [("runs", 0, "report: page/README.md"), ("nowhere", 2, "error: nowhere: no results.json there;")]
-)
-def test_the_command_line(tmp_path: Path, write_run: Write, scores: Scores, runs: str, status: int, last: str) -> None:
+def test_the_command_line(tmp_path: Path, write_run: Write, scores: Scores) -> None:
     for seed in (0, 1):
         write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, seed=seed)
-    command = [sys.executable, str(ROOT / "run.py"), "stages=[report]", f"report.runs=[{runs}]", "report.folder=page"]
+    command = [sys.executable, str(ROOT / "run.py"), "stages=[report]", "report.runs=[runs]", "report.folder=page"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == status, done.stderr
-    assert (done.stdout + done.stderr).splitlines()[-1].startswith(last)
-    assert (tmp_path / "page" / "README.md").is_file() == (status == 0)
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).splitlines()[-1] == "report: page/README.md"
+    assert (tmp_path / "page" / "README.md").is_file()
     assert not (tmp_path / "artifacts").exists()
     assert not list(tmp_path.rglob("outputs/**/results.json"))

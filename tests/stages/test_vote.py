@@ -20,6 +20,8 @@ from mmie.tasks.responses import Reasoned
 from mmie.types import Example, Quintuple
 from training_runs import WordTask, end_early, make_examples
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 ROOT = Path(__file__).parents[2]
 A, B, C = (Quintuple(name, "per", "Browns", "org", relation) for name, relation in (("a", "peer"), ("b", "peer"), ("c", "race")))
 
