@@ -1,13 +1,14 @@
 """python run.py [+experiment=NAME] [profile=paper] [key=value …]; conf/ holds every key, -m makes it a sweep."""
 
 import sys
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from mmie import stopping
-from mmie.command_line import readable
+from mmie.command_line import readable, refuse_absent
 from mmie.config import DictConfig, InputError
 
 
@@ -33,6 +34,7 @@ if __name__ == "__main__":
     with stopping.owned():
         try:
             sys.argv[1:] = readable(sys.argv[1:])
+            refuse_absent(sys.argv[1:], Path(__file__).parent / "conf")
         except InputError as error:
             refuse(error)
         main()

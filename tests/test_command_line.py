@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from configured import CONF
-from mmie.command_line import readable
+from mmie.command_line import readable, refuse_absent
 from mmie.config import to_run_config
 from mmie.errors import InputError
 
@@ -72,3 +72,32 @@ def test_bytes_that_are_no_text_are_one_line(argument: str) -> None:
         readable([argument])
     assert str(caught.value).encode()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key"),
+    [
+        (["grpo=none", "grpo.group_size=4"], "grpo.group_size"),
+        (["sft.epochs=1", "sft=none"], "sft.epochs"),
+        (["+experiment=only_rl", "sft.epochs=1"], "sft.epochs"),
+        (["-m", "+experiment=cot_sft", "+grpo.kl_coef=0,1"], "grpo.kl_coef"),
+    ],
+)
+def test_a_key_of_a_group_that_is_none_is_one_line(arguments: list[str], key: str) -> None:
+    with pytest.raises(InputError, match=f"^{key}: .* is none here"):
+        refuse_absent(arguments, CONF)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["+experiment=only_rl", "grpo.group_size=4"],
+        ["+experiment=only_rl", "sft=cot_warmup", "sft.epochs=1"],
+        ["-m", "sft=none,cot", "sft.epochs=1"],
+        ["+experiment=unknown", "sft.epochs=1"],
+        ["+experiment=../config", "predict.text=grpo.x=none"],
+        ["grpo=none", "--cfg", "job"],
+    ],
+)
+def test_keys_of_groups_that_are_there_pass(arguments: list[str]) -> None:
+    refuse_absent(arguments, CONF)

@@ -45,6 +45,13 @@ THOUGHT = f"<think> Perhaps {B_TEXT}, or [Ohio, loc, Cleveland, loc, in]. </thin
 ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     # the form asked for
     (A_TEXT, [A], 0),
+    # underscores escaped for Markdown
+    ("[Josh Gordon, per, Browns, org, member\\_of]", [A], 0),
+    (
+        "[@josh\\_gordon, per, Browns, org, member\\_of]",
+        [Quintuple("@josh_gordon", "per", "Browns", "org", "member_of")],
+        0,
+    ),
     (f"{A_TEXT}, {B_TEXT}", [A, B], 0),
     ("[]", [], 0),
     (f"{THOUGHT} <answer> {A_TEXT} </answer>", [A], 0),

@@ -8,8 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from mmie import pipeline, stopping
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
@@ -201,3 +205,19 @@ def test_sigterm_ends_a_training_in_two_processes(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail("a process is left")
+
+
+@pytest.mark.parametrize("stage", ["predict", "export"])
+def test_a_stage_without_a_folder_in_the_store_is_named_too(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise stopping.Stopped(signal.SIGTERM)
+
+    state = stopping._State()
+    monkeypatch.setattr(stopping, "_state", state)
+    monkeypatch.setattr(pipeline.deliver, stage, interrupted)
+    context: Any = SimpleNamespace(follower=False, config=SimpleNamespace(stages=[stage]))
+    with pytest.raises(stopping.Stopped):
+        pipeline._deliver(context, None, {})
+    assert state.place == f"in stage {stage}"

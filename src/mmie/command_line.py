@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
@@ -13,6 +15,7 @@ from mmie.text import fault
 
 FREE_TEXT = ("predict.text", "predict.entity", "predict.image", "predict.file", "predict.adapter")
 SWEEPS = ("-m", "--multirun")
+_NONE = re.compile(r"^ *- override /(\w+): none\b", re.MULTILINE)
 
 
 def readable(arguments: Sequence[str]) -> list[str]:
@@ -33,6 +36,36 @@ def readable(arguments: Sequence[str]) -> list[str]:
             raise InputError(f"{safe}: it holds {reason}, which is no text; give it in UTF-8")
     swept = any(argument in SWEEPS for argument in arguments)
     return [_quoted(argument, swept=swept) for argument in arguments]
+
+
+def refuse_absent(arguments: Sequence[str], conf: Path) -> None:
+    """Refuses keys of a group that is ``none``, such as ``grpo=none grpo.group_size=4``.
+
+    Hydra answers them with a traceback of its own, before anything of ours runs.
+
+    Args:
+        arguments: of the command line.
+        conf: the folder whose ``experiment/`` says which groups an experiment leaves out.
+
+    Raises:
+        InputError: there is such a key.
+    """
+    pairs = [argument.lstrip("+").partition("=")[::2] for argument in arguments]
+    chosen: dict[str, str] = {}
+    for key, value in pairs:
+        if key == "experiment":
+            left_out = _left_out(conf / "experiment" / f"{value}.yaml")
+            chosen.update(dict.fromkeys(left_out, "none"))
+    chosen.update(pairs)
+    for key, _ in pairs:
+        group, dot, _ = key.partition(".")
+        if dot and chosen.get(group) == "none":
+            raise InputError(f"{key}: {group} is none here and has no keys; leave one of them out")
+
+
+def _left_out(experiment: Path) -> list[str]:
+    """The groups that an experiment sets to none; of an unknown experiment Hydra tells."""
+    return _NONE.findall(experiment.read_text("utf-8")) if experiment.is_file() else []
 
 
 def _quoted(argument: str, *, swept: bool) -> str:

@@ -42,9 +42,12 @@ _RESPONSE = re.compile(r"\s*<think>(.*)</think>\s*<answer>(.*)</answer>\s*", re.
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
 
 _STEP = re.compile(
-    r"^[ \t#*]*+step\s*+(\d++)\b|\bstep\s*+(\d++)[\s*]*+:", re.IGNORECASE | re.MULTILINE
+    r"^[ \t#*_>\[(-]*+(?:\d++[.)][ \t*_]*+)?step\s*+#?(\d++)(?![^\W_])"
+    r"|\bstep\s*+(\d++)[\s*]*+:",
+    re.IGNORECASE | re.MULTILINE,
 )
 _AROUND_STEP = " \t\r\n:*#"
+_BEHIND_HEADING = _AROUND_STEP + "_])"
 SLASHES = {"strict": ("",), "lenient": ("", "/")}  # what may make an answer a label
 
 
@@ -65,9 +68,10 @@ def parse_steps(chain: str, *, steps: int) -> list[str] | None:
     """The text under each of the headings ``Step 1`` … ``Step <steps>`` (MORE-R1); None unless
     each stands there once, in order.
 
-    A heading begins a line, be it behind ``#`` or ``*``, or has a colon behind its number; case
-    does not matter. What stands before the first belongs to none. The texts are without white
-    space, colons and marks around them.
+    A heading begins a line, be it behind marks or the number of a list (``## Step 1``,
+    ``1. **Step 1**``, ``[Step 1]``), or has a colon behind its number; case does not matter. What
+    stands before the first belongs to none. The texts are without white space, colons and marks
+    around them.
     """
     headings = list(_STEP.finditer(chain))
     if [heading[1] or heading[2] for heading in headings] != [
@@ -76,7 +80,7 @@ def parse_steps(chain: str, *, steps: int) -> list[str] | None:
         return None
     ends = [*(heading.start() for heading in headings[1:]), len(chain)]
     return [
-        chain[heading.end() : end].strip(_AROUND_STEP)
+        chain[heading.end() : end].lstrip(_BEHIND_HEADING).rstrip(_AROUND_STEP)
         for heading, end in zip(headings, ends, strict=True)
     ]
 

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
+from mmie import stopping
 from mmie.artifacts import Store, fingerprint
 from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_config
 from mmie.display import terminal
@@ -168,7 +169,8 @@ def stages(context: Context) -> dict[str, Path]:
             if config.evaluation.samples > 1 and phase.adapter is not None:
                 context.voting[phase.name] = vote(context, phase, data_stage)
     if "report" in config.stages and not context.follower:
-        report(context, evaluated)
+        with stopping.at("in stage report"):
+            report(context, evaluated)
         if context.voting:
             context.console.print(voting_table(context.voting))
             context.console.print(diversity_table(context.voting))
@@ -198,9 +200,11 @@ def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]
     if context.follower:
         return evaluated
     if "predict" in context.config.stages:
-        deliver.predict(context, adapter)
+        with stopping.at("in stage predict"):
+            deliver.predict(context, adapter)
     if "export" in context.config.stages:
-        deliver.export(context, adapter)
+        with stopping.at("in stage export"):
+            deliver.export(context, adapter)
     return evaluated
 
 

@@ -44,6 +44,7 @@ _EMPTY = re.compile(r"\[\s*+\]")
 _TOKEN = re.compile(r"\\[\\,\[\]]|[][(){},]")
 _OPENS = {"]": "[", ")": "(", "}": "{"}
 _BETWEEN_ITEMS = re.compile(BOUNDARY)
+_ESCAPED = re.compile(r"\\([_*#`])")  # as Markdown escapes: member\_of
 _NESTED = 3  # brackets inside brackets inside an item's own; deeper nesting holds no item
 _MARKS = " \t\r\n*`'\"“”‘’."
 _QUOTES = "'\"“”‘’"
@@ -207,11 +208,12 @@ class _Scan:
 
 
 def _unmarked(label: str) -> str:
-    return label_key(label.strip(_MARKS))
+    return label_key(_ESCAPED.sub(r"\1", label).strip(_MARKS))
 
 
 def _plain_name(name: str, marks: str) -> str:
-    """Without marks around it, unless it consists of nothing else."""
+    """Without marks around it, unless it consists of nothing else, and without Markdown's escapes."""
+    name = _ESCAPED.sub(r"\1", name)
     return name.strip(marks + " ") or name if name[0] in marks and name[-1] in marks else name
 
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,15 @@ def zipped(text: str) -> bytes:
     return content.getvalue()
 
 
+def tarred(text: str) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        member = tarfile.TarInfo("train.json")
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text.encode()))
+    return content.getvalue()
+
+
 def png() -> bytes:
     content = io.BytesIO()
     Image.new("L", (4, 4)).save(content, "PNG")
@@ -57,6 +67,13 @@ OTHER_KINDS = [
     (png(), "a PNG picture", "download the file again"),
     (b"\x7fELF\x02\x01\x01\0\0\0\0\0", "binary, not text", "download the file again"),
     (b"PAR1\x15\x04", "a Parquet table", "convert it"),
+    (tarred(TEXT), "a tar archive", "unpack it"),
+    (b"\0" * 600, "binary, not text", "download the file again"),
+    (b"\0\5\x16\7\0\2\0\0Mac OS X" + b"\0" * 50, "binary, not text", "download the file"),
+    (b"/annex/objects/SHA256E-s12--ab.json\n", "a git-annex pointer", "run 'git annex get'"),
+    (b"<<<<<<< HEAD\n" + TEXT.encode(), "a file with a merge conflict", "settle it"),
+    (b"Entry not found", "a server's message", "download the file again"),
+    (b"{\\rtf1\\ansi [] }", "an RTF document", "save it as plain text"),
 ]
 
 

@@ -30,6 +30,8 @@ def completion(content, finish="stop", **more):
         ),
         ([{"type": "reasoning", "text": "Hm."}, "Fine."], "Fine."),
         ([{"type": "output_text", "text": "Fine."}, {"type": "text", "text": None}, 5], "Fine."),
+        ({"type": "text", "text": "Fine."}, "Fine."),
+        ([{"type": "text", "text": {"value": "Fine."}}], "Fine."),
     ],
 )
 def test_text_parts_are_joined_without_the_thinking(content, text):
@@ -51,6 +53,11 @@ def test_text_parts_are_joined_without_the_thinking(content, text):
         (completion(None, "refusal"), "refused", ""),
         (completion(None, refusal="I cannot."), "refused", ""),
         (completion("Fine.", refusal=None), "whole", "Fine."),
+        (completion("Step", "MAX_TOKENS"), "cut", "Step"),
+        (completion("Step", "max_output_tokens"), "cut", "Step"),
+        (completion(None, "PROHIBITED_CONTENT"), "refused", ""),
+        (completion(None, "RECITATION"), "refused", ""),
+        (completion("Fine.", {"type": "stop"}), "whole", "Fine."),
     ],
 )
 def test_an_answer_has_a_state_and_keeps_its_text(reply, state, text):
@@ -173,3 +180,33 @@ def test_reading_takes_time_in_proportion_to_the_size():
     for letter in ("[", "<think>", "insufficient ", "\n", " api key "):
         body = json.dumps({"error": {"message": letter * 100_000}}).encode()
         assert read_reply(400, body, options=OPTIONS).reason
+
+
+@pytest.mark.parametrize("finish", ["error", "network_error", "abort"])
+def test_an_answer_that_the_server_broke_off_is_asked_again(finish):
+    reply = read(completion("Step 1: hal", finish))
+    assert isinstance(reply, Complaint)
+    assert reply.verdict == "retry"
+
+
+def test_an_error_beside_half_an_answer_is_told():
+    reply = completion("Step 1: hal")
+    reply["choices"][0]["error"] = {"message": "upstream is gone", "code": 502}
+    assert read(reply) == Complaint("retry", "502 - upstream is gone")
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "verdict", "reason"),
+    [
+        (400, [{"error": {"code": 400, "message": "API key not valid."}}], "stop", "API key not"),
+        (400, {"errors": [{"message": "API key not valid."}]}, "stop", "API key not valid"),
+        (200, {"code": 1113, "msg": "insufficient balance"}, "stop", "insufficient balance"),
+        (200, {"base_resp": {"status_msg": "insufficient balance"}}, "stop", "balance"),
+        (400, {"message": "The model `x` does not exist."}, "stop", "The model `x`"),
+    ],
+)
+def test_complaints_are_found_wherever_servers_put_them(status, reply, verdict, reason):
+    complaint = read(reply, status)
+    assert isinstance(complaint, Complaint)
+    assert (complaint.verdict, reason in complaint.reason) == (verdict, True)
+    assert "no chat completion" not in complaint.reason

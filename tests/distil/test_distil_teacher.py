@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -167,3 +168,9 @@ def test_it_can_be_asked_again_after_close(server):
 def test_a_value_out_of_range_is_named(key, value):
     with pytest.raises(InputError, match=rf"^teacher\.{key} is {value}: set it to "):
         teacher(**{key: value})
+
+
+@pytest.mark.parametrize(("key", "told"), [("none", "none is known"), ("none is known", "<key>")])
+def test_only_a_key_that_can_be_a_secret_is_taken_out_of_a_reason(key, told):
+    client = SimpleNamespace(api_key=key)
+    assert OpenAITeacher._cut(None, client, "none is known") == told

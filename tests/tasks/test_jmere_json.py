@@ -163,3 +163,11 @@ def test_content_changes_with_the_files(tmp_path: Path) -> None:
     before = source(tmp_path).content()
     write(tmp_path, record([label(PEER)]), name="dev.json")
     assert source(tmp_path).content() != before
+
+
+@pytest.mark.parametrize("text", ["[%s]", '{"img_id": "1.jpg"}\n{"img_id": %s}'])
+def test_a_number_of_thousands_of_digits_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "train.json").write_text(text % ("9" * 5000))
+    with pytest.raises(InputError, match=r"train\.json:1: ") as caught:
+        source(tmp_path).load("train")
+    assert "\n" not in str(caught.value)

@@ -17,6 +17,12 @@ AGAIN = "download the file again"
 UNPACK = "unpack it and name the file inside"
 KINDS = (  # first bytes, what such a file is, what to do about it
     (b"version https://git-lfs", "a Git LFS pointer", "run 'git lfs pull' in its repository"),
+    (b"/annex/objects/", "a git-annex pointer", "run 'git annex get' in its repository"),
+    (b"<<<<<<<", "a file with a merge conflict", "settle it and take Git's marks out"),
+    (b"Entry not found", "a server's message", AGAIN),
+    (b"404: Not Found", "a server's message", AGAIN),
+    (b"Too Many Requests", "a server's message", f"{AGAIN} later"),
+    (b"{\\rtf", "an RTF document", "save it as plain text in UTF-8"),
     (b"<", "a web page or XML", f"{AGAIN}, in a browser if a quota or a login stands before it"),
     (b"\x1f\x8b", "gzip-compressed", UNPACK),
     (b"BZh", "bzip2-compressed", UNPACK),
@@ -117,13 +123,26 @@ def kind_of(head: bytes, *, allowed: Collection[str] = ()) -> tuple[str, str] | 
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start and len(head) < HEAD:
         return "empty", AGAIN
+    if head[257:262] == b"ustar":
+        return "a tar archive", UNPACK
     for magic, name, advice in KINDS:
         if start.startswith(magic) and name not in allowed:
             return name, advice
     return None
 
 
+def fault_in(error: Exception) -> str:
+    """What ``json`` finds wrong with a text, in a few words.
+
+    Besides broken JSON that is nesting too deep for it and a number with thousands of digits.
+    """
+    if isinstance(error, RecursionError):
+        return "too deep"
+    return getattr(error, "msg", "a number of too many digits")
+
+
 def _is_wide(head: bytes) -> bool:
-    """Whether every second byte is zero, as in UTF-16 without a byte order mark."""
+    """Whether every second byte is zero and the others are not: UTF-16 without its first mark."""
     pairs = len(head) // 2
-    return max(head[::2].count(0), head[1::2].count(0)) > 0.7 * pairs
+    fewer, more = sorted((head[::2].count(0), head[1::2].count(0)))
+    return more > 0.7 * pairs and fewer < 0.1 * pairs

@@ -9,20 +9,21 @@ import re
 
 from mmie.text import repaired
 
-_FENCED = re.compile(r"```\w*+\n(.*?)\n?```", re.DOTALL)
-_THOUGHT = re.compile(r"<think(?:ing)?>(.*)", re.DOTALL)
-_THOUGHT_END = re.compile(r"</think(?:ing)?>")
+_FENCED = re.compile(r"```\w*+[^\S\n]*+\n(.*?)\n?```", re.DOTALL)
+# Qwen and DeepSeek write <think>, Gemma <thought>, Magistral [THINK], Kimi ◁think▷.
+_THOUGHT = re.compile(r"[<\[◁](?:think(?:ing)?|thought)[>\]▷](.*)", re.DOTALL | re.IGNORECASE)
+_THOUGHT_END = re.compile(r"[<\[◁]/(?:think(?:ing)?|thought)[>\]▷]", re.IGNORECASE)
 _TAG = re.compile(r"<\s*+(?:/\s*+)?(?:think|answer)\s*+>", re.IGNORECASE)
-_SCORE_LINE = re.compile(r"^[^\S\n]*+Score:(.*)$", re.MULTILINE)
+_SCORE_LINE = re.compile(r"^[-#>\t ]*+score:(.*)$", re.MULTILINE | re.IGNORECASE)
 
 
 def parse_score(text: str) -> float | None:
     """The number on the last line ``Score: <number>``; None where there is no such line or it is not within 0..1.
 
-    Markdown's asterisks, a full stop and ``/1.0`` behind the number are overlooked; a number out of another whole is none.
+    Markdown's marks, case, a full stop and ``/1.0`` behind the number are overlooked; a number out of another whole is none.
     """
-    lines = _SCORE_LINE.findall(text.replace("*", ""))
-    points, _, whole = lines[-1].strip().rstrip(".").partition("/") if lines else ("", "", "")
+    lines = _SCORE_LINE.findall(re.sub(r"[*`]", "", text))
+    points, _, whole = lines[-1].strip(" \t\r`[].").partition("/") if lines else ("", "", "")
     try:
         score, largest = float(points), float(whole or 1)
     except ValueError:

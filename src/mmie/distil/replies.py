@@ -25,9 +25,13 @@ FOR_ALL = {
     410,
 }  # key, credit, address or model: no other request fares better
 LATER = {408, 409, 425, 429}
+COMPLAINTS = ("error", "errors", "detail", "message", "msg", "error_msg", "base_resp")
 TEXT_PARTS = {"text", "output_text"}
-CUT = {"length", "max_tokens"}
-REFUSED = re.compile(r"content_filter|refusal|safety", re.IGNORECASE)
+CUT = {"length", "max_tokens", "max_output_tokens", "model_length"}
+REFUSED = re.compile(
+    r"content_filter|refusal|safety|recitation|prohibited|block|spii|sensitive|moderation"
+)
+FAILED = {"error", "network_error", "abort", "failed"}  # the server ended the answer, not the model
 
 _CONTENT = re.compile(
     r"content[_ -]?(filter|policy|management)|responsible.?ai|safety|moderation|flagged"
@@ -36,7 +40,7 @@ _SET_UP = (
     re.compile(  # some servers say with status 200 or 400 what others say with 401, 402 or 404
         r"insufficient.?(quota|credit|fund|balance)|credit balance|billing|payment required"
         r"|(invalid|incorrect|missing|no) api.?key|api.?key (is )?(invalid|not valid|missing)"
-        r"|model.?not.?found|no such model|authentication|unauthori[sz]ed"
+        r"|model.?not.?found|no such model|model .{0,100}does not exist|authentication|unauthori[sz]ed"
     )
 )
 _BAD_REQUEST = re.compile(
@@ -94,10 +98,11 @@ def _answer(reply: Any) -> Answer | None:
     try:
         choice = reply["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
+        ending = str(finish).lower()
         text, refusal = _text(message.get("content")), message.get("refusal")
     except (LookupError, TypeError, AttributeError):
         return None
-    if text is None or (not text and choice.get("error")):
+    if text is None or choice.get("error") or ending in FAILED:
         return None
     facts = {
         "finish_reason": finish,
@@ -105,16 +110,16 @@ def _answer(reply: Any) -> Answer | None:
         "served_model": reply.get("model"),
     }
     details = {name: value for name, value in facts.items() if value is not None}
-    state = _state(text, finish, refusal)
+    state = _state(text, ending, refusal)
     if state == "refused":
         details["reason"] = str(refusal or finish)
     return Answer(text, state, details)
 
 
-def _state(text: str, finish: Any, refusal: Any) -> State:
-    if REFUSED.match(str(finish)) or (refusal and not text.strip()):
+def _state(text: str, ending: str, refusal: Any) -> State:
+    if REFUSED.match(ending) or (refusal and not text.strip()):
         return "refused"
-    if finish in CUT:
+    if ending in CUT:
         return "cut"
     return "whole" if text.strip() else "empty"
 
@@ -123,6 +128,8 @@ def _text(content: Any) -> str | None:
     """The text of a message or of its text parts, joined; None where it is something else."""
     if content is None:
         return ""
+    if isinstance(content, Mapping):
+        content = [content]
     if isinstance(content, list):
         content = "".join(_part(part) for part in content)
     if not isinstance(content, str):
@@ -139,16 +146,20 @@ def _part(part: Any) -> str:
     if not isinstance(part, Mapping) or part.get("type", "text") not in TEXT_PARTS:
         return ""
     text = part.get("text")
+    if isinstance(text, Mapping):
+        text = text.get("value")
     return text if isinstance(text, str) else ""
 
 
 def _error_in(reply: Any) -> Any | None:
     """What stands where servers put their complaints; None where nothing does."""
+    if isinstance(reply, list) and reply:
+        reply = reply[0]  # Gemini sends its errors in a list
     if not isinstance(reply, Mapping):
         return None
     choices = reply.get("choices")
     inside = choices[0] if isinstance(choices, list) and choices else None
-    places = [reply.get("error"), reply.get("detail"), reply.get("message")]
+    places = [reply.get(name) for name in COMPLAINTS]
     if isinstance(inside, Mapping):
         places.insert(0, inside.get("error"))
     return next((place for place in places if place), None)
@@ -157,8 +168,8 @@ def _error_in(reply: Any) -> Any | None:
 def _judged(status: int, error: Any, body: bytes, *, options: Collection[str]) -> Complaint:
     fields = error if isinstance(error, Mapping) else {"message": error}
     message = _folded(fields.get("message") or error or body)
-    facts = [str(fields.get(name) or "") for name in ("code", "type", "param", "message")]
-    words = " ".join(facts).lower()
+    facts = [str(fields.get(name) or "") for name in ("code", "type", "param")]
+    words = " ".join([*facts, str(fields.get("message") or error or "")]).lower()
     if status < 400:
         status = _status_in(fields)
     reason = f"{status} - {message}" if status else message

@@ -29,6 +29,7 @@ from mmie.types import Example
 OPENAI_URL = "https://api.openai.com/v1"
 LONGEST_PAUSE = 8.0  # seconds between two tries
 LONGEST_WISH = 60.0  # seconds that a server may ask us to wait
+SHORTEST_SECRET = 8  # characters of a key; local servers take "x" or "none", which words hold
 LONGEST_REASON = 300  # characters of a server's complaint that are shown
 RESERVED = ("model", "messages", "stream", "n")  # one whole answer to our own question
 SET_UP = (ImportError, ValueError, OSError, httpx2.InvalidURL)  # proxies, certificates, host names
@@ -245,7 +246,9 @@ class OpenAITeacher:
 
     def _cut(self, client: openai.AsyncOpenAI, reason: str) -> str:
         """The reason on one line, of bounded length, without the key, which some servers repeat."""
-        return " ".join(reason.replace(client.api_key, "<key>").split())[:LONGEST_REASON]
+        key = client.api_key
+        hidden = reason.replace(key, "<key>") if len(key) >= SHORTEST_SECRET else reason
+        return " ".join(hidden.split())[:LONGEST_REASON]
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:

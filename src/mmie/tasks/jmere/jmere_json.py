@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mmie.data.files import file_of, read_text
+from mmie.data.files import fault_in, file_of, read_text
 from mmie.data.labels import Labels
 from mmie.data.pictures import PictureFolder, Track, untracked
 from mmie.data.source import (
@@ -126,11 +126,11 @@ def _records(path: Path) -> Iterator[tuple[str, Any]]:
     text = read_text(path)
     try:
         records = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         if text.lstrip().startswith("{"):
             yield from _lines(path, text)
             return
-        line, reason = getattr(error, "lineno", 1), getattr(error, "msg", "too deep")
+        line, reason = getattr(error, "lineno", 1), fault_in(error)
         raise InputError(f"{path}:{line}: broken JSON ({reason}); correct it") from error
     if isinstance(records, dict) and "token" in records:
         records = [records]  # JSON lines of one line
@@ -150,8 +150,8 @@ def _lines(path: Path, text: str) -> Iterator[tuple[str, Any]]:
 def _record(line: str, where: str) -> Any:
     try:
         return json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        reason = getattr(error, "msg", "too deep")
+    except (ValueError, RecursionError) as error:
+        reason = fault_in(error)
         advice = "hold one record on each line, or all of them in one list"
         if line.lstrip().startswith("{'"):
             advice = "Python literals, as MNRE-2 has them, are read with data=mnre"

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-from mmie.data.files import file_of, read_text
+from mmie.data.files import fault_in, file_of, read_text
 from mmie.data.labels import Spellings
 from mmie.data.literals import literals
 from mmie.data.pictures import PictureFolder, Track, untracked, upright_size
@@ -202,10 +202,11 @@ def read_labels(path: Path) -> list[str]:
     Raises:
         InputError: it is no JSON object from labels, none among them, to whole numbers of their own.
     """
+    text = read_text(path)
     try:
-        numbers = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        line, reason = getattr(error, "lineno", 1), getattr(error, "msg", "too deep")
+        numbers = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        line, reason = getattr(error, "lineno", 1), fault_in(error)
         raise InputError(f"{path}:{line}: broken JSON ({reason}); correct it") from error
     if not isinstance(numbers, dict) or not all(type(number) is int for number in numbers.values()):
         raise InputError(f"{path}: must map each label to a whole number; copy the file anew")
