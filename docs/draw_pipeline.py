@@ -86,7 +86,7 @@ def store() -> list[str]:
     return [
         f"<rect {frame}/>",
         text(middle, 288, "artifacts/<stage>/<key>/", size=14, weight="bold"),
-        text(middle, 312, "the key hashes what a result depends on, and nothing else:", size=12),
+        text(middle, 312, "the key hashes settings, data and the keys of earlier stages:", size=12),
         text(middle, 332, "a sweep distils and warms up once, a killed run goes on", size=12),
         arrow(left_of(1) + BOX_WIDTH / 2, TOP + BOX_HEIGHT + 2, left_of(1) + BOX_WIDTH / 2, 258, dashed=True),
     ]

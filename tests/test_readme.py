@@ -4,6 +4,7 @@ is there, and all metrics are explained.
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -29,8 +30,8 @@ from mmie.tasks.responses import Direct
 from mmie.types import Example, Quintuple, Reading
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-METRICS = (ROOT / "experiments" / "metrics.md").read_text(encoding="utf-8")
+EXPERIMENTS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTES = sorted((ROOT / "experiments").glob("*.md"))
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
@@ -118,7 +119,8 @@ def test_commands_are_found() -> None:
     assert len(COMMANDS) >= 12
     assert COMMANDS[0] == "python run.py"
     assert any("profile=paper" in command for command in COMMANDS)
-    assert [len(jobs(command)) for command in COMMANDS if " -m " in command] == [12, 4, 9, 3, 1, 3, 2]
+    sweeps = [len(jobs(command)) for command in COMMANDS if " -m " in command]
+    assert sweeps == [12, 2, 12, 4, 9, 3, 3, 1, 2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -155,11 +157,11 @@ def test_the_example_works(conf: Path) -> None:
 
 def test_every_experiment_is_listed() -> None:
     names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert names == set(re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", README, re.MULTILINE))
+    assert names == set(re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", EXPERIMENTS, re.MULTILINE))
 
 
 def test_f1_of_the_experiments_is_that_of_their_files(conf: Path) -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (?:Table|MORE-R1).* \| ([\d.]+) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (?:Table|MORE-R1).* \| ([\d.]+) \|$", EXPERIMENTS, re.MULTILINE)
     assert len(rows) == 18
     for name, f1 in rows:
         paper = run_config(conf, [f"+experiment={name}"]).paper
@@ -184,6 +186,11 @@ def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_the_picture_is_what_its_program_draws() -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "draw_pipeline.py"))["picture"]()
+    assert drawn == (ROOT / "docs" / "pipeline.svg").read_text(encoding="utf-8")
 
 
 def test_every_logged_metric_is_explained() -> None:

@@ -80,7 +80,7 @@ class Rollouts:
 
 
 def measure(rollouts: Rollouts, logps: Tensor | None, ref_logps: Tensor | None, *, sampled: Sequence[int] | None) -> dict[str, float]:
-    """The metrics of a micro-batch; each name is explained in experiments/metrics.md.
+    """The metrics of a micro-batch; each name is explained in docs/metrics.md.
 
     Args:
         rollouts: of the micro-batch.
