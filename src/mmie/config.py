@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -30,6 +32,7 @@ from mmie.settings import (
 )
 from mmie.templates import Places
 
+CONF = Path(__file__).parents[2] / "conf"  # of the checkout
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
 ON_DEMAND = ("predict", "export")
 NODES = ("task", "data", "model", "teacher", "reward", "schedule")
@@ -183,6 +186,19 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
     for problem in chain.from_iterable(check(run) for check in checks):
         raise InputError(problem)
     return run
+
+
+def shipped(*overrides: str) -> RunConfig:
+    """The configuration that ``python run.py`` runs with these overrides.
+
+    Code that needs a whole set of values without a run of its own, like the benchmark, takes them
+    from here, so that ``conf/`` stays the only place where they stand.
+
+    Raises:
+        InputError: see ``to_run_config``.
+    """
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return to_run_config(compose("config", list(overrides)))
 
 
 def node(value: Mapping[str, Any], **extra: Any) -> Any:

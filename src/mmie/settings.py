@@ -41,7 +41,10 @@ class LoraConfig:
 
 @dataclass(kw_only=True)
 class LearningConfig:
-    """What SFT and GRPO share: the number of validations over the whole training, the updates between checkpoints."""
+    """What SFT and GRPO share.
+
+    ``validations`` are spread over the whole training, ``checkpoint_every`` counts updates.
+    """
 
     epochs: float = above(0)
     lr: float = above(0)
@@ -54,7 +57,10 @@ class LearningConfig:
 
 @dataclass(kw_only=True)
 class SFTConfig(LearningConfig):
-    """``batch_size`` is that of one update, all devices together; ``micro_batch_size`` that of one forward on one."""
+    """``batch_size`` is that of one update on all devices together.
+
+    ``micro_batch_size`` is that of one forward on one device.
+    """
 
     response: str = one_of("reasoned", "direct")
     batch_size: int = at_least(1)
@@ -64,7 +70,10 @@ class SFTConfig(LearningConfig):
 
 @dataclass(kw_only=True)
 class GRPOConfig(LearningConfig):
-    """``prompts_per_step`` are those of one update, all devices together; ``micro_prompts`` of one forward on one."""
+    """``prompts_per_step`` are those of one update on all devices together.
+
+    ``micro_prompts`` are those of one forward on one device.
+    """
 
     prompts_per_step: int = at_least(1)
     micro_prompts: int = at_least(1)
@@ -84,6 +93,27 @@ class GRPOConfig(LearningConfig):
     normalise: str = one_of("sequence", "token", "constant")
     clip_low: float | None = share()
     clip_high: float | None = above(0)
+
+    @property
+    def advantage_terms(self) -> dict[str, Any]:
+        """How eq. 6 is computed: arguments of ``mmie.losses.group_advantages``."""
+        return {
+            "eps": self.advantage_eps,
+            "unbiased": self.unbiased_std,
+            "scale": self.advantage_scale,
+        }
+
+    @property
+    def loss_terms(self) -> dict[str, Any]:
+        """How eq. 7 is computed: arguments of ``mmie.losses.grpo_loss``."""
+        low, high = self.clip_low, self.clip_high
+        return {
+            "kl_coef": self.kl_coef,
+            "kl_estimator": self.kl_estimator,
+            "clip": None if low is None or high is None else (low, high),
+            "ratio": self.ratio,
+            "normalise": self.normalise,
+        }
 
 
 @dataclass(kw_only=True)
