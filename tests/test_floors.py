@@ -12,7 +12,7 @@ FLOORS = {
     0: [
         "types", "errors", "display", "files", "stopping", "whole", "text", "items", "blocks", "reading", "label_reading",
         "parsing", "metrics", "significance", "error_kinds", "voting", "templates", "labels",
-        "results",
+        "results", "settings",
     ],
     1: ["losses"],
     2: ["tasks", "data", "toy", "distil", "models"],

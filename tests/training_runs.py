@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+from mmie.config import shipped
+from mmie.settings import GRPOConfig, SFTConfig
 from mmie.training.callbacks import BestAdapter, RolloutRows
 from mmie.training.fit import Fit, fit
 from mmie.training.generate import Sampling, respond
@@ -17,7 +19,8 @@ from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
 from mmie.types import Example, Picture, Reading
 
-TRAINER = SimpleNamespace(accelerator="cpu", devices=1, num_nodes=1, strategy="auto", precision="32-true")
+SHIPPED = shipped()
+TRAINER = SHIPPED.trainer
 TEXTS = [
     "wow Ann Lee and Bob Ray", "x", "Omar Pia @ Jazz Fest near Elm Bay", "today : Gus Hart", "Kofi Moss for Apex Club",
     "news :", "so proud ! Lena Young", "Ivan Cole via Echo Labs at Oak Falls",
@@ -63,18 +66,17 @@ def length_reward(response: str, predicted: Any, gold: Any, answer: str, gold_an
     return {"reward": len(response) % 7 / 7 if predicted is not None else 0.0, "r_words": float(len(predicted or ()))}
 
 
-def grpo_config(**changes: Any) -> SimpleNamespace:
-    values = {
-        "lr": 0.01, "warmup_ratio": 0.0, "weight_decay": 0.0, "group_size": 3, "temperature": 0.9, "max_new_tokens": 5,
-        "kl_coef": 0.05, "kl_estimator": "k3", "advantage_eps": 1e-4, "unbiased_std": True, "advantage_scale": "std",
-        "ratio": "token", "normalise": "sequence", "clip_low": None, "clip_high": None, "updates_per_group": 1, "resamples": 0,
-        "rollout_prompts": None, "micro_responses": None,
-    }  # fmt: skip
-    return SimpleNamespace(**{**values, **changes})
+def grpo_config(**changes: Any) -> GRPOConfig:
+    """The shipped values of GRPO, but for those that make a step small and its effects visible."""
+    assert SHIPPED.grpo is not None
+    small = {"group_size": 3, "max_new_tokens": 5, "micro_responses": None, "rollout_prompts": None}
+    visible = {"lr": 0.01, "warmup_ratio": 0.0, "temperature": 0.9, "kl_coef": 0.05}
+    return replace(SHIPPED.grpo, **{**small, **visible, **changes})
 
 
-def sft_config(**changes: Any) -> SimpleNamespace:
-    return SimpleNamespace(**{"lr": 0.01, "warmup_ratio": 0.1, "weight_decay": 0.0, **changes})
+def sft_config(**changes: Any) -> SFTConfig:
+    assert SHIPPED.sft is not None
+    return replace(SHIPPED.sft, **{"lr": 0.01, "warmup_ratio": 0.1, **changes})
 
 
 def end_early(policy: Any) -> Any:
@@ -83,8 +85,9 @@ def end_early(policy: Any) -> Any:
     return policy
 
 
-def loop_config(**changes: Any) -> SimpleNamespace:
-    return SimpleNamespace(**{"max_grad_norm": 1.0, "validations": 2, "checkpoint_every": 100, **changes})
+def loop_config(**changes: Any) -> GRPOConfig:
+    """What the loop reads: gradient clipping, the number of validations, the resume points."""
+    return grpo_config(**{"validations": 2, "checkpoint_every": 100, **changes})
 
 
 def train_sft(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib import import_module
-from math import inf
 from typing import Annotated, Any, get_args, get_origin
 
 from mmie.errors import InputError
@@ -16,26 +15,6 @@ OWN = ("mmie.",)
 HYDRAS = ("hydra.", "hydra_plugins.", "optuna.", *OWN)  # what may stand under the key hydra
 INSTRUCTIONS = ("_args_", "_partial_", "_recursive_", "_convert_")  # to hydra.utils.instantiate
 PLAIN: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
-
-
-def at_least(bound: float) -> Any:
-    return field(metadata={"rule": f"at least {bound}", "holds": lambda value: bound <= value < inf})
-
-
-def above(bound: float) -> Any:
-    return field(metadata={"rule": f"above {bound}", "holds": lambda value: bound < value < inf})
-
-
-def share() -> Any:
-    return field(metadata={"rule": "0 or more and below 1", "holds": lambda value: 0 <= value < 1})
-
-
-def inner_share() -> Any:
-    return field(metadata={"rule": "above 0 and below 1", "holds": lambda value: 0 < value < 1})
-
-
-def one_of(*words: str) -> Any:
-    return field(metadata={"rule": f"one of {', '.join(words)}", "holds": lambda value: value in words})
 
 
 def out_of_range(section: Any, prefix: str = "") -> Iterator[str]:

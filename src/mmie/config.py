@@ -10,28 +10,29 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
+from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mmie.checks import (
+from mmie.checks import foreign, locate, misfits, misplaced, out_of_range, prompt_problem
+from mmie.errors import InputError
+from mmie.settings import (
+    GRPOConfig,
+    LoraConfig,
+    SFTConfig,
+    TrainerConfig,
     above,
     at_least,
-    foreign,
     inner_share,
-    locate,
-    misfits,
-    misplaced,
     one_of,
-    out_of_range,
-    prompt_problem,
-    share,
 )
-from mmie.errors import InputError
 from mmie.templates import Places
 
+CONF = Path(__file__).parents[2] / "conf"  # of the checkout
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
 ON_DEMAND = ("predict", "export")
 NODES = ("task", "data", "model", "teacher", "reward", "schedule")
@@ -44,61 +45,6 @@ class CotConfig:
 
     candidates: int = at_least(1)
     chains: Any
-
-
-@dataclass(kw_only=True)
-class LoraConfig:
-    rank: int = at_least(1)
-    alpha: int = above(0)
-    dropout: float = share()
-    targets: str | None
-
-
-@dataclass(kw_only=True)
-class LearningConfig:
-    """What SFT and GRPO share: the number of validations over the whole training, the updates between checkpoints."""
-
-    epochs: float = above(0)
-    lr: float = above(0)
-    warmup_ratio: float = share()
-    weight_decay: float = at_least(0)
-    max_grad_norm: float = above(0)
-    validations: int = at_least(1)
-    checkpoint_every: int = at_least(1)
-
-
-@dataclass(kw_only=True)
-class SFTConfig(LearningConfig):
-    """``batch_size`` is that of one update, all devices together; ``micro_batch_size`` that of one forward on one."""
-
-    response: str = one_of("reasoned", "direct")
-    batch_size: int = at_least(1)
-    micro_batch_size: int = at_least(1)
-    gradient_checkpointing: bool
-
-
-@dataclass(kw_only=True)
-class GRPOConfig(LearningConfig):
-    """``prompts_per_step`` are those of one update, all devices together; ``micro_prompts`` of one forward on one."""
-
-    prompts_per_step: int = at_least(1)
-    micro_prompts: int = at_least(1)
-    micro_responses: int | None = at_least(1)
-    rollout_prompts: int | None = at_least(1)
-    updates_per_group: int = at_least(1)
-    resamples: int = at_least(0)
-    group_size: int = at_least(2)
-    temperature: float = above(0)
-    max_new_tokens: int = at_least(1)
-    kl_coef: float = at_least(0)
-    kl_estimator: str = one_of("k1", "k2", "k3")
-    advantage_eps: float = at_least(0)
-    advantage_scale: str = one_of("std", "none")
-    unbiased_std: bool
-    ratio: str = one_of("token", "sequence")
-    normalise: str = one_of("sequence", "token", "constant")
-    clip_low: float | None = share()
-    clip_high: float | None = above(0)
 
 
 @dataclass(kw_only=True)
@@ -133,26 +79,6 @@ class ZeroShotConfig:
 
     systems: list[str]
     teacher_instruction: str
-
-
-@dataclass(kw_only=True)
-class TrainerConfig:
-    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them.
-
-    Lightning's ``bf16-true`` is not offered: it would put rewards and optimizer states into
-    bfloat16, too. A base in bfloat16 is ``model.dtype=bfloat16``.
-    """
-
-    accelerator: str = one_of("cpu", "gpu", "auto")
-    devices: int = at_least(1)
-    num_nodes: int = at_least(1)
-    strategy: str = one_of("auto", "ddp", "deepspeed_zero2")
-    precision: str = one_of("32-true", "bf16-mixed", "16-mixed")
-    threads: int | None = at_least(1)
-
-    @property
-    def processes(self) -> int:
-        return self.devices * self.num_nodes
 
 
 @dataclass(kw_only=True)
@@ -260,6 +186,19 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
     for problem in chain.from_iterable(check(run) for check in checks):
         raise InputError(problem)
     return run
+
+
+def shipped(*overrides: str) -> RunConfig:
+    """The configuration that ``python run.py`` runs with these overrides.
+
+    Code that needs a whole set of values without a run of its own, like the benchmark, takes them
+    from here, so that ``conf/`` stays the only place where they stand.
+
+    Raises:
+        InputError: see ``to_run_config``.
+    """
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return to_run_config(compose("config", list(overrides)))
 
 
 def node(value: Mapping[str, Any], **extra: Any) -> Any:

@@ -6,13 +6,16 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from mmie.bench.__main__ import measure
+from mmie.bench.__main__ import measure, shipped_grpo
+from mmie.bench.engines import grpo_config
 from mmie.bench.plots import plot
 from mmie.bench.work import Work, write_checkpoint
+from mmie.config import shipped
 from mmie.models.qwen2_5_vl import Qwen25VL
 
 KEYS = {
@@ -56,6 +59,13 @@ def test_all_engines_do_the_same_work(tmp_path: Path) -> None:
 def test_an_engine_that_fails_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"^error: the engine shared failed: .*nowhere"):
         measure(Work(str(tmp_path / "nowhere")), ["shared"])
+
+
+def test_what_the_work_leaves_open_is_what_the_configuration_ships() -> None:
+    work = Work("nowhere", group_size=5, new_tokens=7, temperature=0.5, kl_coef=0.2, lr=0.1)
+    config, values = grpo_config(work, shipped_grpo()), asdict(shipped().grpo)
+    own = {"group_size": 5, "max_new_tokens": 7, "temperature": 0.5, "kl_coef": 0.2, "lr": 0.1}
+    assert asdict(config) == {**values, **own}
 
 
 def test_the_plot_shows_every_point(tmp_path: Path) -> None:

@@ -82,10 +82,10 @@ def test_groups_of_equal_rewards_are_drawn_again_up_to_a_bound(make_policy: Any,
         calls.append(gold_answer)
         return {"reward": float(len(calls)) if gold_answer == "red" else 1.0}  # "red" is told apart at once, the others never
 
-    actor = Actor(policy, WordTask(), reward, grpo_config(resamples=2), seed=0)  # type: ignore[arg-type]
+    actor = Actor(policy, WordTask(), reward, grpo_config(resamples=2), seed=0)
     rollouts = actor.roll_out(examples[:2], step=5)
     assert [calls.count(example) for example in ("red", "heart boat")] == [3, 9]
-    once = Actor(policy, WordTask(), reward, grpo_config(), seed=0).roll_out(examples[:2], step=5)  # type: ignore[arg-type]
+    once = Actor(policy, WordTask(), reward, grpo_config(), seed=0).roll_out(examples[:2], step=5)
     assert rollouts.texts[:3] == once.texts[:3]
     assert rollouts.texts[3:] != once.texts[3:]
 

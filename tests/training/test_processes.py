@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ import torch
 import training_runs
 from training_runs import TRAINER, end_early, grpo_config, loop_config, train_grpo, train_sft
 
-TWO = SimpleNamespace(**{**vars(TRAINER), "devices": 2, "strategy": "ddp_fork"})
+TWO = replace(TRAINER, devices=2, strategy="ddp_fork")
 
 
 def short_on_one_rank(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, float]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,7 +49,7 @@ def test_it_trains(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(training_runs, "TRAINER", SimpleNamespace(**{**vars(TRAINER), key: value}))
+    monkeypatch.setattr(training_runs, "TRAINER", replace(TRAINER, **{key: value}))
     for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.setenv(name, "")  # the strategy sets them; undone after the test
         monkeypatch.delenv(name)

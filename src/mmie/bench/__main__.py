@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, fields, replace
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,6 +27,7 @@ from rich.table import Table
 
 from mmie.artifacts import commit, versions
 from mmie.bench.work import Work, write_checkpoint
+from mmie.config import shipped
 from mmie.files import write_json
 
 GROUP_SIZES = (1, 2, 4, 8, 16)
@@ -62,11 +64,20 @@ def measure(work: Work, engines: list[str]) -> dict[str, Any]:
 
 
 def _run(engine: str, work: Work) -> dict[str, Any]:
-    command = [sys.executable, "-W", "ignore", "-m", "mmie.bench.engines", engine, json.dumps(asdict(work))]
+    command = [sys.executable, "-W", "ignore", "-m", "mmie.bench.engines", engine]
+    command += [json.dumps(asdict(work)), json.dumps(shipped_grpo())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"error: the engine {engine} failed: {done.stderr.strip().splitlines()[-1]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+@cache
+def shipped_grpo() -> dict[str, Any]:
+    """The values of GRPO in ``conf/``, for what the work leaves open."""
+    grpo = shipped().grpo
+    assert grpo is not None
+    return asdict(grpo)
 
 
 def table(found: dict[str, Any]) -> Table:

@@ -1,4 +1,9 @@
-"""One engine in a process of its own: ``python -m mmie.bench.engines ENGINE WORK`` prints its figures as one JSON line."""
+"""One engine in a process of its own.
+
+``python -m mmie.bench.engines ENGINE WORK GRPO`` prints its figures as one line of JSON; WORK and
+GRPO, the shipped values of the ``grpo`` node, are JSON too. They are handed in, as the libraries
+that read ``conf/`` would count in the peak memory of this engine but not in that of another one.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +13,9 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -24,6 +27,7 @@ from mmie.models.batch import Completions, PromptBatch
 from mmie.models.policy import Policy
 from mmie.models.qwen2_5_vl import Qwen25VL
 from mmie.models.rows import repeat_features, row_logps
+from mmie.settings import GRPOConfig
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
 from mmie.types import Example, Picture
@@ -85,23 +89,39 @@ class TextTask:
         return ""
 
 
-def grpo_config(work: Work) -> Any:
-    """The paper's loss; values that do not change the cost are those of conf/grpo/default.yaml."""
-    return SimpleNamespace(
-        **asdict(work), max_new_tokens=work.new_tokens, warmup_ratio=0.0, weight_decay=0.0, kl_estimator="k3", advantage_eps=1e-4,
-        advantage_scale="std", unbiased_std=True, ratio="token", normalise="sequence", clip_low=None, clip_high=None,
-        updates_per_group=1, resamples=0, rollout_prompts=None, micro_responses=None,
-    )  # fmt: skip
+def grpo_config(work: Work, shipped: Mapping[str, Any]) -> GRPOConfig:
+    """The shipped values of GRPO with those of the work in their places.
+
+    Args:
+        work: gives what all engines share: G, lengths, temperature, KL weight, learning rate.
+        shipped: every value of the ``grpo`` node.
+    """
+    own = {
+        "group_size": work.group_size,
+        "max_new_tokens": work.new_tokens,
+        "temperature": work.temperature,
+        "kl_coef": work.kl_coef,
+        "lr": work.lr,
+    }
+    return GRPOConfig(**{**shipped, **own})
 
 
-def ours(work: Work, build: Callable[..., Policy]) -> dict[str, Any]:
+def ours(
+    work: Work, build: Callable[..., Policy], shipped: Mapping[str, Any]
+) -> dict[str, Any]:
     """Times ``GRPOModule.training_step``, backward pass and optimizer of each step."""
     torch.manual_seed(0)
     backbone = Qwen25VL(work.model)
     policy = build(backbone, rank=work.rank, alpha=2 * work.rank)
     policy.add_reference()
     rewards = random.Random(0)
-    module = GRPOModule(policy, TextTask(), lambda *_: {"reward": rewards.random()}, grpo_config(work), steps=1, seed=0)  # type: ignore[arg-type]
+    task: Any = TextTask()
+    config = grpo_config(work, shipped)
+
+    def by_chance(*_: Any) -> dict[str, float]:
+        return {"reward": rewards.random()}
+
+    module = GRPOModule(policy, task, by_chance, config, steps=1, seed=0)
     module.log = module.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]
     optimizer = torch.optim.AdamW(policy.trainable(), lr=work.lr)
     seen = _count_pictures(policy)
@@ -210,7 +230,8 @@ def main() -> None:
 
         figures = trl(work)
     else:
-        figures = ours(work, {"shared": FixedLength, "repeated": Repeated}[sys.argv[1]])
+        build = {"shared": FixedLength, "repeated": Repeated}[sys.argv[1]]
+        figures = ours(work, build, json.loads(sys.argv[3]))
     print(json.dumps(figures))
 
 

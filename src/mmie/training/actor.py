@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
 from mmie.losses import zero_variance
 from mmie.models.batch import Completions, joined
 from mmie.models.policy import Policy
+from mmie.settings import GRPOConfig
 from mmie.tasks.task import Task
 from mmie.training.generate import Sampling, finite_logits, uniforms
 from mmie.training.rollouts import Rollouts
 from mmie.types import Example
 
 Reward = Callable[..., dict[str, float]]
-
-
-class ActorConfig(Protocol):
-    """What the actor reads of the ``grpo`` node."""
-
-    group_size: int
-    temperature: float
-    max_new_tokens: int
-    rollout_prompts: int | None
-    resamples: int
 
 
 class Actor:
@@ -39,7 +30,9 @@ class Actor:
         seed: of the run.
     """
 
-    def __init__(self, policy: Policy, task: Task, reward: Reward, config: ActorConfig, *, seed: int) -> None:
+    def __init__(
+        self, policy: Policy, task: Task, reward: Reward, config: GRPOConfig, *, seed: int
+    ) -> None:
         self.policy = policy
         self.task = task
         self.reward = reward

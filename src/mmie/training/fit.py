@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -16,6 +16,7 @@ from pytorch_lightning.strategies import DeepSpeedStrategy
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
+from mmie.settings import LearningConfig, TrainerConfig
 from mmie.training.callbacks import BestAdapter, OwnSignals
 from mmie.training.metrics_log import MetricsLog
 from mmie.training.module import AdapterModule
@@ -23,24 +24,6 @@ from mmie.training.plan import StepLoader
 from mmie.training.resume import PlainCheckpoints, ResumePoint
 
 log = logging.getLogger(__name__)
-
-
-class TrainerConfig(Protocol):
-    """The ``trainer`` node."""
-
-    accelerator: str
-    devices: int
-    num_nodes: int
-    strategy: str
-    precision: Any
-
-
-class LoopConfig(Protocol):
-    """The part of ``sft`` and ``grpo`` that the loop reads."""
-
-    max_grad_norm: float
-    validations: int
-    checkpoint_every: int
 
 
 @dataclass
@@ -96,7 +79,10 @@ class _CutMetrics(Callback):
 
 
 class ZeRO2(DeepSpeedStrategy):
-    """ZeRO-2 whose checkpoints leave the frozen base out, and whose loss is divided by the accumulated micro-batches once."""
+    """ZeRO-2 whose checkpoints leave the frozen base out.
+
+    Its loss is divided by the number of accumulated micro-batches once, not twice.
+    """
 
     def __init__(self) -> None:
         super().__init__(stage=2, exclude_frozen_parameters=True)
@@ -127,18 +113,29 @@ def strategy_of(config: TrainerConfig) -> Any:
 def make_trainer(config: TrainerConfig, **options: Any) -> pl.Trainer:
     """Lightning's trainer with what every run of ours has in common."""
     plugins: list[Any] = [PlainCheckpoints()]
-    if config.devices * config.num_nodes == 1:
+    if config.processes == 1:
         plugins.append(OneProcess())
         # Lightning took it from the environment when it was imported
         rank_zero_only.rank = 0  # type: ignore[attr-defined]
+    precision: Any = config.precision  # Lightning's own type lists every word it knows
     return pl.Trainer(
-        accelerator=config.accelerator, devices=config.devices, num_nodes=config.num_nodes, strategy=strategy_of(config),
-        precision=config.precision, enable_checkpointing=False, enable_model_summary=False, use_distributed_sampler=False,
-        limit_val_batches=0, log_every_n_steps=1, max_epochs=1, plugins=plugins, **options,
-    )  # fmt: skip
+        accelerator=config.accelerator,
+        devices=config.devices,
+        num_nodes=config.num_nodes,
+        strategy=strategy_of(config),
+        precision=precision,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        limit_val_batches=0,
+        log_every_n_steps=1,
+        max_epochs=1,
+        plugins=plugins,
+        **options,
+    )
 
 
-def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapter:
+def fit(task: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> BestAdapter:
     """Trains to the end and leaves the best adapter by validation F1 in the policy.
 
     Args:
@@ -157,14 +154,15 @@ def fit(task: Fit, loop: LoopConfig, trainer_config: TrainerConfig) -> BestAdapt
     if start is not None:
         log.info("resuming from %s", start)
     home = task.module.policy.device
-    accumulate = task.loader(0, trainer_config.devices * trainer_config.num_nodes).accumulate
+    accumulate = task.loader(0, trainer_config.processes).accumulate
+    callbacks = [OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)]
     trainer = make_trainer(
-        trainer_config, accumulate_grad_batches=accumulate, gradient_clip_val=loop.max_grad_norm,
+        trainer_config,
+        accumulate_grad_batches=accumulate,
+        gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *task.loggers],
-        callbacks=[
-            OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)
-        ],
-    )  # fmt: skip
+        callbacks=callbacks,
+    )
     plain = True if start else None  # Lightning warns where it is said and nothing is loaded
     trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=plain)
     task.module.to(home)  # Lightning leaves it on the CPU

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -10,15 +10,8 @@ from torch import Tensor
 
 from mmie.errors import NotFiniteError
 from mmie.models.policy import Policy
+from mmie.settings import LearningConfig
 from mmie.training.plan import MicroBatch
-
-
-class OptimizerConfig(Protocol):
-    """AdamW with linear warm-up and linear decay."""
-
-    lr: float
-    warmup_ratio: float
-    weight_decay: float
 
 
 class AdapterModule(pl.LightningModule):
@@ -26,13 +19,13 @@ class AdapterModule(pl.LightningModule):
 
     Args:
         policy: base and adapters.
-        config: learning rate, warm-up ratio, weight decay.
+        config: AdamW's learning rate and weight decay, and the share of linear warm-up.
         steps: optimizer steps in all.
     """
 
     strict_loading = False
 
-    def __init__(self, policy: Policy, config: OptimizerConfig, *, steps: int) -> None:
+    def __init__(self, policy: Policy, config: LearningConfig, *, steps: int) -> None:
         super().__init__()
         self.policy = policy
         self.optimizer_config = config

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from mmie.losses import sft_loss
 from mmie.models.policy import Policy
-from mmie.training.module import AdapterModule, OptimizerConfig
+from mmie.settings import LearningConfig
+from mmie.training.module import AdapterModule
 from mmie.training.plan import MicroBatch
 from mmie.types import Example
 
@@ -36,7 +37,13 @@ class SFTModule(AdapterModule):
     """
 
     def __init__(
-        self, policy: Policy, config: OptimizerConfig, *, steps: int, gradient_checkpointing: bool = False, seed: int = 0
+        self,
+        policy: Policy,
+        config: LearningConfig,
+        *,
+        steps: int,
+        gradient_checkpointing: bool = False,
+        seed: int = 0,
     ) -> None:
         super().__init__(policy, config, steps=steps)
         self.seed = seed

@@ -1,0 +1,136 @@
+"""What training is told: plain values and the range of each, as ``conf/`` gives them.
+
+A knob of SFT or GRPO is added here and in the function that uses it, nowhere else. This module
+needs neither hydra nor torch, so that training can read it and ``mmie.config`` can build it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any
+
+
+def at_least(bound: float) -> Any:
+    return field(metadata={"rule": f"at least {bound}", "holds": lambda value: bound <= value < inf})
+
+
+def above(bound: float) -> Any:
+    return field(metadata={"rule": f"above {bound}", "holds": lambda value: bound < value < inf})
+
+
+def share() -> Any:
+    return field(metadata={"rule": "0 or more and below 1", "holds": lambda value: 0 <= value < 1})
+
+
+def inner_share() -> Any:
+    return field(metadata={"rule": "above 0 and below 1", "holds": lambda value: 0 < value < 1})
+
+
+def one_of(*words: str) -> Any:
+    return field(metadata={"rule": f"one of {', '.join(words)}", "holds": lambda value: value in words})
+
+
+@dataclass(kw_only=True)
+class LoraConfig:
+    rank: int = at_least(1)
+    alpha: int = above(0)
+    dropout: float = share()
+    targets: str | None
+
+
+@dataclass(kw_only=True)
+class LearningConfig:
+    """What SFT and GRPO share.
+
+    ``validations`` are spread over the whole training, ``checkpoint_every`` counts updates.
+    """
+
+    epochs: float = above(0)
+    lr: float = above(0)
+    warmup_ratio: float = share()
+    weight_decay: float = at_least(0)
+    max_grad_norm: float = above(0)
+    validations: int = at_least(1)
+    checkpoint_every: int = at_least(1)
+
+
+@dataclass(kw_only=True)
+class SFTConfig(LearningConfig):
+    """``batch_size`` is that of one update on all devices together.
+
+    ``micro_batch_size`` is that of one forward on one device.
+    """
+
+    response: str = one_of("reasoned", "direct")
+    batch_size: int = at_least(1)
+    micro_batch_size: int = at_least(1)
+    gradient_checkpointing: bool
+
+
+@dataclass(kw_only=True)
+class GRPOConfig(LearningConfig):
+    """``prompts_per_step`` are those of one update on all devices together.
+
+    ``micro_prompts`` are those of one forward on one device.
+    """
+
+    prompts_per_step: int = at_least(1)
+    micro_prompts: int = at_least(1)
+    micro_responses: int | None = at_least(1)
+    rollout_prompts: int | None = at_least(1)
+    updates_per_group: int = at_least(1)
+    resamples: int = at_least(0)
+    group_size: int = at_least(2)
+    temperature: float = above(0)
+    max_new_tokens: int = at_least(1)
+    kl_coef: float = at_least(0)
+    kl_estimator: str = one_of("k1", "k2", "k3")
+    advantage_eps: float = at_least(0)
+    advantage_scale: str = one_of("std", "none")
+    unbiased_std: bool
+    ratio: str = one_of("token", "sequence")
+    normalise: str = one_of("sequence", "token", "constant")
+    clip_low: float | None = share()
+    clip_high: float | None = above(0)
+
+    @property
+    def advantage_terms(self) -> dict[str, Any]:
+        """How eq. 6 is computed: arguments of ``mmie.losses.group_advantages``."""
+        return {
+            "eps": self.advantage_eps,
+            "unbiased": self.unbiased_std,
+            "scale": self.advantage_scale,
+        }
+
+    @property
+    def loss_terms(self) -> dict[str, Any]:
+        """How eq. 7 is computed: arguments of ``mmie.losses.grpo_loss``."""
+        low, high = self.clip_low, self.clip_high
+        return {
+            "kl_coef": self.kl_coef,
+            "kl_estimator": self.kl_estimator,
+            "clip": None if low is None or high is None else (low, high),
+            "ratio": self.ratio,
+            "normalise": self.normalise,
+        }
+
+
+@dataclass(kw_only=True)
+class TrainerConfig:
+    """As Lightning's Trainer takes them; ``threads`` are torch's on the CPU, None leaves them.
+
+    Lightning's ``bf16-true`` is not offered: it would put rewards and optimizer states into
+    bfloat16, too. A base in bfloat16 is ``model.dtype=bfloat16``.
+    """
+
+    accelerator: str = one_of("cpu", "gpu", "auto")
+    devices: int = at_least(1)
+    num_nodes: int = at_least(1)
+    strategy: str = one_of("auto", "ddp", "deepspeed_zero2")
+    precision: str = one_of("32-true", "bf16-mixed", "16-mixed")
+    threads: int | None = at_least(1)
+
+    @property
+    def processes(self) -> int:
+        return self.devices * self.num_nodes
