@@ -121,7 +121,8 @@ def _continue(
     owners = rows // (len(completions.tokens) // len(prompts.ids))
     tokens = completions.tokens[rows, :length]
     # G rows share one row of the prompt, and floating-point sums depend on their order: the
-    # gradient of index_select adds up in order, that of first[owners] in any, and runs would differ.
+    # gradient of index_select adds up in order, that of first[owners] in any, so that
+    # runs would differ.
     logits = first.index_select(0, owners)[:, None]
     if length > 1:
         seen = torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1)
@@ -156,7 +157,7 @@ def continued(prompts: PromptBatch, owners: Tensor, length: int) -> Tensor:
     """Positions of a response's first tokens, [C, rows, length].
 
     Pictures make a prompt's positions advance by less than one per token, so the response goes on
-    at ``next_position`` and not at the prompt's length. Text has the same position in all C channels.
+    at ``next_position`` and not at the prompt's length. Text has one position in all C channels.
     """
     turns = torch.arange(length, device=prompts.ids.device)
     positions = prompts.next_position[owners, None] + turns
