@@ -22,10 +22,25 @@ from mmie.types import Example, Picture, Reading
 SHIPPED = shipped()
 TRAINER = SHIPPED.trainer
 TEXTS = [
-    "wow Ann Lee and Bob Ray", "x", "Omar Pia @ Jazz Fest near Elm Bay", "today : Gus Hart", "Kofi Moss for Apex Club",
-    "news :", "so proud ! Lena Young", "Ivan Cole via Echo Labs at Oak Falls",
-]  # fmt: skip
-WORDS = ["red", "heart boat", "blue star kite", "ring", "green tree", "cake", "black medal flag", "pink"]
+    "wow Ann Lee and Bob Ray",
+    "x",
+    "Omar Pia @ Jazz Fest near Elm Bay",
+    "today : Gus Hart",
+    "Kofi Moss for Apex Club",
+    "news :",
+    "so proud ! Lena Young",
+    "Ivan Cole via Echo Labs at Oak Falls",
+]
+WORDS = [
+    "red",
+    "heart boat",
+    "blue star kite",
+    "ring",
+    "green tree",
+    "cake",
+    "black medal flag",
+    "pink",
+]
 
 
 class WordTask:
@@ -58,12 +73,20 @@ def make_examples(pictures: Sequence[Picture]) -> list[Example]:
 
 def demonstrations(policy: Any, examples: Sequence[Example]) -> list[Demonstration]:
     task = WordTask()
-    return [Demonstration(example, task.prompt(example), policy.response_ids(task.gold_answer(example))) for example in examples]
+    return [
+        Demonstration(example, task.prompt(example), policy.response_ids(task.gold_answer(example)))
+        for example in examples
+    ]
 
 
-def length_reward(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, float]:
+def length_reward(
+    response: str, predicted: Any, gold: Any, answer: str, gold_answer: str
+) -> dict[str, float]:
     """Something that differs between responses."""
-    return {"reward": len(response) % 7 / 7 if predicted is not None else 0.0, "r_words": float(len(predicted or ()))}
+    return {
+        "reward": len(response) % 7 / 7 if predicted is not None else 0.0,
+        "r_words": float(len(predicted or ())),
+    }
 
 
 def grpo_config(**changes: Any) -> GRPOConfig:
@@ -91,45 +114,85 @@ def loop_config(**changes: Any) -> GRPOConfig:
 
 
 def train_sft(
-    policy: Any, examples: Sequence[Example], folder: Path, *, epochs: float, batch_size: int = 4, micro: int = 2,
-    validate: Callable[[], float] = lambda: 0.0, callbacks: Sequence[Any] = (), loop: Any = None, config: Any = None,
-) -> BestAdapter:  # fmt: skip
+    policy: Any,
+    examples: Sequence[Example],
+    folder: Path,
+    *,
+    epochs: float,
+    batch_size: int = 4,
+    micro: int = 2,
+    validate: Callable[[], float] = lambda: 0.0,
+    callbacks: Sequence[Any] = (),
+    loop: Any = None,
+    config: Any = None,
+) -> BestAdapter:
     items = demonstrations(policy, examples)
     plan = plan_steps(Uniform(), samples=len(items), epochs=epochs, batch_size=batch_size, seed=0)
     module = SFTModule(policy, config or sft_config(), steps=len(plan))
     sizes = [len(item.response_ids) for item in items]
 
     def loader(rank: int, world_size: int) -> StepLoader:
-        return StepLoader(items, plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world_size)
+        return StepLoader(
+            items, plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world_size
+        )
 
-    return fit(Fit(module, loader, validate, folder, (), list(callbacks)), loop or loop_config(), TRAINER)
+    return fit(
+        Fit(module, loader, validate, folder, (), list(callbacks)), loop or loop_config(), TRAINER
+    )
 
 
 def train_grpo(
-    policy: Any, examples: Sequence[Example], folder: Path, *, epochs: float, batch_size: int = 4, micro: int = 2,
-    reward: Any = length_reward, validate: Callable[[], float] = lambda: 0.0, callbacks: Sequence[Any] = (),
-    loop: Any = None, config: Any = None,
-) -> BestAdapter:  # fmt: skip
-    plan = plan_steps(Uniform(), samples=len(examples), epochs=epochs, batch_size=batch_size, seed=0)
+    policy: Any,
+    examples: Sequence[Example],
+    folder: Path,
+    *,
+    epochs: float,
+    batch_size: int = 4,
+    micro: int = 2,
+    reward: Any = length_reward,
+    validate: Callable[[], float] = lambda: 0.0,
+    callbacks: Sequence[Any] = (),
+    loop: Any = None,
+    config: Any = None,
+) -> BestAdapter:
+    plan = plan_steps(
+        Uniform(), samples=len(examples), epochs=epochs, batch_size=batch_size, seed=0
+    )
     config = config or grpo_config()
     updates = config.updates_per_group
     module = GRPOModule(policy, WordTask(), reward, config, steps=len(plan) * updates, seed=0)
 
     def loader(rank: int, world_size: int) -> StepLoader:
         sizes = [1] * len(examples)
-        return StepLoader(examples, plan, sizes=sizes, micro_batch_size=micro, updates=updates, rank=rank, world_size=world_size)
+        return StepLoader(
+            examples,
+            plan,
+            sizes=sizes,
+            micro_batch_size=micro,
+            updates=updates,
+            rank=rank,
+            world_size=world_size,
+        )
 
     rows = RolloutRows(folder / "rollouts.jsonl", every=1, kept=4)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Found .* in eval mode")  # as it should be: no dropout in GRPO
-        return fit(Fit(module, loader, validate, folder, (), [rows, *callbacks]), loop or loop_config(), TRAINER)
+        warnings.filterwarnings(
+            "ignore", "Found .* in eval mode"
+        )  # as it should be: no dropout in GRPO
+        return fit(
+            Fit(module, loader, validate, folder, (), [rows, *callbacks]),
+            loop or loop_config(),
+            TRAINER,
+        )
 
 
 def mean_length(policy: Any, examples: Sequence[Example]) -> Callable[[], float]:
     """A validation that decodes with random numbers and moves with the weights."""
 
     def validate() -> float:
-        responses = respond(policy, WordTask(), examples, sampling=Sampling(0.8, 4), batch_size=3, seed=0)
+        responses = respond(
+            policy, WordTask(), examples, sampling=Sampling(0.8, 4), batch_size=3, seed=0
+        )
         return sum(len(response.text) for response in responses) / 100
 
     return validate

@@ -12,7 +12,9 @@ from typing import Any
 
 
 def at_least(bound: float) -> Any:
-    return field(metadata={"rule": f"at least {bound}", "holds": lambda value: bound <= value < inf})
+    return field(
+        metadata={"rule": f"at least {bound}", "holds": lambda value: bound <= value < inf}
+    )
 
 
 def above(bound: float) -> Any:
@@ -28,7 +30,9 @@ def inner_share() -> Any:
 
 
 def one_of(*words: str) -> Any:
-    return field(metadata={"rule": f"one of {', '.join(words)}", "holds": lambda value: value in words})
+    return field(
+        metadata={"rule": f"one of {', '.join(words)}", "holds": lambda value: value in words}
+    )
 
 
 @dataclass(kw_only=True)

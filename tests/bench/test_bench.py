@@ -19,15 +19,41 @@ from mmie.config import shipped
 from mmie.models.qwen2_5_vl import Qwen25VL
 
 KEYS = {
-    "step_ratio_vs_repeated", "max_abs_logp_difference", "vision_forwards_per_image", "sample_seconds", "reference_seconds",
-    "update_seconds", "work", "prompt_tokens", "share_of_matmul_peak", "flops_per_step", "decode_step_ratio_vs_bare_forward",
-}  # fmt: skip
+    "step_ratio_vs_repeated",
+    "max_abs_logp_difference",
+    "vision_forwards_per_image",
+    "sample_seconds",
+    "reference_seconds",
+    "update_seconds",
+    "work",
+    "prompt_tokens",
+    "share_of_matmul_peak",
+    "flops_per_step",
+    "decode_step_ratio_vs_bare_forward",
+}
 HAS_TRL = importlib.util.find_spec("trl") is not None
-SMALL = ["--group-size", "3", "--prompts", "2", "--prompt-tokens", "40", "--new-tokens", "5", "--image-size", "56", "--steps", "1"]
+SMALL = [
+    "--group-size",
+    "3",
+    "--prompts",
+    "2",
+    "--prompt-tokens",
+    "40",
+    "--new-tokens",
+    "5",
+    "--image-size",
+    "56",
+    "--steps",
+    "1",
+]
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "mmie.bench", *SMALL, "--threads", "1", *arguments], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, "-m", "mmie.bench", *SMALL, "--threads", "1", *arguments],
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_prompts_have_the_length_that_is_asked_for(tmp_path: Path) -> None:
@@ -71,7 +97,11 @@ def test_what_the_work_leaves_open_is_what_the_configuration_ships() -> None:
 def test_the_plot_shows_every_point(tmp_path: Path) -> None:
     def point(group_size: int, prompt_tokens: int) -> dict:
         seconds = {"shared": 1.0 * group_size, "repeated": 3.0 * group_size}
-        return {"work": {"group_size": group_size, "prompt_tokens": prompt_tokens}, "step_seconds": seconds, "peak_mib": seconds}
+        return {
+            "work": {"group_size": group_size, "prompt_tokens": prompt_tokens},
+            "step_seconds": seconds,
+            "peak_mib": seconds,
+        }
 
     plot([point(1, 560), point(8, 560), point(8, 1024)], tmp_path)
     assert (tmp_path / "bench_cost.png").stat().st_size > 10_000

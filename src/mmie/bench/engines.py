@@ -42,16 +42,31 @@ class FixedLength(Policy):
 
 
 class Repeated(FixedLength):
-    """The same step as the field's trainers do it: prompt and picture once for each of the G responses, in every pass."""
+    """The same step as the field's trainers do it.
+
+    Prompt and picture are computed once for each of the G responses, in every pass.
+    """
 
     def sample(
-        self, prompts: PromptBatch, uniforms: Tensor, *, temperature: float, side_by_side: int | None = None
+        self,
+        prompts: PromptBatch,
+        uniforms: Tensor,
+        *,
+        temperature: float,
+        side_by_side: int | None = None,
     ) -> Completions:
         repeated = self._repeated(prompts, len(uniforms) // len(prompts.ids))
-        return super().sample(repeated, uniforms, temperature=temperature, side_by_side=side_by_side)
+        return super().sample(
+            repeated, uniforms, temperature=temperature, side_by_side=side_by_side
+        )
 
     def logps(
-        self, prompts: PromptBatch, completions: Completions, *, temperature: float, micro_responses: int | None = None
+        self,
+        prompts: PromptBatch,
+        completions: Completions,
+        *,
+        temperature: float,
+        micro_responses: int | None = None,
     ) -> Tensor:
         repeated = self._repeated(prompts, len(completions.tokens) // len(prompts.ids))
         return row_logps(self.model, repeated, completions, temperature=temperature)
@@ -65,12 +80,19 @@ class Repeated(FixedLength):
 
         rows = torch.arange(len(prompts.ids)).repeat_interleave(group_size)
         shown = [picture for picture in self.shown[-len(prompts.ids) :] for _ in range(group_size)]
-        features = [self.backbone.vision_features(open_picture(picture, max_pixels=self.max_pixels)) for picture in shown]
+        features = [
+            self.backbone.vision_features(open_picture(picture, max_pixels=self.max_pixels))
+            for picture in shown
+        ]
         assert torch.allclose(torch.cat(features), repeat_features(prompts, group_size), atol=1e-4)
         return PromptBatch(
-            prompts.ids[rows], prompts.mask[rows], prompts.positions[:, rows], prompts.next_position[rows], torch.cat(features),
+            prompts.ids[rows],
+            prompts.mask[rows],
+            prompts.positions[:, rows],
+            prompts.next_position[rows],
+            torch.cat(features),
             [length for length in prompts.image_lengths for _ in range(group_size)],
-        )  # fmt: skip
+        )
 
 
 class TextTask:
@@ -106,9 +128,7 @@ def grpo_config(work: Work, shipped: Mapping[str, Any]) -> GRPOConfig:
     return GRPOConfig(**{**shipped, **own})
 
 
-def ours(
-    work: Work, build: Callable[..., Policy], shipped: Mapping[str, Any]
-) -> dict[str, Any]:
+def ours(work: Work, build: Callable[..., Policy], shipped: Mapping[str, Any]) -> dict[str, Any]:
     """Times ``GRPOModule.training_step``, backward pass and optimizer of each step."""
     torch.manual_seed(0)
     backbone = Qwen25VL(work.model)
@@ -122,22 +142,40 @@ def ours(
         return {"reward": rewards.random()}
 
     module = GRPOModule(policy, task, by_chance, config, steps=1, seed=0)
-    module.log = module.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign, assignment]
+    module.log = module.log_dict = _log_nothing  # type: ignore[method-assign]
     optimizer = torch.optim.AdamW(policy.trainable(), lr=work.lr)
     seen = _count_pictures(policy)
     with tempfile.TemporaryDirectory() as folder:
         paths = work.draw_pictures(Path(folder))
         steps = []
         for number in range(work.warmup + work.steps):
-            pictures = [Picture(path) for path in paths[number * work.prompts : (number + 1) * work.prompts]]
-            steps.append(_step(module, optimizer, [Example(str(place), work.text, (shown,), "") for place, shown in enumerate(pictures)]))
+            pictures = [
+                Picture(path) for path in paths[number * work.prompts : (number + 1) * work.prompts]
+            ]
+            steps.append(
+                _step(
+                    module,
+                    optimizer,
+                    [
+                        Example(str(place), work.text, (shown,), "")
+                        for place, shown in enumerate(pictures)
+                    ],
+                )
+            )
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         forwards = seen[0] / len(paths)
         assert module.last_rollouts is not None
         return {
-            "steps": steps[work.warmup :], "peak_mib": peak, "vision_forwards_per_image": forwards,
-            "prompt_tokens": len(module.last_rollouts.prompts[0].ids), **_beside(policy, module, work),
-        }  # fmt: skip
+            "steps": steps[work.warmup :],
+            "peak_mib": peak,
+            "vision_forwards_per_image": forwards,
+            "prompt_tokens": len(module.last_rollouts.prompts[0].ids),
+            **_beside(policy, module, work),
+        }
+
+
+def _log_nothing(*args: Any, **options: Any) -> None:
+    """There is no trainer to log to."""
 
 
 def _step(module: GRPOModule, optimizer: Any, examples: list[Example]) -> dict[str, float]:
@@ -154,22 +192,38 @@ def _step(module: GRPOModule, optimizer: Any, examples: list[Example]) -> dict[s
 
 
 def _beside(policy: Policy, module: GRPOModule, work: Work) -> dict[str, Any]:
-    """Log-probabilities against G repeated rows, FLOPs of one step, a decode step against the bare forward, the matmul rate."""
+    """What is measured once, beside the timed steps.
+
+    Log-probabilities against G repeated rows, FLOPs of one step, a decode step against the bare
+    forward, the matmul rate.
+    """
     rollouts = module.last_rollouts
     assert rollouts is not None
     prompts, responses = policy.batch(rollouts.prompts), rollouts.responses
     with torch.no_grad():
-        apart = (policy.logps(prompts, responses, temperature=work.temperature) - row_logps(policy.model, prompts, responses)).abs().max()
+        apart = (
+            (
+                policy.logps(prompts, responses, temperature=work.temperature)
+                - row_logps(policy.model, prompts, responses)
+            )
+            .abs()
+            .max()
+        )
     with FlopCounterMode(display=False) as counter:
         module.training_step(MicroBatch(rollouts.examples, step=0, weight=1.0), 0).backward()
     return {
-        "max_abs_logp_difference": float(apart), "flops": counter.get_total_flops(), "matmul_flops_per_second": matmul_rate(),
+        "max_abs_logp_difference": float(apart),
+        "flops": counter.get_total_flops(),
+        "matmul_flops_per_second": matmul_rate(),
         **decode_cost(policy, prompts, work),
-    }  # fmt: skip
+    }
 
 
 def decode_cost(policy: Policy, prompts: PromptBatch, work: Work) -> dict[str, float]:
-    """Seconds of one decoding step of the rollout, and of the bare model forward at the same batch and cache length."""
+    """Seconds of one decoding step of the rollout, and of the bare model forward.
+
+    Both have the same batch and cache length.
+    """
     from mmie.models.decode_cache import decode_cache
     from mmie.models.shared_prefix import as_positions, prefill
 
@@ -177,25 +231,39 @@ def decode_cost(policy: Policy, prompts: PromptBatch, work: Work) -> dict[str, f
     spans = {}
     for length in (1, work.new_tokens):  # the first token costs the prefill alone
         numbers = torch.rand(rows, length, dtype=torch.float64)
-        spans[length] = min(_timed(partial(policy.sample, prompts, numbers, temperature=1.0)) for _ in range(3))
+        spans[length] = min(
+            _timed(partial(policy.sample, prompts, numbers, temperature=1.0)) for _ in range(3)
+        )
     decode = (spans[work.new_tokens] - spans[1]) / max(1, work.new_tokens - 1)
     with torch.no_grad():
         owners = torch.arange(work.prompts).repeat_interleave(work.group_size)
-        cache = decode_cache(prefill(policy.model, prompts)[0], owners, policy.model.config.get_text_config())
+        cache = decode_cache(
+            prefill(policy.model, prompts)[0], owners, policy.model.config.get_text_config()
+        )
         token = torch.full((rows, 1), 100)
         mask = torch.ones(rows, prompts.ids.shape[1], dtype=torch.long)
-        place = prompts.next_position.repeat_interleave(work.group_size)[None, :, None].expand(len(prompts.positions), -1, -1)
+        place = prompts.next_position.repeat_interleave(work.group_size)[None, :, None].expand(
+            len(prompts.positions), -1, -1
+        )
 
         def forwards() -> None:
             nonlocal mask
             for turn in range(work.new_tokens - 1):
                 mask = torch.cat([mask, mask[:, :1]], dim=1)
                 policy.model(
-                    input_ids=token, attention_mask=mask, position_ids=as_positions(place + turn), cache=cache, use_cache=True
+                    input_ids=token,
+                    attention_mask=mask,
+                    position_ids=as_positions(place + turn),
+                    cache=cache,
+                    use_cache=True,
                 )
 
         bare = _timed(forwards) / max(1, work.new_tokens - 1)
-    return {"decode_step_seconds": decode, "bare_forward_seconds": bare, "prefill_seconds": spans[1]}
+    return {
+        "decode_step_seconds": decode,
+        "bare_forward_seconds": bare,
+        "prefill_seconds": spans[1],
+    }
 
 
 def matmul_rate(size: int = 1024) -> float:

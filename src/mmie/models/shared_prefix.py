@@ -1,7 +1,11 @@
-"""Log-probabilities of G responses a prompt with each prompt computed once.
+"""Log-probabilities of G responses per prompt with each prompt computed once.
 
-The prompt is forwarded once with its key-value cache and its gradient kept; the G responses run as a batch over G views of
-that cache. Equal to G repeated rows (``rows.py``) in value and gradient.
+The prompt is forwarded once, and its key-value cache keeps its gradient; the G responses run as a
+batch over G copies of that cache. Equal to G repeated rows (``rows.py``) in value and gradient.
+
+Why this is exact: attention is causal, so no prompt token sees the response, and its keys and
+values are the same whichever response follows. The gradients of the G copies meet again in the one
+prompt pass, where backpropagation is linear: the sum of G passes equals one pass of the sum.
 """
 
 from __future__ import annotations
@@ -18,23 +22,41 @@ from transformers import DynamicCache
 from mmie.losses import token_logps
 from mmie.models.batch import Completions, PromptBatch
 
+# Batches that the responses are split into by length when memory is no limit. More batches compute
+# less padding, but each is smaller and costs a forward pass of its own.
 LENGTH_GROUPS = 4
 
 
 def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
-    """Forwards the prompts once; gives their cache and the logits after the last prompt token, [B, V]."""
+    """Forwards the prompts once; gives their cache and the logits after the last prompt token.
+
+    Prompts are padded on the left, so the last position is the last token of every one of them.
+
+    Returns:
+        The cache of B rows, and logits [B, V]. Both keep their gradient where it is enabled.
+    """
     cache = DynamicCache(config=model.config.get_text_config())
     outputs = model(
-        input_ids=prompts.ids, attention_mask=prompts.mask.long(), position_ids=as_positions(prompts.positions),
-        mm_encoder_outputs=image_outputs(prompts.features), cache=cache, use_cache=True, logits_to_keep=1,
-    )  # fmt: skip
+        input_ids=prompts.ids,
+        attention_mask=prompts.mask.long(),
+        position_ids=as_positions(prompts.positions),
+        mm_encoder_outputs=image_outputs(prompts.features),
+        cache=cache,
+        use_cache=True,
+        logits_to_keep=1,  # logits of the whole prompt would be the largest tensor of the pass
+    )
     return cache, outputs.logits[:, -1]
 
 
 def completion_logps(
-    model: Any, prompts: PromptBatch, completions: Completions, *, temperature: float, micro_responses: int | None = None
+    model: Any,
+    prompts: PromptBatch,
+    completions: Completions,
+    *,
+    temperature: float,
+    micro_responses: int | None = None,
 ) -> Tensor:
-    """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; what stands at padded places means nothing.
+    """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; padded places hold nothing of meaning.
 
     Responses of like length run together, so that little is computed for padding.
 
@@ -43,56 +65,102 @@ def completion_logps(
         prompts: B prompts.
         completions: N = B·G responses.
         temperature: divides the logits.
-        micro_responses: responses whose activations are held at once, recomputed in the backward pass; None holds all.
-            Value and gradient do not depend on it.
+        micro_responses: responses whose activations are held at once, recomputed in the backward
+            pass; None holds all. Value and gradient do not depend on it.
     """
     _refuse_checkpointing(model)
     lengths = completions.mask.sum(1)
     order = lengths.argsort()
     cache, first = prefill(model, prompts)
-    continuation = partial(_continue, model, prompts, completions, cache=cache, first=first, temperature=temperature)
+    continuation = partial(
+        _continue,
+        model,
+        prompts,
+        completions,
+        cache=cache,
+        first=first,
+        temperature=temperature,
+    )
     if micro_responses is None:
-        parts = [continuation(rows, int(lengths[rows[-1]])) for rows in order.chunk(LENGTH_GROUPS)]
+        groups = order.chunk(LENGTH_GROUPS)
+        run = continuation
     else:
-        parts = [
-            checkpoint(continuation, rows, int(lengths[rows[-1]]), use_reentrant=False, preserve_rng_state=False)
-            for rows in order.split(micro_responses)
-        ]
+        groups = order.split(micro_responses)
+        # The checkpoint begins after the prompt, whose cache is an input and stays in memory: the
+        # prompt is not computed again for each part. There is no dropout here (``GRPOModule`` is in
+        # eval mode), so recomputation needs no saved state of the random generators.
+        run = partial(checkpoint, continuation, use_reentrant=False, preserve_rng_state=False)
+    # Rows are in order of length, so the last one of a part is its longest.
+    parts = [run(rows, int(lengths[rows[-1]])) for rows in groups]
     return torch.cat(parts).index_select(0, order.argsort())
 
 
 def _continue(
-    model: Any, prompts: PromptBatch, completions: Completions, rows: Tensor, length: int, *,
-    cache: DynamicCache, first: Tensor, temperature: float,
-) -> Tensor:  # fmt: skip
-    """The given rows of ``completion_logps`` over their prompts' cache; ``first`` [B, V] predicts the first token."""
+    model: Any,
+    prompts: PromptBatch,
+    completions: Completions,
+    rows: Tensor,
+    length: int,
+    *,
+    cache: DynamicCache,
+    first: Tensor,
+    temperature: float,
+) -> Tensor:
+    """The given rows of ``completion_logps`` over their prompts' cache.
+
+    Args:
+        model, prompts, completions, temperature: see there.
+        rows: places of the responses.
+        length: tokens of the longest of them.
+        cache: of the B prompts.
+        first: logits of each response's first token, [B, V]: the prompt's last position gives them.
+
+    Returns:
+        [len(rows), T].
+    """
     owners = rows // (len(completions.tokens) // len(prompts.ids))
     tokens = completions.tokens[rows, :length]
-    logits = first.index_select(0, owners)[:, None]  # its gradient adds up in order; that of first[owners] in any
+    # G rows share one row of the prompt, and floating-point sums depend on their order: the
+    # gradient of index_select adds up in order, that of first[owners] in any, so that
+    # runs would differ.
+    logits = first.index_select(0, owners)[:, None]
     if length > 1:
+        seen = torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1)
         outputs = model(
-            input_ids=tokens[:, :-1],
-            attention_mask=torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1).long(),
+            input_ids=tokens[:, :-1],  # the last token predicts nothing that is scored
+            attention_mask=seen.long(),
             position_ids=as_positions(continued(prompts, owners, length - 1)),
-            cache=rows_of(cache, owners, model.config.get_text_config()), use_cache=True,
-        )  # fmt: skip
+            cache=rows_of(cache, owners, model.config.get_text_config()),
+            use_cache=True,
+        )
         logits = torch.cat([logits, outputs.logits], dim=1)
     logps = token_logps(logits, tokens, temperature=temperature)
     return pad(logps, (0, completions.tokens.shape[1] - length))
 
 
 def rows_of(cache: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:
-    """A new cache that holds the given rows, with their gradient, which adds up in the same order every time."""
+    """A new cache that holds the given rows, with their gradient.
+
+    It is new because the model appends the response to the cache it is given: the prompt's own must
+    stay as it is for the other parts, and for the recomputation in the backward pass. The gradient
+    adds up in the same order every time, see ``_continue``.
+    """
     selected = DynamicCache(config=config)
     layers: list[Any] = cache.layers
     for index, layer in enumerate(layers):
-        selected.update(layer.keys.index_select(0, rows), layer.values.index_select(0, rows), index)
+        keys, values = layer.keys.index_select(0, rows), layer.values.index_select(0, rows)
+        selected.update(keys, values, index)
     return selected
 
 
 def continued(prompts: PromptBatch, owners: Tensor, length: int) -> Tensor:
-    """Positions of a response's first tokens, [C, rows, length]: text after the prompt of each row, the same in all channels."""
-    positions = prompts.next_position[owners, None] + torch.arange(length, device=prompts.ids.device)
+    """Positions of a response's first tokens, [C, rows, length].
+
+    Pictures make a prompt's positions advance by less than one per token, so the response goes on
+    at ``next_position`` and not at the prompt's length. Text has one position in all C channels.
+    """
+    turns = torch.arange(length, device=prompts.ids.device)
+    positions = prompts.next_position[owners, None] + turns
     return positions.expand(len(prompts.positions), -1, -1)
 
 
@@ -102,7 +170,10 @@ def as_positions(positions: Tensor) -> Tensor:
 
 
 def image_outputs(features: Tensor) -> dict[str, Any]:
-    """Precomputed picture features in the form of the vision tower's output; a fresh object each time, as ``forward`` keeps it."""
+    """Precomputed picture features in the form of the vision tower's output.
+
+    A fresh object each time, as ``forward`` keeps it.
+    """
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
     parts: Any = (features,)  # one entry a picture, or all in one: they are joined
@@ -112,6 +183,6 @@ def image_outputs(features: Tensor) -> dict[str, Any]:
 def _refuse_checkpointing(model: Any) -> None:
     if model.training and getattr(model, "is_activation_checkpointing", False):
         raise RuntimeError(
-            "gradient checkpointing drops the prompt's cache, so a response would not see its prompt: "
-            "switch it off for GRPO (sft.gradient_checkpointing concerns SFT alone)"
+            "gradient checkpointing drops the prompt's cache, so a response would not see its "
+            "prompt: switch it off for GRPO (sft.gradient_checkpointing concerns SFT alone)"
         )

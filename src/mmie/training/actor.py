@@ -20,7 +20,9 @@ Reward = Callable[..., dict[str, float]]
 
 
 class Actor:
-    """Draws G responses a prompt; the random numbers of a response belong to (seed, step, sample) and nothing else.
+    """Draws G responses per prompt and rewards them.
+
+    The random numbers of a response belong to (seed, step, sample) and nothing else.
 
     Args:
         policy: the model; its active adapter answers.
@@ -43,19 +45,23 @@ class Actor:
     def roll_out(self, examples: Sequence[Example], *, step: int) -> Rollouts:
         """Sample → reward for all groups of a step; ``resamples`` > 0 is DAPO's dynamic sampling.
 
-        A group whose rewards are all equal is drawn again, up to ``resamples`` times, and kept as it is after that.
+        A group whose rewards are all equal is drawn again, up to ``resamples`` times, and kept as
+        it is after that.
         """
         rollouts = self._attempt(examples, f"rollout-{self.seed}-{step}", step=step)
         for attempt in range(1, self.config.resamples + 1):
             stale = zero_variance(rollouts.rewards).nonzero()[:, 0].tolist()
             if not stale:
                 break
-            again = self._attempt([examples[place] for place in stale], f"rollout-{self.seed}-{step}-again{attempt}", step=step)
+            key = f"rollout-{self.seed}-{step}-again{attempt}"
+            again = self._attempt([examples[place] for place in stale], key, step=step)
             rollouts = rollouts.replaced(stale, again)
         return rollouts
 
     def _attempt(self, examples: Sequence[Example], key: str, *, step: int) -> Rollouts:
-        prompts = [self.policy.encode(self.task.prompt(example), example.pictures) for example in examples]
+        prompts = [
+            self.policy.encode(self.task.prompt(example), example.pictures) for example in examples
+        ]
         width = self.config.rollout_prompts or len(examples)
         parts = []
         for start in range(0, len(examples), width):
@@ -69,14 +75,23 @@ class Actor:
         return Rollouts(step, list(examples), prompts, responses, texts, rewards, size)
 
     def _sample(self, prompts: Sequence[Any], keys: Sequence[str]) -> Completions:
-        numbers: Tensor = uniforms(keys, group_size=self.config.group_size, sampling=self.sampling)
-        return self.policy.sample(self.policy.batch(prompts), numbers, temperature=self.config.temperature)
+        config = self.config
+        numbers: Tensor = uniforms(keys, group_size=config.group_size, sampling=self.sampling)
+        batch = self.policy.batch(prompts)
+        return self.policy.sample(batch, numbers, temperature=config.temperature)
 
-    def judge(self, examples: Sequence[Example], responses: Completions) -> tuple[list[str], list[dict[str, Any]]]:
-        """Texts and reward parts of N responses; a response cut at the length limit is an invalid one."""
+    def judge(
+        self, examples: Sequence[Example], responses: Completions
+    ) -> tuple[list[str], list[dict[str, Any]]]:
+        """Texts and reward parts of N responses.
+
+        A response cut at the length limit is invalid, even where what it says so far could be read:
+        otherwise never ending would cost nothing.
+        """
         texts = self.policy.text(responses)
         owners = [example for example in examples for _ in range(self.config.group_size)]
-        return texts, [self._reward(*row) for row in zip(owners, texts, responses.finished.tolist(), strict=True)]
+        judged = zip(owners, texts, responses.finished.tolist(), strict=True)
+        return texts, [self._reward(*row) for row in judged]
 
     def _reward(self, example: Example, response: str, finished: bool) -> dict[str, Any]:
         text = response if finished else ""

@@ -1,4 +1,4 @@
-"""Runs one training stage in its working folder, from the beginning or from where a killed run stopped."""
+"""Runs one training stage in its working folder, from the beginning or where a run was killed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ class _Data(pl.LightningDataModule):
         loader.first_step = self.trainer.global_step
         return loader
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
         """Batches hold examples; tensors are made on the device when they are encoded."""
         return batch
 
@@ -155,13 +157,13 @@ def fit(task: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> BestA
         log.info("resuming from %s", start)
     home = task.module.policy.device
     accumulate = task.loader(0, trainer_config.processes).accumulate
-    callbacks = [OwnSignals(), _CutMetrics(metrics), best, *task.callbacks, resume, _Bar(leave=True)]
+    own = [OwnSignals(), _CutMetrics(metrics), best]
     trainer = make_trainer(
         trainer_config,
         accumulate_grad_batches=accumulate,
         gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *task.loggers],
-        callbacks=callbacks,
+        callbacks=[*own, *task.callbacks, resume, _Bar(leave=True)],
     )
     plain = True if start else None  # Lightning warns where it is said and nothing is loaded
     trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=plain)

@@ -77,8 +77,9 @@ class GRPOModule(MeasuredModule):
     def sample_and_reward(self, batch: MicroBatch) -> Rollouts:
         """The micro-batch's part of the step's rollouts, which its first micro-batch makes.
 
-        All prompts of the step are decoded side by side, as decoding is limited by reading the
-        weights once per token; the update's memory grows with its prompts and goes in parts.
+        The prompts of the step are decoded side by side, up to ``grpo.rollout_prompts`` of them:
+        decoding is limited by reading the weights once per token. The update's memory grows with
+        its prompts, so it goes in parts.
         """
         if batch.opens_group:
             with self.phase("sample"):

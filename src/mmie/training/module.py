@@ -1,4 +1,7 @@
-"""What SFT and GRPO share as LightningModules: the optimizer, the warm-up, and checkpoints that hold the adapter alone."""
+"""What SFT and GRPO share as LightningModules: optimizer, warm-up, and checkpoints.
+
+A checkpoint holds the adapter alone.
+"""
 
 from __future__ import annotations
 
@@ -33,23 +36,32 @@ class AdapterModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         config = self.optimizer_config
-        optimizer = torch.optim.AdamW(self.policy.trainable(), lr=config.lr, weight_decay=config.weight_decay)
+        optimizer = torch.optim.AdamW(
+            self.policy.trainable(), lr=config.lr, weight_decay=config.weight_decay
+        )
         warmup = max(1, round(config.warmup_ratio * self.steps))
 
         def rate(step: int) -> float:
-            return min((step + 1) / warmup, max(0.0, (self.steps - step) / max(1, self.steps - warmup)))
+            falling = (self.steps - step) / max(1, self.steps - warmup)
+            return min((step + 1) / warmup, max(0.0, falling))
 
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        each_step = {"scheduler": scheduler, "interval": "step"}
+        return {"optimizer": optimizer, "lr_scheduler": each_step}
 
     def trainable_zero(self) -> Tensor:
-        """0 that depends on every trained parameter, so that all processes have gradients to share."""
-        return sum((value.sum() * 0.0 for value in self.policy.trainable()), torch.zeros((), device=self.policy.device))
+        """0 that depends on every trained parameter: all processes have gradients to share."""
+        zero = torch.zeros((), device=self.policy.device)
+        return sum((value.sum() * 0.0 for value in self.policy.trainable()), zero)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
-        """The trained adapter under its parameter names; the frozen base comes from its own folder."""
+        """The trained adapter under its parameter names.
+
+        The frozen base comes from its own folder.
+        """
         trained = {name for name, value in self.named_parameters() if value.requires_grad}
-        return {name: value for name, value in super().state_dict(*args, **kwargs).items() if name in trained}
+        state = super().state_dict(*args, **kwargs)
+        return {name: value for name, value in state.items() if name in trained}
 
     def load_state_dict(self, state_dict: Any, strict: bool = False, assign: bool = False) -> Any:
         return super().load_state_dict(state_dict, strict=False, assign=assign)
@@ -84,4 +96,5 @@ class AdapterModule(pl.LightningModule):
             if self.trainer.precision != "16-mixed" and not norm.isfinite():
                 raise NotFiniteError("the gradient", f"step {self._step}")
             self.log("train/gradient_norm", norm)
-        self.log("step", float(self.trainer.global_step))  # Lightning's own count of logged steps slips when resumed
+        # Lightning's own count of logged steps slips when a run is resumed.
+        self.log("step", float(self.trainer.global_step))

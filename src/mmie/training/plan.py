@@ -1,6 +1,8 @@
 """Which samples form which step: decided before training, from the schedule and the seed alone.
 
-So the same steps come out whatever the number of processes or the micro-batch size, and a resumed run goes on at the next one.
+So the same steps come out whatever the number of processes or the micro-batch size, and a resumed
+run goes on at the next one. A sampler that draws while it trains would need its state saved, and
+would deal out other batches to another number of processes.
 """
 
 from __future__ import annotations
@@ -15,28 +17,39 @@ class Schedule(Protocol):
     """epoch → sample indices, a pure function of its arguments.
 
     Attributes:
-        by_difficulty: whether it asks which samples are easy; the warmed-up model is then asked to answer them all.
+        by_difficulty: whether it asks which samples are easy; the warmed-up model then answers
+            them all first.
     """
 
     @property
     def by_difficulty(self) -> bool: ...
 
-    def __call__(self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None) -> list[int]: ...
+    def __call__(
+        self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None
+    ) -> list[int]: ...
 
 
 def plan_steps(
-    schedule: Schedule, *, samples: int, epochs: float, batch_size: int, seed: int, easy: Sequence[bool] | None = None
+    schedule: Schedule,
+    *,
+    samples: int,
+    epochs: float,
+    batch_size: int,
+    seed: int,
+    easy: Sequence[bool] | None = None,
 ) -> list[list[int]]:
     """The sample indices of every optimizer step.
 
-    Epochs follow each other without a seam; a fractional last epoch takes that share of its samples; a rest smaller than
-    a batch is left out.
+    Epochs follow each other without a seam: a step may hold the end of one and the beginning of the
+    next, so that no sample is dropped at the end of each. A fractional last epoch takes that share
+    of its samples. Only the rest at the very end, smaller than a batch, is left out, as all steps
+    must have the same number of micro-batches on every process.
 
     Args:
         schedule: gives each epoch's indices in order.
         samples: size of the training set.
         epochs: may be fractional.
-        batch_size: samples a step over all processes.
+        batch_size: samples of a step over all processes.
         seed: of the order.
         easy: which samples the warmed-up model answers rightly, for schedules that ask.
     """
@@ -45,7 +58,8 @@ def plan_steps(
         indices = schedule(epoch, samples=samples, seed=seed, easy=easy)
         share = min(1.0, epochs - epoch)
         stream += indices[: round(share * len(indices))]
-    return [stream[start : start + batch_size] for start in range(0, len(stream) - batch_size + 1, batch_size)]
+    starts = range(0, len(stream) - batch_size + 1, batch_size)
+    return [stream[start : start + batch_size] for start in starts]
 
 
 @dataclass(frozen=True)
@@ -54,8 +68,10 @@ class MicroBatch:
 
     Attributes:
         items: the samples.
-        step: the optimizer step at which these samples come up; with several updates a group, the first of them.
-        weight: factor of this micro-batch's mean loss, so that the mean over micro-batches and processes is the mean over the step.
+        step: the optimizer step at which these samples come up; with several updates per group, the
+            first of them.
+        weight: factor of this micro-batch's mean loss, so that the mean over micro-batches and
+            processes is the mean over the step.
         whole: all samples that this process has in the step; empty stands for ``items``.
         start: where ``items`` begin in ``whole``.
         update: which of the updates with the same samples, from 0.
@@ -72,7 +88,10 @@ class MicroBatch:
 
     @property
     def opens_group(self) -> bool:
-        """Whether it is the first with these samples: nothing that was computed before matters to it but the adapter."""
+        """Whether it is the first with these samples.
+
+        Nothing that was computed before matters to it but the adapter.
+        """
         return self.start == 0 and self.update == 0
 
     @property
@@ -86,18 +105,25 @@ class StepLoader:
 
     Args:
         items: the training samples.
-        plan: sample indices a step.
+        plan: sample indices of each step.
         sizes: what each sample weighs in the step's mean (response tokens for SFT, 1 for GRPO).
-        micro_batch_size: samples a micro-batch.
+        micro_batch_size: samples of a micro-batch.
         updates: optimizer steps in a row with the same samples.
         rank: this process.
         world_size: number of processes.
     """
 
     def __init__(
-        self, items: Sequence[Any], plan: Sequence[Sequence[int]], *, sizes: Sequence[int], micro_batch_size: int,
-        updates: int = 1, rank: int = 0, world_size: int = 1,
-    ) -> None:  # fmt: skip
+        self,
+        items: Sequence[Any],
+        plan: Sequence[Sequence[int]],
+        *,
+        sizes: Sequence[int],
+        micro_batch_size: int,
+        updates: int = 1,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
         self.items = items
         self.plan = plan
         self.sizes = sizes
@@ -105,7 +131,8 @@ class StepLoader:
         self.updates = updates
         self.rank = rank
         self.world_size = world_size
-        self.accumulate = len(plan[0]) // (micro_batch_size * world_size) if plan else 1
+        at_once = micro_batch_size * world_size  # the configuration's checks make steps a multiple
+        self.accumulate = len(plan[0]) // at_once if plan else 1
         self.first_step = 0
 
     def __len__(self) -> int:
@@ -117,19 +144,31 @@ class StepLoader:
 
     def _micro_batches(self, group: int, update: int) -> Iterator[MicroBatch]:
         indices, width = self.plan[group], self.micro_batch_size
-        weight = sum(self.sizes[index] for index in indices)
+        total = sum(self.sizes[index] for index in indices)
+        # The micro-batches of a step are dealt out in turn: process p of W takes number t·W + p in
+        # its turn t. Each is made of the same samples whatever W is, with the same padding.
         starts = [(turn * self.world_size + self.rank) * width for turn in range(self.accumulate)]
         own = [index for start in starts for index in indices[start : start + width]]
         whole = [self.items[index] for index in own]
         for start in range(0, len(own), width):
-            share = sum(self.sizes[index] for index in own[start : start + width]) / weight
+            share = sum(self.sizes[index] for index in own[start : start + width]) / total
             yield MicroBatch(
-                whole[start : start + width], step=group * self.updates, weight=share * self.accumulate * self.world_size,
-                whole=whole, start=start, update=update, updates=self.updates,
-            )  # fmt: skip
+                whole[start : start + width],
+                step=group * self.updates,
+                # Lightning divides by the number of micro-batches and DDP by that of processes;
+                # multiplied by both, each micro-batch counts by its share of the step's tokens.
+                weight=share * self.accumulate * self.world_size,
+                whole=whole,
+                start=start,
+                update=update,
+                updates=self.updates,
+            )
 
     def state_dict(self) -> dict[str, Any]:
-        """Empty: the position is the trainer's step. Lightning takes a loader that has this for a resumable one."""
+        """Empty, as the position is the trainer's step.
+
+        Lightning takes a loader that has this method for a resumable one.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -52,7 +52,10 @@ class SFTModule(AdapterModule):
             policy.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
-        prompts = self.policy.batch([self.policy.encode(item.prompt, item.example.pictures) for item in batch.items])
+        encoded = [
+            self.policy.encode(item.prompt, item.example.pictures) for item in batch.items
+        ]
+        prompts = self.policy.batch(encoded)
         responses = self.policy.given([item.response_ids for item in batch.items])
         logps = self.policy.row_logps(prompts, responses)
         loss = self.finite(sft_loss(logps, responses.mask), batch)
@@ -63,7 +66,10 @@ class SFTModule(AdapterModule):
         return item.example.id
 
     def on_fit_start(self) -> None:
-        """Dropout and gradient checkpointing work in train mode alone, and Lightning leaves the mode as it finds it."""
+        """Dropout and gradient checkpointing work in train mode alone.
+
+        Lightning leaves the mode as it finds it.
+        """
         self.policy.train()
 
     def on_train_batch_start(self, batch: MicroBatch, batch_idx: int) -> None:
