@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import field, fields, is_dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import Field, field, fields, is_dataclass
 from importlib import import_module
 from math import inf
 from typing import Annotated, Any, get_args, get_origin
@@ -18,24 +18,58 @@ INSTRUCTIONS = ("_args_", "_partial_", "_recursive_", "_convert_")  # to hydra.u
 PLAIN: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
 
 
-def at_least(bound: float) -> Any:
-    return field(metadata={"rule": f"at least {bound}", "holds": lambda value: bound <= value < inf})
+# Which stage keys a field belongs to: all that its section goes into, none, or the named stages.
+Key = bool | tuple[str, ...]
 
 
-def above(bound: float) -> Any:
-    return field(metadata={"rule": f"above {bound}", "holds": lambda value: bound < value < inf})
+def at_least(bound: float, *, key: Key = True) -> Any:
+    return _field(f"at least {bound}", lambda value: bound <= value < inf, key=key)
 
 
-def share() -> Any:
-    return field(metadata={"rule": "0 or more and below 1", "holds": lambda value: 0 <= value < 1})
+def above(bound: float, *, key: Key = True) -> Any:
+    return _field(f"above {bound}", lambda value: bound < value < inf, key=key)
 
 
-def inner_share() -> Any:
-    return field(metadata={"rule": "above 0 and below 1", "holds": lambda value: 0 < value < 1})
+def share(*, key: Key = True) -> Any:
+    return _field("0 or more and below 1", lambda value: 0 <= value < 1, key=key)
 
 
-def one_of(*words: str) -> Any:
-    return field(metadata={"rule": f"one of {', '.join(words)}", "holds": lambda value: value in words})
+def inner_share(*, key: Key = True) -> Any:
+    return _field("above 0 and below 1", lambda value: 0 < value < 1, key=key)
+
+
+def one_of(*words: str, key: Key = True) -> Any:
+    return _field(f"one of {', '.join(words)}", lambda value: value in words, key=key)
+
+
+def anything(*, key: Key) -> Any:
+    """A field whose type is its only rule."""
+    return field(metadata={"key": key})
+
+
+def _field(rule: str, holds: Callable[[Any], bool], *, key: Key) -> Any:
+    return field(metadata={"rule": rule, "holds": holds, "key": key})
+
+
+def key_of(section: Any, stage: str) -> dict[str, Any]:
+    """The part of a configuration section that the stage's result depends on, as plain values.
+
+    Args:
+        section: a dataclass whose fields say through ``key`` in their metadata to which stage keys
+            they belong; a field that says nothing belongs to all.
+        stage: the stage's name.
+    """
+    keyed = [entry.name for entry in fields(section) if _in_key(entry, stage)]
+    return {name: _plain(getattr(section, name), stage) for name in keyed}
+
+
+def _plain(value: Any, stage: str) -> Any:
+    return key_of(value, stage) if is_dataclass(value) else value
+
+
+def _in_key(entry: Field[Any], stage: str) -> bool:
+    key: Key = entry.metadata.get("key", True)
+    return key if isinstance(key, bool) else stage in key
 
 
 def out_of_range(section: Any, prefix: str = "") -> Iterator[str]:

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mmie.checks import (
     above,
+    anything,
     at_least,
     foreign,
     inner_share,
@@ -34,6 +35,7 @@ from mmie.templates import Places
 
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
 ON_DEMAND = ("predict", "export")
+TRAININGS = ("sft", "grpo")
 NODES = ("task", "data", "model", "teacher", "reward", "schedule")
 ADDED = {"task": ["response"]}  # arguments that the pipeline gives
 
@@ -64,7 +66,7 @@ class LearningConfig:
     weight_decay: float = at_least(0)
     max_grad_norm: float = above(0)
     validations: int = at_least(1)
-    checkpoint_every: int = at_least(1)
+    checkpoint_every: int = at_least(1, key=False)
 
 
 @dataclass(kw_only=True)
@@ -73,8 +75,8 @@ class SFTConfig(LearningConfig):
 
     response: str = one_of("reasoned", "direct")
     batch_size: int = at_least(1)
-    micro_batch_size: int = at_least(1)
-    gradient_checkpointing: bool
+    micro_batch_size: int = at_least(1, key=False)
+    gradient_checkpointing: bool = anything(key=False)
 
 
 @dataclass(kw_only=True)
@@ -82,9 +84,9 @@ class GRPOConfig(LearningConfig):
     """``prompts_per_step`` are those of one update, all devices together; ``micro_prompts`` of one forward on one."""
 
     prompts_per_step: int = at_least(1)
-    micro_prompts: int = at_least(1)
-    micro_responses: int | None = at_least(1)
-    rollout_prompts: int | None = at_least(1)
+    micro_prompts: int = at_least(1, key=False)
+    micro_responses: int | None = at_least(1, key=False)
+    rollout_prompts: int | None = at_least(1, key=False)
     updates_per_group: int = at_least(1)
     resamples: int = at_least(0)
     group_size: int = at_least(2)
@@ -107,21 +109,17 @@ class EvaluationConfig:
 
     temperature: float = at_least(0)
     max_new_tokens: int = at_least(1)
-    batch_size: int = at_least(1)
-    bootstrap_samples: int = at_least(0)
-    validation_samples: int | None = at_least(1)
-    samples: int = at_least(1)
-    vote_rows: int = at_least(1)
+    batch_size: int = at_least(1, key=False)
+    bootstrap_samples: int = at_least(0, key=("evaluate", "vote"))
+    validation_samples: int | None = at_least(1, key=TRAININGS)
+    samples: int = at_least(1, key=("vote",))
+    vote_rows: int = at_least(1, key=False)
     reader: str = one_of("lenient", "strict")
 
     @property
     def lenient(self) -> bool:
         """Whether answers are read item by item; the reward is strict in any case."""
         return self.reader == "lenient"
-
-    def answering(self) -> dict[str, Any]:
-        """What an answer depends on: a change in how is voted or in the intervals trains nothing anew."""
-        return {key: value for key, value in asdict(self).items() if key not in ("bootstrap_samples", "samples", "vote_rows")}
 
 
 @dataclass(kw_only=True)
@@ -131,7 +129,7 @@ class ZeroShotConfig:
     ``teacher_instruction`` follows the task's prompt where the teacher is asked.
     """
 
-    systems: list[str]
+    systems: list[str] = anything(key=False)  # which rows there are
     teacher_instruction: str
 
 
@@ -141,13 +139,17 @@ class TrainerConfig:
 
     Lightning's ``bf16-true`` is not offered: it would put rewards and optimizer states into
     bfloat16, too. A base in bfloat16 is ``model.dtype=bfloat16``.
+
+    What changes the rounding is part of the keys: the kind of processor, the precision of the
+    trainings and the number of threads. How the work is spread is not: loss and gradient do not
+    depend on the number of processes, which the tests hold.
     """
 
     accelerator: str = one_of("cpu", "gpu", "auto")
-    devices: int = at_least(1)
-    num_nodes: int = at_least(1)
-    strategy: str = one_of("auto", "ddp", "deepspeed_zero2")
-    precision: str = one_of("32-true", "bf16-mixed", "16-mixed")
+    devices: int = at_least(1, key=False)
+    num_nodes: int = at_least(1, key=False)
+    strategy: str = one_of("auto", "ddp", "deepspeed_zero2", key=False)
+    precision: str = one_of("32-true", "bf16-mixed", "16-mixed", key=TRAININGS)
     threads: int | None = at_least(1)
 
     @property
@@ -211,13 +213,16 @@ class ReportConfig:
 
 @dataclass(kw_only=True)
 class RunConfig:
-    """One run. Open nodes are dicts with a ``_target_``; ``paper`` is the row that the experiment reproduces."""
+    """One run. Open nodes are dicts with a ``_target_``; ``paper`` is the row that the experiment reproduces.
 
-    experiment: str
-    profile: str
+    A section with ``key=False`` is part of no stage's key, whatever its own fields say.
+    """
+
+    experiment: str = anything(key=False)
+    profile: str = anything(key=False)
     seed: int = at_least(0)
-    stages: list[str]
-    artifacts: str
+    stages: list[str] = anything(key=False)
+    artifacts: str = anything(key=False)
     reasoning_instruction: str
     task: Any
     data: Any
@@ -226,7 +231,7 @@ class RunConfig:
     sft_share: float | None = inner_share()
     cot: CotConfig
     filter: dict[str, Any]
-    vision: VisionConfig
+    vision: VisionConfig = anything(key=False)
     lora: LoraConfig
     sft: SFTConfig | None
     grpo: GRPOConfig | None
@@ -235,11 +240,11 @@ class RunConfig:
     evaluation: EvaluationConfig
     zero_shot: ZeroShotConfig
     trainer: TrainerConfig
-    logger: LoggerConfig
-    predict: PredictConfig
-    export: ExportConfig
-    report: ReportConfig
-    paper: dict[str, Any] | None
+    logger: LoggerConfig = anything(key=False)
+    predict: PredictConfig = anything(key=False)
+    export: ExportConfig = anything(key=False)
+    report: ReportConfig = anything(key=False)
+    paper: dict[str, Any] | None = anything(key=False)
 
 
 ConfigStore.instance().store(name="run_config", node=RunConfig)

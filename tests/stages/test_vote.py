@@ -10,8 +10,7 @@ from hydra import compose, initialize_config_dir
 from mmie.artifacts import Store, fingerprint
 from mmie.config import to_run_config
 from mmie.pipeline import execute
-from mmie.stages import learn
-from mmie.stages.answers import Phase, answered_with
+from mmie.stages.answers import Phase
 from mmie.stages.context import Context
 from mmie.stages.vote import drawn, vote, voted, voting_table
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
@@ -137,20 +136,6 @@ def test_labels_vote_too() -> None:
     assert found["k"] == [1, 2, 3]
     assert found["label"]["f1"] == pytest.approx([0.0, 0.0, 2 / 3])  # 0 of 1; a tie, then 0 of 1; 1 of 2 and 1
     assert found["per_relation"] == {"label": {LABELS[0]: 1.0, LABELS[1]: 0.0}}
-
-
-def test_how_is_voted_changes_no_other_stage(tmp_path: Path) -> None:
-    """Nor do the intervals; these are the keys on which the trainings depend."""
-    changes = ["evaluation.samples=100", "evaluation.vote_rows=7", "evaluation.bootstrap_samples=7"]
-    plain, voting = context_of(tmp_path), context_of(tmp_path, *changes)
-    keys = {"temperature", "max_new_tokens", "batch_size", "validation_samples", "reader"}
-    assert set(plain.config.evaluation.answering()) == keys
-    stage = (tmp_path, "mark")
-    for parts in (lambda context: answered_with(context, Phase("x", context.reasoned, stage)), lambda c: learn._common(c, stage)):
-        assert fingerprint(**parts(plain)) == fingerprint(**parts(voting))
-    assert fingerprint(evaluation=context_of(tmp_path, "evaluation.batch_size=7").config.evaluation.answering()) != (
-        fingerprint(evaluation=plain.config.evaluation.answering())
-    )
 
 
 def test_more_responses_are_another_vote_and_wider_passes_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,16 +67,6 @@ def keep(
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def answered_with(context: Context, phase: Phase) -> dict[str, Any]:
-    """All that the answers depend on but the samples."""
-    config = context.config
-    return {
-        "task": config.task, "instruction": config.reasoning_instruction, "response": type(phase.task.response).__name__,
-        "model": context.model_identity, "evaluation": config.evaluation.answering(), "adapter": phase.adapter and phase.adapter[1],
-        "seed": config.seed,
-    }  # fmt: skip
-
-
 @contextlib.contextmanager
 def answering(context: Context, phase: Phase) -> Iterator[None]:
     """The model of the phase is the one that responds."""

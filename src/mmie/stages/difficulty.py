@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmie.files import write_json
-from mmie.stages.answers import Phase, Stage, answered_with, answers
+from mmie.stages import keys
+from mmie.stages.answers import Phase, Stage, answers
 from mmie.stages.context import Context
 from mmie.stages.prepare import training_examples
 from mmie.types import Example
@@ -28,7 +29,7 @@ def difficulty(context: Context, data_stage: Stage, division: Stage | None, sft_
         }
         write_json(folder / "easy.json", right)
 
-    parts = {"data": data_stage[1], "samples": division and division[1], **answered_with(context, phase)}
+    parts = keys.difficulty(context, phase, data_stage[1], division and division[1])
     folder, mark = context.stage("difficulty", parts, body)
     easy = json.loads((folder / "easy.json").read_text(encoding="utf-8"))
     context.console.print(f"{task.warmed_up} answers {sum(easy.values()):,} of {len(easy):,} rightly (easy), the rest are hard")

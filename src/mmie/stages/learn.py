@@ -9,6 +9,7 @@ from typing import Any
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.errors import InputError
 from mmie.files import write_json
+from mmie.stages import keys
 from mmie.stages.context import Context
 from mmie.stages.difficulty import easy_samples
 from mmie.stages.prepare import chosen, training_examples
@@ -53,7 +54,9 @@ def sft(context: Context, config: SFTConfig, data_stage: Stage, division: Stage 
 
         _train(context, Fit(module, loader, _validation(context, task, data_stage), folder, wandb_loggers(context, "sft")), config)
 
-    parts = {**_common(context, data_stage), "samples": division and division[1], "sft": config, "chains": filter_stage and filter_stage[1]}
+    parts = keys.sft(
+        context, config, data_stage[1], division and division[1], filter_stage and filter_stage[1]
+    )
     return context.stage("sft", parts, body)
 
 
@@ -90,20 +93,15 @@ def grpo(
         validate = _validation(context, context.reasoned, data_stage)
         _train(context, Fit(module, loader, validate, folder, wandb_loggers(context, "grpo"), [rows]), config)
 
-    parts = {
-        **_common(context, data_stage), "samples": division and division[1], "grpo": config, "reward": context.config.reward,
-        "reference": sft_stage and sft_stage[1], "schedule": context.config.schedule, "difficulty": difficulty and difficulty[1],
-    }  # fmt: skip
+    parts = keys.grpo(
+        context,
+        config,
+        data_stage[1],
+        division and division[1],
+        reference=sft_stage and sft_stage[1],
+        difficulty=difficulty and difficulty[1],
+    )
     return context.stage("grpo", parts, body)
-
-
-def _common(context: Context, data_stage: Stage) -> dict[str, Any]:
-    """What both trainings depend on."""
-    config = context.config
-    return {
-        "data": data_stage[1], "task": config.task, "instruction": config.reasoning_instruction, "model": context.model_identity,
-        "validation": config.evaluation.answering(), "precision": config.trainer.precision, "seed": config.seed,
-    }  # fmt: skip
 
 
 def _plan(context: Context, key: str, *, batch_size: int, samples: int, epochs: float, **options: Any) -> list[list[int]]:

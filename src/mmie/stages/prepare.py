@@ -22,10 +22,9 @@ from mmie.distil.filters import apply_filters
 from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.files import slug, write_json, write_text
+from mmie.stages import keys
 from mmie.stages.context import Context
 from mmie.types import Candidate, Example
-
-READING = 2  # version of how the teacher's words are read; with another one they are read again from the record
 
 
 def data(context: Context) -> tuple[Path, str]:
@@ -40,11 +39,7 @@ def data(context: Context) -> tuple[Path, str]:
         task = context.reasoned
         write_json(folder / "statistics.json", {**statistics(splits, labels_of=task.labels_of, unit=task.unit), **shared})
 
-    settings = {
-        key: value for key, value in context.config.data.items() if key not in source.places
-    }
-    parts = {"data": settings, "task": context.config.task, "files": source.content()}
-    folder, mark = context.stage("data", parts, body)
+    folder, mark = context.stage("data", keys.data(context), body)
     _restore_pictures(context, folder)
     counted = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
     context.console.print(statistics_table(counted, unit=context.reasoned.unit))
@@ -85,8 +80,7 @@ def divided(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str] 
         write_json(folder / "sft.json", [name for name in classes if name in first])
         write_json(folder / "grpo.json", [name for name in classes if name not in first])
 
-    parts = {"data": data_stage[1], "task": context.config.task, "share": share, "seed": context.config.seed}
-    folder, mark = context.stage("divide", parts, body)
+    folder, mark = context.stage("divide", keys.divide(context, data_stage[1]), body)
     counts = {name: len(json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))) for name in ("sft", "grpo")}
     context.console.print(f"training samples for the warm-up: {counts['sft']:,}, for GRPO: {counts['grpo']:,}")
     return folder, mark
@@ -132,10 +126,7 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
         summary.extend(write_requests(record, folder))
         check_refused(teacher, record, folder / "unanswered.jsonl")
 
-    parts = {
-        "data": data_stage[1], "samples": division and division[1], "task": config.task, "cot": config.cot,
-        "reading": READING, "teacher": [teacher.model, dict(teacher.parameters), teacher.max_pixels],
-    }  # fmt: skip
+    parts = keys.distil(context, data_stage[1], division and division[1])
     folder, mark = context.stage("distil", parts, body)
     for line in summary:
         context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
@@ -182,8 +173,7 @@ def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple
         candidates_to_jsonl(selection.chosen, folder / "chosen.jsonl")
         write_json(folder / "counts.json", selection.counts)
 
-    parts = {"distil": distil_stage[1], "filter": config.filter, "order": list(config.filter), "seed": config.seed}
-    folder, mark = context.stage("filter", parts, body)
+    folder, mark = context.stage("filter", keys.filtered(context, distil_stage[1]), body)
     context.console.print(_counts_table(json.loads((folder / "counts.json").read_text(encoding="utf-8"))))
     _mention_unreadable(context, candidates_from_jsonl(distil_stage[0] / "candidates.jsonl"))
     return folder, mark

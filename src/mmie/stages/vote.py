@@ -25,7 +25,8 @@ from rich.text import Text
 from mmie.blocks import thought_text
 from mmie.display import plain
 from mmie.files import whole_lines, write_json
-from mmie.stages.answers import Phase, Stage, answered_with, answering
+from mmie.stages import keys
+from mmie.stages.answers import Phase, Stage, answering
 from mmie.stages.context import Context
 from mmie.tasks.task import Task
 from mmie.training.generate import Sampling, respond_often
@@ -34,7 +35,6 @@ from mmie.voting import NO_WAYS, answer_entropy, chain_distance, distinct_answer
 
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100)
 PARTS = ("f1", "precision", "recall", "ci95")
-VOTING = 2  # version of voting.json; votes with another one are counted again
 
 
 def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
@@ -59,8 +59,7 @@ def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
         scores = voted(phase.task, predictions, examples, bootstrap_samples=config.bootstrap_samples, seed=context.config.seed)
         write_json(folder / "voting.json", {**scores, "diversity": diversity(predictions, responses)})
 
-    asked = {"version": VOTING, "samples": config.samples, "bootstrap_samples": config.bootstrap_samples}
-    parts = {"data": data_stage[1], **answered_with(context, phase), **asked}
+    parts = keys.vote(context, phase, data_stage[1])
     folder, _ = context.stage("vote", parts, body, label=f"vote {phase.name}")
     return json.loads((folder / "voting.json").read_text(encoding="utf-8"))
 
