@@ -15,7 +15,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from mmie import pipeline
-from mmie.artifacts import Store
+from mmie.artifacts import Artifact, Store
 from mmie.checks import key_of
 from mmie.config import RunConfig, to_run_config
 from mmie.stages import context as context_module
@@ -62,11 +62,11 @@ def composed(*overrides: str) -> RunConfig:
         return to_run_config(compose("config", [*WHOLE, *overrides]))
 
 
-def said(stage: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[Path, str]:
-    """What the stage would give: a folder, and its key."""
+def said(stage: Callable[..., Any], *arguments: Any, **options: Any) -> Artifact:
+    """What the stage would give."""
     with pytest.raises(StageKeyError) as key:
         stage(*arguments, **options)
-    return Path("unused"), str(key.value)
+    return Artifact(Path("unused"), str(key.value))
 
 
 def keys_of(config: RunConfig) -> dict[str, str]:
@@ -84,12 +84,12 @@ def keys_of(config: RunConfig) -> dict[str, str]:
         learn.grpo, context, config.grpo, data, division, sft_stage=sft, difficulty=split
     )
     stages = [data, division, distil, chains, sft, split, grpo]
-    keys = dict(zip([*TEACHERS, *TRAINED], [mark for _, mark in stages], strict=True))
+    keys = dict(zip([*TEACHERS, *TRAINED], [stage.key for stage in stages], strict=True))
     phases = pipeline.phases(context, sft, grpo)
     for row, phase in zip(ROWS, phases, strict=True):
-        keys[f"evaluate {row}"] = said(evaluate, context, phase, data)[1]
-        keys[f"vote {row}"] = said(vote, context, phase, data)[1]
-    keys["evaluate teacher"] = said(evaluate_teacher, context, data)[1]
+        keys[f"evaluate {row}"] = said(evaluate, context, phase, data).key
+        keys[f"vote {row}"] = said(vote, context, phase, data).key
+    keys["evaluate teacher"] = said(evaluate_teacher, context, data).key
     return keys
 
 

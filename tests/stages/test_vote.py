@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mmie.artifacts import Store, fingerprint
+from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.config import to_run_config
 from mmie.pipeline import execute
 from mmie.stages.answers import Phase
@@ -141,15 +141,15 @@ def test_labels_vote_too() -> None:
 def test_more_responses_are_another_vote_and_wider_passes_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marks = []
 
-    def stage(self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str) -> tuple[Path, str]:
+    def stage(self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str) -> Artifact:
         marks.append((fingerprint(stage=name, **parts), label))
-        return tmp_path, ""
+        return Artifact(tmp_path, "")
 
     (tmp_path / "voting.json").write_text("{}")
     monkeypatch.setattr(Context, "stage", stage)
     for overrides in ([], ["evaluation.vote_rows=7"], ["evaluation.samples=9"]):
         context = context_of(tmp_path, "evaluation.samples=5", *overrides)
-        vote(context, Phase("JMERE-R1", context.reasoned, (tmp_path, "mark")), (tmp_path, "data"))
+        vote(context, Phase("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark")), Artifact(tmp_path, "data"))
     assert marks[0] == marks[1]
     assert marks[0][1] == "vote JMERE-R1"
     assert marks[2][0] != marks[0][0]

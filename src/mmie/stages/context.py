@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 from mmie import stopping
-from mmie.artifacts import Store, fingerprint
+from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.config import RunConfig, TrainerConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
 from mmie.display import plain, terminal
@@ -81,7 +81,7 @@ class Context:
     def __post_init__(self) -> None:
         self.console.quiet = self.console.quiet or self.follower
 
-    def stage(self, name: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str = "") -> tuple[Path, str]:
+    def stage(self, name: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str = "") -> Artifact:
         """Runs ``body`` in the stage's working folder unless its artefact is already there.
 
         Args:
@@ -91,7 +91,7 @@ class Context:
             label: distinguishes two runs of one stage (evaluations).
 
         Returns:
-            The finished folder and its fingerprint.
+            The finished work.
         """
         parts = {"version": VERSIONS[name], **parts}
         mark = fingerprint(stage=name, **parts)
@@ -110,9 +110,9 @@ class Context:
         body: Callable[[Path], None],
         *,
         label: str,
-    ) -> tuple[Path, str]:
+    ) -> Artifact:
         if self.follower:
-            return self._follow(name, mark, body), mark
+            return Artifact(self._follow(name, mark, body), mark)
         start = time.perf_counter()
         with self.store.writing(name, mark, parts=parts) as folder:
             cached = folder is None
@@ -125,7 +125,7 @@ class Context:
         if cached:
             kept = f"{label or name}: kept from before ({self.store.path(name, mark)})"
             self.console.print(plain(kept, "dim"))
-        return self.store.path(name, mark), mark
+        return Artifact(self.store.path(name, mark), mark)
 
     @property
     def follower(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mmie.artifacts import Artifact
 from mmie.checks import key_of
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.stages.answers import Phase
@@ -26,74 +27,74 @@ def data(context: Context) -> Parts:
     return {"data": settings, "task": context.config.task, "files": source.content()}
 
 
-def divide(context: Context, data: str) -> Parts:
+def divide(context: Context, data: Artifact) -> Parts:
     config = context.config
-    return {"data": data, "task": config.task, "share": config.sft_share, "seed": config.seed}
+    return {"data": data.key, "task": config.task, "share": config.sft_share, "seed": config.seed}
 
 
-def distil(context: Context, data: str, division: str | None) -> Parts:
+def distil(context: Context, data: Artifact, division: Artifact | None) -> Parts:
     config = context.config
     return {
-        "data": data,
-        "samples": division,
+        "data": data.key,
+        "samples": _key(division),
         "task": config.task,
         "cot": key_of(config.cot, "distil"),
         "teacher": _teacher(context),
     }
 
 
-def filtered(context: Context, distil: str) -> Parts:
+def filtered(context: Context, distil: Artifact) -> Parts:
     """The filters are applied one after the other, so their order counts."""
     config = context.config
     order = list(config.filter)
-    return {"distil": distil, "filter": config.filter, "order": order, "seed": config.seed}
+    return {"distil": distil.key, "filter": config.filter, "order": order, "seed": config.seed}
 
 
 def sft(
-    context: Context, config: SFTConfig, data: str, division: str | None, chains: str | None
+    context: Context, config: SFTConfig, data: Artifact, division: Artifact | None, chains: Artifact | None
 ) -> Parts:
     task = context.direct if config.response == "direct" else context.reasoned
     return {
         **_training(context, task, data, "sft"),
-        "samples": division,
+        "samples": _key(division),
         "sft": key_of(config, "sft"),
-        "chains": chains,
+        "chains": _key(chains),
     }
 
 
 def grpo(
     context: Context,
     config: GRPOConfig,
-    data: str,
-    division: str | None,
+    data: Artifact,
+    division: Artifact | None,
     *,
-    reference: str | None,
-    difficulty: str | None,
+    reference: Artifact | None,
+    difficulty: Artifact | None,
 ) -> Parts:
     return {
         **_training(context, context.reasoned, data, "grpo"),
-        "samples": division,
+        "samples": _key(division),
         "grpo": key_of(config, "grpo"),
         "reward": context.config.reward,
         "schedule": context.config.schedule,
-        "reference": reference,
-        "difficulty": difficulty,
+        "reference": _key(reference),
+        "difficulty": _key(difficulty),
     }
 
 
-def difficulty(context: Context, phase: Phase, data: str, division: str | None) -> Parts:
-    return {"data": data, "samples": division, **answered(context, phase, "difficulty")}
+def difficulty(context: Context, phase: Phase, data: Artifact, division: Artifact | None) -> Parts:
+    return {"data": data.key, "samples": _key(division), **answered(context, phase, "difficulty")}
 
 
-def evaluate(context: Context, phase: Phase, data: str) -> Parts:
-    return {"data": data, **answered(context, phase, "evaluate")}
+def evaluate(context: Context, phase: Phase, data: Artifact) -> Parts:
+    return {"data": data.key, **answered(context, phase, "evaluate")}
 
 
-def evaluate_teacher(context: Context, phase: Phase, data: str) -> Parts:
+def evaluate_teacher(context: Context, phase: Phase, data: Artifact) -> Parts:
     """The evaluation in which the teacher itself answers; no model of ours takes part."""
     config = context.config
     return {
-        "data": data,
+        "data": data.key,
         "task": config.task,
         "response": _response(phase.task),
         "teacher": _teacher(context),
@@ -102,8 +103,8 @@ def evaluate_teacher(context: Context, phase: Phase, data: str) -> Parts:
     }
 
 
-def vote(context: Context, phase: Phase, data: str) -> Parts:
-    return {"data": data, **answered(context, phase, "vote")}
+def vote(context: Context, phase: Phase, data: Artifact) -> Parts:
+    return {"data": data.key, **answered(context, phase, "vote")}
 
 
 def answered(context: Context, phase: Phase, stage: str) -> Parts:
@@ -113,18 +114,18 @@ def answered(context: Context, phase: Phase, stage: str) -> Parts:
         "task": config.task,
         "response": _response(phase.task),
         "model": context.model_identity,
-        "adapter": phase.adapter and phase.adapter[1],
+        "adapter": _key(phase.adapter),
         "evaluation": key_of(config.evaluation, stage),
         "trainer": _trainer(context, stage),
         "seed": config.seed,
     }
 
 
-def _training(context: Context, task: Any, data: str, stage: str) -> Parts:
+def _training(context: Context, task: Any, data: Artifact, stage: str) -> Parts:
     """What both trainings depend on; the validations choose the adapter that is kept."""
     config = context.config
     return {
-        "data": data,
+        "data": data.key,
         "task": config.task,
         "response": _response(task),
         "model": context.model_identity,
@@ -151,6 +152,10 @@ def _teacher(context: Context) -> list[Any]:
     """Which model, asked how; not how fast, how often or under which key and address."""
     teacher = node(context.config.teacher)
     return [teacher.model, dict(teacher.parameters), teacher.max_pixels]
+
+
+def _key(artifact: Artifact | None) -> str | None:
+    return None if artifact is None else artifact.key
 
 
 def _response(task: Any) -> list[str]:

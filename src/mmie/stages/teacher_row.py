@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmie.artifacts import Artifact
 from mmie.config import node
 from mmie.distil.desk import check_refused
 from mmie.distil.record import Record
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.stages import keys
-from mmie.stages.answers import Phase, Stage, keep
+from mmie.stages.answers import Phase, keep
 from mmie.stages.context import Context
 from mmie.stages.evaluate import evaluate
 from mmie.stages.prepare import record_path, write_requests
@@ -19,7 +20,7 @@ from mmie.training.generate import Responded
 from mmie.types import Example
 
 
-def evaluate_teacher(context: Context, data_stage: Stage) -> tuple[str, Stage]:
+def evaluate_teacher(context: Context, data_stage: Artifact) -> tuple[str, Artifact]:
     """The row's name, which is the teacher's model, and its evaluation.
 
     Raises:
