@@ -192,7 +192,9 @@ def _check(context: Context) -> None:
         raise InputError(f"{what}: torch sees no GPU; {advice}")
 
 
-def _deliver(context: Context, adapter: Artifact | None, evaluated: dict[str, Path]) -> dict[str, Path]:
+def _deliver(
+    context: Context, adapter: Artifact | None, evaluated: dict[str, Path]
+) -> dict[str, Path]:
     if context.follower:
         return evaluated
     if "predict" in context.config.stages:
@@ -202,7 +204,9 @@ def _deliver(context: Context, adapter: Artifact | None, evaluated: dict[str, Pa
     return evaluated
 
 
-def phases(context: Context, sft_stage: Artifact | None, grpo_stage: Artifact | None) -> list[Phase]:
+def phases(
+    context: Context, sft_stage: Artifact | None, grpo_stage: Artifact | None
+) -> list[Phase]:
     """The rows of the run's table: zero-shot, after the warm-up, after GRPO, as far as the configuration has them."""
     rows = [Phase("zero-shot", context.direct, None)] if "base" in context.config.zero_shot.systems else []
     if sft_stage is not None and context.config.sft is not None:

@@ -141,7 +141,9 @@ def test_labels_vote_too() -> None:
 def test_more_responses_are_another_vote_and_wider_passes_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marks = []
 
-    def stage(self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str) -> Artifact:
+    def stage(
+        self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str
+    ) -> Artifact:
         marks.append((fingerprint(stage=name, **parts), label))
         return Artifact(tmp_path, "")
 
@@ -149,7 +151,8 @@ def test_more_responses_are_another_vote_and_wider_passes_are_not(tmp_path: Path
     monkeypatch.setattr(Context, "stage", stage)
     for overrides in ([], ["evaluation.vote_rows=7"], ["evaluation.samples=9"]):
         context = context_of(tmp_path, "evaluation.samples=5", *overrides)
-        vote(context, Phase("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark")), Artifact(tmp_path, "data"))
+        phase = Phase("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark"))
+        vote(context, phase, Artifact(tmp_path, "data"))
     assert marks[0] == marks[1]
     assert marks[0][1] == "vote JMERE-R1"
     assert marks[2][0] != marks[0][0]

@@ -81,7 +81,14 @@ class Context:
     def __post_init__(self) -> None:
         self.console.quiet = self.console.quiet or self.follower
 
-    def stage(self, name: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str = "") -> Artifact:
+    def stage(
+        self,
+        name: str,
+        parts: dict[str, Any],
+        body: Callable[[Path], None],
+        *,
+        label: str = "",
+    ) -> Artifact:
         """Runs ``body`` in the stage's working folder unless its artefact is already there.
 
         Args:

@@ -15,7 +15,9 @@ from mmie.stages.prepare import training_examples
 from mmie.types import Example
 
 
-def difficulty(context: Context, data_stage: Artifact, division: Artifact | None, sft_stage: Artifact) -> Artifact:
+def difficulty(
+    context: Context, data_stage: Artifact, division: Artifact | None, sft_stage: Artifact
+) -> Artifact:
     """Writes ``answers.jsonl`` as they come and ``easy.json``, sample id → whether the whole answer is right."""
     task = context.reasoned
     phase = Phase(task.warmed_up, task, sft_stage)

@@ -51,7 +51,11 @@ def filtered(context: Context, distil: Artifact) -> Parts:
 
 
 def sft(
-    context: Context, config: SFTConfig, data: Artifact, division: Artifact | None, chains: Artifact | None
+    context: Context,
+    config: SFTConfig,
+    data: Artifact,
+    division: Artifact | None,
+    chains: Artifact | None,
 ) -> Parts:
     task = context.direct if config.response == "direct" else context.reasoned
     return {

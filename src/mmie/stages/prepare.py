@@ -134,7 +134,8 @@ def distil(context: Context, data_stage: Artifact, division: Artifact | None) ->
     for line in summary:
         context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
     if summary and (artifact.folder / "unanswered.jsonl").stat().st_size:
-        listed = f"those without a whole answer are listed in {artifact.folder / 'unanswered.jsonl'}"
+        path = artifact.folder / "unanswered.jsonl"
+        listed = f"those without a whole answer are listed in {path}"
         context.console.print(listed, markup=False, soft_wrap=True)
     return artifact
 
@@ -166,7 +167,8 @@ def filtered(context: Context, data_stage: Artifact, distil_stage: Artifact) -> 
     config = context.config
 
     def body(folder: Path) -> None:
-        gold = {example.id: example.gold for example in context.examples(data_stage.folder, "train")}
+        examples = context.examples(data_stage.folder, "train")
+        gold = {example.id: example.gold for example in examples}
         candidates = candidates_from_jsonl(distil_stage.folder / "candidates.jsonl")
         filters = {name: node(settings) for name, settings in config.filter.items()}
         selection = apply_filters(candidates, filters, gold, seed=config.seed)
@@ -177,7 +179,8 @@ def filtered(context: Context, data_stage: Artifact, distil_stage: Artifact) -> 
         write_json(folder / "counts.json", selection.counts)
 
     artifact = context.stage("filter", keys.filtered(context, distil_stage), body)
-    context.console.print(_counts_table(json.loads((artifact.folder / "counts.json").read_text(encoding="utf-8"))))
+    counts = json.loads((artifact.folder / "counts.json").read_text(encoding="utf-8"))
+    context.console.print(_counts_table(counts))
     _mention_unreadable(context, candidates_from_jsonl(distil_stage.folder / "candidates.jsonl"))
     return artifact
 
