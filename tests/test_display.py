@@ -106,11 +106,11 @@ def test_a_folder_may_be_called_like_markup(
     config = SimpleNamespace(trainer=SimpleNamespace(processes=1))
     context = Context(config, Store(root), tmp_path)  # type: ignore[arg-type]
     for _ in range(2):
-        folder, _mark = context.stage("data", {}, lambda folder: None, label="[/b] evaluate [red]")
+        artifact = context.stage("data", {}, lambda _: None, label="[/b] evaluate [red]")
         with context.progress("[/b] answering [red]", 1) as advance:
             advance(1)
     told = "".join(capsys.readouterr().out.split())
-    assert folder.is_relative_to(root)
+    assert artifact.folder.is_relative_to(root)
     assert told.count("[/b]evaluate[red]") == 2
     assert "[/b]answering[red]" in told
-    assert f"[/b]/[red]:100:/data/{folder.name}" in told
+    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in told

@@ -10,12 +10,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
+from mmie.artifacts import Artifact
 from mmie.config import node, to_run_config
 from mmie.pipeline import _command, phases
 from mmie.tasks.responses import Direct, Reasoned
 
 CONF = Path(__file__).parents[1] / "conf"
-STAGE = (Path("folder"), "key")
+STAGE = Artifact(Path("folder"), "key")
 
 
 @pytest.fixture(autouse=True)

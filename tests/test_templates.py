@@ -10,6 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from configured import CONF
+from mmie.artifacts import Artifact
 from mmie.config import RunConfig, to_run_config
 from mmie.errors import InputError
 from mmie.stages import prepare
@@ -72,10 +73,10 @@ def test_a_prompt_that_cannot_be_filled_is_refused_under_its_key(
 
 def distil_parts(config: RunConfig) -> dict[str, Any]:
     """All that the stage distil depends on, as it tells the store."""
-    stage = lambda name, parts, body: (Path(name), parts)  # noqa: E731
+    stage = lambda name, parts, body: Artifact(Path(name), parts)  # noqa: E731
     context: Any = SimpleNamespace(config=config, stage=stage)
-    _, parts = prepare.distil(context, (Path("data"), "mark"), None)
-    return parts  # type: ignore[return-value]
+    artifact = prepare.distil(context, Artifact(Path("data"), "mark"), None)
+    return artifact.key
 
 
 def test_another_prompt_is_another_distillation() -> None:

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +29,14 @@ DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 HASHED = 64 << 20  # bytes; of larger files of an artefact the size alone is noted and checked
 META = "meta.json"
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The finished work of one stage: its folder, and the key that names what it was made of."""
+
+    folder: Path
+    key: str
 
 
 def fingerprint(**parts: Any) -> str:

@@ -21,11 +21,13 @@ from omegaconf.errors import OmegaConfBaseException
 from mmie.checks import foreign, locate, misfits, misplaced, out_of_range, prompt_problem
 from mmie.errors import InputError
 from mmie.settings import (
+    TRAININGS,
     GRPOConfig,
     LoraConfig,
     SFTConfig,
     TrainerConfig,
     above,
+    anything,
     at_least,
     inner_share,
     one_of,
@@ -53,21 +55,17 @@ class EvaluationConfig:
 
     temperature: float = at_least(0)
     max_new_tokens: int = at_least(1)
-    batch_size: int = at_least(1)
-    bootstrap_samples: int = at_least(0)
-    validation_samples: int | None = at_least(1)
-    samples: int = at_least(1)
-    vote_rows: int = at_least(1)
+    batch_size: int = at_least(1, key=False)
+    bootstrap_samples: int = at_least(0, key=("evaluate", "vote"))
+    validation_samples: int | None = at_least(1, key=TRAININGS)
+    samples: int = at_least(1, key=("vote",))
+    vote_rows: int = at_least(1, key=False)
     reader: str = one_of("lenient", "strict")
 
     @property
     def lenient(self) -> bool:
         """Whether answers are read item by item; the reward is strict in any case."""
         return self.reader == "lenient"
-
-    def answering(self) -> dict[str, Any]:
-        """What an answer depends on: a change in how is voted or in the intervals trains nothing anew."""
-        return {key: value for key, value in asdict(self).items() if key not in ("bootstrap_samples", "samples", "vote_rows")}
 
 
 @dataclass(kw_only=True)
@@ -77,7 +75,7 @@ class ZeroShotConfig:
     ``teacher_instruction`` follows the task's prompt where the teacher is asked.
     """
 
-    systems: list[str]
+    systems: list[str] = anything(key=False)  # which rows there are
     teacher_instruction: str
 
 
@@ -137,13 +135,16 @@ class ReportConfig:
 
 @dataclass(kw_only=True)
 class RunConfig:
-    """One run. Open nodes are dicts with a ``_target_``; ``paper`` is the row that the experiment reproduces."""
+    """One run. Open nodes are dicts with a ``_target_``; ``paper`` is the row that the experiment reproduces.
 
-    experiment: str
-    profile: str
+    A section with ``key=False`` is part of no stage's key, whatever its own fields say.
+    """
+
+    experiment: str = anything(key=False)
+    profile: str = anything(key=False)
     seed: int = at_least(0)
-    stages: list[str]
-    artifacts: str
+    stages: list[str] = anything(key=False)
+    artifacts: str = anything(key=False)
     reasoning_instruction: str
     task: Any
     data: Any
@@ -152,7 +153,7 @@ class RunConfig:
     sft_share: float | None = inner_share()
     cot: CotConfig
     filter: dict[str, Any]
-    vision: VisionConfig
+    vision: VisionConfig = anything(key=False)
     lora: LoraConfig
     sft: SFTConfig | None
     grpo: GRPOConfig | None
@@ -161,11 +162,11 @@ class RunConfig:
     evaluation: EvaluationConfig
     zero_shot: ZeroShotConfig
     trainer: TrainerConfig
-    logger: LoggerConfig
-    predict: PredictConfig
-    export: ExportConfig
-    report: ReportConfig
-    paper: dict[str, Any] | None
+    logger: LoggerConfig = anything(key=False)
+    predict: PredictConfig = anything(key=False)
+    export: ExportConfig = anything(key=False)
+    report: ReportConfig = anything(key=False)
+    paper: dict[str, Any] | None = anything(key=False)
 
 
 ConfigStore.instance().store(name="run_config", node=RunConfig)

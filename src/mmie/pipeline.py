@@ -21,7 +21,7 @@ from rich.logging import RichHandler
 from transformers.utils.logging import disable_progress_bar
 
 from mmie import stopping
-from mmie.artifacts import Store, fingerprint
+from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_config
 from mmie.display import terminal
 from mmie.errors import InputError
@@ -36,8 +36,6 @@ from mmie.stages.heartbeat import beating, watching
 from mmie.stages.report import report, write_results
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import diversity_table, vote, voting_table
-
-Stage = tuple[Path, str]
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -163,9 +161,9 @@ def stages(context: Context) -> dict[str, Path]:
     if {"evaluate", "report"} & set(config.stages):
         if "teacher" in config.zero_shot.systems:
             name, stage = evaluate_teacher(context, data_stage)
-            evaluated[name] = stage[0]
+            evaluated[name] = stage.folder
         for phase in phases(context, sft_stage, grpo_stage):
-            evaluated[phase.name] = evaluate(context, phase, data_stage)[0]
+            evaluated[phase.name] = evaluate(context, phase, data_stage).folder
             if config.evaluation.samples > 1 and phase.adapter is not None:
                 context.voting[phase.name] = vote(context, phase, data_stage)
     if "report" in config.stages and not context.follower:
@@ -196,7 +194,9 @@ def _check(context: Context) -> None:
         raise InputError(f"{what}: torch sees no GPU; {advice}")
 
 
-def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]) -> dict[str, Path]:
+def _deliver(
+    context: Context, adapter: Artifact | None, evaluated: dict[str, Path]
+) -> dict[str, Path]:
     if context.follower:
         return evaluated
     if "predict" in context.config.stages:
@@ -208,7 +208,9 @@ def _deliver(context: Context, adapter: Stage | None, evaluated: dict[str, Path]
     return evaluated
 
 
-def phases(context: Context, sft_stage: Stage | None, grpo_stage: Stage | None) -> list[Phase]:
+def phases(
+    context: Context, sft_stage: Artifact | None, grpo_stage: Artifact | None
+) -> list[Phase]:
     """The rows of the run's table: zero-shot, after the warm-up, after GRPO, as far as the configuration has them."""
     rows = [Phase("zero-shot", context.direct, None)] if "base" in context.config.zero_shot.systems else []
     if sft_stage is not None and context.config.sft is not None:
@@ -218,7 +220,7 @@ def phases(context: Context, sft_stage: Stage | None, grpo_stage: Stage | None) 
     return rows
 
 
-def _after_sft(context: Context, sft: SFTConfig, stage: Stage) -> Phase:
+def _after_sft(context: Context, sft: SFTConfig, stage: Artifact) -> Phase:
     """SFT before GRPO is a warm-up; the paper's CoT-SFT is trained longer, and nothing follows it."""
     if sft.response == "direct":
         return Phase("SFT", context.direct, stage)

@@ -37,8 +37,9 @@ def context_of(artifacts: Path, *overrides: str) -> Context:
 def read_data(artifacts: Path, *overrides: str) -> tuple[str, bool, list[Example]]:
     """The data stage's key, whether it was kept from before, and the training samples."""
     context = context_of(artifacts, *overrides)
-    folder, mark = data(context)
-    return mark, context.stages["data"]["cached"], context.examples(folder, "train")
+    artifact = data(context)
+    examples = context.examples(artifact.folder, "train")
+    return artifact.key, context.stages["data"]["cached"], examples
 
 
 def paths(examples: list[Example]) -> list[Path]:

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from mmie.artifacts import Store, fingerprint
+from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.config import to_run_config
 from mmie.pipeline import execute
-from mmie.stages import learn
-from mmie.stages.answers import Phase, answered_with
+from mmie.stages.answers import Phase
 from mmie.stages.context import Context
 from mmie.stages.vote import drawn, vote, voted, voting_table
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
@@ -139,32 +138,21 @@ def test_labels_vote_too() -> None:
     assert found["per_relation"] == {"label": {LABELS[0]: 1.0, LABELS[1]: 0.0}}
 
 
-def test_how_is_voted_changes_no_other_stage(tmp_path: Path) -> None:
-    """Nor do the intervals; these are the keys on which the trainings depend."""
-    changes = ["evaluation.samples=100", "evaluation.vote_rows=7", "evaluation.bootstrap_samples=7"]
-    plain, voting = context_of(tmp_path), context_of(tmp_path, *changes)
-    keys = {"temperature", "max_new_tokens", "batch_size", "validation_samples", "reader"}
-    assert set(plain.config.evaluation.answering()) == keys
-    stage = (tmp_path, "mark")
-    for parts in (lambda context: answered_with(context, Phase("x", context.reasoned, stage)), lambda c: learn._common(c, stage)):
-        assert fingerprint(**parts(plain)) == fingerprint(**parts(voting))
-    assert fingerprint(evaluation=context_of(tmp_path, "evaluation.batch_size=7").config.evaluation.answering()) != (
-        fingerprint(evaluation=plain.config.evaluation.answering())
-    )
-
-
 def test_more_responses_are_another_vote_and_wider_passes_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marks = []
 
-    def stage(self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str) -> tuple[Path, str]:
+    def stage(
+        self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str
+    ) -> Artifact:
         marks.append((fingerprint(stage=name, **parts), label))
-        return tmp_path, ""
+        return Artifact(tmp_path, "")
 
     (tmp_path / "voting.json").write_text("{}")
     monkeypatch.setattr(Context, "stage", stage)
     for overrides in ([], ["evaluation.vote_rows=7"], ["evaluation.samples=9"]):
         context = context_of(tmp_path, "evaluation.samples=5", *overrides)
-        vote(context, Phase("JMERE-R1", context.reasoned, (tmp_path, "mark")), (tmp_path, "data"))
+        phase = Phase("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark"))
+        vote(context, phase, Artifact(tmp_path, "data"))
     assert marks[0] == marks[1]
     assert marks[0][1] == "vote JMERE-R1"
     assert marks[2][0] != marks[0][0]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmie.artifacts import Artifact
 from mmie.data.files import read
 from mmie.data.pictures import picture_from_json, picture_to_json
 from mmie.errors import InputError
@@ -17,8 +18,6 @@ from mmie.stages.context import Context
 from mmie.training.generate import Responded, Sampling, respond
 from mmie.types import Example
 
-Stage = tuple[Path, str]
-
 
 @dataclass(frozen=True)
 class Phase:
@@ -26,7 +25,7 @@ class Phase:
 
     name: str
     task: Any
-    adapter: Stage | None
+    adapter: Artifact | None
 
 
 def answers(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]:
@@ -67,16 +66,6 @@ def keep(
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def answered_with(context: Context, phase: Phase) -> dict[str, Any]:
-    """All that the answers depend on but the samples."""
-    config = context.config
-    return {
-        "task": config.task, "instruction": config.reasoning_instruction, "response": type(phase.task.response).__name__,
-        "model": context.model_identity, "evaluation": config.evaluation.answering(), "adapter": phase.adapter and phase.adapter[1],
-        "seed": config.seed,
-    }  # fmt: skip
-
-
 @contextlib.contextmanager
 def answering(context: Context, phase: Phase) -> Iterator[None]:
     """The model of the phase is the one that responds."""
@@ -84,7 +73,7 @@ def answering(context: Context, phase: Phase) -> Iterator[None]:
         with context.policy.base():
             yield
         return
-    context.policy.read_adapter(phase.adapter[0] / "adapter")
+    context.policy.read_adapter(phase.adapter.folder / "adapter")
     yield
 
 

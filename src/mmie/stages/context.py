@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 from mmie import stopping
-from mmie.artifacts import Store, fingerprint
+from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.config import RunConfig, TrainerConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
 from mmie.display import plain, terminal
@@ -28,6 +28,19 @@ from mmie.stages.progress import progress
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example
 
+# Raise a stage's number whenever its code makes another result of the same configuration: its old
+# artefacts, and those of all stages after it, are then not used again.
+VERSIONS = {
+    "data": 1,
+    "divide": 1,
+    "distil": 3,
+    "filter": 1,
+    "sft": 1,
+    "difficulty": 1,
+    "grpo": 1,
+    "evaluate": 4,
+    "vote": 3,
+}
 COLLECTIVE = ("sft", "grpo")  # stages in which all processes of a run take part
 RANKS = ("LOCAL_RANK", "RANK", "SLURM_PROCID")
 POLL = 0.5  # seconds between two looks at what the first process is doing
@@ -68,18 +81,26 @@ class Context:
     def __post_init__(self) -> None:
         self.console.quiet = self.console.quiet or self.follower
 
-    def stage(self, name: str, parts: dict[str, Any], body: Callable[[Path], None], *, label: str = "") -> tuple[Path, str]:
+    def stage(
+        self,
+        name: str,
+        parts: dict[str, Any],
+        body: Callable[[Path], None],
+        *,
+        label: str = "",
+    ) -> Artifact:
         """Runs ``body`` in the stage's working folder unless its artefact is already there.
 
         Args:
             name: of the stage, and of its folder in the store.
-            parts: all that the result depends on.
+            parts: all that the result depends on beside the stage's version, see ``stages.keys``.
             body: writes into the folder that it is given; may find there what a killed run left.
             label: distinguishes two runs of one stage (evaluations).
 
         Returns:
-            The finished folder and its fingerprint.
+            The finished work.
         """
+        parts = {"version": VERSIONS[name], **parts}
         mark = fingerprint(stage=name, **parts)
         place = f"in stage {label or name} ({self.store.partial(name, mark)})"
         with stopping.at(place, quiet=self.follower):
@@ -96,9 +117,9 @@ class Context:
         body: Callable[[Path], None],
         *,
         label: str,
-    ) -> tuple[Path, str]:
+    ) -> Artifact:
         if self.follower:
-            return self._follow(name, mark, body), mark
+            return Artifact(self._follow(name, mark, body), mark)
         start = time.perf_counter()
         with self.store.writing(name, mark, parts=parts) as folder:
             cached = folder is None
@@ -111,7 +132,7 @@ class Context:
         if cached:
             kept = f"{label or name}: kept from before ({self.store.path(name, mark)})"
             self.console.print(plain(kept, "dim"))
-        return self.store.path(name, mark), mark
+        return Artifact(self.store.path(name, mark), mark)
 
     @property
     def follower(self) -> bool:
@@ -152,12 +173,18 @@ class Context:
         lora = self.config.lora
         with self.console.status("loading the model"):
             policy = build_policy(node(self.config.model), **asdict(lora), seed=self.config.seed)
-        if self.config.trainer.accelerator in ("gpu", "cuda") or (self.config.trainer.accelerator == "auto" and torch.cuda.is_available()):
+        if self.on_gpu:
             policy.to(torch.device("cuda", local_rank(self.config.trainer)))
         vision = self.config.vision
         policy.keep_features(self.store.root / "vision" if vision.on_disk else None, max_bytes=int(vision.memory_gb * 1e9))
         self.fresh_adapter = policy.adapter_state()
         return policy
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the model computes on a GPU."""
+        accelerator = self.config.trainer.accelerator
+        return accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
 
     @property
     def vision(self) -> dict[str, int]:
@@ -177,7 +204,7 @@ class Context:
         if folder.is_dir():
             del settings["path"]
         identities = {file.name: _identity(file) for file in files if _counts(file)}
-        return {**settings, "files": identities, "lora": asdict(self.config.lora)}
+        return {**settings, "files": identities}
 
     def examples(self, folder: Path, split: str) -> list[Example]:
         assert split in SPLITS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmie.artifacts import versions
+from mmie.artifacts import Artifact, versions
 from mmie.data.pictures import picture_to_json
 from mmie.errors import InputError
 from mmie.files import disk_errors, plain, write_json
@@ -16,10 +16,8 @@ from mmie.stages.questions import questions
 from mmie.training.generate import Sampling, respond
 from mmie.types import Example
 
-Stage = tuple[Path, str]
 
-
-def predict(context: Context, adapter: Stage | None) -> None:
+def predict(context: Context, adapter: Artifact | None) -> None:
     """Answers ``context.questions``.
 
     One question of the command line: prints the response and the prediction as they are, and writes
@@ -103,7 +101,7 @@ def _rows(context: Context, examples: Sequence[Example]) -> list[dict[str, Any]]
     ]
 
 
-def export(context: Context, adapter: Stage | None) -> Path:
+def export(context: Context, adapter: Artifact | None) -> Path:
     """Writes ``adapter/`` in PEFT layout and, where asked, ``merged/``, a whole checkpoint for ``from_pretrained`` or a serving engine."""
     config = context.config.export
     _load(context, adapter)
@@ -131,10 +129,10 @@ def _task(context: Context):  # type: ignore[no-untyped-def]
     return context.direct if sft is not None and sft.response == "direct" else context.reasoned
 
 
-def _load(context: Context, adapter: Stage | None) -> None:
+def _load(context: Context, adapter: Artifact | None) -> None:
     given = context.config.predict.adapter
     if given is not None:
         context.policy.read_adapter(Path(given))
     else:
         assert adapter is not None
-        context.policy.read_adapter(adapter[0] / "adapter")
+        context.policy.read_adapter(adapter.folder / "adapter")

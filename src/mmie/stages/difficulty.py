@@ -6,14 +6,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmie.artifacts import Artifact
 from mmie.files import write_json
-from mmie.stages.answers import Phase, Stage, answered_with, answers
+from mmie.stages import keys
+from mmie.stages.answers import Phase, answers
 from mmie.stages.context import Context
 from mmie.stages.prepare import training_examples
 from mmie.types import Example
 
 
-def difficulty(context: Context, data_stage: Stage, division: Stage | None, sft_stage: Stage) -> Stage:
+def difficulty(
+    context: Context, data_stage: Artifact, division: Artifact | None, sft_stage: Artifact
+) -> Artifact:
     """Writes ``answers.jsonl`` as they come and ``easy.json``, sample id → whether the whole answer is right."""
     task = context.reasoned
     phase = Phase(task.warmed_up, task, sft_stage)
@@ -28,11 +32,11 @@ def difficulty(context: Context, data_stage: Stage, division: Stage | None, sft_
         }
         write_json(folder / "easy.json", right)
 
-    parts = {"data": data_stage[1], "samples": division and division[1], **answered_with(context, phase)}
-    folder, mark = context.stage("difficulty", parts, body)
-    easy = json.loads((folder / "easy.json").read_text(encoding="utf-8"))
+    parts = keys.difficulty(context, phase, data_stage, division)
+    artifact = context.stage("difficulty", parts, body)
+    easy = json.loads((artifact.folder / "easy.json").read_text(encoding="utf-8"))
     context.console.print(f"{task.warmed_up} answers {sum(easy.values()):,} of {len(easy):,} rightly (easy), the rest are hard")
-    return folder, mark
+    return artifact
 
 
 def easy_samples(folder: Path, examples: Sequence[Example]) -> list[bool]:

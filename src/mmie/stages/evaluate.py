@@ -13,17 +13,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from mmie.artifacts import Artifact
 from mmie.config import EvaluationConfig
 from mmie.files import write_json
+from mmie.stages import keys
 from mmie.stages.analysis import analysis
-from mmie.stages.answers import Phase, Stage, answered_with, answers
+from mmie.stages.answers import Phase, answers
 from mmie.stages.context import Context
 from mmie.tasks.task import Task
 from mmie.training.generate import Responded
 from mmie.types import Example
 
 SUFFIXES = {False: "_strict", True: "_lenient"}  # of a measure by the reader that is not chosen
-ANALYSIS = 3  # version of analysis.json; evaluations with another one are made again
 
 
 class Respond(Protocol):
@@ -37,23 +38,21 @@ class Respond(Protocol):
 def evaluate(
     context: Context,
     phase: Phase,
-    data_stage: Stage,
+    data_stage: Artifact,
     *,
     respond: Respond = answers,
-    parts_of: Callable[[Context, Phase], dict[str, Any]] = answered_with,
-) -> Stage:
+    parts_of: Callable[[Context, Phase, Artifact], dict[str, Any]] = keys.evaluate,
+) -> Artifact:
     """Answers and scores the test split; a killed run goes on after the last whole batch.
 
     Args:
         context, phase, data_stage: the run, the row of its table, and the data.
         respond: gives the responses; by default the policy does.
-        parts_of: all that these depend on, of context and phase.
+        parts_of: the parts of the key, of context, phase and data.
     """
 
-    draws = context.config.evaluation.bootstrap_samples
-
     def body(folder: Path) -> None:
-        examples = context.examples(data_stage[0], "test")
+        examples = context.examples(data_stage.folder, "test")
         responses = respond(context, phase, examples, folder / "predictions.jsonl")
         lenient = context.config.evaluation.lenient
         readings = [phase.task.read(response.text, lenient=lenient) for response in responses]
@@ -67,12 +66,7 @@ def evaluate(
         )
         write_json(folder / "metrics.json", scores)
 
-    parts = {
-        "data": data_stage[1],
-        "analysis": ANALYSIS,
-        "bootstrap_samples": draws,
-        **parts_of(context, phase),
-    }
+    parts = parts_of(context, phase, data_stage)
     return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mmie.artifacts import Artifact
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.errors import InputError
 from mmie.files import write_json
+from mmie.stages import keys
 from mmie.stages.context import Context
 from mmie.stages.difficulty import easy_samples
 from mmie.stages.prepare import chosen, training_examples
@@ -22,10 +24,14 @@ from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
 from mmie.types import Example
 
-Stage = tuple[Path, str]
 
-
-def sft(context: Context, config: SFTConfig, data_stage: Stage, division: Stage | None, filter_stage: Stage | None) -> Stage:
+def sft(
+    context: Context,
+    config: SFTConfig,
+    data_stage: Artifact,
+    division: Artifact | None,
+    filter_stage: Artifact | None,
+) -> Artifact:
     """SFT on the answers alone (``direct``) or on the chosen chains (``reasoned``); writes ``adapter/``."""
     task = context.direct if config.response == "direct" else context.reasoned
 
@@ -33,7 +39,7 @@ def sft(context: Context, config: SFTConfig, data_stage: Stage, division: Stage 
         examples = {example.id: example for example in training_examples(context, data_stage, division, "sft")}
         chains: dict[str, str | None] = dict.fromkeys(examples)
         if filter_stage is not None:
-            chains = {candidate.example_id: candidate.chain for candidate in chosen(filter_stage[0])}
+            chains = {candidate.example_id: candidate.chain for candidate in chosen(filter_stage.folder)}
         policy = context.policy
         policy.load_adapter_state(context.fresh_adapter)
         items = [
@@ -53,14 +59,19 @@ def sft(context: Context, config: SFTConfig, data_stage: Stage, division: Stage 
 
         _train(context, Fit(module, loader, _validation(context, task, data_stage), folder, wandb_loggers(context, "sft")), config)
 
-    parts = {**_common(context, data_stage), "samples": division and division[1], "sft": config, "chains": filter_stage and filter_stage[1]}
+    parts = keys.sft(context, config, data_stage, division, filter_stage)
     return context.stage("sft", parts, body)
 
 
 def grpo(
-    context: Context, config: GRPOConfig, data_stage: Stage, division: Stage | None, *,
-    sft_stage: Stage | None, difficulty: Stage | None,
-) -> Stage:  # fmt: skip
+    context: Context,
+    config: GRPOConfig,
+    data_stage: Artifact,
+    division: Artifact | None,
+    *,
+    sft_stage: Artifact | None,
+    difficulty: Artifact | None,
+) -> Artifact:
     """GRPO from the warmed-up adapter, or from the base where there is no warm-up; writes ``adapter/`` and ``rollouts.jsonl``."""
 
     def body(folder: Path) -> None:
@@ -69,12 +80,18 @@ def grpo(
         policy.remove_reference()
         policy.load_adapter_state(context.fresh_adapter)
         if sft_stage is not None:
-            policy.read_adapter(sft_stage[0] / "adapter")
+            policy.read_adapter(sft_stage.folder / "adapter")
             policy.add_reference()
+        easy = None if difficulty is None else easy_samples(difficulty.folder, examples)
         plan = _plan(
-            context, "grpo.prompts_per_step", batch_size=config.prompts_per_step, samples=len(examples), epochs=config.epochs,
-            schedule=node(context.config.schedule), easy=None if difficulty is None else easy_samples(difficulty[0], examples),
-        )  # fmt: skip
+            context,
+            "grpo.prompts_per_step",
+            batch_size=config.prompts_per_step,
+            samples=len(examples),
+            epochs=config.epochs,
+            schedule=node(context.config.schedule),
+            easy=easy,
+        )
         reward = node(context.config.reward)
         updates = config.updates_per_group
         module = GRPOModule(policy, context.reasoned, reward, config, steps=len(plan) * updates, seed=context.config.seed)
@@ -90,20 +107,10 @@ def grpo(
         validate = _validation(context, context.reasoned, data_stage)
         _train(context, Fit(module, loader, validate, folder, wandb_loggers(context, "grpo"), [rows]), config)
 
-    parts = {
-        **_common(context, data_stage), "samples": division and division[1], "grpo": config, "reward": context.config.reward,
-        "reference": sft_stage and sft_stage[1], "schedule": context.config.schedule, "difficulty": difficulty and difficulty[1],
-    }  # fmt: skip
+    parts = keys.grpo(
+        context, config, data_stage, division, reference=sft_stage, difficulty=difficulty
+    )
     return context.stage("grpo", parts, body)
-
-
-def _common(context: Context, data_stage: Stage) -> dict[str, Any]:
-    """What both trainings depend on."""
-    config = context.config
-    return {
-        "data": data_stage[1], "task": config.task, "instruction": config.reasoning_instruction, "model": context.model_identity,
-        "validation": config.evaluation.answering(), "precision": config.trainer.precision, "seed": config.seed,
-    }  # fmt: skip
 
 
 def _plan(context: Context, key: str, *, batch_size: int, samples: int, epochs: float, **options: Any) -> list[list[int]]:
@@ -113,9 +120,9 @@ def _plan(context: Context, key: str, *, batch_size: int, samples: int, epochs: 
     return plan
 
 
-def _validation(context: Context, task: Any, data_stage: Stage) -> Callable[[], float]:
+def _validation(context: Context, task: Any, data_stage: Artifact) -> Callable[[], float]:
     config = context.config.evaluation
-    examples: list[Example] = context.examples(data_stage[0], "val")[: config.validation_samples]
+    examples: list[Example] = context.examples(data_stage.folder, "val")[: config.validation_samples]
     sampling = Sampling(config.temperature, config.max_new_tokens)
 
     def f1() -> float:

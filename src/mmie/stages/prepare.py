@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
+from mmie.artifacts import Artifact
 from mmie.config import node
 from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
@@ -22,13 +23,12 @@ from mmie.distil.filters import apply_filters
 from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.files import slug, write_json, write_text
+from mmie.stages import keys
 from mmie.stages.context import Context
 from mmie.types import Candidate, Example
 
-READING = 2  # version of how the teacher's words are read; with another one they are read again from the record
 
-
-def data(context: Context) -> tuple[Path, str]:
+def data(context: Context) -> Artifact:
     """Reads the source, checks it, writes ``train.jsonl``, ``val.jsonl``, ``test.jsonl`` and ``statistics.json``."""
     source = context.source
 
@@ -40,19 +40,15 @@ def data(context: Context) -> tuple[Path, str]:
         task = context.reasoned
         write_json(folder / "statistics.json", {**statistics(splits, labels_of=task.labels_of, unit=task.unit), **shared})
 
-    settings = {
-        key: value for key, value in context.config.data.items() if key not in source.places
-    }
-    parts = {"data": settings, "task": context.config.task, "files": source.content()}
-    folder, mark = context.stage("data", parts, body)
-    _restore_pictures(context, folder)
-    counted = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+    artifact = context.stage("data", keys.data(context), body)
+    _restore_pictures(context, artifact.folder)
+    counted = json.loads((artifact.folder / "statistics.json").read_text(encoding="utf-8"))
     context.console.print(statistics_table(counted, unit=context.reasoned.unit))
     blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
     if any(blank.values()):
         context.notes["blank_pictures"] = blank
         context.console.print(plain(f"blank pictures stand in for missing ones: {blank}", "yellow"))
-    return folder, mark
+    return artifact
 
 
 def _restore_pictures(context: Context, folder: Path) -> None:
@@ -68,7 +64,7 @@ def _restore_pictures(context: Context, folder: Path) -> None:
             context.source.load(split, track=context.track)
 
 
-def divided(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str] | None:
+def divided(context: Context, data_stage: Artifact) -> Artifact | None:
     """Which training samples warm up and which are for GRPO: ``sft.json`` and ``grpo.json`` hold their ids.
 
     With ``sft_share`` they are two: that share of each class of samples, drawn by the seed, and the rest (MORE-R1). Without there is
@@ -79,29 +75,30 @@ def divided(context: Context, data_stage: tuple[Path, str]) -> tuple[Path, str] 
         return None
 
     def body(folder: Path) -> None:
-        examples = context.examples(data_stage[0], "train")
+        examples = context.examples(data_stage.folder, "train")
         classes = {example.id: " ".join(sorted(task.labels_of(example)["relations"])) for example in examples}
         first = set(stratified(classes, share=share, seed=context.config.seed))
         write_json(folder / "sft.json", [name for name in classes if name in first])
         write_json(folder / "grpo.json", [name for name in classes if name not in first])
 
-    parts = {"data": data_stage[1], "task": context.config.task, "share": share, "seed": context.config.seed}
-    folder, mark = context.stage("divide", parts, body)
-    counts = {name: len(json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))) for name in ("sft", "grpo")}
+    artifact = context.stage("divide", keys.divide(context, data_stage), body)
+    counts = {name: len(json.loads((artifact.folder / f"{name}.json").read_text(encoding="utf-8"))) for name in ("sft", "grpo")}
     context.console.print(f"training samples for the warm-up: {counts['sft']:,}, for GRPO: {counts['grpo']:,}")
-    return folder, mark
+    return artifact
 
 
-def training_examples(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str] | None, part: str) -> list[Example]:
+def training_examples(
+    context: Context, data_stage: Artifact, division: Artifact | None, part: str
+) -> list[Example]:
     """The training samples of the part ``sft`` or ``grpo``, in the data's order; all of them where nothing is divided."""
-    examples = context.examples(data_stage[0], "train")
+    examples = context.examples(data_stage.folder, "train")
     if division is None:
         return examples
-    wanted = set(json.loads((division[0] / f"{part}.json").read_text(encoding="utf-8")))
+    wanted = set(json.loads((division.folder / f"{part}.json").read_text(encoding="utf-8")))
     return [example for example in examples if example.id in wanted]
 
 
-def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path, str] | None) -> tuple[Path, str]:
+def distil(context: Context, data_stage: Artifact, division: Artifact | None) -> Artifact:
     """The teacher writes and judges the candidates of the samples that warm up.
 
     Answers are kept in the record as they come. ``unanswered.jsonl`` lists the requests whose answer was refused, cut or empty.
@@ -132,17 +129,15 @@ def distil(context: Context, data_stage: tuple[Path, str], division: tuple[Path,
         summary.extend(write_requests(record, folder))
         check_refused(teacher, record, folder / "unanswered.jsonl")
 
-    parts = {
-        "data": data_stage[1], "samples": division and division[1], "task": config.task, "cot": config.cot,
-        "reading": READING, "teacher": [teacher.model, dict(teacher.parameters), teacher.max_pixels],
-    }  # fmt: skip
-    folder, mark = context.stage("distil", parts, body)
+    parts = keys.distil(context, data_stage, division)
+    artifact = context.stage("distil", parts, body)
     for line in summary:
         context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
-    if summary and (folder / "unanswered.jsonl").stat().st_size:
-        listed = f"those without a whole answer are listed in {folder / 'unanswered.jsonl'}"
+    if summary and (artifact.folder / "unanswered.jsonl").stat().st_size:
+        path = artifact.folder / "unanswered.jsonl"
+        listed = f"those without a whole answer are listed in {path}"
         context.console.print(listed, markup=False, soft_wrap=True)
-    return folder, mark
+    return artifact
 
 
 def write_requests(record: Record, folder: Path) -> list[str]:
@@ -167,13 +162,14 @@ def record_path(folder: Path, model: str) -> Path:
     return folder / (earlier if earlier in known else f"{slug(model)}.jsonl")
 
 
-def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple[Path, str]) -> tuple[Path, str]:
+def filtered(context: Context, data_stage: Artifact, distil_stage: Artifact) -> Artifact:
     """Applies the chosen filters to the recorded columns and keeps one chain a sample; counts as in Figure 7."""
     config = context.config
 
     def body(folder: Path) -> None:
-        gold = {example.id: example.gold for example in context.examples(data_stage[0], "train")}
-        candidates = candidates_from_jsonl(distil_stage[0] / "candidates.jsonl")
+        examples = context.examples(data_stage.folder, "train")
+        gold = {example.id: example.gold for example in examples}
+        candidates = candidates_from_jsonl(distil_stage.folder / "candidates.jsonl")
         filters = {name: node(settings) for name, settings in config.filter.items()}
         selection = apply_filters(candidates, filters, gold, seed=config.seed)
         if not selection.chosen:
@@ -182,11 +178,11 @@ def filtered(context: Context, data_stage: tuple[Path, str], distil_stage: tuple
         candidates_to_jsonl(selection.chosen, folder / "chosen.jsonl")
         write_json(folder / "counts.json", selection.counts)
 
-    parts = {"distil": distil_stage[1], "filter": config.filter, "order": list(config.filter), "seed": config.seed}
-    folder, mark = context.stage("filter", parts, body)
-    context.console.print(_counts_table(json.loads((folder / "counts.json").read_text(encoding="utf-8"))))
-    _mention_unreadable(context, candidates_from_jsonl(distil_stage[0] / "candidates.jsonl"))
-    return folder, mark
+    artifact = context.stage("filter", keys.filtered(context, distil_stage), body)
+    counts = json.loads((artifact.folder / "counts.json").read_text(encoding="utf-8"))
+    context.console.print(_counts_table(counts))
+    _mention_unreadable(context, candidates_from_jsonl(distil_stage.folder / "candidates.jsonl"))
+    return artifact
 
 
 def _mention_unreadable(context: Context, candidates: list[Candidate]) -> None:

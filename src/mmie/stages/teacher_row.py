@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from mmie.artifacts import Artifact
 from mmie.config import node
 from mmie.distil.desk import check_refused
 from mmie.distil.record import Record
 from mmie.distil.zero_shot import run_zero_shot
-from mmie.stages.answers import Phase, Stage, keep
+from mmie.stages import keys
+from mmie.stages.answers import Phase, keep
 from mmie.stages.context import Context
 from mmie.stages.evaluate import evaluate
 from mmie.stages.prepare import record_path, write_requests
@@ -19,7 +20,7 @@ from mmie.training.generate import Responded
 from mmie.types import Example
 
 
-def evaluate_teacher(context: Context, data_stage: Stage) -> tuple[str, Stage]:
+def evaluate_teacher(context: Context, data_stage: Artifact) -> tuple[str, Artifact]:
     """The row's name, which is the teacher's model, and its evaluation.
 
     Raises:
@@ -28,7 +29,10 @@ def evaluate_teacher(context: Context, data_stage: Stage) -> tuple[str, Stage]:
     """
     task = node(context.config.task, response=Direct(context.config.zero_shot.teacher_instruction))
     phase = Phase(node(context.config.teacher).model, task, None)
-    return phase.name, evaluate(context, phase, data_stage, respond=_respond, parts_of=_parts)
+    stage = evaluate(
+        context, phase, data_stage, respond=_respond, parts_of=keys.evaluate_teacher
+    )
+    return phase.name, stage
 
 
 def _respond(
@@ -48,16 +52,3 @@ def _respond(
     path.unlink(missing_ok=True)  # of a run that was killed while it wrote
     keep(context, phase, examples, responses, path)
     return responses
-
-
-def _parts(context: Context, phase: Phase) -> dict[str, Any]:
-    """All that the answers and their scores depend on but the samples."""
-    config = context.config
-    teacher = node(config.teacher)
-    return {
-        "task": config.task,
-        "teacher": [teacher.model, dict(teacher.parameters), teacher.max_pixels],
-        "instruction": config.zero_shot.teacher_instruction,
-        "evaluation": config.evaluation.answering(),
-        "seed": config.seed,
-    }

@@ -22,10 +22,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from mmie.artifacts import Artifact
 from mmie.blocks import thought_text
 from mmie.display import plain
 from mmie.files import whole_lines, write_json
-from mmie.stages.answers import Phase, Stage, answered_with, answering
+from mmie.stages import keys
+from mmie.stages.answers import Phase, answering
 from mmie.stages.context import Context
 from mmie.tasks.task import Task
 from mmie.training.generate import Sampling, respond_often
@@ -34,10 +36,9 @@ from mmie.voting import NO_WAYS, answer_entropy, chain_distance, distinct_answer
 
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100)
 PARTS = ("f1", "precision", "recall", "ci95")
-VOTING = 2  # version of voting.json; votes with another one are counted again
 
 
-def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
+def vote(context: Context, phase: Phase, data_stage: Artifact) -> dict[str, Any]:
     """Draws ``evaluation.samples`` responses a test sample, lets them vote and scores the votes.
 
     Args:
@@ -51,7 +52,7 @@ def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
     config = context.config.evaluation
 
     def body(folder: Path) -> None:
-        examples = context.examples(data_stage[0], "test")
+        examples = context.examples(data_stage.folder, "test")
         responses = drawn(context, phase, examples, folder / "samples.jsonl")
         predictions = [
             [phase.task.read(text, lenient=config.lenient).prediction for text in row] for row in responses
@@ -59,10 +60,9 @@ def vote(context: Context, phase: Phase, data_stage: Stage) -> dict[str, Any]:
         scores = voted(phase.task, predictions, examples, bootstrap_samples=config.bootstrap_samples, seed=context.config.seed)
         write_json(folder / "voting.json", {**scores, "diversity": diversity(predictions, responses)})
 
-    asked = {"version": VOTING, "samples": config.samples, "bootstrap_samples": config.bootstrap_samples}
-    parts = {"data": data_stage[1], **answered_with(context, phase), **asked}
-    folder, _ = context.stage("vote", parts, body, label=f"vote {phase.name}")
-    return json.loads((folder / "voting.json").read_text(encoding="utf-8"))
+    parts = keys.vote(context, phase, data_stage)
+    artifact = context.stage("vote", parts, body, label=f"vote {phase.name}")
+    return json.loads((artifact.folder / "voting.json").read_text(encoding="utf-8"))
 
 
 def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[list[str]]:
