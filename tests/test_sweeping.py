@@ -2,9 +2,7 @@
 
 import csv
 import json
-import os
 import runpy
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,30 +59,27 @@ def picked(folder: Path, *columns: str) -> list[tuple[str, ...]]:
     return [tuple(row[column] for column in columns) for row in summary(folder)]
 
 
-def subprocess_sweep(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "run.py"), "-m", *DATA, *arguments, f"artifacts={folder}/artifacts"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.slow
-def test_a_sweep_with_a_failure_ends_and_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_with_a_failure_ends_and_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
-    done = subprocess_sweep(tmp_path, "data.sizes.train=8,-1,9", f"hydra.sweep.dir={first}")
-    assert done.returncode == 1
+    sweep = ["-m", *DATA, "data.sizes.train=8,-1,9", f"artifacts={tmp_path}/artifacts"]
+    assert in_process(monkeypatch, first, *sweep) == 1
+    done = capsys.readouterr()
     line = "data.sizes.train=-1: it must be a whole number of 1 or more"
-    assert done.stderr.splitlines() == [
+    assert done.err.splitlines() == [
         f"job 1 failed: {line} ({first}/1/error.txt)",
         f"error: 1 of 3 jobs failed (job 1: data.sizes.train=-1); {first}/summary.md says why",
     ]
-    assert done.stdout.splitlines()[-1] == f"summary: {first}/summary.md"
+    assert done.out.splitlines()[-1] == f"summary: {first}/summary.md"
     assert picked(first, "job", "state", "data.sizes.train", "error") == [
         ("0", "ok", "8", ""), ("1", "failed", "-1", line), ("2", "ok", "9", "")
     ]  # fmt: skip
     assert (first / "1/error.txt").read_text() == f"{line}\n"
     assert [path.parent.name for path in sorted(first.glob("*/results.json"))] == ["0", "2"]
 
-    assert in_process(monkeypatch, second, "-m", *DATA, "data.sizes.train=8,-1,9", f"artifacts={tmp_path}/artifacts") == 1
+    assert in_process(monkeypatch, second, *sweep) == 1
     stages = [json.loads((second / job / "results.json").read_text())["stages"] for job in ("0", "2")]
     assert [stage["data"]["cached"] for stage in stages] == [True, True]
     assert picked(second, "job", "state") == [("0", "ok"), ("1", "failed"), ("2", "ok")]

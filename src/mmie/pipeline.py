@@ -25,7 +25,6 @@ from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_config
 from mmie.display import terminal
 from mmie.errors import InputError
-from mmie.reporting.page import write_page
 from mmie.reporting.runs import load_runs
 from mmie.stages import deliver, learn, prepare, tracking
 from mmie.stages.answers import Phase
@@ -76,6 +75,8 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
     Raises:
         InputError: one of the runs cannot be read, or the folder cannot be written.
     """
+    from mmie.reporting.page import write_page  # late: every other run starts without matplotlib
+
     folder = Path(config.report.folder or output / "report")
     runs = load_runs([*own, *config.report.sources])
     return write_page(runs, folder, console=None if own else terminal())

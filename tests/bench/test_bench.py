@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mmie.bench.__main__ import measure, shipped_grpo
+from mmie.bench.__main__ import main, measure, shipped_grpo
 from mmie.bench.engines import grpo_config
 from mmie.bench.plots import plot
 from mmie.bench.work import Work, write_checkpoint
@@ -48,14 +48,6 @@ SMALL = [
 ]
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mmie.bench", *SMALL, "--threads", "1", *arguments],
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_prompts_have_the_length_that_is_asked_for(tmp_path: Path) -> None:
     from PIL import Image
 
@@ -68,11 +60,15 @@ def test_prompts_have_the_length_that_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_all_engines_do_the_same_work(tmp_path: Path) -> None:
+def test_all_engines_do_the_same_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """TRL takes part where it is installed; one run of the command shows all of it."""
     engines = ["shared", "repeated"] + ["trl"] * HAS_TRL
-    done = bench("--engines", ",".join(engines), "--json", str(tmp_path / "bench.json"))
-    assert done.returncode == 0, done.stderr
+    own = ["--engines", ",".join(engines), "--json", str(tmp_path / "bench.json")]
+    monkeypatch.setattr(sys, "argv", ["bench", *SMALL, "--threads", "1", *own])
+    main()
+    assert ("pip install -c constraints.txt -e '.[bench]'" in capsys.readouterr().out) != HAS_TRL
     found = json.loads((tmp_path / "bench.json").read_text())
     assert set(found) >= KEYS
     assert found["vision_forwards_per_image"] == 1
@@ -82,9 +78,11 @@ def test_all_engines_do_the_same_work(tmp_path: Path) -> None:
     assert beside_trl & set(found) == (beside_trl if HAS_TRL else set())
 
 
-def test_an_engine_that_fails_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"^error: the engine shared failed: .*nowhere"):
-        measure(Work(str(tmp_path / "nowhere")), ["shared"])
+def test_an_engine_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    failed = subprocess.CompletedProcess([], 1, stdout="", stderr="Traceback\nOSError: nowhere\n")
+    monkeypatch.setattr("mmie.bench.__main__.subprocess.run", lambda *_, **__: failed)
+    with pytest.raises(SystemExit, match=r"^error: the engine shared failed: OSError: nowhere$"):
+        measure(Work("nowhere"), ["shared"])
 
 
 def test_what_the_work_leaves_open_is_what_the_configuration_ships() -> None:

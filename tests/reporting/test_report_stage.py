@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import runpy
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,14 +89,19 @@ def test_wrong_paths_are_told_before_anything_runs(tmp_path: Path, monkeypatch: 
 
 
 @pytest.mark.slow
-def test_the_command_line(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_the_command_line(
+    tmp_path: Path,
+    write_run: Write,
+    scores: Scores,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     for seed in (0, 1):
         write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, seed=seed)
-    command = [sys.executable, str(ROOT / "run.py"), "stages=[report]", "report.runs=[runs]", "report.folder=page"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    assert (done.stdout + done.stderr).splitlines()[-1] == "report: page/README.md"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["run.py", "stages=[report]", "report.runs=[runs]", "report.folder=page"])
+    runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
+    assert capsys.readouterr().out.splitlines()[-1] == "report: page/README.md"
     assert (tmp_path / "page" / "README.md").is_file()
     assert not (tmp_path / "artifacts").exists()
     assert not list(tmp_path.rglob("outputs/**/results.json"))

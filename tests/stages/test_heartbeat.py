@@ -92,9 +92,9 @@ def test_a_first_process_that_lives_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "BEAT", 0.1)
-    thread = threading.Thread(target=lead, args=(tmp_path / "beat",), kwargs={"seconds": 5.0})
+    thread = threading.Thread(target=lead, args=(tmp_path / "beat",), kwargs={"seconds": 3.0})
     thread.start()
-    follower = follow(tmp_path / "beat", silence=1.5, seconds=3)
+    follower = follow(tmp_path / "beat", silence=1.0, seconds=1.5)
     assert follower.communicate(timeout=20) == ("done\n", "")
     thread.join()
     assert not (tmp_path / "beat").exists()

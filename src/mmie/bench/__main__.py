@@ -28,6 +28,7 @@ from rich.table import Table
 from mmie.artifacts import commit, versions
 from mmie.bench.work import Work, write_checkpoint
 from mmie.config import shipped
+from mmie.display import terminal
 from mmie.files import write_json
 
 GROUP_SIZES = (1, 2, 4, 8, 16)
@@ -156,7 +157,7 @@ def main() -> None:
         if engine != "trl" or importlib.util.find_spec("trl")
     ]
     target, folder, model = arguments.pop("json"), arguments.pop("sweep"), arguments.pop("model")
-    console = Console()
+    console = terminal()
     if "trl" not in engines:
         console.print(
             "TRL is left out or not installed: pip install -c constraints.txt -e '.[bench]'"

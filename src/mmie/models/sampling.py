@@ -181,12 +181,18 @@ def _decode(
             alive, mask = alive[index], mask[index]
             position, drawn = position[index], drawn[index]
         positions = (position + step)[None, :, None].expand(len(prompts.positions), -1, -1)
-        logits = model(
-            input_ids=drawn[:, None],
-            attention_mask=mask.long(),
-            position_ids=as_positions(positions),
-            cache=cache,
-            use_cache=True,
-        ).logits[:, -1]
+        logits = _next_logits(model, drawn, mask, positions, cache)
     used = max(1, int(kept.any(0).sum()))
     return Completions(tokens[:, :used], kept[:, :used], logps[:, :used], finished)
+
+
+def _next_logits(model: Any, drawn: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> Tensor:
+    """The logits [rows, V] after one more token per row, which joins the cache."""
+    outputs = model(
+        input_ids=drawn[:, None],
+        attention_mask=mask.long(),
+        position_ids=as_positions(positions),
+        cache=cache,
+        use_cache=True,
+    )
+    return outputs.logits[:, -1]
