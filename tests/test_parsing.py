@@ -1,10 +1,9 @@
-import sys
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counting import calls
 from mmie.parsing import TYPES, fold, format_quintuples, parse_quintuples, parse_response
 from mmie.types import Quintuple, Response
 
@@ -267,22 +266,6 @@ def test_any_text_parses_to_quintuples_that_can_be_written_or_to_none(answer: st
 @given(st.text(alphabet=["a", *WHITE], max_size=8))
 def test_fold_leaves_single_blanks_between_words(text: str) -> None:
     assert fold(text).split(" ") == (text.split() or [""])
-
-
-def calls(function: Callable[[], object]) -> int:
-    """The calls, of Python and of C functions, that a function makes."""
-    count = 0
-
-    def profile(_frame: object, event: str, _arg: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(profile)
-    try:
-        function()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 GARBAGE = [

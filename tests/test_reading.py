@@ -1,12 +1,11 @@
 """The lenient readers on answers as instruct models write them; quintuples and invalid items are counted by hand."""
 
-import sys
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counting import calls
 from mmie.blocks import answer_text, thought_text
 from mmie.parsing import (
     TYPES,
@@ -239,22 +238,6 @@ def test_a_slash_that_is_needed() -> None:
     assert read_label("per/misc/awarded", labels=LABELS, slash="strict") == (None, 1)
     assert read_label("It is /per/misc/awarded.", labels=LABELS, slash="strict") == (AWARDED, 0)
     assert read_label("none.", labels=LABELS, slash="strict") == ("none", 0)
-
-
-def calls(function: Callable[[], object]) -> int:
-    """The calls, of Python and of C functions, that a function makes."""
-    count = 0
-
-    def profile(_frame: object, event: str, _arg: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(profile)
-    try:
-        function()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 GARBAGE = [

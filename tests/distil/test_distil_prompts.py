@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configured import prompts
-from mmie.distil.chain_text import chain_of, last_answer, parse_score
+from mmie.distil.chain_text import chain_of, parse_score
 from mmie.parsing import parse_response
 from mmie.tasks.jmere.chains import JMEREChains
 from mmie.types import Example, Quintuple
@@ -133,23 +133,7 @@ def test_the_chain_is_what_stands_inside(text, chain):
     assert chain_of(text) == chain
 
 
-@pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("<answer>[]</answer>", "[]"),
-        ("<answer>a</answer> no: <answer> b </answer>.", " b "),
-        ("<answer>a</answer> <answer>cut", "a"),
-        ("<answer> <answer>a</answer>", "a"),
-        ("a</answer>", None),
-        ("<answer>a", None),
-        ("", None),
-    ],
-)
-def test_the_last_whole_answer_counts(text, answer):
-    assert last_answer(text) == answer
-
-
-@pytest.mark.parametrize("read", [chain_of, parse_score, last_answer])
+@pytest.mark.parametrize("read", [chain_of, parse_score])
 @pytest.mark.parametrize(
     "piece", ["\n", " \n", "<answer>", "</answer>", "</think>", "<think>", "< ", "```\n", "Score:", "*"]
 )

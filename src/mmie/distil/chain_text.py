@@ -45,13 +45,6 @@ def chain_of(text: str) -> str:
     return "" if _TAG.search(chain) else chain
 
 
-def last_answer(text: str) -> str | None:
-    """What stands in the last ``<answer> … </answer>``; None where there is no such block."""
-    before, closed, _ = text.rpartition("</answer>")
-    _, opened, answer = before.rpartition("<answer>")
-    return answer if closed and opened else None
-
-
 def _without_fence(text: str) -> str:
     fenced = _FENCED.fullmatch(text)
     return fenced[1].strip() if fenced else text
