@@ -33,7 +33,9 @@ STAGES = (
 )
 
 
-def text(x: float, y: float, content: str, *, size: int = 13, colour: str = INK, weight: str = "normal") -> str:
+def text(
+    x: float, y: float, content: str, *, size: int = 13, colour: str = INK, weight: str = "normal"
+) -> str:
     """Centred text."""
     style = f'font-size="{size}" fill="{colour}" font-weight="{weight}" text-anchor="middle"'
     return f'<text x="{x:g}" y="{y:g}" {style}>{escape(content)}</text>'
@@ -67,14 +69,37 @@ def adapters() -> list[str]:
     middle = x + width / 2
     frame = f'x="{x:g}" y="{y}" width="{width}" height="92" rx="10" fill="none" stroke="{LINE}" stroke-dasharray="6 4"'
     parts = [f"<rect {frame}/>"]
-    parts.append(text(middle, y + 84, "one frozen base; its vision tower sees each picture once", size=12, colour=PALE))
-    for offset, label in ((24, "adapter “reference” (frozen)"), (width / 2 + 8, "adapter “policy” (trained)")):
+    parts.append(
+        text(
+            middle,
+            y + 84,
+            "one frozen base; its vision tower sees each picture once",
+            size=12,
+            colour=PALE,
+        )
+    )
+    for offset, label in (
+        (24, "adapter “reference” (frozen)"),
+        (width / 2 + 8, "adapter “policy” (trained)"),
+    ):
         inner = f'x="{x + offset:g}" y="{y + 16}" width="{width / 2 - 32:g}" height="42" rx="8"'
         parts.append(f'<rect {inner} fill="{MODEL}" stroke="{LINE}"/>')
         parts.append(text(x + offset + (width / 2 - 32) / 2, y + 42, label, size=12))
     bottom = TOP + BOX_HEIGHT
-    parts.append(arrow(left_of(3) + BOX_WIDTH / 2, bottom + 2, left_of(3) + BOX_WIDTH / 2, y + 12, dashed=True))
-    parts.append(arrow(left_of(4) + BOX_WIDTH / 2 + 60, bottom + 2, left_of(4) + BOX_WIDTH / 2 + 60, y + 12, dashed=True))
+    parts.append(
+        arrow(
+            left_of(3) + BOX_WIDTH / 2, bottom + 2, left_of(3) + BOX_WIDTH / 2, y + 12, dashed=True
+        )
+    )
+    parts.append(
+        arrow(
+            left_of(4) + BOX_WIDTH / 2 + 60,
+            bottom + 2,
+            left_of(4) + BOX_WIDTH / 2 + 60,
+            y + 12,
+            dashed=True,
+        )
+    )
     return parts
 
 
@@ -88,16 +113,30 @@ def store() -> list[str]:
         text(middle, 288, "artifacts/<stage>/<key>/", size=14, weight="bold"),
         text(middle, 312, "the key hashes settings, data and the keys of earlier stages:", size=12),
         text(middle, 332, "a sweep distils and warms up once, a killed run goes on", size=12),
-        arrow(left_of(1) + BOX_WIDTH / 2, TOP + BOX_HEIGHT + 2, left_of(1) + BOX_WIDTH / 2, 258, dashed=True),
+        arrow(
+            left_of(1) + BOX_WIDTH / 2,
+            TOP + BOX_HEIGHT + 2,
+            left_of(1) + BOX_WIDTH / 2,
+            258,
+            dashed=True,
+        ),
     ]
 
 
 def legend() -> list[str]:
     """Who works where."""
     parts, x = [], LEFT
-    for colour, label in ((TEACHER, "teacher (paid, recorded)"), (MODEL, "the model that is trained"), (PLAIN, "files")):
-        parts.append(f'<rect x="{x}" y="20" width="18" height="18" rx="4" fill="{colour}" stroke="{LINE}"/>')
-        parts.append(f'<text x="{x + 26}" y="34" font-size="13" fill="{INK}">{escape(label)}</text>')
+    for colour, label in (
+        (TEACHER, "teacher (paid, recorded)"),
+        (MODEL, "the model that is trained"),
+        (PLAIN, "files"),
+    ):
+        parts.append(
+            f'<rect x="{x}" y="20" width="18" height="18" rx="4" fill="{colour}" stroke="{LINE}"/>'
+        )
+        parts.append(
+            f'<text x="{x + 26}" y="34" font-size="13" fill="{INK}">{escape(label)}</text>'
+        )
         x += 226
     return parts
 

@@ -36,19 +36,39 @@ REPORT = """(async () => {
 
 def line(number: int = 0, **changes: Any) -> dict[str, Any]:
     """A line of predictions, right unless ``changes`` say otherwise."""
-    right = {"id": f"test-{number}", "text": f"Ann Lee of Oslo, sample {number}", "image": [None], "gold": [GOLD], "parsed": [GOLD]}
-    return {**right, "response": f"<think> Step 1: look. Step 2: say {number}. </think> <answer> [] </answer>", "correct": 1, **changes}
+    right = {
+        "id": f"test-{number}",
+        "text": f"Ann Lee of Oslo, sample {number}",
+        "image": [None],
+        "gold": [GOLD],
+        "parsed": [GOLD],
+    }
+    return {
+        **right,
+        "response": f"<think> Step 1: look. Step 2: say {number}. </think> <answer> [] </answer>",
+        "correct": 1,
+        **changes,
+    }
 
 
 def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any) -> Path:
     """A run with predictions of each model; a line may be text. Gives its folder."""
-    found = {"experiment": "jmere_r1", "task": "jmere", "profile": "toy", "seed": 0, "commit": "abcdef012", **changes}
+    found = {
+        "experiment": "jmere_r1",
+        "task": "jmere",
+        "profile": "toy",
+        "seed": 0,
+        "commit": "abcdef012",
+        **changes,
+    }
     found["models"] = {name: {} for name in models}
     (folder / "predictions").mkdir(parents=True)
     (folder / "results.json").write_text(json.dumps(found))
     for name, rows in models.items():
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
-        (folder / "predictions" / f"{slug(name)}.jsonl").write_text("".join(f"{text}\n" for text in lines))
+        (folder / "predictions" / f"{slug(name)}.jsonl").write_text(
+            "".join(f"{text}\n" for text in lines)
+        )
     return folder
 
 
@@ -56,10 +76,23 @@ def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any)
 def browser() -> str | None:
     """The browser that is installed and starts."""
     names = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    return next((name for name in names if subprocess.run([name, "--version"], capture_output=True, check=False).returncode == 0), None)
+    return next(
+        (
+            name
+            for name in names
+            if subprocess.run([name, "--version"], capture_output=True, check=False).returncode == 0
+        ),
+        None,
+    )
 
 
-def in_browser(page: Path, body: str, *, anchor: str = "", options: Sequence[str] = ("--virtual-time-budget=3000",)) -> dict[str, Any]:
+def in_browser(
+    page: Path,
+    body: str,
+    *,
+    anchor: str = "",
+    options: Sequence[str] = ("--virtual-time-budget=3000",),
+) -> dict[str, Any]:
     """What the body of an async function returns that runs at the end of the opened page, and under ``problems`` what went wrong there.
 
     The page's policy stays, with the hashes of the two test scripts added.
@@ -67,13 +100,31 @@ def in_browser(page: Path, body: str, *, anchor: str = "", options: Sequence[str
     program = browser()
     assert program is not None
     report = REPORT % body
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in (WATCH, report))
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in (WATCH, report)
+    )
     text = page.read_text(encoding="utf-8").replace("script-src ", f"script-src {hashes} ", 1)
-    text = text.replace("<title>", f"<script>{WATCH}</script><title>", 1).replace("</body>", f"<script>{report}</script></body>", 1)
+    text = text.replace("<title>", f"<script>{WATCH}</script><title>", 1).replace(
+        "</body>", f"<script>{report}</script></body>", 1
+    )
     copy = page.with_name("opened.html")
     copy.write_text(text, encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent / 'browser'}", *options, "--dump-dom"]
-    done = subprocess.run([program, *flags, copy.as_uri() + anchor], capture_output=True, text=True, timeout=60, check=True)
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={page.parent / 'browser'}",
+        *options,
+        "--dump-dom",
+    ]
+    done = subprocess.run(
+        [program, *flags, copy.as_uri() + anchor],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     found = re.search(r'<pre id="result">(.*?)</pre>', done.stdout)
     assert found, f"the page's script did not end: {done.stdout[-300:]}"
     return json.loads(unquote(found[1]))

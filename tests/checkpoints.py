@@ -54,45 +54,95 @@ LLAVA_TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
 ORIGINAL_NAMES: dict[Any, dict[str, str]] = {
-    Qwen2_5_VLForConditionalGeneration: {"model.language_model.": "model.", "model.visual.": "visual."},
-    LlavaForConditionalGeneration: {
-        "model.language_model.": "language_model.model.", "lm_head.": "language_model.lm_head.",
-        "model.vision_tower.": "vision_tower.vision_model.", "model.multi_modal_projector.": "multi_modal_projector.",
+    Qwen2_5_VLForConditionalGeneration: {
+        "model.language_model.": "model.",
+        "model.visual.": "visual.",
     },
-}  # fmt: skip
+    LlavaForConditionalGeneration: {
+        "model.language_model.": "language_model.model.",
+        "lm_head.": "language_model.lm_head.",
+        "model.vision_tower.": "vision_tower.vision_model.",
+        "model.multi_modal_projector.": "multi_modal_projector.",
+    },
+}
 CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 
 
 def write_qwen(folder: Path) -> Path:
     """Qwen2.5-VL of width 64 and two layers, its text settings flat beside ``vision_config`` as in the original."""
-    tokenizer = build_tokenizer(QWEN_MARKERS, end="<|im_end|>", pad="<|endoftext|>", chat_template=QWEN_TEMPLATE)
+    tokenizer = build_tokenizer(
+        QWEN_MARKERS, end="<|im_end|>", pad="<|endoftext|>", chat_template=QWEN_TEMPLATE
+    )
     ids = tokenizer.get_vocab()
     config = {
-        "architectures": ["Qwen2_5_VLForConditionalGeneration"], "model_type": "qwen2_5_vl",
-        "attention_dropout": 0.0, "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"],
-        "vision_start_token_id": ids["<|vision_start|>"], "vision_end_token_id": ids["<|vision_end|>"],
-        "vision_token_id": ids["<|vision_pad|>"], "image_token_id": ids["<|image_pad|>"], "video_token_id": ids["<|video_pad|>"],
-        "hidden_act": "silu", "hidden_size": 64, "initializer_range": 0.02, "intermediate_size": 96,
-        "max_position_embeddings": 128000, "max_window_layers": 2, "num_attention_heads": 4, "num_hidden_layers": 2,
-        "num_key_value_heads": 2, "rms_norm_eps": 1e-06, "rope_theta": 1000000.0, "sliding_window": 32768,
-        "tie_word_embeddings": False, "torch_dtype": "bfloat16", "transformers_version": "4.41.2", "use_cache": True,
-        "use_sliding_window": False, "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]}, "vocab_size": len(ids) + 8,
+        "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+        "model_type": "qwen2_5_vl",
+        "attention_dropout": 0.0,
+        "bos_token_id": ids["<|endoftext|>"],
+        "eos_token_id": ids["<|im_end|>"],
+        "vision_start_token_id": ids["<|vision_start|>"],
+        "vision_end_token_id": ids["<|vision_end|>"],
+        "vision_token_id": ids["<|vision_pad|>"],
+        "image_token_id": ids["<|image_pad|>"],
+        "video_token_id": ids["<|video_pad|>"],
+        "hidden_act": "silu",
+        "hidden_size": 64,
+        "initializer_range": 0.02,
+        "intermediate_size": 96,
+        "max_position_embeddings": 128000,
+        "max_window_layers": 2,
+        "num_attention_heads": 4,
+        "num_hidden_layers": 2,
+        "num_key_value_heads": 2,
+        "rms_norm_eps": 1e-06,
+        "rope_theta": 1000000.0,
+        "sliding_window": 32768,
+        "tie_word_embeddings": False,
+        "torch_dtype": "bfloat16",
+        "transformers_version": "4.41.2",
+        "use_cache": True,
+        "use_sliding_window": False,
+        "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]},
+        "vocab_size": len(ids) + 8,
         "vision_config": {
-            "depth": 2, "hidden_act": "silu", "hidden_size": 32, "intermediate_size": 48, "num_heads": 2, "in_chans": 3,
-            "out_hidden_size": 64, "patch_size": 14, "spatial_merge_size": 2, "spatial_patch_size": 14, "window_size": 56,
-            "fullatt_block_indexes": [1], "tokens_per_second": 2, "temporal_patch_size": 2,
+            "depth": 2,
+            "hidden_act": "silu",
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_heads": 2,
+            "in_chans": 3,
+            "out_hidden_size": 64,
+            "patch_size": 14,
+            "spatial_merge_size": 2,
+            "spatial_patch_size": 14,
+            "window_size": 56,
+            "fullatt_block_indexes": [1],
+            "tokens_per_second": 2,
+            "temporal_patch_size": 2,
         },
-    }  # fmt: skip
+    }
     generation = {
-        "bos_token_id": ids["<|endoftext|>"], "pad_token_id": ids["<|endoftext|>"], "do_sample": True,
-        "eos_token_id": [ids["<|im_end|>"], ids["<|endoftext|>"]], "repetition_penalty": 1.05, "temperature": 0.000001,
-        "top_p": 0.001, "top_k": 1, "transformers_version": "4.49.0",
-    }  # fmt: skip
+        "bos_token_id": ids["<|endoftext|>"],
+        "pad_token_id": ids["<|endoftext|>"],
+        "do_sample": True,
+        "eos_token_id": [ids["<|im_end|>"], ids["<|endoftext|>"]],
+        "repetition_penalty": 1.05,
+        "temperature": 0.000001,
+        "top_p": 0.001,
+        "top_k": 1,
+        "transformers_version": "4.49.0",
+    }
     pixels = {
-        "min_pixels": 3136, "max_pixels": 12845056, "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2,
-        "image_mean": CLIP_MEAN, "image_std": CLIP_STD, "image_processor_type": "Qwen2VLImageProcessor",
+        "min_pixels": 3136,
+        "max_pixels": 12845056,
+        "patch_size": 14,
+        "temporal_patch_size": 2,
+        "merge_size": 2,
+        "image_mean": CLIP_MEAN,
+        "image_std": CLIP_STD,
+        "image_processor_type": "Qwen2VLImageProcessor",
         "processor_class": "Qwen2_5_VLProcessor",
-    }  # fmt: skip
+    }
     parts = {"generation_config.json": generation, "preprocessor_config.json": pixels}
     parts["chat_template.json"] = {"chat_template": QWEN_TEMPLATE}
     _write(folder, Qwen2_5_VLForConditionalGeneration, config, parts)
@@ -102,43 +152,87 @@ def write_qwen(folder: Path) -> Path:
 
 def write_llava(folder: Path) -> Path:
     """LLaVA-1.5 of width 64 and two layers behind a CLIP tower of 56-pixel pictures: 16 image tokens."""
-    tokenizer = build_tokenizer(LLAVA_MARKERS, end="</s>", pad="<pad>", chat_template=LLAVA_TEMPLATE)
+    tokenizer = build_tokenizer(
+        LLAVA_MARKERS, end="</s>", pad="<pad>", chat_template=LLAVA_TEMPLATE
+    )
     ids = tokenizer.get_vocab()
     tokenizer.add_special_tokens({"bos_token": "<s>", "unk_token": "<unk>"})
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", ids["<s>"])]
     )
     config = {
-        "architectures": ["LlavaForConditionalGeneration"], "model_type": "llava", "ignore_index": -100,
-        "image_token_index": ids["<image>"], "pad_token_id": ids["<pad>"], "projector_hidden_act": "gelu",
-        "tie_word_embeddings": False, "torch_dtype": "float16", "transformers_version": "4.36.0.dev0",
-        "vision_feature_layer": -2, "vision_feature_select_strategy": "default", "vocab_size": len(ids) + 8,
+        "architectures": ["LlavaForConditionalGeneration"],
+        "model_type": "llava",
+        "ignore_index": -100,
+        "image_token_index": ids["<image>"],
+        "pad_token_id": ids["<pad>"],
+        "projector_hidden_act": "gelu",
+        "tie_word_embeddings": False,
+        "torch_dtype": "float16",
+        "transformers_version": "4.36.0.dev0",
+        "vision_feature_layer": -2,
+        "vision_feature_select_strategy": "default",
+        "vocab_size": len(ids) + 8,
         "text_config": {
-            "_name_or_path": "lmsys/vicuna-7b-v1.5", "architectures": ["LlamaForCausalLM"], "model_type": "llama",
-            "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 2,
-            "num_key_value_heads": 4, "max_position_embeddings": 4096, "rms_norm_eps": 1e-05, "torch_dtype": "float16",
+            "_name_or_path": "lmsys/vicuna-7b-v1.5",
+            "architectures": ["LlamaForCausalLM"],
+            "model_type": "llama",
+            "hidden_size": 64,
+            "intermediate_size": 96,
+            "num_attention_heads": 4,
+            "num_hidden_layers": 2,
+            "num_key_value_heads": 4,
+            "max_position_embeddings": 4096,
+            "rms_norm_eps": 1e-05,
+            "torch_dtype": "float16",
             "vocab_size": len(ids) + 8,
         },
         "vision_config": {
-            "hidden_size": 32, "image_size": 56, "intermediate_size": 48, "model_type": "clip_vision_model",
-            "num_attention_heads": 2, "num_hidden_layers": 3, "patch_size": 14, "projection_dim": 16, "vocab_size": 64,
+            "hidden_size": 32,
+            "image_size": 56,
+            "intermediate_size": 48,
+            "model_type": "clip_vision_model",
+            "num_attention_heads": 2,
+            "num_hidden_layers": 3,
+            "patch_size": 14,
+            "projection_dim": 16,
+            "vocab_size": 64,
         },
-    }  # fmt: skip
+    }
     generation = {
-        "_from_model_config": True, "bos_token_id": ids["<s>"], "eos_token_id": ids["</s>"], "pad_token_id": ids["<pad>"],
+        "_from_model_config": True,
+        "bos_token_id": ids["<s>"],
+        "eos_token_id": ids["</s>"],
+        "pad_token_id": ids["<pad>"],
         "transformers_version": "4.36.0.dev0",
-    }  # fmt: skip
+    }
     pixels = {
-        "crop_size": {"height": 56, "width": 56}, "do_center_crop": True, "do_convert_rgb": True, "do_normalize": True,
-        "do_rescale": True, "do_resize": True, "image_mean": CLIP_MEAN, "image_processor_type": "CLIPImageProcessor",
-        "image_std": CLIP_STD, "processor_class": "LlavaProcessor", "resample": 3, "rescale_factor": 0.00392156862745098,
+        "crop_size": {"height": 56, "width": 56},
+        "do_center_crop": True,
+        "do_convert_rgb": True,
+        "do_normalize": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "image_mean": CLIP_MEAN,
+        "image_processor_type": "CLIPImageProcessor",
+        "image_std": CLIP_STD,
+        "processor_class": "LlavaProcessor",
+        "resample": 3,
+        "rescale_factor": 0.00392156862745098,
         "size": {"shortest_edge": 56},
-    }  # fmt: skip
+    }
     processor = {
-        "image_token": "<image>", "num_additional_image_tokens": 1, "patch_size": 14, "processor_class": "LlavaProcessor",
+        "image_token": "<image>",
+        "num_additional_image_tokens": 1,
+        "patch_size": 14,
+        "processor_class": "LlavaProcessor",
         "vision_feature_select_strategy": "default",
-    }  # fmt: skip
-    parts = {"generation_config.json": generation, "preprocessor_config.json": pixels, "processor_config.json": processor}
+    }
+    parts = {
+        "generation_config.json": generation,
+        "preprocessor_config.json": pixels,
+        "processor_config.json": processor,
+    }
     parts["chat_template.json"] = {"chat_template": LLAVA_TEMPLATE}
     _write(folder, LlavaForConditionalGeneration, config, parts)
     tokenizer.save_pretrained(folder)
@@ -154,9 +248,14 @@ def _write(folder: Path, kind: Any, config: Mapping[str, Any], parts: Mapping[st
         model = kind(AutoConfig.from_pretrained(folder)).float()
         for name, value in model.named_parameters():
             if value.ndim > 1:
-                torch.nn.init.normal_(value, std=1.0 if "embed_tokens" in name else value[0].numel() ** -0.5)
+                torch.nn.init.normal_(
+                    value, std=1.0 if "embed_tokens" in name else value[0].numel() ** -0.5
+                )
     names = ORIGINAL_NAMES[kind]
-    _write_shards(folder, {_original(name, names): value.contiguous() for name, value in model.state_dict().items()})
+    _write_shards(
+        folder,
+        {_original(name, names): value.contiguous() for name, value in model.state_dict().items()},
+    )
     for name, values in parts.items():
         (folder / name).write_text(json.dumps(values, indent=2))
 
@@ -169,7 +268,10 @@ def _write_shards(folder: Path, weights: dict[str, torch.Tensor], shards: int = 
         part = dict(list(weights.items())[shard::shards])
         save_file(part, folder / file, metadata={"format": "pt"})
         files |= dict.fromkeys(part, file)
-    index = {"metadata": {"total_size": sum(value.nbytes for value in weights.values())}, "weight_map": files}
+    index = {
+        "metadata": {"total_size": sum(value.nbytes for value in weights.values())},
+        "weight_map": files,
+    }
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))
 
 

@@ -49,7 +49,10 @@ def checkpoint_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
 
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("checkpoints")
-    return {"qwen": checkpoints.write_qwen(root / "qwen"), "llava": checkpoints.write_llava(root / "llava")}
+    return {
+        "qwen": checkpoints.write_qwen(root / "qwen"),
+        "llava": checkpoints.write_llava(root / "llava"),
+    }
 
 
 @pytest.fixture
@@ -73,8 +76,12 @@ def make_policy(load_backbone: Callable[[str], Any]) -> Callable[..., Any]:
         policy = build_policy(load_backbone(kind), rank=rank, alpha=alpha, dropout=dropout, seed=1)
         generator = torch.Generator().manual_seed(2)
         state = policy.adapter_state()
-        noise = {name: torch.randn(value.shape, generator=generator) for name, value in state.items()}
-        policy.load_adapter_state({name: value + 0.1 * noise[name] for name, value in state.items()})
+        noise = {
+            name: torch.randn(value.shape, generator=generator) for name, value in state.items()
+        }
+        policy.load_adapter_state(
+            {name: value + 0.1 * noise[name] for name, value in state.items()}
+        )
         return policy.eval()
 
     return make
@@ -90,6 +97,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
     folder = tmp_path_factory.mktemp("pictures")
     random = np.random.default_rng(0)
-    for number, (width, height) in enumerate([(112, 84), (56, 168), (140, 56), (84, 84), (200, 57)]):
-        Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    for number, (width, height) in enumerate(
+        [(112, 84), (56, 168), (140, 56), (84, 84), (200, 57)]
+    ):
+        Image.fromarray(random.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(
+            folder / f"{number}.png"
+        )
     return [*(Picture(folder / f"{number}.png") for number in range(5)), Picture(None)]

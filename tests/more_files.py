@@ -12,17 +12,27 @@ from PIL import Image
 
 from mmie.tasks.more.task import LABELS
 
-BOXES = {"1.jpg": {"person_0": (0.5, 0.5, 0.5, 0.5), "person_1": (0.25, 0.25, 0.5, 0.5)}, "2.jpg": {"person_0": (0.5, 0.5, 1.0, 1.0)}}
+BOXES = {
+    "1.jpg": {"person_0": (0.5, 0.5, 0.5, 0.5), "person_1": (0.25, 0.25, 0.5, 0.5)},
+    "2.jpg": {"person_0": (0.5, 0.5, 1.0, 1.0)},
+}
 
 
 def fact(
-    text: str = "Obama visits Kenya", relation: str | None = "none", *, entity: str = "Kenya", name: str = "person_0", img_id: str = "1.jpg"
+    text: str = "Obama visits Kenya",
+    relation: str | None = "none",
+    *,
+    entity: str = "Kenya",
+    name: str = "person_0",
+    img_id: str = "1.jpg",
 ) -> dict[str, Any]:
     h, t = {"name": entity, "pos": [2, 3]}, {"name": name, "pos": [0.5, 0.5, 0.5, 0.5]}
     return {"token": text.split(), "relation": relation, "h": h, "t": t, "img_id": img_id}
 
 
-def write_split(root: Path, split: str, facts: Sequence[Any], *, boxes: Any = BOXES, in_txt: bool = False) -> Path:
+def write_split(
+    root: Path, split: str, facts: Sequence[Any], *, boxes: Any = BOXES, in_txt: bool = False
+) -> Path:
     """``split`` as on disk (``valid``); a fact may be a line as text. Gives the text file."""
     text = root / "txt" / f"{split}.txt"
     text.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +48,17 @@ def write_picture(root: Path, split: str, name: str, size: tuple[int, int] = (40
     return path
 
 
-def write_labels(root: Path, labels: Sequence[str] = LABELS, *, more: Mapping[str, Any] | None = None) -> Path:
+def write_labels(
+    root: Path, labels: Sequence[str] = LABELS, *, more: Mapping[str, Any] | None = None
+) -> Path:
     path = root / "rel2id.json"
-    path.write_text(json.dumps({"none": 0, **{label: number for number, label in enumerate(labels, start=1)}, **(more or {})}))
+    path.write_text(
+        json.dumps(
+            {
+                "none": 0,
+                **{label: number for number, label in enumerate(labels, start=1)},
+                **(more or {}),
+            }
+        )
+    )
     return path

@@ -54,11 +54,21 @@ def test_fingerprint_is_the_hash_of_canonical_json() -> None:
 
 def test_fingerprint_normalises() -> None:
     parts = Outer(Inner(2.0, Path("a/b")), ("x", "y"))
-    assert fingerprint(p=parts) == fingerprint(p={"names": ["x", "y"], "inner": {"folder": "a/b", "rate": 2}})
+    assert fingerprint(p=parts) == fingerprint(
+        p={"names": ["x", "y"], "inner": {"folder": "a/b", "rate": 2}}
+    )
 
 
 @pytest.mark.parametrize(
-    "other", [{"a": [2, 1]}, {"a": [1, 2], "b": None}, {"b": [1, 2]}, {"a": [1, 2.5]}, {"a": "[1,2]"}, {"a": [True, 2]}]
+    "other",
+    [
+        {"a": [2, 1]},
+        {"a": [1, 2], "b": None},
+        {"b": [1, 2]},
+        {"a": [1, 2.5]},
+        {"a": "[1,2]"},
+        {"a": [True, 2]},
+    ],
 )
 def test_fingerprint_tells_apart(other: dict[str, Any]) -> None:
     assert fingerprint(**other) != fingerprint(a=[1, 2])
@@ -91,7 +101,11 @@ def test_finished_work_stands_under_its_fingerprint(tmp_path: Path) -> None:
     assert (store.path("sft", "abc") / "adapter").read_text() == "weights"
     assert [path.name for path in (tmp_path / "sft").iterdir()] == ["abc"]
     meta = store.meta("sft", "abc")
-    assert (meta["stage"], meta["fingerprint"], meta["parts"]) == ("sft", "abc", {"lr": 0.1, "path": "x"})
+    assert (meta["stage"], meta["fingerprint"], meta["parts"]) == (
+        "sft",
+        "abc",
+        {"lr": 0.1, "path": "x"},
+    )
     assert 0 <= meta["seconds"] < 10
     assert meta["versions"]["python"] == versions()["python"]
     assert {"commit", "date"} < set(meta)
@@ -130,7 +144,9 @@ with Store(sys.argv[1]).writing("grpo", "abc", parts={}) as folder:
 
 
 def test_a_killed_run_leaves_its_folder_and_no_lock(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as run:
         assert run.stdout is not None
         assert run.stdout.readline() == "inside\n"
         run.send_signal(signal.SIGKILL)
@@ -182,7 +198,9 @@ def test_a_second_run_takes_over_where_the_first_fails(
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"^\S+/file/sft/abc.lock: cannot be written \(Not a directory\); [^\n]+$"):
+    with pytest.raises(
+        InputError, match=r"^\S+/file/sft/abc.lock: cannot be written \(Not a directory\); [^\n]+$"
+    ):
         make(Store(tmp_path / "file"), fail)
 
 
@@ -205,8 +223,10 @@ def test_write_json_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "results.json"
     write_json(path, {"gold": (GOLD,), "text": "Zürich 🎉", "lone": "\ud83d"})
     assert json.loads(path.read_text(encoding="utf-8")) == {
-        "gold": [["Josh Gordon", "per", "Browns", "org", "member of"]], "text": "Zürich 🎉", "lone": "\ud83d",
-    }  # fmt: skip
+        "gold": [["Josh Gordon", "per", "Browns", "org", "member of"]],
+        "text": "Zürich 🎉",
+        "lone": "\ud83d",
+    }
     assert "Zürich 🎉" in path.read_text(encoding="utf-8")
 
 
@@ -219,7 +239,9 @@ def test_write_text_replaces_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_a_write_that_fails_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     path = tmp_path / "results.json"
     write_text(path, "old")
 
@@ -227,7 +249,9 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, step, full)
-    with pytest.raises(InputError, match=r"results.json: cannot be written \(No space left on device\)"):
+    with pytest.raises(
+        InputError, match=r"results.json: cannot be written \(No space left on device\)"
+    ):
         write_text(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
@@ -236,11 +260,16 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
     return subprocess.run(
-        ["git", "-C", str(folder), *identity, *arguments], capture_output=True, text=True, check=True
+        ["git", "-C", str(folder), *identity, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.strip()
 
 
-def test_commit_says_whether_files_differ_from_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commit_says_whether_files_differ_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(artifacts, "__file__", str(tmp_path / "artifacts.py"))

@@ -134,17 +134,24 @@ def test_batches_are_divided_by_all_devices() -> None:
         "sft.batch_size: 16 is no multiple of sft.micro_batch_size 2 × 3 devices; change one of them"
     )
     assert message("trainer.num_nodes=3").startswith("sft.batch_size: 16 is no multiple of")
-    assert message("sft=none", "trainer.devices=5").startswith("grpo.prompts_per_step: 12 is no multiple of")
+    assert message("sft=none", "trainer.devices=5").startswith(
+        "grpo.prompts_per_step: 12 is no multiple of"
+    )
 
 
 def test_a_share_needs_a_warm_up() -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("config", ["+experiment=more_r1", "sft=none", "schedule=all_mixed"])
-    with pytest.raises(InputError, match=r"^sft_share: nothing is warmed up on this share \(0\.25\), as sft is none; set sft_share=null$"):
+    with pytest.raises(
+        InputError,
+        match=r"^sft_share: nothing is warmed up on this share \(0\.25\), as sft is none; set sft_share=null$",
+    ):
         to_run_config(cfg)
 
 
-@pytest.mark.parametrize(("given", "key"), [("text=x", "predict.image"), ("image=x.png", "predict.text")])
+@pytest.mark.parametrize(
+    ("given", "key"), [("text=x", "predict.image"), ("image=x.png", "predict.text")]
+)
 def test_predict_needs_picture_and_text(given: str, key: str) -> None:
     assert message("stages=[predict]", f"predict.{given}").startswith(key)
     run_config(f"predict.{given}")
@@ -158,7 +165,9 @@ def test_misfits_looks_into_nested_nodes() -> None:
 
 
 def test_misfits_names_every_problem() -> None:
-    problems = list(misfits("x", {"_target_": REWARD, "beta": "0.1", "gamma": 1}, added=["invalid_zeroes"]))
+    problems = list(
+        misfits("x", {"_target_": REWARD, "beta": "0.1", "gamma": 1}, added=["invalid_zeroes"])
+    )
     assert [problem.split(":")[0] for problem in problems] == ["x.beta", "x.gamma", "x.alpha"]
     assert list(misfits("x", {"_target_": REWARD, "alpha": 1, "beta": 0.1})) == []
 
@@ -231,7 +240,11 @@ def test_a_good_command_line_ends_well(monkeypatch: pytest.MonkeyPatch, tmp_path
     ],
 )
 def test_a_typo_on_the_command_line_fails(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], argument: str, key: str
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    argument: str,
+    key: str,
 ) -> None:
     assert command_line(monkeypatch, tmp_path, argument) == 1
     assert key in capsys.readouterr().err
@@ -241,10 +254,19 @@ def test_bad_input_is_one_line_and_status_2(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command_line(monkeypatch, tmp_path, "grpo.group_size=1") == 2
-    assert capsys.readouterr().err == "error: grpo.group_size: 1 is out of range; it must be at least 2\n"
+    assert (
+        capsys.readouterr().err
+        == "error: grpo.group_size: 1 is out of range; it must be at least 2\n"
+    )
 
 
 def test_filters_can_be_swept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     choices = "filter=[],[reprediction],[rule_score],[reprediction,rule_score]"
     assert command_line(monkeypatch, tmp_path, "-m", choices, "reward.alpha=0") == 0
-    assert sorted(path.name for path in tmp_path.glob("multirun/default/*/*/")) == ["0", "1", "2", "3", "jobs"]
+    assert sorted(path.name for path in tmp_path.glob("multirun/default/*/*/")) == [
+        "0",
+        "1",
+        "2",
+        "3",
+        "jobs",
+    ]

@@ -18,9 +18,15 @@ from mmie.labels import relation_names
 from mmie.sweeping import Sweep
 
 CONF = Path(__file__).parents[1] / "conf"
-EXPERIMENTS = sorted(path.relative_to(CONF / "experiment") for path in (CONF / "experiment").rglob("*.yaml"))
+EXPERIMENTS = sorted(
+    path.relative_to(CONF / "experiment") for path in (CONF / "experiment").rglob("*.yaml")
+)
 NAMES = [path.with_suffix("").as_posix() for path in EXPERIMENTS]
-GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir() and path.name not in ("experiment", "profile", "hydra"))
+GROUPS = sorted(
+    path.name
+    for path in CONF.iterdir()
+    if path.is_dir() and path.name not in ("experiment", "profile", "hydra")
+)
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 PROFILES = ["toy", "paper"]
 
@@ -49,16 +55,47 @@ def own_conf(tmp_path: Path) -> Path:
 
 def test_there_are_experiments_and_options() -> None:
     assert {
-        "jmere_r1", "sft", "cot_sft", "only_rl", "zero_shot", "figure3_group_size", "ablation_no_partial_reward",
-        "ablation_no_rule_score_filter", "ablation_no_reprediction_filter", "ablation_no_filter",
-        "cot_sft_no_reprediction_filter", "cot_sft_no_filter", "more_r1", "more_zero_shot", "more_sft", "more_stage1",
-        "more_mixing_all", "more_mixing_hard_only", "more_mixing_constant", "sweep_grid", "sweep_optuna",
-    } <= set(NAMES)  # fmt: skip
+        "jmere_r1",
+        "sft",
+        "cot_sft",
+        "only_rl",
+        "zero_shot",
+        "figure3_group_size",
+        "ablation_no_partial_reward",
+        "ablation_no_rule_score_filter",
+        "ablation_no_reprediction_filter",
+        "ablation_no_filter",
+        "cot_sft_no_reprediction_filter",
+        "cot_sft_no_filter",
+        "more_r1",
+        "more_zero_shot",
+        "more_sft",
+        "more_stage1",
+        "more_mixing_all",
+        "more_mixing_hard_only",
+        "more_mixing_constant",
+        "sweep_grid",
+        "sweep_optuna",
+    } <= set(NAMES)
     assert {
-        "task", "data", "model", "teacher", "cot", "filter", "sft", "grpo", "reward", "schedule", "trainer", "logger",
-        "lora", "evaluation",
-    } == set(GROUPS)  # fmt: skip
-    assert {"none", "direct", "cot", "cot_warmup", "more_stage1", "more_direct"} == {option for group, option in OPTIONS if group == "sft"}
+        "task",
+        "data",
+        "model",
+        "teacher",
+        "cot",
+        "filter",
+        "sft",
+        "grpo",
+        "reward",
+        "schedule",
+        "trainer",
+        "logger",
+        "lora",
+        "evaluation",
+    } == set(GROUPS)
+    assert {"none", "direct", "cot", "cot_warmup", "more_stage1", "more_direct"} == {
+        option for group, option in OPTIONS if group == "sft"
+    }
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -100,7 +137,12 @@ def test_paper_profile_is_appendix_a() -> None:
     assert (run.lora.rank, run.lora.alpha) == (128, 64)
     assert (run.sft.epochs, run.sft.lr, run.sft.warmup_ratio) == (5, 2e-5, 0.06)
     assert (run.sft.batch_size, run.sft.micro_batch_size) == (8, 2)
-    assert (run.grpo.epochs, run.grpo.lr, run.grpo.kl_coef, run.grpo.group_size) == (30, 2e-6, 0.01, 8)
+    assert (run.grpo.epochs, run.grpo.lr, run.grpo.kl_coef, run.grpo.group_size) == (
+        30,
+        2e-6,
+        0.01,
+        8,
+    )
     assert (run.reward["alpha"], run.reward["beta"]) == (0.2, 0.1)
     assert (run.evaluation.temperature, run.evaluation.max_new_tokens) == (0.8, 2048)
     assert (run.cot.candidates, run.filter["rule_score"]["threshold"]) == (5, 0.7)
@@ -123,7 +165,9 @@ def test_paper_profile_is_appendix_a() -> None:
         ("zero_shot", None, None, False),
     ],
 )
-def test_paradigms(name: str, response: str | None, long: bool | None, reinforced: bool, profile: str) -> None:
+def test_paradigms(
+    name: str, response: str | None, long: bool | None, reinforced: bool, profile: str
+) -> None:
     run = run_config(f"+experiment={name}", f"profile={profile}")
     epochs = {"toy": {True: 8, False: 8}, "paper": {True: 20, False: 5}}[profile]
     assert (run.sft and run.sft.response) == response
@@ -147,7 +191,10 @@ def test_filters_of_the_ablations(name: str, filters: list[str]) -> None:
 
 
 def test_filters_keep_the_order_of_the_command_line() -> None:
-    assert list(run_config("filter=[rule_score,reprediction]").filter) == ["rule_score", "reprediction"]
+    assert list(run_config("filter=[rule_score,reprediction]").filter) == [
+        "rule_score",
+        "reprediction",
+    ]
     assert run_config("filter=[]").filter == {}
 
 
@@ -165,7 +212,9 @@ def test_figure3_is_a_sweep_over_group_size() -> None:
 
 def test_the_grid_is_as_large_as_its_header_says() -> None:
     hydra = composed("+experiment=sweep_grid", whole=True).hydra
-    choices = OverridesParser.create().parse_overrides([f"{key}={value}" for key, value in hydra.sweeper.params.items()])
+    choices = OverridesParser.create().parse_overrides(
+        [f"{key}={value}" for key, value in hydra.sweeper.params.items()]
+    )
     assert prod(len(list(choice.sweep_string_iterator())) for choice in choices) == 72
     assert "Cost: 72 jobs" in (CONF / "experiment" / "sweep_grid.yaml").read_text(encoding="utf-8")
 
@@ -173,11 +222,21 @@ def test_the_grid_is_as_large_as_its_header_says() -> None:
 @pytest.mark.parametrize(("profile", "lr"), [("toy", 2e-4), ("paper", 2e-6)])
 def test_the_search_goes_on_around_the_profile(profile: str, lr: float) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", ["+experiment=sweep_optuna", f"profile={profile}"], return_hydra_config=True)
-    interval = OverridesParser.create().parse_override(f"grpo.lr={cfg.hydra.sweeper.params['grpo.lr']}").value()
+        cfg = compose(
+            "config", ["+experiment=sweep_optuna", f"profile={profile}"], return_hydra_config=True
+        )
+    interval = (
+        OverridesParser.create()
+        .parse_override(f"grpo.lr={cfg.hydra.sweeper.params['grpo.lr']}")
+        .value()
+    )
     assert (interval.start, interval.end) == pytest.approx((lr / 4, 5 * lr))
     assert interval.tags == {"log"}
-    assert (cfg.hydra.mode.name, cfg.hydra.sweeper.direction, cfg.hydra.sweeper.n_trials) == ("MULTIRUN", "maximize", 20)
+    assert (cfg.hydra.mode.name, cfg.hydra.sweeper.direction, cfg.hydra.sweeper.n_trials) == (
+        "MULTIRUN",
+        "maximize",
+        20,
+    )
 
 
 def test_output_folders_carry_the_experiment() -> None:
@@ -208,12 +267,16 @@ def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> N
     """F1 = 2PR / (P + R) up to the rounding of the print; the paper's own CoT-SFT row is off by 0.04."""
     found = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").get("paper")
     if found is None:
-        assert name.startswith(("figure", "sweep_", "zero_shot_teacher"))  # whose model is not in conf/model
+        assert name.startswith(
+            ("figure", "sweep_", "zero_shot_teacher")
+        )  # whose model is not in conf/model
         return
     paper = found.qwen2_5_vl_7b
     header = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
     if name.startswith("more_"):
-        names = [score for score in ("accuracy", "precision", "recall", "f1") if score in paper.relation]
+        names = [
+            score for score in ("accuracy", "precision", "recall", "f1") if score in paper.relation
+        ]
         shown = "/".join(f"{100 * paper.relation[score]:.2f}" for score in names)
         assert f"{'Acc/P/R/F1' if len(names) == 4 else 'Acc/F1'} {shown}" in header
     scored = (paper.get("relation"),) if "precision" in paper.get("relation", {}) else ()
@@ -221,7 +284,9 @@ def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> N
         p, r = scores.precision, scores.recall
         assert scores.f1 == pytest.approx(2 * p * r / (p + r), abs=5e-4)
     if "quintuple" in paper:
-        shown = "/".join(f"{100 * paper.quintuple[score]:.2f}" for score in ("precision", "recall", "f1"))
+        shown = "/".join(
+            f"{100 * paper.quintuple[score]:.2f}" for score in ("precision", "recall", "f1")
+        )
         assert f"quintuple P/R/F1 {shown}" in header
 
 
@@ -237,12 +302,20 @@ evaluation: {temperature: 0.5}
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_experiment_wins_over_profile_and_command_line_over_both(own_conf: Path, profile: str) -> None:
+def test_experiment_wins_over_profile_and_command_line_over_both(
+    own_conf: Path, profile: str
+) -> None:
     (own_conf / "experiment" / "own.yaml").write_text(EXPERIMENT)
     given = ["+experiment=own", f"profile={profile}"]
     run = run_config(*given, conf=own_conf)
-    assert (run.model["_target_"], run.trainer.strategy, run.lora.rank) == ("mmie.models.llava.Llava", "auto", 7)
-    over = run_config(*given, "model=qwen2_5_vl_7b", "lora.rank=9", "evaluation.temperature=0", conf=own_conf)
+    assert (run.model["_target_"], run.trainer.strategy, run.lora.rank) == (
+        "mmie.models.llava.Llava",
+        "auto",
+        7,
+    )
+    over = run_config(
+        *given, "model=qwen2_5_vl_7b", "lora.rank=9", "evaluation.temperature=0", conf=own_conf
+    )
     assert (over.model["dtype"], over.lora.rank, over.evaluation.temperature) == ("bfloat16", 9, 0)
     assert over.trainer.accelerator == "gpu"
 
@@ -262,6 +335,11 @@ def test_node_builds_the_target_with_the_extra_arguments() -> None:
 
 
 def test_node_passes_errors_of_the_target_on() -> None:
-    value = {"_target_": "mmie.tasks.jmere.rewards.JMEREReward", "alpha": 0.2, "beta": 0.1, "invalid_zeroes": "all"}
+    value = {
+        "_target_": "mmie.tasks.jmere.rewards.JMEREReward",
+        "alpha": 0.2,
+        "beta": 0.1,
+        "invalid_zeroes": "all",
+    }
     with pytest.raises(InputError, match=r"^reward\.invalid_zeroes"):
         node(value)

@@ -10,20 +10,55 @@ SRC = ROOT / "src"
 
 FLOORS = {
     0: [
-        "types", "errors", "display", "files", "stopping", "whole", "text", "items", "blocks", "reading", "label_reading",
-        "parsing", "metrics", "significance", "error_kinds", "voting", "templates", "labels",
-        "results", "settings",
+        "types",
+        "errors",
+        "display",
+        "files",
+        "stopping",
+        "whole",
+        "text",
+        "items",
+        "blocks",
+        "reading",
+        "label_reading",
+        "parsing",
+        "metrics",
+        "significance",
+        "error_kinds",
+        "voting",
+        "templates",
+        "labels",
+        "results",
+        "settings",
     ],
     1: ["losses"],
     2: ["tasks", "data", "toy", "distil", "models"],
     3: ["training"],
     4: [
-        "bench", "checks", "command_line", "artifacts", "config", "stages", "pipeline", "reporting", "sweeping",
+        "bench",
+        "checks",
+        "command_line",
+        "artifacts",
+        "config",
+        "stages",
+        "pipeline",
+        "reporting",
+        "sweeping",
     ],
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
-MODULES = sorted(path for path in (SRC / "mmie").rglob("*.py") if path != SRC / "mmie" / "__init__.py")
-NO_TORCH = {"torch", "transformers", "peft", "pytorch_lightning", "lightning", "deepspeed", "safetensors"}
+MODULES = sorted(
+    path for path in (SRC / "mmie").rglob("*.py") if path != SRC / "mmie" / "__init__.py"
+)
+NO_TORCH = {
+    "torch",
+    "transformers",
+    "peft",
+    "pytorch_lightning",
+    "lightning",
+    "deepspeed",
+    "safetensors",
+}
 CONFIGURATION = {"hydra", "omegaconf"}
 MAY_CONFIGURE = {"config", "pipeline", "sweeping", "command_line"}
 
@@ -42,7 +77,11 @@ def imports(source: str, *, package: str) -> Iterator[str]:
 
 @cache
 def imports_of(path: Path) -> list[str]:
-    return list(imports(path.read_text(encoding="utf-8"), package=".".join(path.parent.relative_to(SRC).parts)))
+    return list(
+        imports(
+            path.read_text(encoding="utf-8"), package=".".join(path.parent.relative_to(SRC).parts)
+        )
+    )
 
 
 def unit(path: Path) -> str:
@@ -64,7 +103,12 @@ def name_of(path: Path) -> str:
 
 def test_imports_are_found_in_every_form() -> None:
     source = "import a.b\ndef f():\n    from . import c\n    from ..d import e\nif x:\n    from mmie import g"
-    assert list(imports(source, package="mmie.distil.filters")) == ["a.b", "mmie.distil.filters.c", "mmie.distil.d.e", "mmie.g"]
+    assert list(imports(source, package="mmie.distil.filters")) == [
+        "a.b",
+        "mmie.distil.filters.c",
+        "mmie.distil.d.e",
+        "mmie.g",
+    ]
 
 
 def test_there_are_modules_and_each_has_a_floor() -> None:

@@ -82,7 +82,9 @@ def test_steps(chain: str, texts: list[str] | None) -> None:
     assert parse_steps(chain, steps=2) == texts
 
 
-@pytest.mark.parametrize("garbage", ["step ", "step 1 ", "step 1*", "#\n", " *#", "step 1" + " " * 5000, "\n"])
+@pytest.mark.parametrize(
+    "garbage", ["step ", "step 1 ", "step 1*", "#\n", " *#", "step 1" + " " * 5000, "\n"]
+)
 def test_garbage_takes_no_time(garbage: str) -> None:
     start = time.perf_counter()
     assert parse_steps(garbage * (200_000 // len(garbage)), steps=2) is None

@@ -5,7 +5,14 @@ import torch
 from torch import Tensor, tensor
 
 from mmie.errors import InputError
-from mmie.losses import group_advantages, grpo_loss, kl_divergence, sft_loss, token_logps, zero_variance
+from mmie.losses import (
+    group_advantages,
+    grpo_loss,
+    kl_divergence,
+    sft_loss,
+    token_logps,
+    zero_variance,
+)
 
 LN2, LN3 = math.log(2), math.log(3)
 NAN, INF = math.nan, math.inf
@@ -27,7 +34,9 @@ def test_token_logps() -> None:
 
 def test_temperature_divides_the_logits() -> None:
     # at 0.5 they are (0, ln 9): (1/10, 9/10)
-    torch.testing.assert_close(token_logps(double([[0, LN3]]), tensor([1]), temperature=0.5), double([0.9]).log())
+    torch.testing.assert_close(
+        token_logps(double([[0, LN3]]), tensor([1]), temperature=0.5), double([0.9]).log()
+    )
 
 
 def test_token_logps_are_float32_at_least() -> None:
@@ -90,9 +99,13 @@ def test_groups_do_not_mix() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("group", [[0.1 + 0.2] * 3, [0.1 + 0.2, 0.3, 0.3], [0.0] * 4, [1 / 3] * 7, [-1.3] * 6, [0.7]])
+@pytest.mark.parametrize(
+    "group", [[0.1 + 0.2] * 3, [0.1 + 0.2, 0.3, 0.3], [0.0] * 4, [1 / 3] * 7, [-1.3] * 6, [0.7]]
+)
 @pytest.mark.parametrize("eps", [0.0, 1e-4])
-def test_equal_rewards_give_exactly_zero(dtype: torch.dtype, group: list[float], eps: float) -> None:
+def test_equal_rewards_give_exactly_zero(
+    dtype: torch.dtype, group: list[float], eps: float
+) -> None:
     for unbiased in (True, False):
         got = group_advantages(tensor([group], dtype=dtype), eps=eps, unbiased=unbiased)
         assert torch.equal(got, torch.zeros(1, len(group), dtype=dtype))
@@ -166,7 +179,9 @@ def test_grpo_loss_with_ratio_and_kl() -> None:
 def test_kl_estimator_is_passed_on() -> None:
     # k1 = −ln 2 where log π_ref − log π = ln 2: loss = γ·k1
     zero = double([[0]])
-    loss = grpo_loss(zero, zero, zero + LN2, double([0]), tensor([[1]]), kl_coef=0.5, kl_estimator="k1")
+    loss = grpo_loss(
+        zero, zero, zero + LN2, double([0]), tensor([[1]]), kl_coef=0.5, kl_estimator="k1"
+    )
     assert loss.item() == pytest.approx(-0.5 * LN2)
 
 
@@ -190,17 +205,33 @@ def test_kl_estimator_is_passed_on() -> None:
 )
 def test_clip(ratio: float, advantage: float, clip, expected: float) -> None:
     logps = double([[math.log(ratio)]])
-    loss = grpo_loss(logps, double([[0]]), None, double([advantage]), tensor([[1]]), kl_coef=0.0, clip=clip)
+    loss = grpo_loss(
+        logps, double([[0]]), None, double([advantage]), tensor([[1]]), kl_coef=0.0, clip=clip
+    )
     assert loss.item() == pytest.approx(-expected)
 
 
 @pytest.mark.parametrize("ratio", ["token", "sequence"])
-@pytest.mark.parametrize(("logp", "advantage", "gradient"), [(LN2, 1, 0.0), (LN2, -1, 2.0), (-LN2, 1, -0.5), (-LN2, -1, 0.0)])
-def test_clipped_ratios_have_no_gradient(ratio: str, logp: float, advantage: float, gradient: float) -> None:
+@pytest.mark.parametrize(
+    ("logp", "advantage", "gradient"),
+    [(LN2, 1, 0.0), (LN2, -1, 2.0), (-LN2, 1, -0.5), (-LN2, -1, 0.0)],
+)
+def test_clipped_ratios_have_no_gradient(
+    ratio: str, logp: float, advantage: float, gradient: float
+) -> None:
     # ratios 2 and 1/2 lie outside 0.8 … 1.28; where the bound does not hold the gradient is −ratio·Â
     logps = double([[logp]], grad=True)
     clip = (0.2, 0.28)
-    grpo_loss(logps, double([[0]]), None, double([advantage]), tensor([[1]]), kl_coef=0, clip=clip, ratio=ratio).backward()
+    grpo_loss(
+        logps,
+        double([[0]]),
+        None,
+        double([advantage]),
+        tensor([[1]]),
+        kl_coef=0,
+        clip=clip,
+        ratio=ratio,
+    ).backward()
     torch.testing.assert_close(logps.grad, double([[gradient]]))
 
 
@@ -223,7 +254,11 @@ def random_batch(*, n: int = 4, t: int = 5) -> tuple[list[Tensor], Tensor, Tenso
     generator = torch.Generator().manual_seed(0)
     logps = [-torch.rand(n, t, generator=generator, dtype=torch.float64) * 3 for _ in range(3)]
     lengths = tensor([5, 1, 3, 2])[:n, None]
-    return logps, torch.randn(n, generator=generator, dtype=torch.float64), torch.arange(t)[None] < lengths
+    return (
+        logps,
+        torch.randn(n, generator=generator, dtype=torch.float64),
+        torch.arange(t)[None] < lengths,
+    )
 
 
 @pytest.mark.parametrize("garbage", [0.0, 1e30, -INF, INF, NAN])
@@ -235,7 +270,9 @@ def test_padding_reaches_neither_loss_nor_gradient(garbage: float, clip: float |
     expected.backward()
 
     wide = torch.nn.functional.pad(mask, (0, 3))
-    dirty = [torch.nn.functional.pad(x, (0, 3)).masked_fill(~wide, garbage) for x in (logps, old, ref)]
+    dirty = [
+        torch.nn.functional.pad(x, (0, 3)).masked_fill(~wide, garbage) for x in (logps, old, ref)
+    ]
     leaf = dirty[0].requires_grad_()
     loss = grpo_loss(leaf, dirty[1], dirty[2], advantages, wide, kl_coef=0.1, clip=clip)
     loss.backward()
@@ -268,7 +305,8 @@ def test_halves_of_a_batch_average_to_the_whole() -> None:
     (logps, old, ref), advantages, mask = random_batch()
     whole = grpo_loss(logps, old, ref, advantages, mask, kl_coef=0.1)
     halves = [
-        grpo_loss(logps[i], old[i], ref[i], advantages[i], mask[i], kl_coef=0.1) for i in (slice(0, 2), slice(2, 4))
+        grpo_loss(logps[i], old[i], ref[i], advantages[i], mask[i], kl_coef=0.1)
+        for i in (slice(0, 2), slice(2, 4))
     ]
     torch.testing.assert_close(sum(halves) / 2, whole)
 
@@ -294,12 +332,16 @@ def test_missing_reference_is_refused_only_where_it_is_used() -> None:
 
 def test_advantages_without_the_std() -> None:
     # mean 1: only centred, whatever eps; equal rewards stay exactly 0
-    got = group_advantages(double([[0, 0, 0, 4], [0.1 + 0.2, 0.3, 0.3, 0.3]]), eps=0.5, unbiased=True, scale="none")
+    got = group_advantages(
+        double([[0, 0, 0, 4], [0.1 + 0.2, 0.3, 0.3, 0.3]]), eps=0.5, unbiased=True, scale="none"
+    )
     assert torch.equal(got, double([[-1, -1, -1, 3], [0, 0, 0, 0]]))
 
 
 def test_groups_of_equal_rewards() -> None:
-    assert zero_variance(double([[0.1 + 0.2, 0.3], [1, 1 + 1e-9], [0, 0], [0, 1e-300]])).tolist() == [True, False, True, False]
+    assert zero_variance(
+        double([[0.1 + 0.2, 0.3], [1, 1 + 1e-9], [0, 0], [0, 1e-300]])
+    ).tolist() == [True, False, True, False]
     assert zero_variance(tensor([[-2.0], [5.0]])).tolist() == [True, True]
 
 
@@ -316,7 +358,9 @@ def test_token_mean_of_all_responses() -> None:
 def test_division_by_a_constant() -> None:
     # sums 6, −1, 0 over 3 responses and a length limit of 10: −5/30
     zero = torch.zeros(3, 2, dtype=torch.float64)
-    loss = grpo_loss(zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="constant", normaliser=10)
+    loss = grpo_loss(
+        zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="constant", normaliser=10
+    )
     assert loss.item() == pytest.approx(-1 / 6)
     with pytest.raises(ValueError, match="normaliser is None"):
         grpo_loss(zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="constant")
@@ -324,7 +368,11 @@ def test_division_by_a_constant() -> None:
 
 @pytest.mark.parametrize(
     ("options", "divisor"),
-    [({"normalise": "token"}, 3), ({"normalise": "token", "normaliser": 1.5}, 1.5), ({"normalise": "constant", "normaliser": 10}, 30)],
+    [
+        ({"normalise": "token"}, 3),
+        ({"normalise": "token", "normaliser": 1.5}, 1.5),
+        ({"normalise": "constant", "normaliser": 10}, 30),
+    ],
 )
 def test_gradients_of_the_other_means(options: dict, divisor: float) -> None:
     # every token weighs −Â_i over the tokens (3 here, or as given) or over N·constant = 3·10; the empty response has none
@@ -336,7 +384,16 @@ def test_gradients_of_the_other_means(options: dict, divisor: float) -> None:
 def test_a_micro_batch_without_tokens() -> None:
     # 2 tokens in 2 micro-batches: normaliser 1. Losses −(3 + 3) / 1 and 0, their mean −3 = −(3 + 3) / 2
     one, none = (
-        grpo_loss(double([[0, 0]]), double([[0, 0]]), None, double([3]), tensor([mask]), kl_coef=0, normalise="token", normaliser=1.0)
+        grpo_loss(
+            double([[0, 0]]),
+            double([[0, 0]]),
+            None,
+            double([3]),
+            tensor([mask]),
+            kl_coef=0,
+            normalise="token",
+            normaliser=1.0,
+        )
         for mask in ([1, 1], [0, 0])
     )
     assert (one.item(), none.item()) == (-6, 0)
@@ -345,13 +402,26 @@ def test_a_micro_batch_without_tokens() -> None:
 def test_nothing_but_empty_responses() -> None:
     nothing = torch.full((2, 2), NAN, dtype=torch.float64)
     for options in ({"normalise": "sequence"}, {"normalise": "token"}, {"ratio": "sequence"}):
-        assert grpo_loss(nothing, nothing, None, double([1, 2]), torch.zeros(2, 2), kl_coef=0, **options).item() == 0
+        assert (
+            grpo_loss(
+                nothing, nothing, None, double([1, 2]), torch.zeros(2, 2), kl_coef=0, **options
+            ).item()
+            == 0
+        )
 
 
 def test_token_mean_with_kl() -> None:
     # KL (k3, d = ln 2) is 1 − ln 2 at each of two tokens of one response and at one of the other: γ(1 − ln 2)·3/3
     zero = torch.zeros(2, 2, dtype=torch.float64)
-    loss = grpo_loss(zero, zero, zero + LN2, double([0, 0]), tensor([[1, 1], [1, 0]]), kl_coef=0.5, normalise="token")
+    loss = grpo_loss(
+        zero,
+        zero,
+        zero + LN2,
+        double([0, 0]),
+        tensor([[1, 1], [1, 0]]),
+        kl_coef=0.5,
+        normalise="token",
+    )
     assert loss.item() == pytest.approx(0.5 * (1 - LN2))
 
 
@@ -360,12 +430,23 @@ def test_micro_batches_average_to_the_whole_step(normalise: str) -> None:
     (logps, old, ref), advantages, mask = random_batch()
     over = {"token": float(mask.sum()), "constant": 7.0}[normalise]
     leaf = logps.clone().requires_grad_()
-    whole = grpo_loss(leaf, old, ref, advantages, mask, kl_coef=0.1, normalise=normalise, normaliser=over)
+    whole = grpo_loss(
+        leaf, old, ref, advantages, mask, kl_coef=0.1, normalise=normalise, normaliser=over
+    )
     whole.backward()
     share = over / 2 if normalise == "token" else over
     halves = logps.clone().requires_grad_()
     parts = [
-        grpo_loss(halves[i], old[i], ref[i], advantages[i], mask[i], kl_coef=0.1, normalise=normalise, normaliser=share)
+        grpo_loss(
+            halves[i],
+            old[i],
+            ref[i],
+            advantages[i],
+            mask[i],
+            kl_coef=0.1,
+            normalise=normalise,
+            normaliser=share,
+        )
         for i in (slice(0, 2), slice(2, 4))
     ]
     (sum(parts) / 2).backward()
@@ -376,8 +457,15 @@ def test_micro_batches_average_to_the_whole_step(normalise: str) -> None:
 def test_one_response_of_one_token_is_the_same_in_every_mean() -> None:
     # N = 1, |o| = 1: −2·Â, Â = 3
     logps, old = double([[LN2, NAN]]), double([[0, NAN]])
-    for options in ({}, {"normalise": "token"}, {"normalise": "constant", "normaliser": 1}, {"ratio": "sequence"}):
-        assert grpo_loss(logps, old, None, double([3]), tensor([[1, 0]]), kl_coef=0, **options).item() == pytest.approx(-6)
+    for options in (
+        {},
+        {"normalise": "token"},
+        {"normalise": "constant", "normaliser": 1},
+        {"ratio": "sequence"},
+    ):
+        assert grpo_loss(
+            logps, old, None, double([3]), tensor([[1, 0]]), kl_coef=0, **options
+        ).item() == pytest.approx(-6)
 
 
 def test_one_ratio_a_response() -> None:
@@ -394,11 +482,16 @@ def test_one_ratio_a_response() -> None:
 def test_gradient_of_one_ratio_a_response() -> None:
     # d/dlogp_t of s·Â with s = exp(mean log ratio) = 2 is s·Â / |o| = 2·3 / 2 at both tokens; N = 1
     logps = double([[2 * LN2, 0]], grad=True)
-    grpo_loss(logps, torch.zeros(1, 2), None, double([3]), tensor([[1, 1]]), kl_coef=0, ratio="sequence").backward()
+    grpo_loss(
+        logps, torch.zeros(1, 2), None, double([3]), tensor([[1, 1]]), kl_coef=0, ratio="sequence"
+    ).backward()
     torch.testing.assert_close(logps.grad, double([[-3, -3]]))
 
 
-@pytest.mark.parametrize("options", [{"ratio": "sequence"}, {"normalise": "token"}, {"normalise": "constant", "normaliser": 9.0}])
+@pytest.mark.parametrize(
+    "options",
+    [{"ratio": "sequence"}, {"normalise": "token"}, {"normalise": "constant", "normaliser": 9.0}],
+)
 @pytest.mark.parametrize("garbage", [1e30, -INF, NAN])
 def test_padding_reaches_no_option(options: dict, garbage: float) -> None:
     (logps, old, ref), advantages, mask = random_batch()

@@ -2,7 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmie.metrics import PRF, bootstrap_f1, direction_blind, entities, folded_set, micro_prf, per_relation
+from mmie.metrics import (
+    PRF,
+    bootstrap_f1,
+    direction_blind,
+    entities,
+    folded_set,
+    micro_prf,
+    per_relation,
+)
 from mmie.types import Quintuple
 
 JOSH = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")
@@ -41,7 +49,12 @@ def test_all_five_fields_count_and_direction_does() -> None:
     for i in range(5):
         changed = Quintuple(*("other" if i == j else part for j, part in enumerate(JOSH)))
         assert micro_prf([[changed]], [[JOSH]]).correct == 0
-    assert micro_prf([[Quintuple("Browns", "org", "Josh Gordon", "per", "member_of")]], [[JOSH]]).correct == 0
+    assert (
+        micro_prf(
+            [[Quintuple("Browns", "org", "Josh Gordon", "per", "member_of")]], [[JOSH]]
+        ).correct
+        == 0
+    )
 
 
 def test_white_space_is_folded_and_case_kept() -> None:
@@ -68,7 +81,9 @@ def test_direction_blind_forgets_only_the_direction() -> None:
     swapped = Quintuple("Browns", "org", " Josh  Gordon", "per", "member_of")
     assert direction_blind([swapped]) == direction_blind([JOSH])
     assert len(direction_blind([JOSH, swapped])) == 1
-    assert direction_blind([Quintuple("Browns", "per", "Josh Gordon", "org", "member_of")]) != direction_blind([JOSH])
+    assert direction_blind(
+        [Quintuple("Browns", "per", "Josh Gordon", "org", "member_of")]
+    ) != direction_blind([JOSH])
     assert direction_blind([swapped._replace(relation="peer")]) != direction_blind([JOSH])
     # equal names: the types decide
     assert direction_blind([Quintuple("a", "per", "a", "org", "r")]) == direction_blind(
@@ -107,7 +122,8 @@ def test_bootstrap_is_seeded() -> None:
 
 
 SAMPLES = st.lists(
-    st.tuples(st.frozensets(st.sampled_from("abcd")), st.frozensets(st.sampled_from("abcd"))), max_size=6
+    st.tuples(st.frozensets(st.sampled_from("abcd")), st.frozensets(st.sampled_from("abcd"))),
+    max_size=6,
 )
 
 
@@ -131,7 +147,9 @@ def test_invalid_items_cost_precision() -> None:
 
 def test_names_are_compared_in_one_unicode_form() -> None:
     composed, decomposed = "Beyonc\u00e9", "Beyonce\u0301"
-    assert micro_prf([[JOSH._replace(head=decomposed)]], [[JOSH._replace(head=composed)]]).correct == 1
+    assert (
+        micro_prf([[JOSH._replace(head=decomposed)]], [[JOSH._replace(head=composed)]]).correct == 1
+    )
     assert len(direction_blind([JOSH._replace(head=composed), JOSH._replace(head=decomposed)])) == 1
 
 

@@ -11,7 +11,10 @@ import mmie
 FOLDER = Path(__file__).parents[1] / "notebooks"
 RESULTS = "experiments/results/toy"
 NAMES = ("case_study", "data", "results", "rewards")
-GOLD = [["Ivan Vega", "per", "Ivan Ray", "per", "peer"], ["Ivan Vega", "per", "Oak Hill", "loc", "place of birth"]]
+GOLD = [
+    ["Ivan Vega", "per", "Ivan Ray", "per", "peer"],
+    ["Ivan Vega", "per", "Oak Hill", "loc", "place of birth"],
+]
 
 
 def stored(name: str) -> dict[str, Any]:
@@ -35,10 +38,14 @@ def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:
             cell.source = cell.source.replace(f'"{RESULTS}"', repr(str(results)))
-        NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(FOLDER)}}).execute()
+        NotebookClient(
+            notebook, timeout=120, resources={"metadata": {"path": str(FOLDER)}}
+        ).execute()
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
         assert not [output["text"] for output in outputs if output.get("name") == "stderr"]
-        return "\n".join(output.get("text") or "\n".join(map(str, output["data"].values())) for output in outputs)
+        return "\n".join(
+            output.get("text") or "\n".join(map(str, output["data"].values())) for output in outputs
+        )
 
     return execute
 
@@ -51,23 +58,44 @@ def whole_run(tmp_path: Path) -> Path:
         "JMERE-R1": [GOLD, GOLD[:1]],
     }
     counts = {"warm-up": [[1, 2, 2], [0, 0, 1]], "JMERE-R1": [[2, 2, 2], [1, 1, 1]]}
-    scores = {"warm-up": {"f1": 0.4, "gold": 3, "ci95": [0.0, 0.5]}, "JMERE-R1": {"f1": 1.0, "gold": 3, "ci95": [1.0, 1.0]}}
+    scores = {
+        "warm-up": {"f1": 0.4, "gold": 3, "ci95": [0.0, 0.5]},
+        "JMERE-R1": {"f1": 1.0, "gold": 3, "ci95": [1.0, 1.0]},
+    }
     run = {
-        "experiment": "jmere_r1", "task": "jmere", "profile": "toy", "seed": 0, "commit": "0" * 40,
+        "experiment": "jmere_r1",
+        "task": "jmere",
+        "profile": "toy",
+        "seed": 0,
+        "commit": "0" * 40,
         "models": {model: {"test/quintuple": score} for model, score in scores.items()},
-        "analysis": {model: {"ids": "same", "counts": {"quintuple": samples}} for model, samples in counts.items()},
-    }  # fmt: skip
+        "analysis": {
+            model: {"ids": "same", "counts": {"quintuple": samples}}
+            for model, samples in counts.items()
+        },
+    }
     folder = tmp_path / "run"
     (folder / "predictions").mkdir(parents=True)
     (folder / "metrics").mkdir()
     (folder / "results.json").write_text(json.dumps(run), encoding="utf-8")
-    (folder / "metrics" / "grpo.csv").write_text("step,name,value\n0,train/reward,0.5\n1,train/reward,0.75\n", encoding="utf-8")
+    (folder / "metrics" / "grpo.csv").write_text(
+        "step,name,value\n0,train/reward,0.5\n1,train/reward,0.75\n", encoding="utf-8"
+    )
     for model, answers in said.items():
         rows = [
-            {"id": f"test-{number}", "text": "Ivan <b>Vega</b>", "image": [None], "gold": gold, "parsed": parsed,
-             "response": "<think> a kite </think> <answer> … </answer>" if parsed else "<think> a kite", "truncated": not parsed}
+            {
+                "id": f"test-{number}",
+                "text": "Ivan <b>Vega</b>",
+                "image": [None],
+                "gold": gold,
+                "parsed": parsed,
+                "response": "<think> a kite </think> <answer> … </answer>"
+                if parsed
+                else "<think> a kite",
+                "truncated": not parsed,
+            }
             for number, (gold, parsed) in enumerate(zip((GOLD, GOLD[:1]), answers, strict=True))
-        ]  # fmt: skip
+        ]
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / "predictions" / f"{model.lower()}.jsonl").write_text(lines, encoding="utf-8")
     return folder
@@ -90,7 +118,12 @@ def test_is_kept_without_outputs(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "seen"),
-    [("case_study", "JMERE"), ("data", "locate at"), ("results", "JMERE: ablations (toy profile)"), ("rewards", "swapped direction")],
+    [
+        ("case_study", "JMERE"),
+        ("data", "locate at"),
+        ("results", "JMERE: ablations (toy profile)"),
+        ("rewards", "swapped direction"),
+    ],
 )
 def test_runs(executed: Any, name: str, seen: str) -> None:
     assert seen in executed(name)
@@ -109,7 +142,9 @@ def test_case_study_marks_right_wrong_and_missed(executed: Any, whole_run: Path)
     text = executed("case_study", whole_run)
     assert "jmere_r1, toy profile, seed 0, test-0" in text
     assert "✓ Ivan Vega · per · Ivan Ray · per · peer" in text
-    wrong, right = ("Ivan Vega · per · Oak Hill · loc · place of " + place for place in ("residence", "birth"))
+    wrong, right = (
+        "Ivan Vega · per · Oak Hill · loc · place of " + place for place in ("residence", "birth")
+    )
     assert f"✗ {wrong} → {right}" in text
     assert "warm-up: 0 of 2 right; JMERE-R1 has 2 that it has not: test-0, test-1" in text
 

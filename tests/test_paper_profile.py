@@ -35,8 +35,15 @@ def mnre(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("kind", "model"), [("qwen", "qwen2_5_vl_7b"), ("llava", "llava_1_5_7b")])
-def test_paper_profile_is_built(tmp_path: Path, mnre: Path, checkpoint_folders: dict[str, Path], kind: str, model: str) -> None:
-    overrides = ["profile=paper", f"model={model}", f"model.path={checkpoint_folders[kind]}", f"data.root={mnre}"]
+def test_paper_profile_is_built(
+    tmp_path: Path, mnre: Path, checkpoint_folders: dict[str, Path], kind: str, model: str
+) -> None:
+    overrides = [
+        "profile=paper",
+        f"model={model}",
+        f"model.path={checkpoint_folders[kind]}",
+        f"data.root={mnre}",
+    ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_run_config(compose("config", overrides))
     assert config.sft is not None
@@ -45,20 +52,37 @@ def test_paper_profile_is_built(tmp_path: Path, mnre: Path, checkpoint_folders: 
     assert isinstance(strategy, DeepSpeedStrategy)
     assert strategy.exclude_frozen_parameters
     assert strategy.config["zero_optimization"]["stage"] == 2
-    config.trainer.accelerator, config.trainer.strategy, config.trainer.devices, config.trainer.precision = "cpu", "auto", 1, "32-true"
+    (
+        config.trainer.accelerator,
+        config.trainer.strategy,
+        config.trainer.devices,
+        config.trainer.precision,
+    ) = "cpu", "auto", 1, "32-true"
     assert make_trainer(config.trainer, logger=False, enable_progress_bar=False).max_epochs == 1
 
     context = Context(config, Store(tmp_path / "artifacts"), tmp_path)
     examples = node(config.data).load("train")
-    assert [example.text for example in examples] == ["Ann Lee of Apex Club 0", "Ann Lee of Apex Club 1"]
+    assert [example.text for example in examples] == [
+        "Ann Lee of Apex Club 0",
+        "Ann Lee of Apex Club 1",
+    ]
     task, policy = context.reasoned, context.policy
     assert "place of residence" in task.prompt(examples[0])
     assert task.prompt(examples[0]).endswith("</answer> tags.")
     assert (policy.lora.r, policy.lora.lora_alpha) == (128, 64)
 
-    items = [Demonstration(example, task.prompt(example), policy.response_ids(task.target(example, "A club."))) for example in examples]
-    sft = SFTModule(policy, config.sft, steps=4, gradient_checkpointing=config.sft.gradient_checkpointing)
-    assert sft.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == pytest.approx(2e-5)
+    items = [
+        Demonstration(
+            example, task.prompt(example), policy.response_ids(task.target(example, "A club."))
+        )
+        for example in examples
+    ]
+    sft = SFTModule(
+        policy, config.sft, steps=4, gradient_checkpointing=config.sft.gradient_checkpointing
+    )
+    assert sft.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == pytest.approx(
+        2e-5
+    )
     sft.log = lambda *args, **kwargs: None  # type: ignore[method-assign]
     policy.train()
     loss = sft.training_step(MicroBatch(items, step=0, weight=1.0), 0)
@@ -69,7 +93,9 @@ def test_paper_profile_is_built(tmp_path: Path, mnre: Path, checkpoint_folders: 
     policy.add_reference()
     config.grpo.max_new_tokens, config.grpo.group_size = 4, 2
     grpo = GRPOModule(policy, task, node(config.reward), config.grpo, steps=4, seed=0)
-    assert grpo.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == pytest.approx(2e-6)
+    assert grpo.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == pytest.approx(
+        2e-6
+    )
     grpo.log = grpo.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]
     policy.eval()
     assert torch.isfinite(grpo.training_step(MicroBatch(examples, step=0, weight=1.0), 0))
@@ -79,9 +105,10 @@ def test_zero2_divides_the_loss_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lightning has divided by the micro-batches of a step when the loss comes here."""
     asked: dict[str, Any] = {}
     plugin = SimpleNamespace(
-        pre_backward=lambda loss, module: loss, post_backward=lambda loss, module: loss,
+        pre_backward=lambda loss, module: loss,
+        post_backward=lambda loss, module: loss,
         backward=lambda loss, module, optimizer, **options: asked.update(options),
-    )  # fmt: skip
+    )
     strategy = ZeRO2()
     monkeypatch.setattr(ZeRO2, "precision_plugin", plugin)
     monkeypatch.setattr(ZeRO2, "lightning_module", SimpleNamespace())

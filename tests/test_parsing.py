@@ -1,4 +1,3 @@
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +12,44 @@ PARIS = Quintuple("Paris", "loc", "Lyon", "loc", "contain")
 
 WHITE = list(" \t\n\r\v\f\x1c\x85\xa0\u2003\u3000")
 PIECES = [
-    *TYPES, *RELATIONS[:3], *WHITE, "member of", "party", "a", "Müller", "東京", "🎉", "O'Neil \"x\"", "<answer>",
-    "\\", "\\\\", "_", "¯\\_(ツ)_/¯", ",", ", ", "[", "]", "], [", "][", "]\n[", "[]", ", per, ", ",org",
-    ", per, b, org, peer], [", ", org, peer]",
-]  # fmt: skip
-NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(min_size=1, max_size=8)
+    *TYPES,
+    *RELATIONS[:3],
+    *WHITE,
+    "member of",
+    "party",
+    "a",
+    "Müller",
+    "東京",
+    "🎉",
+    'O\'Neil "x"',
+    "<answer>",
+    "\\",
+    "\\\\",
+    "_",
+    "¯\\_(ツ)_/¯",
+    ",",
+    ", ",
+    "[",
+    "]",
+    "], [",
+    "][",
+    "]\n[",
+    "[]",
+    ", per, ",
+    ",org",
+    ", per, b, org, peer], [",
+    ", org, peer]",
+]
+NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(
+    min_size=1, max_size=8
+)
 QUINTUPLES = st.builds(
-    Quintuple, NAMES, st.sampled_from(TYPES), NAMES, st.sampled_from(TYPES), st.sampled_from(RELATIONS)
+    Quintuple,
+    NAMES,
+    st.sampled_from(TYPES),
+    NAMES,
+    st.sampled_from(TYPES),
+    st.sampled_from(RELATIONS),
 )
 
 
@@ -47,7 +77,9 @@ def test_response_of_the_right_form(text: str) -> None:
 
 def test_response_may_be_long_and_its_blocks_empty() -> None:
     assert parse_response("<think></think><answer></answer>") == Response("", "")
-    assert parse_response("<think>a\nb < c > d</think><answer>x\ny</answer>") == Response("a\nb < c > d", "x\ny")
+    assert parse_response("<think>a\nb < c > d</think><answer>x\ny</answer>") == Response(
+        "a\nb < c > d", "x\ny"
+    )
 
 
 @pytest.mark.parametrize(
@@ -75,15 +107,25 @@ def test_response_of_another_form_is_none(text: str) -> None:
     assert parse_response(text) is None
 
 
-@given(st.lists(st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "x", " "]), max_size=12).map("".join))
+@given(
+    st.lists(
+        st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "x", " "]), max_size=12
+    ).map("".join)
+)
 def test_response_has_each_tag_once_and_in_order(text: str) -> None:
-    order = [tag for tag in text.replace("<", " <").replace(">", "> ").replace("x", " x ").split() if tag != "x"]
+    order = [
+        tag
+        for tag in text.replace("<", " <").replace(">", "> ").replace("x", " x ").split()
+        if tag != "x"
+    ]
     outside = (
         text.split("<think>")[0],
         text.split("</answer>")[-1],
         text.partition("</think>")[2].partition("<answer>")[0],
     )
-    whole = order == ["<think>", "</think>", "<answer>", "</answer>"] and not "".join(outside).strip()
+    whole = (
+        order == ["<think>", "</think>", "<answer>", "</answer>"] and not "".join(outside).strip()
+    )
     assert (parse_response(text) is not None) == whole
 
 
@@ -110,7 +152,9 @@ def test_white_space_is_folded() -> None:
 @pytest.mark.parametrize("known", ["member of", "member_of"])
 def test_relation_comes_back_as_the_label_set_spells_it(written: str, known: str) -> None:
     answer = f"[Josh Gordon, per, Browns, org, {written}]"
-    assert parse_quintuples(answer, types=TYPES, relations=[known]) == [JOSH._replace(relation=known)]
+    assert parse_quintuples(answer, types=TYPES, relations=[known]) == [
+        JOSH._replace(relation=known)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +219,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("bad", [b for b in BAD if b != "[]"] + [r"[Josh Gordon, per, Browns, org, member of\]"])
+@pytest.mark.parametrize(
+    "bad", [b for b in BAD if b != "[]"] + [r"[Josh Gordon, per, Browns, org, member of\]"]
+)
 def test_bad_item_alone_is_none(bad: str) -> None:
     assert parse(bad) is None
 
@@ -211,10 +257,14 @@ def test_text_around_or_between_items_is_none(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Washington, D.C.", "Foo [live]", "per", "¯\\_(ツ)_/¯", "a\\b", "x], y", "[", 'O\'Neil, "x"']
+    "name",
+    ["Washington, D.C.", "Foo [live]", "per", "¯\\_(ツ)_/¯", "a\\b", "x], y", "[", 'O\'Neil, "x"'],
 )
 def test_ordinary_names_are_written_plain(name: str) -> None:
-    assert format_quintuples([PARIS._replace(head=name, tail=name)]) == f"[{name}, loc, {name}, loc, contain]"
+    assert (
+        format_quintuples([PARIS._replace(head=name, tail=name)])
+        == f"[{name}, loc, {name}, loc, contain]"
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,12 +288,16 @@ def test_own_types_are_escaped_too() -> None:
     quintuple = Quintuple("a, team", "team", "b, natural person", "natural person", "peer")
     answer = format_quintuples([quintuple])
     assert answer == r"[a\, team, team, b\, natural person, natural person, peer]"
-    assert parse_quintuples(answer, types=["team", "natural person"], relations=RELATIONS) == [quintuple]
+    assert parse_quintuples(answer, types=["team", "natural person"], relations=RELATIONS) == [
+        quintuple
+    ]
 
 
 def test_format() -> None:
     assert format_quintuples([]) == "[]"
-    assert format_quintuples(q for q in (JOSH, PARIS)) == f"{GOOD}, [Paris, loc, Lyon, loc, contain]"
+    assert (
+        format_quintuples(q for q in (JOSH, PARIS)) == f"{GOOD}, [Paris, loc, Lyon, loc, contain]"
+    )
 
 
 @pytest.mark.parametrize("field", ["head", "tail"])
@@ -269,9 +323,24 @@ def test_fold_leaves_single_blanks_between_words(text: str) -> None:
 
 
 GARBAGE = [
-    "[a, per, ", "[", "]", "] ", "] ,", "], [", "\\", "\\,", ", ", ", per", " ", GOOD, GOOD + ", ", BAD[0] + ", ",
-    "<think>", "</think> ", "<think></think><answer>",
-]  # fmt: skip
+    "[a, per, ",
+    "[",
+    "]",
+    "] ",
+    "] ,",
+    "], [",
+    "\\",
+    "\\,",
+    ", ",
+    ", per",
+    " ",
+    GOOD,
+    GOOD + ", ",
+    BAD[0] + ", ",
+    "<think>",
+    "</think> ",
+    "<think></think><answer>",
+]
 
 
 @pytest.mark.parametrize("piece", GARBAGE)

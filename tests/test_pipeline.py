@@ -22,23 +22,49 @@ pytestmark = pytest.mark.usefixtures("no_pictures")
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
-    "data.sizes={train: 16, val: 4, test: 6}", "cot.candidates=2", "sft.epochs=1", "sft.batch_size=8", "sft.micro_batch_size=8",
-    "sft.checkpoint_every=1", "sft.validations=1", "grpo.epochs=0.5", "grpo.prompts_per_step=4", "grpo.micro_prompts=2",
-    "grpo.group_size=2", "grpo.max_new_tokens=16", "grpo.checkpoint_every=1", "grpo.validations=1", "evaluation.max_new_tokens=16",
-    "evaluation.batch_size=3", "evaluation.bootstrap_samples=20", "logger.wandb=false", "trainer.threads=1", "filter=[]",
-]  # fmt: skip
+    "data.sizes={train: 16, val: 4, test: 6}",
+    "cot.candidates=2",
+    "sft.epochs=1",
+    "sft.batch_size=8",
+    "sft.micro_batch_size=8",
+    "sft.checkpoint_every=1",
+    "sft.validations=1",
+    "grpo.epochs=0.5",
+    "grpo.prompts_per_step=4",
+    "grpo.micro_prompts=2",
+    "grpo.group_size=2",
+    "grpo.max_new_tokens=16",
+    "grpo.checkpoint_every=1",
+    "grpo.validations=1",
+    "evaluation.max_new_tokens=16",
+    "evaluation.batch_size=3",
+    "evaluation.bootstrap_samples=20",
+    "logger.wandb=false",
+    "trainer.threads=1",
+    "filter=[]",
+]
 
 
 def config_of(tmp_path: Path, *overrides: str):
-    small = [item for item in SMALL if not ("+experiment=only_rl" in overrides and item.startswith("sft."))]
+    small = [
+        item
+        for item in SMALL
+        if not ("+experiment=only_rl" in overrides and item.startswith("sft."))
+    ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return to_run_config(compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides]))
+        return to_run_config(
+            compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides])
+        )
 
 
 def go(tmp_path: Path, name: str, *overrides: str) -> dict:
     output = tmp_path / name
     output.mkdir()
-    path = execute(config_of(tmp_path, *overrides), output, command=shlex.join(["python", "run.py", *overrides]))
+    path = execute(
+        config_of(tmp_path, *overrides),
+        output,
+        command=shlex.join(["python", "run.py", *overrides]),
+    )
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -46,7 +72,9 @@ def folders(tmp_path: Path, stage: str) -> list[str]:
     return sorted(path.name for path in (tmp_path / "artifacts" / stage).iterdir() if path.is_dir())
 
 
-def test_a_process_does_not_wait_for_one_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_does_not_wait_for_one_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     parents = iter([7, 7, 1])
     monkeypatch.setattr("mmie.stages.context.os.getppid", lambda: next(parents))
@@ -65,7 +93,10 @@ def test_one_process_does_the_work_whatever_the_environment_says(
     assert list(go(tmp_path, "run", "stages=[data]")["stages"]) == ["data"]
 
 
-@pytest.mark.parametrize(("ranks", "expected"), [({}, 0), ({"SLURM_LOCALID": "3"}, 3), ({"SLURM_LOCALID": "3", "LOCAL_RANK": "2"}, 2)])
+@pytest.mark.parametrize(
+    ("ranks", "expected"),
+    [({}, 0), ({"SLURM_LOCALID": "3"}, 3), ({"SLURM_LOCALID": "3", "LOCAL_RANK": "2"}, 2)],
+)
 def test_each_process_of_a_machine_has_its_own_device(
     ranks: dict[str, str], expected: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -88,7 +119,9 @@ def test_there_must_be_an_adapter_to_take_away(tmp_path: Path) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^trainer\.accelerator=gpu: torch sees no GPU"):
-        execute(config_of(tmp_path, "trainer.accelerator=gpu", "trainer.precision=32-true"), tmp_path)
+        execute(
+            config_of(tmp_path, "trainer.accelerator=gpu", "trainer.precision=32-true"), tmp_path
+        )
     assert not (tmp_path / "artifacts").exists()
 
 
@@ -113,36 +146,88 @@ def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_results_hold_what_their_readers_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_hold_what_their_readers_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = go(tmp_path, "run", "+experiment=jmere_r1")
-    assert {"experiment", "task", "profile", "seed", "commit", "config_fingerprint", "versions", "stages", "metrics", "paper"} <= set(found)
-    assert (found["experiment"], found["task"], found["profile"], found["seed"]) == ("jmere_r1", "jmere", "toy", 0)
+    assert {
+        "experiment",
+        "task",
+        "profile",
+        "seed",
+        "commit",
+        "config_fingerprint",
+        "versions",
+        "stages",
+        "metrics",
+        "paper",
+    } <= set(found)
+    assert (found["experiment"], found["task"], found["profile"], found["seed"]) == (
+        "jmere_r1",
+        "jmere",
+        "toy",
+        0,
+    )
     score = found["metrics"]["test/quintuple"]
     assert {"precision", "recall", "f1", "correct", "predicted", "gold", "ci95"} == set(score)
     assert list(found["models"]) == ["zero-shot", "warm-up", "JMERE-R1"]
     assert found["paper"] is None  # a toy run stands beside no number of a paper
-    assert list(found["chains"]) == ["distilled", "usable", "selected", "samples"]  # the small run has no filter
+    assert list(found["chains"]) == [
+        "distilled",
+        "usable",
+        "selected",
+        "samples",
+    ]  # the small run has no filter
     assert found["command"] == "python run.py +experiment=jmere_r1"
     assert found["config"]["grpo"]["group_size"] == 2
     assert found["config"]["data"]["images"] == "artifacts/toy_images"
-    assert [(row["first"], row["second"]) for row in found["comparisons"]] == [("warm-up", "zero-shot"), ("JMERE-R1", "warm-up")]
+    assert [(row["first"], row["second"]) for row in found["comparisons"]] == [
+        ("warm-up", "zero-shot"),
+        ("JMERE-R1", "warm-up"),
+    ]
     for name, scores in found["models"].items():
         told, kept = found["analysis"][name], tmp_path / "run/predictions" / f"{slug(name)}.jsonl"
         assert [sum(column) for column in zip(*told["counts"]["quintuple"], strict=True)] == [
             scores["test/quintuple"][count] for count in ("correct", "predicted", "gold")
         ]
         assert told["ids"] == found["analysis"]["zero-shot"]["ids"]
-        assert sum(kept.read_text(encoding="utf-8").count(f'"truncated": {flag}') for flag in ("true", "false")) == 6
+        assert (
+            sum(
+                kept.read_text(encoding="utf-8").count(f'"truncated": {flag}')
+                for flag in ("true", "false")
+            )
+            == 6
+        )
     curves = list(csv.reader((tmp_path / "run/metrics/grpo.csv").read_text().splitlines()))
     assert curves[0] == ["step", "name", "value"]
-    first_kl = next(float(value) for step, name, value in curves[1:] if (step, name) == ("0", "train/kl"))
-    assert first_kl == pytest.approx(0, abs=1e-6)  # the reference is the warmed-up adapter, and nothing else
+    first_kl = next(
+        float(value) for step, name, value in curves[1:] if (step, name) == ("0", "train/kl")
+    )
+    assert first_kl == pytest.approx(
+        0, abs=1e-6
+    )  # the reference is the warmed-up adapter, and nothing else
     assert (tmp_path / "run/metrics/sft.csv").is_file()
     assert (tmp_path / "run/rollouts.jsonl").is_file()
-    rows = [json.loads(line) for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert len(rows) == 6
-    assert set(rows[0]) == {"id", "text", "image", "gold", "response", "truncated", "parsed", "invalid", "correct"}
-    assert found["vision"] == {"computed": 16 + 4 + 6, "from_disk": 0}  # each picture once, in all stages and epochs
+    assert set(rows[0]) == {
+        "id",
+        "text",
+        "image",
+        "gold",
+        "response",
+        "truncated",
+        "parsed",
+        "invalid",
+        "correct",
+    }
+    assert found["vision"] == {
+        "computed": 16 + 4 + 6,
+        "from_disk": 0,
+    }  # each picture once, in all stages and epochs
     again = go(tmp_path, "again", "+experiment=jmere_r1")
     assert again["vision"] == {"computed": 0, "from_disk": 0}  # not even a model was loaded
     other = go(tmp_path, "other", "+experiment=jmere_r1", "seed=1", "stages=[grpo]")
@@ -170,12 +255,21 @@ def test_results_hold_what_their_readers_need(tmp_path: Path, monkeypatch: pytes
         ("only_rl", ["zero-shot", "Only-RL"], ["distil", "sft"]),
     ],
 )
-def test_each_paradigm_runs_its_own_stages_only(tmp_path: Path, experiment: str, models: list[str], absent: list[str]) -> None:
+def test_each_paradigm_runs_its_own_stages_only(
+    tmp_path: Path, experiment: str, models: list[str], absent: list[str]
+) -> None:
     overrides = [f"+experiment={experiment}"]
-    dropped = {"zero_shot": ("sft.", "grpo."), "sft": ("grpo.",), "cot_sft": ("grpo.",), "only_rl": ("sft.",)}[experiment]
+    dropped = {
+        "zero_shot": ("sft.", "grpo."),
+        "sft": ("grpo.",),
+        "cot_sft": ("grpo.",),
+        "only_rl": ("sft.",),
+    }[experiment]
     small = [item for item in SMALL if not item.startswith(dropped)]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides]))
+        config = to_run_config(
+            compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides])
+        )
     (tmp_path / "run").mkdir()
     found = json.loads(execute(config, tmp_path / "run").read_text(encoding="utf-8"))
     assert list(found["models"]) == models
@@ -183,8 +277,18 @@ def test_each_paradigm_runs_its_own_stages_only(tmp_path: Path, experiment: str,
 
 
 def test_filters_that_leave_no_chain_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^filter\.rule_score: none of \d+ chains is left; choose filters that fit the task"):
-        go(tmp_path, "run", "filter=[rule_score]", "task=more", "data.sizes={train: 4, val: 2, test: 2}", "stages=[filter]")
+    with pytest.raises(
+        InputError,
+        match=r"^filter\.rule_score: none of \d+ chains is left; choose filters that fit the task",
+    ):
+        go(
+            tmp_path,
+            "run",
+            "filter=[rule_score]",
+            "task=more",
+            "data.sizes={train: 4, val: 2, test: 2}",
+            "stages=[filter]",
+        )
     assert not [*(tmp_path / "artifacts/filter").glob("*/chosen.jsonl")]
 
 
@@ -198,8 +302,12 @@ def test_chosen_stages_stop_where_they_are_told(tmp_path: Path) -> None:
 def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> None:
     """SIGKILL as soon as each stage has left something on disk; the resumed run's metrics are the undisturbed run's."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    marks = ["artifacts/record/*.jsonl", "artifacts/sft/*.partial/step-*.ckpt", "artifacts/grpo/*.partial/step-*.ckpt",
-             "artifacts/evaluate/*.partial/predictions.jsonl"]  # fmt: skip
+    marks = [
+        "artifacts/record/*.jsonl",
+        "artifacts/sft/*.partial/step-*.ckpt",
+        "artifacts/grpo/*.partial/step-*.ckpt",
+        "artifacts/evaluate/*.partial/predictions.jsonl",
+    ]
     for folder in (whole, broken):
         (folder / "out").mkdir(parents=True)
 
@@ -220,20 +328,37 @@ def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> 
         process = start(folder)
         process.join()
         assert process.exitcode == 0
-    found = [json.loads((folder / "out/results.json").read_text(encoding="utf-8"))["models"] for folder in (whole, broken)]
+    found = [
+        json.loads((folder / "out/results.json").read_text(encoding="utf-8"))["models"]
+        for folder in (whole, broken)
+    ]
     assert found[0] == found[1]
-    adapters = [[path.read_bytes() for path in sorted(folder.glob("artifacts/*/*/adapter/*.safetensors"))] for folder in (whole, broken)]
+    adapters = [
+        [path.read_bytes() for path in sorted(folder.glob("artifacts/*/*/adapter/*.safetensors"))]
+        for folder in (whole, broken)
+    ]
     assert len(adapters[0]) == 2
     assert adapters[0] == adapters[1]
-    answers = [len((folder / "artifacts/record/template.jsonl").read_text(encoding="utf-8").splitlines()) for folder in (whole, broken)]
+    answers = [
+        len((folder / "artifacts/record/template.jsonl").read_text(encoding="utf-8").splitlines())
+        for folder in (whole, broken)
+    ]
     assert answers[0] == answers[1] == 16 * 2 * 3
 
 
 @pytest.mark.slow
-def test_predict_and_export_take_a_finished_run_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_predict_and_export_take_a_finished_run_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     go(tmp_path, "run", "stages=[grpo]")
     picture = next((tmp_path / "artifacts/toy_images").rglob("test-00000.png"))
-    go(tmp_path, "predict", "stages=[predict]", f"predict.image={picture}", "predict.text='Ann Lee and Bob Ray'")
+    go(
+        tmp_path,
+        "predict",
+        "stages=[predict]",
+        f"predict.image={picture}",
+        "predict.text='Ann Lee and Bob Ray'",
+    )
     said = json.loads((tmp_path / "predict/prediction.json").read_text(encoding="utf-8"))
     assert said["text"] == "Ann Lee and Bob Ray"
     assert said["response"].split()[0] in capsys.readouterr().out
@@ -242,15 +367,30 @@ def test_predict_and_export_take_a_finished_run_away(tmp_path: Path, capsys: pyt
     assert (exported / "adapter/adapter_config.json").exists()
     assert (exported / "merged/model.safetensors").exists()
     trained = next(path for path in (tmp_path / "artifacts/grpo").iterdir() if path.is_dir())
-    assert (exported / "adapter/adapter_model.safetensors").read_bytes() == (trained / "adapter/adapter_model.safetensors").read_bytes()
+    assert (exported / "adapter/adapter_model.safetensors").read_bytes() == (
+        trained / "adapter/adapter_model.safetensors"
+    ).read_bytes()
 
 
 def test_a_missing_picture_to_predict_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="predict.image=nowhere.png"):
-        go(tmp_path, "run", "stages=[predict]", "predict.image=nowhere.png", "predict.text=x", f"predict.adapter={tmp_path}")
+        go(
+            tmp_path,
+            "run",
+            "stages=[predict]",
+            "predict.image=nowhere.png",
+            "predict.text=x",
+            f"predict.adapter={tmp_path}",
+        )
 
 
-MORE = ["+experiment=more_r1", "filter=[six_steps]", "data.sizes={train: 40, val: 4, test: 6}", "cot.candidates=1", "grpo.epochs=1"]
+MORE = [
+    "+experiment=more_r1",
+    "filter=[six_steps]",
+    "data.sizes={train: 40, val: 4, test: 6}",
+    "cot.candidates=1",
+    "grpo.epochs=1",
+]
 
 
 @pytest.mark.slow
@@ -267,10 +407,15 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
     assert (first["task"], list(first["models"])) == ("more", ["zero-shot", "stage 1", "MORE-R1"])
     assert {"accuracy", "macro_f1", "by_objects", "ci95"} <= set(first["metrics"]["test/relation"])
     (division,) = (tmp_path / "artifacts/divide").glob("*/")
-    parts = [json.loads((division / f"{name}.json").read_text(encoding="utf-8")) for name in ("sft", "grpo")]
+    parts = [
+        json.loads((division / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("sft", "grpo")
+    ]
     assert not set(parts[0]) & set(parts[1])
     assert len(parts[0]) + len(parts[1]) == 40
-    row = json.loads((tmp_path / "job0/predictions.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    row = json.loads(
+        (tmp_path / "job0/predictions.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    )
     assert isinstance(row["image"][0], str)
     assert len(row["image"][1]["box"]) == 4
     assert first["vision"]["from_disk"] == 0
@@ -290,22 +435,39 @@ def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["schedule=progressive_mix", "+experiment=only_rl"], r"^schedule: .*sft is none; use schedule=all_mixed"),
-        (["+experiment=more_r1", "stages=[predict]", "predict.image=x.png", "predict.text=x"], r"^predict\.entity: .*needs it"),
-        (["stages=[predict]", "predict.image=README.md", "predict.text=x"], r"^predict\.image=README\.md: no readable picture"),
+        (
+            ["schedule=progressive_mix", "+experiment=only_rl"],
+            r"^schedule: .*sft is none; use schedule=all_mixed",
+        ),
+        (
+            ["+experiment=more_r1", "stages=[predict]", "predict.image=x.png", "predict.text=x"],
+            r"^predict\.entity: .*needs it",
+        ),
+        (
+            ["stages=[predict]", "predict.image=README.md", "predict.text=x"],
+            r"^predict\.image=README\.md: no readable picture",
+        ),
         (["data.sizes=5"], r"^data\.sizes=5: name the splits"),
-        (["filter=[rule_score]", "filter.rule_score.threshold=2"], r"^filter\.rule_score\.threshold: 2"),
+        (
+            ["filter=[rule_score]", "filter.rule_score.threshold=2"],
+            r"^filter\.rule_score\.threshold: 2",
+        ),
         (["+experiment=more_r1", "schedule.alpha=-1"], r"^schedule\.alpha: -1 is out of range"),
         (["+experiment=more_r1", "schedule.alpha=inf"], r"^schedule\.alpha: inf is out of range"),
         (["+experiment=more_r1", "reward.unit=tokens"], r"^reward\.unit: 'tokens' is unknown"),
         (["+experiment=more_r1", "reward.threshold=-1"], r"^reward: threshold -1 "),
-        (["+experiment=more_r1", "filter=[six_steps]", "filter.six_steps.steps=0"], r"^filter\.six_steps\.steps: 0 is out of range"),
+        (
+            ["+experiment=more_r1", "filter=[six_steps]", "filter.six_steps.steps=0"],
+            r"^filter\.six_steps\.steps: 0 is out of range",
+        ),
         (["data.sizes.train=null"], r"^data\.sizes\.train=None: it must be a whole number"),
         (["+experiment=more_r1", "task.labels=[1]"], r"^task\.labels: 1 is "),
         (["+experiment=more_r1", "task.labels=null"], r"^task\.labels: None is no list"),
     ],
 )
-def test_what_cannot_go_well_is_said_before_anything_is_done(tmp_path: Path, overrides: list[str], message: str) -> None:
+def test_what_cannot_go_well_is_said_before_anything_is_done(
+    tmp_path: Path, overrides: list[str], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         execute(config_of(tmp_path, *overrides), tmp_path)
     assert not (tmp_path / "artifacts").exists()

@@ -1,6 +1,5 @@
 """The lenient readers on answers as instruct models write them; quintuples and invalid items are counted by hand."""
 
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +21,10 @@ from mmie.types import Quintuple
 RELATIONS = ["peer", "member_of", "contain", "place_of_residence", "locate_at"]
 A = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")
 B = Quintuple("Cleveland", "loc", "Ohio", "loc", "contain")
-A_TEXT, B_TEXT = "[Josh Gordon, per, Browns, org, member of]", "[Cleveland, loc, Ohio, loc, contain]"
+A_TEXT, B_TEXT = (
+    "[Josh Gordon, per, Browns, org, member of]",
+    "[Cleveland, loc, Ohio, loc, contain]",
+)
 JSON_LISTS = """```json
 [
   ["Josh Gordon", "per", "Browns", "org", "member of"],
@@ -35,9 +37,7 @@ JSON_OBJECTS = """Here is the result:
   {"head entity": "Cleveland", "head entity type": "LOC", "tail entity": "Ohio", "tail entity type": "LOC",
    "relation type": "contain"}
 ]}"""
-PYTHON_DICT = (
-    "[{'head': 'Josh Gordon', 'head_type': 'per', 'tail': \"Browns\", 'tail_type': 'org', 'relation': 'member of'}]"
-)
+PYTHON_DICT = "[{'head': 'Josh Gordon', 'head_type': 'per', 'tail': \"Browns\", 'tail_type': 'org', 'relation': 'member of'}]"
 FORM = "[head entity, head entity type, tail entity, tail entity type, relation type]"
 THOUGHT = f"<think> Perhaps {B_TEXT}, or [Ohio, loc, Cleveland, loc, in]. </think>"
 
@@ -56,7 +56,11 @@ ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     (f"{THOUGHT} <answer> {A_TEXT} </answer>", [A], 0),
     # prose around and between
     (f"Here are the tuples: {A_TEXT}", [A], 0),
-    (f"The 5-tuples are:\n\n{A_TEXT}\n\nJosh Gordon plays for the Browns, as the jersey shows.", [A], 0),
+    (
+        f"The 5-tuples are:\n\n{A_TEXT}\n\nJosh Gordon plays for the Browns, as the jersey shows.",
+        [A],
+        0,
+    ),
     (f"{A_TEXT} and {B_TEXT}.", [A, B], 0),
     (f"{A_TEXT}; {B_TEXT}", [A, B], 0),
     (f"1. {A_TEXT}\n2. {B_TEXT}", [A, B], 0),
@@ -76,8 +80,11 @@ ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     (PYTHON_DICT, [A], 0),
     ("[('Josh Gordon', 'per', 'Browns', 'org', 'member of')]", [A], 0),
     ("(Josh Gordon, per, Browns, org, member of)", [A], 0),
-    ('[["Josh \\"Flash\\" Gordon", "per", "Browns", "org", "peer"]]',
-     [Quintuple('Josh "Flash" Gordon', "per", "Browns", "org", "peer")], 0),
+    (
+        '[["Josh \\"Flash\\" Gordon", "per", "Browns", "org", "peer"]]',
+        [Quintuple('Josh "Flash" Gordon', "per", "Browns", "org", "peer")],
+        0,
+    ),
     ('[{"head": "Josh Gordon", "head_type": "per", "relation": "peer"}]', [], 1),
     ('{"image": "a field, a player", "mood": "calm"}', [], 0),
     # labels
@@ -94,15 +101,28 @@ ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     ("[Josh Gordon, per], [Browns, org]", [], 2),
     ("Entities: [Josh Gordon], [Browns]", [], 0),
     # names with commas and brackets
-    ("So: [Washington, D.C., loc, Ohio, loc, contain]!",
-     [Quintuple("Washington, D.C.", "loc", "Ohio", "loc", "contain")], 0),
-    ("1. [Gordon [WR, Browns], per, Browns, org, peer]",
-     [Quintuple("Gordon [WR, Browns]", "per", "Browns", "org", "peer")], 0),
+    (
+        "So: [Washington, D.C., loc, Ohio, loc, contain]!",
+        [Quintuple("Washington, D.C.", "loc", "Ohio", "loc", "contain")],
+        0,
+    ),
+    (
+        "1. [Gordon [WR, Browns], per, Browns, org, peer]",
+        [Quintuple("Gordon [WR, Browns]", "per", "Browns", "org", "peer")],
+        0,
+    ),
     ("1. [Gordon [WR, Browns], per, Browns, org, plays for]", [], 1),
     ("1. [Gordon (born 1991, Houston), per, Browns, org, plays for]", [], 1),
-    ("[Gordon :], per, Browns, org, peer]", [Quintuple("Gordon :]", "per", "Browns", "org", "peer")], 0),
-    ("Answer: [Gordon :), per, Browns, org, peer]",
-     [Quintuple("Gordon :)", "per", "Browns", "org", "peer")], 0),
+    (
+        "[Gordon :], per, Browns, org, peer]",
+        [Quintuple("Gordon :]", "per", "Browns", "org", "peer")],
+        0,
+    ),
+    (
+        "Answer: [Gordon :), per, Browns, org, peer]",
+        [Quintuple("Gordon :)", "per", "Browns", "org", "peer")],
+        0,
+    ),
     # repeated and cut off
     (f"{A_TEXT}\n{A_TEXT}", [A, A], 0),
     (f"{A_TEXT}, [Cleveland, loc, Oh", [A], 1),
@@ -120,7 +140,7 @@ ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     ("There are no 5-tuples in this tweet.", [], 0),
     ("Josh Gordon, per, Browns, org, member of", [], 0),
     ("", [], 0),
-]  # fmt: skip
+]
 
 
 def read(text: str) -> tuple[list[Quintuple], int]:
@@ -141,7 +161,9 @@ def test_only_an_answer_that_says_so_is_empty() -> None:
 
 
 def test_labels_come_back_as_the_configuration_spells_them() -> None:
-    found = read_quintuples("So [a, per, b, Org, member of].", types=["PER", "ORG"], relations=["Member_Of"])
+    found = read_quintuples(
+        "So [a, per, b, Org, member of].", types=["PER", "ORG"], relations=["Member_Of"]
+    )
     assert found == ([Quintuple("a", "PER", "b", "ORG", "Member_Of")], 0)
 
 
@@ -155,14 +177,58 @@ def test_the_answer_is_never_read_from_a_thought() -> None:
 
 
 PIECES = [
-    *TYPES, "PER", *RELATIONS[:2], "member of", "a", "Müller", "e\u0301", "東京", "🎉", " ", "\n", "\\", "\\\\", "_",
-    ",", ", ", "[", "]", "(", ")", "{", "}", '"', "'", "**", "], [", "][", "[]", ", per, ", ", PER",
-    ", per, b, org, peer], [", "<answer>", "</answer>", "<think>", "</think>", "<", "/", "think>", "< / Answer >",
-    "<\\answer>", "<|im_end|>",
-]  # fmt: skip
-NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(min_size=1, max_size=8)
+    *TYPES,
+    "PER",
+    *RELATIONS[:2],
+    "member of",
+    "a",
+    "Müller",
+    "e\u0301",
+    "東京",
+    "🎉",
+    " ",
+    "\n",
+    "\\",
+    "\\\\",
+    "_",
+    ",",
+    ", ",
+    "[",
+    "]",
+    "(",
+    ")",
+    "{",
+    "}",
+    '"',
+    "'",
+    "**",
+    "], [",
+    "][",
+    "[]",
+    ", per, ",
+    ", PER",
+    ", per, b, org, peer], [",
+    "<answer>",
+    "</answer>",
+    "<think>",
+    "</think>",
+    "<",
+    "/",
+    "think>",
+    "< / Answer >",
+    "<\\answer>",
+    "<|im_end|>",
+]
+NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(
+    min_size=1, max_size=8
+)
 QUINTUPLES = st.builds(
-    Quintuple, NAMES, st.sampled_from(TYPES), NAMES, st.sampled_from(TYPES), st.sampled_from(RELATIONS)
+    Quintuple,
+    NAMES,
+    st.sampled_from(TYPES),
+    NAMES,
+    st.sampled_from(TYPES),
+    st.sampled_from(RELATIONS),
 )
 
 
@@ -183,7 +249,9 @@ def test_hostile_names_do_not_break_the_response(quintuples: list[Quintuple]) ->
     assert read(response) == (quintuples, 0)
 
 
-@pytest.mark.parametrize("name", ["<answer>", "</think>", "a <THINK > b", "<\\answer>", "<\\\\/answer>"])
+@pytest.mark.parametrize(
+    "name", ["<answer>", "</think>", "a <THINK > b", "<\\answer>", "<\\\\/answer>"]
+)
 def test_tags_in_names_are_hidden(name: str) -> None:
     quintuple = A._replace(head=name)
     written = format_quintuples([quintuple])
@@ -195,7 +263,9 @@ def test_tags_in_names_are_hidden(name: str) -> None:
 def test_any_text_is_read(text: str) -> None:
     quintuples, invalid = read(text)
     assert invalid >= 0
-    assert all(q.head and q.tail and q.head_type in TYPES and q.relation in RELATIONS for q in quintuples)
+    assert all(
+        q.head and q.tail and q.head_type in TYPES and q.relation in RELATIONS for q in quintuples
+    )
 
 
 LABELS = ["/per/misc/awarded", "/per/org/member_of", "/per/per/peer", "none"]
@@ -241,17 +311,51 @@ def test_a_slash_that_is_needed() -> None:
 
 
 GARBAGE = [
-    "[a, per, ", "[", "]", "[,", "],", "{,", "(,", '{"head": "', "{'head': '", "'a':\"\\", "[[a, per", "]]", ")(", "\\",
-    "\\,", ", per", " ", "\n", A_TEXT, f"[{A_TEXT}", "[per, per, per, per, peer", "<think>", "</think>", "<answer>",
-    "<answer>[", "<", "< ", "/per", "/per/org/", "none ", "per/", "a\u0301\u0323", "*", '"', '["',
-]  # fmt: skip
+    "[a, per, ",
+    "[",
+    "]",
+    "[,",
+    "],",
+    "{,",
+    "(,",
+    '{"head": "',
+    "{'head': '",
+    "'a':\"\\",
+    "[[a, per",
+    "]]",
+    ")(",
+    "\\",
+    "\\,",
+    ", per",
+    " ",
+    "\n",
+    A_TEXT,
+    f"[{A_TEXT}",
+    "[per, per, per, per, peer",
+    "<think>",
+    "</think>",
+    "<answer>",
+    "<answer>[",
+    "<",
+    "< ",
+    "/per",
+    "/per/org/",
+    "none ",
+    "per/",
+    "a\u0301\u0323",
+    "*",
+    '"',
+    '["',
+]
 
 
 @pytest.mark.parametrize("piece", GARBAGE)
 def test_work_grows_linearly(piece: str) -> None:
     """Calls double with the text; a quadratic regular expression would not come back from the long ones."""
     for wrap in ("{}", "[{}]", "<answer>{}", "[a, per, {}, per, peer]"):
-        small, large = (wrap.replace("{}", piece * (size // len(piece))) for size in (4_000, 16_000))
+        small, large = (
+            wrap.replace("{}", piece * (size // len(piece))) for size in (4_000, 16_000)
+        )
         counts = [calls(lambda text=text: read(text)) for text in (small, large)]
         assert counts[1] < 6 * counts[0] + 1_000
     read(piece * (300_000 // len(piece)))

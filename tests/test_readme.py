@@ -37,14 +37,23 @@ NOTES = sorted((ROOT / "experiments").glob("*.md"))
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE)
 PROSE = re.sub(r"^```.*?^```$", "", TEXT, flags=re.DOTALL | re.MULTILINE)
-SHELL = [line.removeprefix("$ ") for kind, text in BLOCKS if kind in ("bash", "console") for line in text.splitlines()]
+SHELL = [
+    line.removeprefix("$ ")
+    for kind, text in BLOCKS
+    if kind in ("bash", "console")
+    for line in text.splitlines()
+]
 COMMANDS = [
     command
     for line in (*SHELL, *re.findall(r"`([^`\n]+)`", PROSE))
     for command in re.findall(r"python run\.py.*", line.rpartition("&& ")[2])
 ]
 EXAMPLE = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE))
-DESCRIBED = {name for cell in re.findall(r"^\| (`.*?) \|", METRICS, re.MULTILINE) for name in re.findall(r"`(.*?)`", cell)}
+DESCRIBED = {
+    name
+    for cell in re.findall(r"^\| (`.*?) \|", METRICS, re.MULTILINE)
+    for name in re.findall(r"`(.*?)`", cell)
+}
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +69,9 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in EXAMPLE.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(jmere, "__path__", [*jmere.__path__, str(tmp_path / "src/mmie/tasks/jmere")])
+    monkeypatch.setattr(
+        jmere, "__path__", [*jmere.__path__, str(tmp_path / "src/mmie/tasks/jmere")]
+    )
     return tmp_path / "conf"
 
 
@@ -69,7 +80,11 @@ def jobs(command: str) -> list[list[str]]:
     arguments = get_args(readable(shlex.split(command, comments=True)[2:]))
     if not arguments.multirun:
         return [arguments.overrides]
-    own = [override for override in arguments.overrides if not override.startswith(("hydra/launcher", "hydra.launcher"))]
+    own = [
+        override
+        for override in arguments.overrides
+        if not override.startswith(("hydra/launcher", "hydra.launcher"))
+    ]
     swept = OverridesParser.create().parse_overrides(own)  # launchers come with an extra
     choices = [
         [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
@@ -137,9 +152,11 @@ def test_a_command_with_a_mistake_does_not_compose(conf: Path) -> None:
 
 def test_a_sweep_is_the_product_of_its_choices() -> None:
     assert jobs("python run.py -m 'filter=[],[a,b]' seed=1 +x=2,3  # a sweep") == [
-        ["filter=[]", "seed=1", "+x=2"], ["filter=[]", "seed=1", "+x=3"],
-        ["filter=[a,b]", "seed=1", "+x=2"], ["filter=[a,b]", "seed=1", "+x=3"],
-    ]  # fmt: skip
+        ["filter=[]", "seed=1", "+x=2"],
+        ["filter=[]", "seed=1", "+x=3"],
+        ["filter=[a,b]", "seed=1", "+x=2"],
+        ["filter=[a,b]", "seed=1", "+x=3"],
+    ]
 
 
 def test_the_example_works(conf: Path) -> None:
@@ -157,11 +174,15 @@ def test_the_example_works(conf: Path) -> None:
 
 def test_every_experiment_is_listed() -> None:
     names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert names == set(re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", EXPERIMENTS, re.MULTILINE))
+    assert names == set(
+        re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", EXPERIMENTS, re.MULTILINE)
+    )
 
 
 def test_f1_of_the_experiments_is_that_of_their_files(conf: Path) -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (?:Table|MORE-R1).* \| ([\d.]+) \|$", EXPERIMENTS, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| (?:Table|MORE-R1).* \| ([\d.]+) \|$", EXPERIMENTS, re.MULTILINE
+    )
     assert len(rows) == 18
     for name, f1 in rows:
         paper = run_config(conf, [f"+experiment={name}"]).paper
@@ -194,10 +215,16 @@ def test_the_picture_is_what_its_program_draws() -> None:
 
 
 def test_every_logged_metric_is_explained() -> None:
-    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "mmie" / "training").glob("*.py"))
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "src" / "mmie" / "training").glob("*.py")
+    )
     logged = set(re.findall(r'"((?:train|val|seconds)/\w+)"', source))
     phases = {f"seconds/{name}" for name in re.findall(r'self\.(?:phase|_clock)\("(\w+)"', source)}
-    parts = {**JMEREReward(alpha=0, beta=0)("", None, [], "", ""), **MOREReward(threshold=1, unit="words")("", None, "none", "", "")}
+    parts = {
+        **JMEREReward(alpha=0, beta=0)("", None, [], "", ""),
+        **MOREReward(threshold=1, unit="words")("", None, "none", "", ""),
+    }
     assert len(logged) >= 9
     assert len(phases) == 4
     logged |= phases | {f"train/{name}" for name in (*parts, "invalid", "truncated")}
@@ -211,13 +238,22 @@ def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
     task = node(run_config(ROOT / "conf", ["+experiment=more_r1"]).task, response=Direct())
     sample = Example("a", "x", (), "none", {"entity_count": 1, "object_count": 2})
     score = task.score(["none"], [sample], bootstrap_samples=0, seed=0)["relation"]
-    (tmp_path / "metrics.json").write_text(json.dumps({"test/quintuple": score, "test/entity": score, "test/relation": score}))
-    (tmp_path / "analysis.json").write_text(json.dumps(analysis(task, [Reading("none")], [sample], truncated=[False])))
+    (tmp_path / "metrics.json").write_text(
+        json.dumps({"test/quintuple": score, "test/entity": score, "test/relation": score})
+    )
+    (tmp_path / "analysis.json").write_text(
+        json.dumps(analysis(task, [Reading("none")], [sample], truncated=[False]))
+    )
     config = run_config(ROOT / "conf", [])
     left = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
     reasoned = SimpleNamespace(name="more", selection_metric="relation", warmed_up="stage 1")
     context = SimpleNamespace(config=config, output=tmp_path, reasoned=reasoned, **left)
     results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
-    keys = {*results, *results["metrics"], *results["metrics"]["test/relation"], *results["analysis"]["zero-shot"]}
+    keys = {
+        *results,
+        *results["metrics"],
+        *results["metrics"]["test/relation"],
+        *results["analysis"]["zero-shot"],
+    }
     assert len(keys) >= 20
     assert keys <= DESCRIBED

@@ -23,7 +23,13 @@ class Teacher(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": self._answer(body)}}]}).encode()
+        answer = json.dumps(
+            {
+                "choices": [
+                    {"index": 0, "message": {"role": "assistant", "content": self._answer(body)}}
+                ]
+            }
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
@@ -59,16 +65,34 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.skipif(not MNRE.is_dir(), reason="the MNRE-2 text files are not at hand")
 def test_every_stage_runs_on_64_real_samples(tmp_path: Path, server: None) -> None:
     overrides = [
-        "data=mnre", f"data.root={MNRE}", "data.missing_images=blank", "data.limit={train: 48, val: 8, test: 8}", "teacher=openai",
-        "cot.candidates=2", f"artifacts={tmp_path}/artifacts", "sft.epochs=1", "sft.batch_size=8", "sft.micro_batch_size=8",
-        "grpo.epochs=0.25", "grpo.prompts_per_step=4", "grpo.micro_prompts=4", "grpo.group_size=2", "grpo.max_new_tokens=24",
-        "evaluation.max_new_tokens=24", "evaluation.bootstrap_samples=20", "grpo.validations=1", "logger.wandb=false", "trainer.threads=1",
-    ]  # fmt: skip
+        "data=mnre",
+        f"data.root={MNRE}",
+        "data.missing_images=blank",
+        "data.limit={train: 48, val: 8, test: 8}",
+        "teacher=openai",
+        "cot.candidates=2",
+        f"artifacts={tmp_path}/artifacts",
+        "sft.epochs=1",
+        "sft.batch_size=8",
+        "sft.micro_batch_size=8",
+        "grpo.epochs=0.25",
+        "grpo.prompts_per_step=4",
+        "grpo.micro_prompts=4",
+        "grpo.group_size=2",
+        "grpo.max_new_tokens=24",
+        "evaluation.max_new_tokens=24",
+        "evaluation.bootstrap_samples=20",
+        "grpo.validations=1",
+        "logger.wandb=false",
+        "trainer.threads=1",
+    ]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = to_run_config(compose("config", overrides))
     (tmp_path / "out").mkdir()
     found = json.loads(execute(config, tmp_path / "out").read_text(encoding="utf-8"))
     assert found["notes"]["blank_pictures"] == {"train": 48, "val": 8, "test": 8}
     assert list(found["models"]) == ["zero-shot", "warm-up", "JMERE-R1"]
-    counts = json.loads(next((tmp_path / "artifacts/filter").glob("*/counts.json")).read_text(encoding="utf-8"))
+    counts = json.loads(
+        next((tmp_path / "artifacts/filter").glob("*/counts.json")).read_text(encoding="utf-8")
+    )
     assert [row["candidates"] for row in counts] == [96, 96, 96, 96, 48]

@@ -83,7 +83,9 @@ def test_every_requirement_is_pinned_within_its_bounds(extra: str) -> None:
     requirements = [one for one in declared()[extra] if one.name != "torch"]
     assert requirements
     for requirement in requirements:
-        assert requirement.specifier.contains(PINS[canonicalize_name(requirement.name)]), requirement
+        assert requirement.specifier.contains(PINS[canonicalize_name(requirement.name)]), (
+            requirement
+        )
 
 
 @pytest.mark.skipif(bool(drift()), reason="other versions than the pinned ones need other packages")

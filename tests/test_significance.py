@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmie.significance import bootstrap_counts, paired_randomisation, randomisation_over_seeds, spread
+from mmie.significance import (
+    bootstrap_counts,
+    paired_randomisation,
+    randomisation_over_seeds,
+    spread,
+)
 
 RIGHT, WRONG, SILENT = (1, 1, 1), (0, 1, 1), (0, 0, 1)
 
@@ -60,7 +65,11 @@ def test_a_sample_is_swapped_in_all_seeds_at_once() -> None:
     """One sample, right in both seeds of the first and in none of the second: two swaps, each as large as what was seen."""
     assert randomisation_over_seeds([hits(1), hits(1)], [hits(0), hits(0)]).p == 1.0
     found = randomisation_over_seeds([hits(1, 1), hits(1, 0)], [hits(0, 0), hits(0, 0)])
-    assert (found.difference, found.p, found.exact) == (0.75, 0.5, True)  # swaps: 0.75, -0.25, 0.25, -0.75
+    assert (found.difference, found.p, found.exact) == (
+        0.75,
+        0.5,
+        True,
+    )  # swaps: 0.75, -0.25, 0.25, -0.75
 
 
 def test_more_of_the_same_seed_says_nothing_new() -> None:
@@ -71,7 +80,9 @@ def test_more_of_the_same_seed_says_nothing_new() -> None:
 
 def test_the_difference_is_that_of_mean_f1() -> None:
     first, second = [[RIGHT, SILENT], [RIGHT, WRONG]], [[RIGHT, RIGHT], [SILENT, SILENT]]
-    assert randomisation_over_seeds(first, second).difference == pytest.approx((2 / 3 + 1 / 2) / 2 - (1 + 0) / 2)
+    assert randomisation_over_seeds(first, second).difference == pytest.approx(
+        (2 / 3 + 1 / 2) / 2 - (1 + 0) / 2
+    )
     with pytest.raises(ValueError, match="1 and 2 samples"):
         randomisation_over_seeds([hits(1), hits(1, 1)], [hits(1), hits(1, 1)])
 
@@ -93,7 +104,11 @@ def test_as_scipy_has_it() -> None:
     tables = []
     for share in (0.7, 0.5):
         predicted = generator.integers(0, 4, 60)
-        tables.append(np.stack([np.minimum(generator.binomial(gold, share), predicted), predicted, gold], axis=1))
+        tables.append(
+            np.stack(
+                [np.minimum(generator.binomial(gold, share), predicted), predicted, gold], axis=1
+            )
+        )
     first, second = tables
 
     def difference(a: np.ndarray, b: np.ndarray) -> float:
@@ -103,7 +118,9 @@ def test_as_scipy_has_it() -> None:
         return f1(both[a.astype(int), rows]) - f1(both[b.astype(int), rows])
 
     places = np.zeros(60), np.ones(60)
-    theirs = stats.permutation_test(places, difference, permutation_type="samples", n_resamples=4000, rng=0)
+    theirs = stats.permutation_test(
+        places, difference, permutation_type="samples", n_resamples=4000, rng=0
+    )
     ours = paired_randomisation(first.tolist(), second.tolist(), rounds=20_000)
     assert ours.difference == pytest.approx(theirs.statistic)
     assert 0.002 < ours.p < 0.9
@@ -114,7 +131,9 @@ def test_the_bootstrap_is_scipys_percentile_interval() -> None:
     generator = np.random.default_rng(2)
     table = np.stack([generator.integers(0, 2, 200), np.ones(200, int), np.ones(200, int)], axis=1)
     low, high = bootstrap_counts(table.tolist(), samples=20_000)
-    theirs = stats.bootstrap((table[:, 0].astype(float),), np.mean, method="percentile", n_resamples=20_000, rng=1).confidence_interval
+    theirs = stats.bootstrap(
+        (table[:, 0].astype(float),), np.mean, method="percentile", n_resamples=20_000, rng=1
+    ).confidence_interval
     assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
 
 

@@ -169,11 +169,20 @@ def test_a_sweep_ends_with_the_job(signum: signal.Signals, tmp_path: Path) -> No
 
 
 TINY = [
-    "sft=direct", "grpo=none", "data.sizes={train: 48, val: 2, test: 2}", "stages=[sft]",
-    "sft.epochs=40", "sft.batch_size=16", "sft.micro_batch_size=8", "sft.validations=1",
-    "sft.checkpoint_every=1", "evaluation.max_new_tokens=4", "evaluation.validation_samples=1",
-    "trainer.threads=1", "logger=none",
-]  # fmt: skip
+    "sft=direct",
+    "grpo=none",
+    "data.sizes={train: 48, val: 2, test: 2}",
+    "stages=[sft]",
+    "sft.epochs=40",
+    "sft.batch_size=16",
+    "sft.micro_batch_size=8",
+    "sft.validations=1",
+    "sft.checkpoint_every=1",
+    "evaluation.max_new_tokens=4",
+    "evaluation.validation_samples=1",
+    "trainer.threads=1",
+    "logger=none",
+]
 
 
 @pytest.mark.slow

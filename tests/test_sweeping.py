@@ -18,7 +18,13 @@ from mmie.artifacts import Store
 from mmie.errors import InputError
 
 ROOT = Path(__file__).parents[1]
-DATA = ["stages=[data]", "data.sizes.val=2", "data.sizes.test=2", "logger.wandb=false", "trainer.threads=1"]
+DATA = [
+    "stages=[data]",
+    "data.sizes.val=2",
+    "data.sizes.test=2",
+    "logger.wandb=false",
+    "trainer.threads=1",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -74,19 +80,26 @@ def test_a_sweep_with_a_failure_ends_and_is_not_repeated(
     ]
     assert done.out.splitlines()[-1] == f"summary: {first}/summary.md"
     assert picked(first, "job", "state", "data.sizes.train", "error") == [
-        ("0", "ok", "8", ""), ("1", "failed", "-1", line), ("2", "ok", "9", "")
-    ]  # fmt: skip
+        ("0", "ok", "8", ""),
+        ("1", "failed", "-1", line),
+        ("2", "ok", "9", ""),
+    ]
     assert (first / "1/error.txt").read_text() == f"{line}\n"
     assert [path.parent.name for path in sorted(first.glob("*/results.json"))] == ["0", "2"]
 
     assert in_process(monkeypatch, second, *sweep) == 1
-    stages = [json.loads((second / job / "results.json").read_text())["stages"] for job in ("0", "2")]
+    stages = [
+        json.loads((second / job / "results.json").read_text())["stages"] for job in ("0", "2")
+    ]
     assert [stage["data"]["cached"] for stage in stages] == [True, True]
     assert picked(second, "job", "state") == [("0", "ok"), ("1", "failed"), ("2", "ok")]
 
 
 def test_a_defect_stops_no_other_and_keeps_its_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pipeline: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def run(cfg: DictConfig) -> float:
         return 1 / (cfg.grpo.group_size - 3)
@@ -94,21 +107,41 @@ def test_a_defect_stops_no_other_and_keeps_its_traceback(
     pipeline(run)
     assert in_process(monkeypatch, tmp_path, "-m", "grpo.group_size=3,5,4", "seed=1") == 1
     assert picked(tmp_path, "grpo.group_size", "validation_f1", "best", "error") == [
-        ("3", "", "0", "ZeroDivisionError: division by zero"), ("5", "0.5", "0", ""), ("4", "1.0", "1", ""),
-    ]  # fmt: skip
+        ("3", "", "0", "ZeroDivisionError: division by zero"),
+        ("5", "0.5", "0", ""),
+        ("4", "1.0", "1", ""),
+    ]
     text = (tmp_path / "0/error.txt").read_text()
     assert text.startswith("Traceback")
     assert "return 1 / (cfg.grpo.group_size - 3)" in text
     assert not (tmp_path / "1/error.txt").exists()
-    assert capsys.readouterr().err.splitlines()[-1].startswith("error: 1 of 3 jobs failed (job 0: grpo.group_size=3); ")
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .startswith("error: 1 of 3 jobs failed (job 0: grpo.group_size=3); ")
+    )
     assert {path.name for path in tmp_path.glob("sweep.*")} == {"sweep.svg", "sweep.png"}
     assert "](sweep.svg)" in (tmp_path / "summary.md").read_text()
 
 
-def test_a_sweep_of_several_processes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_of_several_processes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each process that Lightning starts would run the command once more, and so the whole sweep."""
     monkeypatch.delenv("SLURM_NTASKS", raising=False)
-    assert in_process(monkeypatch, tmp_path, "-m", "seed=0,1", "trainer.devices=2", "sft=none", "grpo=none", "stages=[data]") == 1
+    assert (
+        in_process(
+            monkeypatch,
+            tmp_path,
+            "-m",
+            "seed=0,1",
+            "trainer.devices=2",
+            "sft=none",
+            "grpo=none",
+            "stages=[data]",
+        )
+        == 1
+    )
     assert all(error.startswith("trainer.devices: ") for (error,) in picked(tmp_path, "error"))
 
 
@@ -135,8 +168,9 @@ def test_an_interrupt_stops_all_and_leaves_a_summary(
     with pytest.raises(KeyboardInterrupt):
         in_process(monkeypatch, tmp_path, "-m", "seed=0,1,2")
     assert picked(tmp_path, "job", "state", "validation_f1", "error") == [
-        ("0", "ok", "0.5", ""), ("1", "failed", "", "not ended: killed, or still running")
-    ]  # fmt: skip
+        ("0", "ok", "0.5", ""),
+        ("1", "failed", "", "not ended: killed, or still running"),
+    ]
     assert "error.txt" not in (tmp_path / "summary.md").read_text()
     assert not (tmp_path / "2").exists()
 
@@ -158,14 +192,18 @@ def test_an_exit_in_a_job_ends_the_sweep_with_its_status(
         runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
     assert stopped.value.code == status
     assert picked(tmp_path, "job", "state", "error") == [
-        ("0", "ok", ""), ("1", "failed", "not ended: killed, or still running")
-    ]  # fmt: skip
+        ("0", "ok", ""),
+        ("1", "failed", "not ended: killed, or still running"),
+    ]
     assert not (tmp_path / "2").exists()
     assert not list(tmp_path.rglob("error.txt"))
 
 
 def test_a_summary_that_cannot_be_made_is_no_success(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pipeline: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def run(cfg: DictConfig) -> float:
         (tmp_path / "sweep.svg").mkdir(exist_ok=True)  # where the figure should go
@@ -176,7 +214,9 @@ def test_a_summary_that_cannot_be_made_is_no_success(
     assert capsys.readouterr().err.startswith(f"error: {tmp_path}/sweep.svg: cannot be written")
 
 
-def test_a_single_run_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]) -> None:
+def test_a_single_run_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]
+) -> None:
     def run(cfg: DictConfig) -> float:
         raise InputError("x: bad")
 
@@ -190,23 +230,41 @@ def test_a_single_run_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_sweeper_that_is_not_installed_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert in_process(monkeypatch, tmp_path, "-m", "seed=0,1", "hydra.sweeper._target_=hydra_plugins.nowhere.plugin.Sweeper") == 2
-    assert capsys.readouterr().err.startswith("error: hydra.sweeper: No module named 'hydra_plugins")
+    assert (
+        in_process(
+            monkeypatch,
+            tmp_path,
+            "-m",
+            "seed=0,1",
+            "hydra.sweeper._target_=hydra_plugins.nowhere.plugin.Sweeper",
+        )
+        == 2
+    )
+    assert capsys.readouterr().err.startswith(
+        "error: hydra.sweeper: No module named 'hydra_plugins"
+    )
 
 
-def test_the_sweeper_gets_validation_f1_of_the_last_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sweeper_gets_validation_f1_of_the_last_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """``results.json`` names the stages, kept or not; each training's folder says what its kept checkpoint reached."""
     from mmie import pipeline
 
     def execute(config: Any, output: Path, **_: Any) -> Path:
-        stages = {"sft": {"cached": True, "fingerprint": "a"}, "grpo": {"cached": True, "fingerprint": f"b{config.reward['alpha']}"}}
+        stages = {
+            "sft": {"cached": True, "fingerprint": "a"},
+            "grpo": {"cached": True, "fingerprint": f"b{config.reward['alpha']}"},
+        }
         kept = {"sft": 0.9, "grpo": 0.25 + config.reward["alpha"]}
         if config.seed:
             del stages["grpo"]
         for name, stage in stages.items():
             folder = Store(config.artifacts).path(name, str(stage["fingerprint"]))
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "validations.json").write_text(json.dumps({"best_step": 3, "best_f1": kept[name], "history": [[3, kept[name]]]}))
+            (folder / "validations.json").write_text(
+                json.dumps({"best_step": 3, "best_f1": kept[name], "history": [[3, kept[name]]]})
+            )
         found = {"stages": stages, "metrics": {"test/quintuple": {"f1": 0.99, "ci95": [0.9, 1.0]}}}
         (output / "results.json").write_text(json.dumps(found))
         return output / "results.json"
@@ -222,7 +280,9 @@ def test_the_sweeper_gets_validation_f1_of_the_last_training(tmp_path: Path, mon
 def test_optuna_proposes_the_same_again_and_lives_with_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]
 ) -> None:
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper.optuna_sweeper", reason="the extra [sweep] brings it")
+    pytest.importorskip(
+        "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper", reason="the extra [sweep] brings it"
+    )
 
     def run(cfg: DictConfig) -> float:
         if cfg.reward.alpha > 0.9:
@@ -231,12 +291,17 @@ def test_optuna_proposes_the_same_again_and_lives_with_failures(
 
     pipeline(run)
     first, second = tmp_path / "first", tmp_path / "second"
-    statuses = [in_process(monkeypatch, folder, "+experiment=sweep_optuna", "hydra.sweeper.n_trials=6") for folder in (first, second)]
+    statuses = [
+        in_process(monkeypatch, folder, "+experiment=sweep_optuna", "hydra.sweeper.n_trials=6")
+        for folder in (first, second)
+    ]
     assert statuses == [1, 1]
     jobs = picked(first, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best")
     assert len(jobs) == 6
     assert {job[4] for job in jobs} == {"ok", "failed"}
-    assert jobs == picked(second, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best")
+    assert jobs == picked(
+        second, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best"
+    )
     nearest = min((job for job in jobs if job[4] == "ok"), key=lambda job: abs(float(job[0]) - 0.5))
     assert nearest[5] == "1"
     assert nearest[0] in (first / "optimization_results.yaml").read_text()
@@ -254,5 +319,12 @@ def test_jobs_run_side_by_side(
     assert in_process(monkeypatch, tmp_path / "own", *arguments) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: 1 of 4 jobs failed (j")
     assert [row[0] for row in picked(tmp_path / "own", "state")] == ["ok", "failed", "ok", "ok"]
-    found = [json.loads(path.read_text())["stages"]["data"] for path in (tmp_path / "own").glob("*/results.json")]
-    assert sorted(stage["cached"] for stage in found) == [False, True, True]  # one did the work that all share
+    found = [
+        json.loads(path.read_text())["stages"]["data"]
+        for path in (tmp_path / "own").glob("*/results.json")
+    ]
+    assert sorted(stage["cached"] for stage in found) == [
+        False,
+        True,
+        True,
+    ]  # one did the work that all share

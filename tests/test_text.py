@@ -82,7 +82,15 @@ def test_the_rule_holds_for_every_source(change: dict[str, object]) -> None:
 
 
 def test_strings_are_found_at_every_depth() -> None:
-    assert list(strings({"a": ["b", ("c", {"d": "e"})], "f": 3, "g": None})) == ["a", "b", "c", "d", "e", "f", "g"]
+    assert list(strings({"a": ["b", ("c", {"d": "e"})], "f": 3, "g": None})) == [
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+        "f",
+        "g",
+    ]
 
 
 def test_a_chain_is_repaired_and_not_thrown_away() -> None:

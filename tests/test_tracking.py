@@ -25,13 +25,20 @@ BLOCK = 32768
 
 @pytest.fixture
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"WANDB_MODE": "offline", "WANDB_DATA_DIR": "", "WANDB_SILENT": "true"}.items():
+    for name, value in {
+        "WANDB_MODE": "offline",
+        "WANDB_DATA_DIR": "",
+        "WANDB_SILENT": "true",
+    }.items():
         monkeypatch.setenv(name, value)
 
 
 def context(tmp_path: Path, *overrides: str, **more: Any) -> Any:
     config = config_of(tmp_path, "logger.wandb=true", *overrides)
-    return SimpleNamespace(config=config, **{"output": tmp_path, "sweep": None, "overrides": (), "follower": False, **more})
+    return SimpleNamespace(
+        config=config,
+        **{"output": tmp_path, "sweep": None, "overrides": (), "follower": False, **more},
+    )
 
 
 def records(folder: Path) -> Iterator[Any]:
@@ -65,31 +72,49 @@ def test_single_runs_are_named_as_ever(tmp_path: Path) -> None:
 
 def test_the_jobs_of_a_sweep_are_grouped_and_told_apart(tmp_path: Path) -> None:
     varied = ["grpo.group_size=2", "reward.alpha=0.2"]
-    found = tracking.names(context(tmp_path, "+experiment=jmere_r1", *varied, sweep="2026-11-21_10-00-00", overrides=varied))
-    assert (found["group"], found["name"]) == ("jmere_r1 2026-11-21_10-00-00", "grpo.group_size=2 reward.alpha=0.2")
+    found = tracking.names(
+        context(
+            tmp_path, "+experiment=jmere_r1", *varied, sweep="2026-11-21_10-00-00", overrides=varied
+        )
+    )
+    assert (found["group"], found["name"]) == (
+        "jmere_r1 2026-11-21_10-00-00",
+        "grpo.group_size=2 reward.alpha=0.2",
+    )
     assert found["tags"][3:] == varied
     plain = tracking.names(context(tmp_path, sweep="s"))
     assert (plain["group"], plain["name"]) == ("default s", "default-toy-seed0")
 
 
 @pytest.mark.parametrize(
-    ("mode", "sweep", "varied"), [(RunMode.MULTIRUN, "today", ["reward.alpha=0.2", "filter=[]"]), (RunMode.RUN, None, [])]
+    ("mode", "sweep", "varied"),
+    [(RunMode.MULTIRUN, "today", ["reward.alpha=0.2", "filter=[]"]), (RunMode.RUN, None, [])],
 )
 def test_what_varies_is_passed_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: RunMode, sweep: str | None, varied: list[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    mode: RunMode,
+    sweep: str | None,
+    varied: list[str],
 ) -> None:
     """A sweep's values are typed as lists or stand in an experiment's file, what all jobs share is typed as it is."""
     job = SimpleNamespace(
-        mode=mode, sweep=SimpleNamespace(dir="multirun/x/today"), runtime=SimpleNamespace(output_dir="out"),
+        mode=mode,
+        sweep=SimpleNamespace(dir="multirun/x/today"),
+        runtime=SimpleNamespace(output_dir="out"),
         overrides=SimpleNamespace(task=["seed=1", *varied]),
-    )  # fmt: skip
+    )
     passed: dict[str, Any] = {}
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
     monkeypatch.setattr(pipeline.HydraConfig, "get", lambda: job)
     (tmp_path / "results.json").write_text('{"stages": {}}')
-    config = SimpleNamespace(stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(devices=1, num_nodes=1))
+    config = SimpleNamespace(
+        stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(devices=1, num_nodes=1)
+    )
     monkeypatch.setattr(pipeline, "to_run_config", lambda _: config)
-    monkeypatch.setattr(pipeline, "execute", lambda *_, **more: passed.update(more) or tmp_path / "results.json")
+    monkeypatch.setattr(
+        pipeline, "execute", lambda *_, **more: passed.update(more) or tmp_path / "results.json"
+    )
     pipeline.run(OmegaConf.create())
     assert (passed["sweep"], passed["overrides"]) == (sweep, varied)
 
@@ -124,24 +149,42 @@ def test_the_offline_folder_holds_curves_rollouts_and_scores(tmp_path: Path) -> 
     found = json.loads(results.read_text(encoding="utf-8"))
     kept = [*records(tmp_path)]
     (run,) = [record.run for record in kept if record.WhichOneof("record_type") == "run"]
-    assert (run.run_group, run.display_name) == ("default today", "logger.wandb=true logger.rollouts_every=1")
+    assert (run.run_group, run.display_name) == (
+        "default today",
+        "logger.wandb=true logger.rollouts_every=1",
+    )
     assert list(run.tags) == ["default", "toy", found["config_fingerprint"], *overrides]
-    history = [values(record.history.item) for record in kept if record.WhichOneof("record_type") == "history"]
-    curve = {row["trainer/global_step"]: row["grpo-train/reward"] for row in history if "grpo-train/reward" in row}
+    history = [
+        values(record.history.item)
+        for record in kept
+        if record.WhichOneof("record_type") == "history"
+    ]
+    curve = {
+        row["trainer/global_step"]: row["grpo-train/reward"]
+        for row in history
+        if "grpo-train/reward" in row
+    }
     assert sorted(curve) == [0, 1]
     assert any("sft-val/f1" in row for row in history)
-    assert all(any(f"grpo-train/{part}" in row for row in history) for part in ("r_q", "r_p", "r_f"))
+    assert all(
+        any(f"grpo-train/{part}" in row for row in history) for part in ("r_q", "r_p", "r_f")
+    )
     tables = [row["rollouts/path"] for row in history if "rollouts/path" in row]
     assert len(tables) == 2
     (files,) = tmp_path.glob("wandb/offline-run-*/files")
     table = json.loads((files / tables[0]).read_text(encoding="utf-8"))
     assert {"text", "response", "reward", "r_q", "advantage"} <= set(table["columns"])
     assert all(isinstance(row[table["columns"].index("reward")], float) for row in table["data"])
-    assert list((tmp_path / "wandb/artifacts/staging").iterdir()), "the tables' pictures are not in the run's folder"
+    assert list((tmp_path / "wandb/artifacts/staging").iterdir()), (
+        "the tables' pictures are not in the run's folder"
+    )
     summary = {}
     for record in kept:
         if record.WhichOneof("record_type") == "summary":
             summary |= values(record.summary.update)
     assert summary["test/quintuple/f1"] == found["metrics"]["test/quintuple"]["f1"]
-    assert summary["JMERE-R1/test/quintuple/gold"] == found["models"]["JMERE-R1"]["test/quintuple"]["gold"]
+    assert (
+        summary["JMERE-R1/test/quintuple/gold"]
+        == found["models"]["JMERE-R1"]["test/quintuple"]["gold"]
+    )
     assert {"zero-shot/test/entity/f1", "warm-up/test/quintuple/f1_low"} <= set(summary)

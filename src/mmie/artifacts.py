@@ -72,7 +72,9 @@ class Store:
         return (self.path(stage, fingerprint) / META).is_file()
 
     @contextmanager
-    def writing(self, stage: str, fingerprint: str, *, parts: Mapping[str, Any]) -> Iterator[Path | None]:
+    def writing(
+        self, stage: str, fingerprint: str, *, parts: Mapping[str, Any]
+    ) -> Iterator[Path | None]:
         """The folder to fill, or None where the work is finished; when the body ends without error, so is the work.
 
         Another run at the same work is waited for. Where the body raises, the folder stays as it is for the next try.
@@ -152,7 +154,9 @@ class Store:
                 log.warning("waiting for another run at %s", final)
                 lock_file(handle.fileno(), lock)
             yield
-            lock.unlink(missing_ok=True)  # safe: the work is finished, whoever comes now finds it so
+            lock.unlink(
+                missing_ok=True
+            )  # safe: the work is finished, whoever comes now finds it so
 
 
 def _meta(final: Path) -> dict[str, Any]:
@@ -182,8 +186,12 @@ def commit() -> str:
     """The git commit of this code, with ``+dirty`` where files differ from it; ``unknown`` outside a repository."""
     git = ["git", "-C", str(Path(__file__).parent)]
     try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changes = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        changes = subprocess.run(
+            [*git, "status", "--porcelain"], capture_output=True, text=True, check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{head}+dirty" if changes.strip() else head

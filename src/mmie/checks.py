@@ -166,4 +166,6 @@ def _is(argument: Any, annotation: Any) -> bool:
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     allowed = PLAIN.get(annotation) if isinstance(annotation, type) else None
-    return allowed is None or (isinstance(argument, allowed) and isinstance(argument, bool) == (annotation is bool))
+    return allowed is None or (
+        isinstance(argument, allowed) and isinstance(argument, bool) == (annotation is bool)
+    )

@@ -181,7 +181,9 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
     try:
         run = OmegaConf.to_object(cfg)
     except OmegaConfBaseException as error:
-        raise InputError(f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}") from error
+        raise InputError(
+            f"{error.full_key or 'configuration'}: {str(error).splitlines()[0]}"
+        ) from error
     assert isinstance(run, RunConfig)
     checks = (_foreign_code, out_of_range, _contradictions, _only_on_gpus, _node_misfits)
     for problem in chain.from_iterable(check(run) for check in checks):
@@ -249,7 +251,9 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
     if run.evaluation.samples > 1 and run.evaluation.temperature == 0:
         samples = run.evaluation.samples
         yield f"evaluation.samples: {samples} responses at temperature 0 are all the same; raise evaluation.temperature or take 1"
-    if not isinstance(run.report.sources, list) or not all(path and isinstance(path, str) for path in run.report.sources):
+    if not isinstance(run.report.sources, list) or not all(
+        path and isinstance(path, str) for path in run.report.sources
+    ):
         yield f"report.runs: {run.report.runs!r} is neither a path nor a list of paths; name results.json files or folders of them"
     if run.predict.box is not None and len(run.predict.box) != 4:
         yield f"predict.box: {run.predict.box} is no left, upper, right, lower in pixels; give four numbers"

@@ -44,10 +44,17 @@ def write_json(path: Path, value: Any) -> None:
 def _indented(value: Any, margin: str) -> str:
     inner = margin + "  "
     if isinstance(value, dict) and value:
-        lines = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_indented(entry, inner)}" for key, entry in value.items()]
+        lines = [
+            f"{inner}{json.dumps(key, ensure_ascii=False)}: {_indented(entry, inner)}"
+            for key, entry in value.items()
+        ]
         return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
     if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
-        return "[\n" + ",\n".join(f"{inner}{_indented(entry, inner)}" for entry in value) + f"\n{margin}]"
+        return (
+            "[\n"
+            + ",\n".join(f"{inner}{_indented(entry, inner)}" for entry in value)
+            + f"\n{margin}]"
+        )
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
@@ -62,7 +69,9 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as file:
-                file.write(text.encode(errors="backslashreplace"))  # a lone surrogate becomes its JSON escape
+                file.write(
+                    text.encode(errors="backslashreplace")
+                )  # a lone surrogate becomes its JSON escape
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

@@ -42,7 +42,9 @@ _KL: dict[str, Callable[[Tensor], Tensor]] = {
 }
 _RATIO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "token": lambda log_ratio, lengths: log_ratio,
-    "sequence": lambda log_ratio, lengths: (log_ratio.sum(-1, keepdim=True) / lengths[:, None]).expand_as(log_ratio),
+    "sequence": lambda log_ratio, lengths: (
+        log_ratio.sum(-1, keepdim=True) / lengths[:, None]
+    ).expand_as(log_ratio),
 }
 _NORMALISE: dict[str, Callable[[Tensor, Tensor, Tensor | float], Tensor]] = {
     "sequence": lambda sums, lengths, normaliser: (sums / lengths).mean(),
@@ -167,22 +169,30 @@ def grpo_loss(
     per_token = _surrogate(_bounded(log_ratio).exp(), advantages.unsqueeze(-1), clip)
     if kl_coef != 0:
         if ref_logps is None:
-            raise ValueError(f"kl_coef is {kl_coef} and ref_logps is None: give the reference or set kl_coef to 0")
+            raise ValueError(
+                f"kl_coef is {kl_coef} and ref_logps is None: give the reference or set kl_coef to 0"
+            )
         kl = kl_divergence(logps, _masked(ref_logps.detach(), mask), estimator=kl_estimator)
         per_token = per_token - kl_coef * kl
     if normalise == "constant" and normaliser is None:
         raise ValueError("normalise is 'constant' and normaliser is None: give the constant")
     over = mask.sum().clamp(min=1) if normaliser is None else normaliser
-    return -_known("normalise", normalise, _NORMALISE)(_masked(per_token, mask).sum(-1), lengths, over)
+    return -_known("normalise", normalise, _NORMALISE)(
+        _masked(per_token, mask).sum(-1), lengths, over
+    )
 
 
-def _known(key: str, word: str, words: Mapping[str, Callable[..., Tensor]]) -> Callable[..., Tensor]:
+def _known(
+    key: str, word: str, words: Mapping[str, Callable[..., Tensor]]
+) -> Callable[..., Tensor]:
     if word not in words:
         raise InputError(f"grpo.{key}: {word!r} is unknown; use one of {', '.join(words)}")
     return words[word]
 
 
-def _surrogate(ratio: Tensor, advantages: Tensor, clip: float | tuple[float, float] | None) -> Tensor:
+def _surrogate(
+    ratio: Tensor, advantages: Tensor, clip: float | tuple[float, float] | None
+) -> Tensor:
     if clip is None:
         return ratio * advantages
     low, high = (clip, clip) if isinstance(clip, (int, float)) else clip

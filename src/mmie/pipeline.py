@@ -50,14 +50,30 @@ def run(cfg: DictConfig) -> float | None:
         print(f"report: {collect(config, output)}", flush=True)
         return None
     sweep = Path(job.sweep.dir).name if job.mode is RunMode.MULTIRUN else None
-    if sweep and config.trainer.devices * config.trainer.num_nodes > 1 and "SLURM_NTASKS" not in os.environ:
-        raise InputError("trainer.devices: each process of a job would start the whole sweep anew; sweep on one device, or under SLURM")
-    varied = [item for item in job.overrides.task if item not in sys.argv]  # what all jobs share stands there as it was typed
-    results = execute(config, output, command=_command(job.overrides.task, sys.argv), sweep=sweep, overrides=varied)
+    if (
+        sweep
+        and config.trainer.devices * config.trainer.num_nodes > 1
+        and "SLURM_NTASKS" not in os.environ
+    ):
+        raise InputError(
+            "trainer.devices: each process of a job would start the whole sweep anew; sweep on one device, or under SLURM"
+        )
+    varied = [
+        item for item in job.overrides.task if item not in sys.argv
+    ]  # what all jobs share stands there as it was typed
+    results = execute(
+        config,
+        output,
+        command=_command(job.overrides.task, sys.argv),
+        sweep=sweep,
+        overrides=varied,
+    )
     if results is None:
         return None
     print(f"results: {results}", flush=True)
-    return validation_f1(Store(config.artifacts), json.loads(results.read_text(encoding="utf-8"))["stages"])
+    return validation_f1(
+        Store(config.artifacts), json.loads(results.read_text(encoding="utf-8"))["stages"]
+    )
 
 
 def validation_f1(store: Store, stages: dict[str, dict[str, Any]]) -> float | None:
@@ -92,7 +108,14 @@ def _command(overrides: Sequence[str], typed: Sequence[str]) -> str:
     return shlex.join(["python", "run.py", *own, *mode])
 
 
-def execute(config: RunConfig, output: Path, *, command: str = "", sweep: str | None = None, overrides: Sequence[str] = ()) -> Path | None:
+def execute(
+    config: RunConfig,
+    output: Path,
+    *,
+    command: str = "",
+    sweep: str | None = None,
+    overrides: Sequence[str] = (),
+) -> Path | None:
     """Runs the chosen stages; a stage whose inputs have not changed is taken from the store.
 
     Args:
@@ -158,7 +181,9 @@ def stages(context: Context) -> dict[str, Path]:
         split = None
         if sft_stage is not None and node(config.schedule).by_difficulty:
             split = difficulty(context, data_stage, division, sft_stage)
-        grpo_stage = learn.grpo(context, config.grpo, data_stage, division, sft_stage=sft_stage, difficulty=split)
+        grpo_stage = learn.grpo(
+            context, config.grpo, data_stage, division, sft_stage=sft_stage, difficulty=split
+        )
     if {"evaluate", "report"} & set(config.stages):
         if "teacher" in config.zero_shot.systems:
             name, stage = evaluate_teacher(context, data_stage)
@@ -183,7 +208,9 @@ def _check(context: Context) -> None:
     for part in (config.reward, config.teacher, config.cot.chains, *config.filter.values()):
         node(part)
     if config.grpo is not None and config.sft is None and by_difficulty:
-        raise InputError("schedule: it asks the warmed-up model which samples are easy, and sft is none; use schedule=all_mixed")
+        raise InputError(
+            "schedule: it asks the warmed-up model which samples are easy, and sft is none; use schedule=all_mixed"
+        )
     deliver.check(context)
     trainer = config.trainer
     gpu_only = trainer.precision == "16-mixed" or trainer.strategy == "deepspeed_zero2"
@@ -213,11 +240,17 @@ def phases(
     context: Context, sft_stage: Artifact | None, grpo_stage: Artifact | None
 ) -> list[Phase]:
     """The rows of the run's table: zero-shot, after the warm-up, after GRPO, as far as the configuration has them."""
-    rows = [Phase("zero-shot", context.direct, None)] if "base" in context.config.zero_shot.systems else []
+    rows = (
+        [Phase("zero-shot", context.direct, None)]
+        if "base" in context.config.zero_shot.systems
+        else []
+    )
     if sft_stage is not None and context.config.sft is not None:
         rows.append(_after_sft(context, context.config.sft, sft_stage))
     if grpo_stage is not None:
-        rows.append(Phase(context.reasoned.method if sft_stage else "Only-RL", context.reasoned, grpo_stage))
+        rows.append(
+            Phase(context.reasoned.method if sft_stage else "Only-RL", context.reasoned, grpo_stage)
+        )
     return rows
 
 
@@ -226,7 +259,9 @@ def _after_sft(context: Context, sft: SFTConfig, stage: Artifact) -> Phase:
     if sft.response == "direct":
         return Phase("SFT", context.direct, stage)
     task = context.reasoned
-    return Phase(task.chains_learned if context.config.grpo is None else task.warmed_up, task, stage)
+    return Phase(
+        task.chains_learned if context.config.grpo is None else task.warmed_up, task, stage
+    )
 
 
 def _last(config: RunConfig) -> str:
@@ -237,7 +272,12 @@ def _last(config: RunConfig) -> str:
 
 def _quiet() -> None:
     """One handler for our own messages; libraries speak from warnings up."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(show_path=False)], force=True)
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(show_path=False)],
+        force=True,
+    )
     logging.getLogger("mmie").setLevel(logging.INFO)
     for name in ("pytorch_lightning", "transformers", "lightning", "wandb", "DeepSpeed"):
         logging.getLogger(name).setLevel(logging.ERROR)

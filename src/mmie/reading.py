@@ -52,10 +52,17 @@ _OBJECT_FIELD = re.compile(
     r"""["'](\w[\w ]*+)["']\s*+:\s*+(?:"((?:[^"\\]|\\.)*+)"|'((?:[^'\\]|\\.)*+)')""", re.DOTALL
 )
 _FIELDS = {
-    "head": 0, "head entity": 0, "head type": 1, "head entity type": 1,
-    "tail": 2, "tail entity": 2, "tail type": 3, "tail entity type": 3,
-    "relation": 4, "relation type": 4,
-}  # fmt: skip
+    "head": 0,
+    "head entity": 0,
+    "head type": 1,
+    "head entity type": 1,
+    "tail": 2,
+    "tail entity": 2,
+    "tail type": 3,
+    "tail entity type": 3,
+    "relation": 4,
+    "relation type": 4,
+}
 
 
 def read_quintuples(

@@ -185,29 +185,56 @@ NUMBERS = dict.fromkeys(("precision", "recall", "f1", "accuracy"), number)
 SCORES = record({}, {**NUMBERS, **COUNTS, "ci95": INTERVAL, "accuracy_ci95": INTERVAL})
 CURVE = record({"f1": listing(number)}, {"ci95": listing(INTERVAL)})
 BY_CLASS = mapping(record(COUNTS))
-ANALYSIS = record({}, {
-    "ids": text, "counts": mapping(listing(row(count, count, count))), "errors": mapping(count),
-    "confusion": listing(row(text, text, count)), "per_relation": BY_CLASS, "per_type": BY_CLASS,
-    "direction_blind": record(COUNTS),
-})  # fmt: skip
+ANALYSIS = record(
+    {},
+    {
+        "ids": text,
+        "counts": mapping(listing(row(count, count, count))),
+        "errors": mapping(count),
+        "confusion": listing(row(text, text, count)),
+        "per_relation": BY_CLASS,
+        "per_type": BY_CLASS,
+        "direction_blind": record(COUNTS),
+    },
+)
 STAGE = record({}, {"seconds": number, "made_in": number, "cached": flag, "fingerprint": text})
-CONFIG = record({}, {
-    "model": record({}, {"path": text, "_target_": text}), "filter": mapping(anything),
-    "grpo": record({}, {"group_size": count}),
-})  # fmt: skip
+CONFIG = record(
+    {},
+    {
+        "model": record({}, {"path": text, "_target_": text}),
+        "filter": mapping(anything),
+        "grpo": record({}, {"group_size": count}),
+    },
+)
 RESULTS = record(
     {
-        "experiment": text, "task": text, "profile": text, "seed": whole, "commit": text,
+        "experiment": text,
+        "task": text,
+        "profile": text,
+        "seed": whole,
+        "commit": text,
         "models": mapping(mapping(SCORES)),
     },
     {
-        "command": text, "date": text, "config_fingerprint": text, "config": CONFIG,
-        "analysis": mapping(ANALYSIS), "stages": mapping(STAGE), "chains": mapping(number),
-        "voting": mapping(votes), "metrics": mapping(SCORES),
+        "command": text,
+        "date": text,
+        "config_fingerprint": text,
+        "config": CONFIG,
+        "analysis": mapping(ANALYSIS),
+        "stages": mapping(STAGE),
+        "chains": mapping(number),
+        "voting": mapping(votes),
+        "metrics": mapping(SCORES),
     },
-)  # fmt: skip
-JOB = record({
-    "job": count, "overrides": listing(text), "folder": text, "seconds": number,
-    "validation_f1": optional(number), "error": optional(text),
-})  # fmt: skip
+)
+JOB = record(
+    {
+        "job": count,
+        "overrides": listing(text),
+        "folder": text,
+        "seconds": number,
+        "validation_f1": optional(number),
+        "error": optional(text),
+    }
+)
 JOB_RESULTS = record({"metrics": mapping(record({"f1": number, "ci95": INTERVAL}))})

@@ -23,7 +23,9 @@ class Comparison:
     exact: bool
 
 
-def paired_randomisation(first: Counts, second: Counts, *, rounds: int = 10_000, seed: int = 0) -> Comparison:
+def paired_randomisation(
+    first: Counts, second: Counts, *, rounds: int = 10_000, seed: int = 0
+) -> Comparison:
     """Paired approximate randomisation test of micro F1 (Noreen 1989; Yeh, "More accurate tests", COLING 2000).
 
     Under the null hypothesis either run could have given either answer to a sample, so the two are swapped at random, sample by
@@ -41,7 +43,9 @@ def paired_randomisation(first: Counts, second: Counts, *, rounds: int = 10_000,
     return randomisation_over_seeds([first], [second], rounds=rounds, seed=seed)
 
 
-def randomisation_over_seeds(first: Sequence[Counts], second: Sequence[Counts], *, rounds: int = 10_000, seed: int = 0) -> Comparison:
+def randomisation_over_seeds(
+    first: Sequence[Counts], second: Sequence[Counts], *, rounds: int = 10_000, seed: int = 0
+) -> Comparison:
     """The same for systems with a run a seed: the difference is that of their mean F1, and a sample is swapped in all runs at once.
 
     So the test samples stay the units, however many seeds there are. p is about other test samples; how much another training with
@@ -57,8 +61,13 @@ def randomisation_over_seeds(first: Sequence[Counts], second: Sequence[Counts], 
     tables = [_table(counts) for counts in (*first, *second)]
     for table in tables:
         if not np.array_equal(table[:, 2], tables[0][:, 2]):
-            raise ValueError(f"{len(tables[0])} and {len(table)} samples, or other gold: only runs on one test set can be compared")
-    a, b = np.stack(tables[: len(first)], 1), np.stack(tables[len(first) :], 1)  # [samples, seeds, 3]
+            raise ValueError(
+                f"{len(tables[0])} and {len(table)} samples, or other gold: only runs on one test set can be compared"
+            )
+    a, b = (
+        np.stack(tables[: len(first)], 1),
+        np.stack(tables[len(first) :], 1),
+    )  # [samples, seeds, 3]
     totals = a.sum(0), b.sum(0)
     observed = _f1(totals[0]).mean() - _f1(totals[1]).mean()
     apart = (a != b).any((1, 2))
@@ -79,7 +88,9 @@ def bootstrap_counts(counts: Counts, *, samples: int = 1000, seed: int = 0) -> t
     table = _table(counts)
     if not len(table):
         return 0.0, 0.0
-    draws = np.random.default_rng(seed).multinomial(len(table), np.full(len(table), 1 / len(table)), size=samples)
+    draws = np.random.default_rng(seed).multinomial(
+        len(table), np.full(len(table), 1 / len(table)), size=samples
+    )
     low, high = np.percentile(_f1(draws @ table), [2.5, 97.5])
     return float(low), float(high)
 
@@ -105,4 +116,7 @@ def _all_swaps(size: int) -> list[np.ndarray]:
 def _random_swaps(size: int, rounds: int, seed: int) -> list[np.ndarray]:
     generator = np.random.default_rng(seed)
     rows = max(1, CHUNK // size)
-    return [generator.integers(0, 2, (min(rows, rounds - start), size)) for start in range(0, rounds, rows)]
+    return [
+        generator.integers(0, 2, (min(rows, rounds - start), size))
+        for start in range(0, rounds, rows)
+    ]

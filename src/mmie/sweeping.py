@@ -21,9 +21,20 @@ from mmie.checks import HYDRAS, foreign
 from mmie.display import terminal
 from mmie.errors import InputError
 from mmie.files import disk_errors, write_json, write_text
-from mmie.reporting.sweep import FIGURE, NOTES, UNENDED, Job, load_jobs, score_table, varying, write_summary
+from mmie.reporting.sweep import (
+    FIGURE,
+    NOTES,
+    UNENDED,
+    Job,
+    load_jobs,
+    score_table,
+    varying,
+    write_summary,
+)
 
-OmegaConf.register_new_resolver("times", lambda value, factor: value * factor, replace=True)  # for ranges around what a profile sets
+OmegaConf.register_new_resolver(
+    "times", lambda value, factor: value * factor, replace=True
+)  # for ranges around what a profile sets
 
 
 class Sweep(Callback):
@@ -56,7 +67,10 @@ class Sweep(Callback):
         try:
             import_module(config.hydra.sweeper._target_.rpartition(".")[0])
         except ModuleNotFoundError as error:
-            print(f"error: hydra.sweeper: {error}; pip install -c constraints.txt -e '.[sweep]' brings it", file=sys.stderr)
+            print(
+                f"error: hydra.sweeper: {error}; pip install -c constraints.txt -e '.[sweep]' brings it",
+                file=sys.stderr,
+            )
             sys.exit(2)
         if not _given(config, "hydra.sweep.dir"):
             own = _own_folder(config.hydra.sweep.dir)
@@ -81,7 +95,11 @@ class Sweep(Callback):
         error = job_return._return_value if job_return.status is JobStatus.FAILED else None
         if error is not None:
             job_return.return_value, job_return.status = None, JobStatus.COMPLETED
-        line = _failed(error, config.hydra.job.num, Path(config.hydra.runtime.output_dir)) if error is not None else None
+        line = (
+            _failed(error, config.hydra.job.num, Path(config.hydra.runtime.output_dir))
+            if error is not None
+            else None
+        )
         _note(config, validation_f1=job_return.return_value, seconds=round(seconds, 2), error=line)
         del error
         gc.collect()  # the frames of a failed job hold its model
@@ -161,7 +179,11 @@ def _summarised(folder: Path) -> list[Job]:
 
 def _note(config: DictConfig, **ended: Any) -> None:
     sweep, job = Path(config.hydra.sweep.dir), config.hydra.job.num
-    begun = {"job": job, "overrides": list(config.hydra.overrides.task), "folder": str(config.hydra.runtime.output_dir)}
+    begun = {
+        "job": job,
+        "overrides": list(config.hydra.overrides.task),
+        "folder": str(config.hydra.runtime.output_dir),
+    }
     write_json(sweep / NOTES / f"{job}.json", {**begun, **ended})
     write_summary(sweep, load_jobs(sweep))
 
@@ -171,7 +193,9 @@ def _failed(error: Exception, number: int, folder: Path) -> str:
     known = isinstance(error, InputError)
     line = str(error) if known else f"{type(error).__name__}: {error}".splitlines()[0]
     print(f"job {number} failed: {line} ({folder / 'error.txt'})", file=sys.stderr, flush=True)
-    write_text(folder / "error.txt", f"{line}\n" if known else "".join(traceback.format_exception(error)))
+    write_text(
+        folder / "error.txt", f"{line}\n" if known else "".join(traceback.format_exception(error))
+    )
     return line
 
 

@@ -12,7 +12,9 @@ from mmie.errors import InputError
 # Combining marks are no word characters. Sorting a long run of them takes quadratic time, so a run
 # is cut.
 _LONG_RUN = re.compile(r"[^\w\s]{64}")
-_NO_TEXT = re.compile("[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")  # control characters, halves of characters
+_NO_TEXT = re.compile(
+    "[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]"
+)  # control characters, halves of characters
 _SURROGATE = re.compile("[\ud800-\udfff]")
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # of a response (eq. 4)
 _TAG = re.compile("<(/?(?:think|answer)>)")

@@ -72,9 +72,7 @@ def test_json_is_read_as_a_list_and_line_by_line(tmp_path: Path, text: str, coun
         ("\n[1,\n]", ":3: broken JSON", "correct it"),
     ],
 )
-def test_broken_json_lines_are_named(
-    tmp_path: Path, text: str, where: str, advice: str
-) -> None:
+def test_broken_json_lines_are_named(tmp_path: Path, text: str, where: str, advice: str) -> None:
     with pytest.raises(InputError) as caught:
         load(tmp_path, text)
     assert str(caught.value).startswith(f"{tmp_path}/train.json{where}")
@@ -121,9 +119,7 @@ def touch(path: Path) -> Path:
         ("cafe\u0301.jpg", "train/caf\u00e9.jpg"),
     ],
 )
-def test_a_picture_is_found_under_what_its_name_means(
-    tmp_path: Path, name: str, file: str
-) -> None:
+def test_a_picture_is_found_under_what_its_name_means(tmp_path: Path, name: str, file: str) -> None:
     path = touch(tmp_path / file)
     assert PictureFolder(tmp_path, "error").find("train", [name]) == [Picture(path)]
     assert file in [listed for listed, _ in PictureFolder(tmp_path, "error").listing()]

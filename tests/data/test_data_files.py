@@ -104,7 +104,9 @@ def from_labels(root: Path, content: bytes) -> Path:
 
 
 @pytest.mark.parametrize("reader", [from_json, from_mnre, from_more, from_labels])
-@pytest.mark.parametrize(("content", "kind", "advice"), OTHER_KINDS, ids=range(len(OTHER_KINDS)))  # bytes differ by the clock
+@pytest.mark.parametrize(
+    ("content", "kind", "advice"), OTHER_KINDS, ids=range(len(OTHER_KINDS))
+)  # bytes differ by the clock
 def test_every_reader_says_what_the_file_is(
     tmp_path: Path, reader: Callable[..., Path], content: bytes, kind: str, advice: str
 ) -> None:

@@ -72,8 +72,13 @@ def test_a_huge_picture_is_bounded(tmp_path: Path) -> None:
 
 
 def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    warned, refused = red(tmp_path / "warned.png", (40, 30)), red(tmp_path / "refused.png", (60, 50))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1199)  # Pillow warns above it and refuses above its double
+    warned, refused = (
+        red(tmp_path / "warned.png", (40, 30)),
+        red(tmp_path / "refused.png", (60, 50)),
+    )
+    monkeypatch.setattr(
+        Image, "MAX_IMAGE_PIXELS", 1199
+    )  # Pillow warns above it and refuses above its double
     for path in (warned, refused):
         with pytest.raises(InputError, match=f"{path.name}: not a readable picture .*bomb"):
             open_picture(Picture(path), max_pixels=PLENTY)
@@ -111,7 +116,9 @@ def test_transparent_palette_and_grey_alpha_show_white(tmp_path: Path) -> None:
     assert open_picture(Picture(tmp_path / "grey.png"), max_pixels=PLENTY).getpixel((0, 0)) == WHITE
 
 
-@pytest.mark.parametrize(("mode", "suffix"), [("L", "png"), ("1", "png"), ("CMYK", "jpg"), ("P", "png")])
+@pytest.mark.parametrize(
+    ("mode", "suffix"), [("L", "png"), ("1", "png"), ("CMYK", "jpg"), ("P", "png")]
+)
 def test_other_modes_become_rgb(tmp_path: Path, mode: str, suffix: str) -> None:
     path = tmp_path / f"a.{suffix}"
     Image.new(mode, (4, 4)).save(path)
@@ -128,9 +135,20 @@ def test_a_broken_picture_is_an_input_error_with_its_name(tmp_path: Path) -> Non
     text, empty, rare = tmp_path / "text.jpg", tmp_path / "empty.png", tmp_path / "rare.jpg"
     text.write_text("no picture")
     empty.touch()
-    Image.new("RGB", (8, 8)).save(rare, "PPM")  # readable, but Pillow's rare formats are closed: one runs Ghostscript
-    for path in (text, empty, rare, cut_jpeg(tmp_path / "cut.jpg"), tmp_path / "gone.jpg", tmp_path):
-        with pytest.raises(InputError, match=f"^{path}: not a readable picture .*replace the file$"):
+    Image.new("RGB", (8, 8)).save(
+        rare, "PPM"
+    )  # readable, but Pillow's rare formats are closed: one runs Ghostscript
+    for path in (
+        text,
+        empty,
+        rare,
+        cut_jpeg(tmp_path / "cut.jpg"),
+        tmp_path / "gone.jpg",
+        tmp_path,
+    ):
+        with pytest.raises(
+            InputError, match=f"^{path}: not a readable picture .*replace the file$"
+        ):
             open_picture(Picture(path), max_pixels=PLENTY)
 
 
@@ -156,7 +174,11 @@ def test_pillows_small_complaints_are_dropped(tmp_path: Path) -> None:
 
 
 def test_verify_names_the_bad_ones_once_and_in_order(tmp_path: Path) -> None:
-    cut, gone, sound = cut_jpeg(tmp_path / "cut.jpg"), tmp_path / "gone.png", red(tmp_path / "a.jpg")
+    cut, gone, sound = (
+        cut_jpeg(tmp_path / "cut.jpg"),
+        tmp_path / "gone.png",
+        red(tmp_path / "a.jpg"),
+    )
     broken = red(tmp_path / "b.png")
     broken.write_bytes(broken.read_bytes()[:50])
     assert verify_pictures([sound, gone, cut, broken, sound, gone]) == [gone, cut, broken]
@@ -166,7 +188,11 @@ def test_a_picture_is_looked_for_in_the_split_then_beside_it(tmp_path: Path) -> 
     inside, beside = red(tmp_path / "train" / "a.jpg"), red(tmp_path / "b.jpg")
     red(tmp_path / "a.jpg")
     folder = PictureFolder(tmp_path, "error")
-    assert folder.find("train", ["b.jpg", "a.jpg", "b.jpg"]) == [Picture(beside), Picture(inside), Picture(beside)]
+    assert folder.find("train", ["b.jpg", "a.jpg", "b.jpg"]) == [
+        Picture(beside),
+        Picture(inside),
+        Picture(beside),
+    ]
     assert folder.find("val", ["a.jpg"]) == [Picture(tmp_path / "a.jpg")]
 
 
@@ -176,18 +202,24 @@ def test_missing_pictures_are_counted_and_the_first_are_named(tmp_path: Path) ->
     with pytest.raises(InputError) as caught:
         PictureFolder(tmp_path, "error").find("test", names)
     message = str(caught.value)
-    assert message.startswith(f"{tmp_path}: 7 of 8 pictures of test are missing or unreadable (0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, …);")
+    assert message.startswith(
+        f"{tmp_path}: 7 of 8 pictures of test are missing or unreadable (0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, …);"
+    )
     assert message.endswith("set data.missing_images=blank")
     assert "\n" not in message
 
 
-def test_blank_pictures_stand_in_and_are_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_blank_pictures_stand_in_and_are_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     here, cut = red(tmp_path / "here.jpg"), cut_jpeg(tmp_path / "cut.jpg")
     with caplog.at_level(logging.INFO):
         found = PictureFolder(tmp_path, "blank").find("train", ["gone.jpg", here.name, cut.name])
     assert found == [Picture(None), Picture(here), Picture(None)]
     (message,) = [record.getMessage() for record in caplog.records]
-    beginning = f"{tmp_path}: 2 of 3 pictures of train are missing or unreadable (gone.jpg, cut.jpg: "
+    beginning = (
+        f"{tmp_path}: 2 of 3 pictures of train are missing or unreadable (gone.jpg, cut.jpg: "
+    )
     assert message.startswith(beginning + "image file is truncated (")  # Pillow counts what is left
     assert message.endswith(" bytes not processed)); blank ones stand in")
 
@@ -230,7 +262,9 @@ def coordinates(path: Path, size: tuple[int, int] = (20, 10), **settings: object
         ((19, 9, 20, 10), (19, 9, 20, 10)),  # one pixel
     ],
 )
-def test_a_box_shows_exactly_its_pixels(tmp_path: Path, box: tuple[int, int, int, int], shown: tuple[int, int, int, int]) -> None:
+def test_a_box_shows_exactly_its_pixels(
+    tmp_path: Path, box: tuple[int, int, int, int], shown: tuple[int, int, int, int]
+) -> None:
     image = open_picture(Picture(coordinates(tmp_path / "a.png"), box), max_pixels=PLENTY)
     left, upper, right, lower = shown
     assert image.size == (right - left, lower - upper)
@@ -239,30 +273,48 @@ def test_a_box_shows_exactly_its_pixels(tmp_path: Path, box: tuple[int, int, int
     assert clipped(box, (20, 10)) == shown
 
 
-@pytest.mark.parametrize("box", [(20, 0, 25, 10), (-9, 0, 0, 10), (0, 10, 20, 12), (5, 2, 5, 9), (7, 2, 3, 9), (3, 9, 7, 2)])
-def test_a_box_without_a_pixel_names_the_file(tmp_path: Path, box: tuple[int, int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "box",
+    [(20, 0, 25, 10), (-9, 0, 0, 10), (0, 10, 20, 12), (5, 2, 5, 9), (7, 2, 3, 9), (3, 9, 7, 2)],
+)
+def test_a_box_without_a_pixel_names_the_file(
+    tmp_path: Path, box: tuple[int, int, int, int]
+) -> None:
     path = coordinates(tmp_path / "a.png")
-    with pytest.raises(InputError, match=f"^{path}: the box .* holds no pixel of the picture, whose size is .20, 10.; correct it$"):
+    with pytest.raises(
+        InputError,
+        match=f"^{path}: the box .* holds no pixel of the picture, whose size is .20, 10.; correct it$",
+    ):
         open_picture(Picture(path, box), max_pixels=PLENTY)
     assert clipped(box, (20, 10)) is None
 
 
 def test_the_box_is_cut_before_the_picture_is_bounded(tmp_path: Path) -> None:
     path = coordinates(tmp_path / "a.png", (200, 100))
-    image = open_picture(Picture(path, (100, 50, 120, 60)), max_pixels=200)  # 20 × 10: nothing to scale
+    image = open_picture(
+        Picture(path, (100, 50, 120, 60)), max_pixels=200
+    )  # 20 × 10: nothing to scale
     assert (image.size, image.getpixel((0, 0))) == ((20, 10), (100, 50, 0))
     assert open_picture(Picture(path, (0, 0, 100, 100)), max_pixels=400).size == (20, 20)
 
 
-@pytest.mark.parametrize(("orientation", "size"), [(1, (20, 10)), (3, (20, 10)), (6, (10, 20)), (8, (10, 20)), (5, (10, 20))])
+@pytest.mark.parametrize(
+    ("orientation", "size"),
+    [(1, (20, 10)), (3, (20, 10)), (6, (10, 20)), (8, (10, 20)), (5, (10, 20))],
+)
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_boxes_and_sizes_are_those_of_the_upright_picture(tmp_path: Path, suffix: str, orientation: int, size: tuple[int, int]) -> None:
+def test_boxes_and_sizes_are_those_of_the_upright_picture(
+    tmp_path: Path, suffix: str, orientation: int, size: tuple[int, int]
+) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = coordinates(tmp_path / f"a.{suffix}", exif=exif)
     assert upright_size(path) == size == open_picture(Picture(path), max_pixels=PLENTY).size
     whole = open_picture(Picture(path), max_pixels=PLENTY)
-    assert open_picture(Picture(path, (2, 3, 8, 9)), max_pixels=PLENTY).tobytes() == whole.crop((2, 3, 8, 9)).tobytes()
+    assert (
+        open_picture(Picture(path, (2, 3, 8, 9)), max_pixels=PLENTY).tobytes()
+        == whole.crop((2, 3, 8, 9)).tobytes()
+    )
 
 
 def test_a_blank_picture_stays_blank_whatever_its_box(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ LABELS = Labels(("per", "org"), {"member_of": ["per-org"], "peer": ["per-per"]})
 
 
 def example(id: str, text: str, *, img_id: str | None = None, path: Path | None = None) -> Example:
-    return Example(id, text, (Picture(path),), (JOSH,), {} if img_id is None else {"img_id": img_id})
+    return Example(
+        id, text, (Picture(path),), (JOSH,), {} if img_id is None else {"img_id": img_id}
+    )
 
 
 def picture(path: Path, shade: int) -> Path:
@@ -46,11 +48,17 @@ def revive(value: list[list[str]]) -> tuple[Quintuple, ...]:
 
 def test_shared_sentences_are_counted_once_a_text() -> None:
     splits = {
-        "train": [example("a", "one", img_id="1"), example("b", "one", img_id="2"), example("c", "two", img_id="3")],
+        "train": [
+            example("a", "one", img_id="1"),
+            example("b", "one", img_id="2"),
+            example("c", "two", img_id="3"),
+        ],
         "val": [example("d", "one", img_id="4"), example("e", "three", img_id="5")],
         "test": [example("f", "two", img_id="6"), example("g", "one", img_id="7")],
     }
-    assert check_splits(splits) == {"shared_sentences": {"train/val": 1, "train/test": 2, "val/test": 1}}
+    assert check_splits(splits) == {
+        "shared_sentences": {"train/val": 1, "train/test": 2, "val/test": 1}
+    }
 
 
 @pytest.mark.parametrize("empty", ["train", "val", "test"])
@@ -68,42 +76,65 @@ def test_same_text_and_same_name_is_a_shared_sample() -> None:
 
 
 def test_same_text_and_same_bytes_is_a_shared_sample(tmp_path: Path) -> None:
-    one, twin, other = (picture(tmp_path / f"{name}.png", shade) for name, shade in (("a", 1), ("b", 1), ("c", 2)))
+    one, twin, other = (
+        picture(tmp_path / f"{name}.png", shade) for name, shade in (("a", 1), ("b", 1), ("c", 2))
+    )
     train, test = example("train-0", "text", path=one), example("test-0", "text", path=other)
-    assert check_splits({"train": [train], "test": [test]}) == {"shared_sentences": {"train/test": 1}}
+    assert check_splits({"train": [train], "test": [test]}) == {
+        "shared_sentences": {"train/test": 1}
+    }
     with pytest.raises(InputError, match="train-0 is test-0"):
         check_splits({"train": [train], "test": [example("test-0", "text", path=twin)]})
 
 
 def test_same_picture_under_another_text_or_inside_one_split_is_no_shared_sample() -> None:
     train = [example("a", "one", img_id="1.jpg"), example("b", "one", img_id="1.jpg")]
-    assert check_splits({"train": train, "test": [example("c", "two", img_id="1.jpg")]}) == {"shared_sentences": {"train/test": 0}}
+    assert check_splits({"train": train, "test": [example("c", "two", img_id="1.jpg")]}) == {
+        "shared_sentences": {"train/test": 0}
+    }
 
 
 def test_blank_pictures_without_names_are_not_the_same() -> None:
-    assert check_splits({"train": [example("a", "one")], "test": [example("b", "one")]}) == {"shared_sentences": {"train/test": 1}}
+    assert check_splits({"train": [example("a", "one")], "test": [example("b", "one")]}) == {
+        "shared_sentences": {"train/test": 1}
+    }
 
 
 BOX = (1, 2, 30, 40)
 
 
-def fact(id: str, *, entity: str = "Kenya", box: Any = BOX, path: Path | None = None, img_id: str | None = None) -> Example:
+def fact(
+    id: str,
+    *,
+    entity: str = "Kenya",
+    box: Any = BOX,
+    path: Path | None = None,
+    img_id: str | None = None,
+) -> Example:
     extra = {"entity": entity, "img_id": img_id}
     return Example(id, "one text", (Picture(path), Picture(path, box)), "none", extra)
 
 
 @pytest.mark.parametrize("change", [{"entity": "Obama"}, {"box": (1, 2, 30, 41)}, {"box": None}])
-def test_other_entities_and_boxes_of_one_picture_are_other_samples(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_other_entities_and_boxes_of_one_picture_are_other_samples(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
     path = picture(tmp_path / "a.png", 1)
     for known in ({"img_id": "1.jpg"}, {"path": path}, {"img_id": "1.jpg", "path": path}):
-        assert check_splits({"train": [fact("a", **known)], "test": [fact("b", **{**known, **change})]})
+        assert check_splits(
+            {"train": [fact("a", **known)], "test": [fact("b", **{**known, **change})]}
+        )
         with pytest.raises(InputError, match="share 1 samples .a is b."):
             check_splits({"train": [fact("a", **known)], "test": [fact("b", **known)]})
 
 
 def test_many_facts_of_one_text_are_compared_in_no_time(tmp_path: Path) -> None:
-    one = [fact(f"a-{number}", box=(number, 0, 9_999, 1), img_id="1.jpg") for number in range(5_000)]
-    other = [fact(f"b-{number}", box=(number, 0, 9_999, 2), img_id="1.jpg") for number in range(5_000)]
+    one = [
+        fact(f"a-{number}", box=(number, 0, 9_999, 1), img_id="1.jpg") for number in range(5_000)
+    ]
+    other = [
+        fact(f"b-{number}", box=(number, 0, 9_999, 2), img_id="1.jpg") for number in range(5_000)
+    ]
     start = time.perf_counter()
     check_splits({"train": one, "test": other})
     assert time.perf_counter() - start < 2
@@ -112,16 +143,34 @@ def test_many_facts_of_one_text_are_compared_in_no_time(tmp_path: Path) -> None:
 def test_pictures_without_a_box_are_written_as_their_path(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
     image, name = tmp_path / "img" / "a.jpg", "img/a.jpg"
-    samples = [Example("a", "one", (Picture(image), Picture(image, BOX), Picture(None), Picture(None, BOX)), (JOSH,))]
+    samples = [
+        Example(
+            "a",
+            "one",
+            (Picture(image), Picture(image, BOX), Picture(None), Picture(None, BOX)),
+            (JOSH,),
+        )
+    ]
     examples_to_jsonl(path, samples, images=tmp_path)
-    written = [name, {"path": name, "box": [1, 2, 30, 40]}, None, {"path": None, "box": [1, 2, 30, 40]}]
+    written = [
+        name,
+        {"path": name, "box": [1, 2, 30, 40]},
+        None,
+        {"path": None, "box": [1, 2, 30, 40]},
+    ]
     assert json.loads(path.read_text())["pictures"] == written
     assert examples_from_jsonl(path, revive=revive, images=tmp_path) == samples
 
 
 @pytest.mark.parametrize(
     "value",
-    [{"path": "a.jpg"}, {"box": [1, 2, 3, 4]}, {"path": "a.jpg", "box": [1, 2, 3]}, {"path": "a.jpg", "box": ["x", 2, 3, 4]}, 7],
+    [
+        {"path": "a.jpg"},
+        {"box": [1, 2, 3, 4]},
+        {"path": "a.jpg", "box": [1, 2, 3]},
+        {"path": "a.jpg", "box": ["x", 2, 3, 4]},
+        7,
+    ],
 )
 def test_a_broken_picture_is_named(tmp_path: Path, value: Any) -> None:
     path = tmp_path / "train.jsonl"
@@ -133,8 +182,15 @@ def test_a_broken_picture_is_named(tmp_path: Path, value: Any) -> None:
 
 def test_samples_survive_the_file(tmp_path: Path) -> None:
     samples = [
-        Example("train-0", 'A "tweet"\u2028 with ünï 🎉, \\ and {braces}', (Picture(tmp_path / "a b.jpg"), Picture(None)), (JOSH, JOSH)),
-        Example("train-1", "half a pair \ud83d", (), (), {"img_id": "x", "icons": [["red", "heart", 1]]}),
+        Example(
+            "train-0",
+            'A "tweet"\u2028 with ünï 🎉, \\ and {braces}',
+            (Picture(tmp_path / "a b.jpg"), Picture(None)),
+            (JOSH, JOSH),
+        ),
+        Example(
+            "train-1", "half a pair \ud83d", (), (), {"img_id": "x", "icons": [["red", "heart", 1]]}
+        ),
     ]
     path = tmp_path / "train.jsonl"
     path.write_text("what was there before")
@@ -210,9 +266,18 @@ def test_names_and_relations_are_folded() -> None:
             {"head_type": "PERS"},
             "f:3: entity type 'PERS' is unknown; use per, org or extend task.types",
         ),
-        ({"tail_type": "loc"}, "f:3: entity type 'loc' is unknown; use per, org or extend task.types"),
-        ({"relation": "members"}, "f:3: relation 'members' is unknown; correct it or extend task.relations"),
-        ({"relation": "peer"}, "f:3: 'peer' joins per-per, not per-org; correct it or extend task.relations"),
+        (
+            {"tail_type": "loc"},
+            "f:3: entity type 'loc' is unknown; use per, org or extend task.types",
+        ),
+        (
+            {"relation": "members"},
+            "f:3: relation 'members' is unknown; correct it or extend task.relations",
+        ),
+        (
+            {"relation": "peer"},
+            "f:3: 'peer' joins per-per, not per-org; correct it or extend task.relations",
+        ),
     ],
 )
 def test_what_is_outside_the_labels_is_refused(change: dict[str, str], message: str) -> None:
@@ -242,7 +307,10 @@ def test_a_picture_name_stays_in_its_folder(name: str) -> None:
     assert picture_name("twitter_19_31_16_6.jpg", "f:1") == "twitter_19_31_16_6.jpg"
 
 
-@pytest.mark.parametrize("limit", [8, {"dev": 8}, {"train": 0}, {"train": -1}, {"train": True}, {"train": "8"}, {"val": 1.5}])
+@pytest.mark.parametrize(
+    "limit",
+    [8, {"dev": 8}, {"train": 0}, {"train": -1}, {"train": True}, {"train": "8"}, {"val": 1.5}],
+)
 def test_a_wrong_limit_is_refused(limit: Any) -> None:
     with pytest.raises(InputError, match=r"^data\.limit"):
         limits(limit)

@@ -25,7 +25,10 @@ SPLITS = {
 
 def counted(splits: dict[str, list[Example]]) -> dict[str, Any]:
     def labels(example: Example) -> dict[str, list[str]]:
-        return {"entities": [kind for _, kind in entities(example.gold)], "relations": [q.relation for q in example.gold]}
+        return {
+            "entities": [kind for _, kind in entities(example.gold)],
+            "relations": [q.relation for q in example.gold],
+        }
 
     return statistics(splits, labels_of=labels, unit="quintuples")
 
@@ -42,10 +45,15 @@ def test_counts() -> None:
             "blank_pictures": 1,
         },
         "test": {
-            "samples": 1, "quintuples": 0, "entities": {}, "relations": {}, "words": {"mean": 2.0, "max": 2}, "blank_pictures": 1,
+            "samples": 1,
+            "quintuples": 0,
+            "entities": {},
+            "relations": {},
+            "words": {"mean": 2.0, "max": 2},
+            "blank_pictures": 1,
         },
         "shared_sentences": {"train/test": 1},
-    }  # fmt: skip
+    }
     assert json.loads(json.dumps(stats)) == stats
 
 
@@ -60,8 +68,18 @@ def test_an_empty_split_counts_nothing() -> None:
 
 
 def test_a_task_without_entities() -> None:
-    stats = statistics({"train": [Example("a", "x", (), "none")]}, labels_of=lambda example: {"relations": [example.gold]}, unit="facts")
-    assert stats["train"] == {"samples": 1, "facts": 1, "relations": {"none": 1}, "words": {"mean": 1.0, "max": 1}, "blank_pictures": 0}
+    stats = statistics(
+        {"train": [Example("a", "x", (), "none")]},
+        labels_of=lambda example: {"relations": [example.gold]},
+        unit="facts",
+    )
+    assert stats["train"] == {
+        "samples": 1,
+        "facts": 1,
+        "relations": {"none": 1},
+        "words": {"mean": 1.0, "max": 1},
+        "blank_pictures": 0,
+    }
     console = Console(width=100, file=io.StringIO())
     console.print(statistics_table(stats, unit="facts"))
     assert "none" in console.file.getvalue()  # type: ignore[attr-defined]
@@ -71,10 +89,23 @@ def test_the_table_has_a_column_a_split() -> None:
     console = Console(width=100, file=io.StringIO())
     console.print(statistics_table(counted(SPLITS), unit="quintuples"))
     assert isinstance(console.file, io.StringIO)
-    rows = [line.replace("│", " ").replace("┃", " ").split() for line in console.file.getvalue().splitlines()]
+    rows = [
+        line.replace("│", " ").replace("┃", " ").split()
+        for line in console.file.getvalue().splitlines()
+    ]
     for row in (
-        "train test", "samples 2 1", "quintuples 4 0", "blank pictures 1 1", "words, mean 2.5 2.0", "words, max 3 2",
-        "per 3 0", "org 2 0", "member of 3 0", "peer 1 0",
-    ):  # fmt: skip
+        "train test",
+        "samples 2 1",
+        "quintuples 4 0",
+        "blank pictures 1 1",
+        "words, mean 2.5 2.0",
+        "words, max 3 2",
+        "per 3 0",
+        "org 2 0",
+        "member of 3 0",
+        "peer 1 0",
+    ):
         assert row.split() in rows
-    assert " ".join(word for row in rows for word in row).endswith("sentences in two splits: train/test 1")
+    assert " ".join(word for row in rows for word in row).endswith(
+        "sentences in two splits: train/test 1"
+    )

@@ -24,7 +24,9 @@ def test_half_characters_and_control_characters_are_refused(letter: str) -> None
     with pytest.raises(InputError) as caught:
         clean(f"a{letter}b", "f:1: the text")
     kind = "half a character" if letter[0] >= "\ud800" else "a control character"
-    message = f"f:1: the text holds {kind} (U+{ord(letter[0]):04X}), which is no text; correct this entry"
+    message = (
+        f"f:1: the text holds {kind} (U+{ord(letter[0]):04X}), which is no text; correct this entry"
+    )
     assert str(caught.value) == message
     str(caught.value).encode()
 
@@ -60,9 +62,7 @@ def test_json_with_what_is_no_text_is_refused(tmp_path: Path, place: str, letter
 
 @pytest.mark.parametrize("letter", [r"\ud800", r"\x00", r"\x07"])
 @pytest.mark.parametrize("place", ["token", "name"])
-def test_literals_with_what_is_no_text_are_refused(
-    tmp_path: Path, place: str, letter: str
-) -> None:
+def test_literals_with_what_is_no_text_are_refused(tmp_path: Path, place: str, letter: str) -> None:
     words, name = (letter, "A") if place == "token" else ("w", letter)
     ends = f"'h': {{'name': '{name}'}}, 't': {{'name': 'B'}}"
     line = f"{{'token': ['{words}'], {ends}, 'img_id': '1.jpg', 'relation': '/per/per/peer'}}\n"

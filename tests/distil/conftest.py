@@ -32,7 +32,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.paths.append((self.path, self.headers["Authorization"]))
         self.server.reply(self, question, number)
 
-    def send(self, status: int, body: bytes, *, length: int | None = None, kind: str = "application/json") -> None:
+    def send(
+        self, status: int, body: bytes, *, length: int | None = None, kind: str = "application/json"
+    ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body) if length is None else length))
@@ -56,7 +58,9 @@ class Loopback(ThreadingHTTPServer):
         self.ended = threading.Event()
         self.received: list[dict[str, Any]] = []
         self.paths: list[tuple[str, str]] = []
-        self.reply: Callable[[Handler, dict[str, Any], int], None] = lambda handler, *_: self.complete(handler, "Fine.")
+        self.reply: Callable[[Handler, dict[str, Any], int], None] = lambda handler, *_: (
+            self.complete(handler, "Fine.")
+        )
 
     @property
     def address(self) -> str:
@@ -67,7 +71,13 @@ class Loopback(ThreadingHTTPServer):
 
     def completion(self, message: Any) -> bytes:
         choice = {"index": 0, "finish_reason": "stop", "message": message}
-        whole = {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "choices": [choice]}
+        whole = {
+            "id": "1",
+            "object": "chat.completion",
+            "created": 0,
+            "model": "m",
+            "choices": [choice],
+        }
         return json.dumps(whole).encode()
 
     def fail(self, handler: Handler, fault: str) -> None:

@@ -8,7 +8,12 @@ import pytest
 
 from configured import prompts
 from mmie.distil.answer import Answer
-from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, distil, run_distillation
+from mmie.distil.candidates import (
+    candidates_from_jsonl,
+    candidates_to_jsonl,
+    distil,
+    run_distillation,
+)
 from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.tasks.jmere.chains import JMEREChains
@@ -16,7 +21,11 @@ from mmie.types import Candidate, Example, Quintuple
 
 A = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
 B = Quintuple("Browns", "org", "Ohio", "loc", "locate at")
-LABELS = {"types": ["per", "org", "loc"], "relations": ["member_of", "locate_at"], **prompts("jmere")}
+LABELS = {
+    "types": ["per", "org", "loc"],
+    "relations": ["member_of", "locate_at"],
+    **prompts("jmere"),
+}
 READ_A = "[Josh Gordon, per, Browns, org, member of]"
 READ_AB = f"{READ_A}, [Browns, org, Ohio, loc, locate at]"
 
@@ -55,11 +64,20 @@ class Scripted:
 
 
 def examples(count):
-    return [Example(id=f"train-{n}", text=f"Tweet {n}", pictures=(), gold=(A, B)) for n in range(count)]
+    return [
+        Example(id=f"train-{n}", text=f"Tweet {n}", pictures=(), gold=(A, B)) for n in range(count)
+    ]
 
 
 def run(samples, teacher, record, *, candidates=2, progress=lambda _: None):
-    return run_distillation(samples, teacher, record, candidates=candidates, progress=progress, chains=JMEREChains(**LABELS))
+    return run_distillation(
+        samples,
+        teacher,
+        record,
+        candidates=candidates,
+        progress=progress,
+        chains=JMEREChains(**LABELS),
+    )
 
 
 def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
@@ -92,15 +110,23 @@ def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
     ],
 )
 def test_the_reprediction_is_read_or_none(tmp_path, answer, repredicted):
-    (candidate,) = run(examples(1), Scripted(repredict=answer), Record(tmp_path / "r"), candidates=1)
+    (candidate,) = run(
+        examples(1), Scripted(repredict=answer), Record(tmp_path / "r"), candidates=1
+    )
     assert candidate.repredicted == repredicted
 
 
 def test_the_prompts_show_the_gold_to_the_writer_only(tmp_path):
     prompts = {}
-    teacher = Scripted(distil=lambda request: prompts.setdefault("distil", request.prompt) and "A chain.")
-    teacher.answers["repredict"] = lambda request: prompts.setdefault("repredict", request.prompt) and "[]"
-    teacher.answers["score"] = lambda request: prompts.setdefault("score", request.prompt) and "Score: 1"
+    teacher = Scripted(
+        distil=lambda request: prompts.setdefault("distil", request.prompt) and "A chain."
+    )
+    teacher.answers["repredict"] = lambda request: (
+        prompts.setdefault("repredict", request.prompt) and "[]"
+    )
+    teacher.answers["score"] = lambda request: (
+        prompts.setdefault("score", request.prompt) and "Score: 1"
+    )
     run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
     assert READ_AB in prompts["distil"]
     assert "Ohio" not in prompts["repredict"] + prompts["score"]
@@ -118,7 +144,9 @@ def test_an_unusable_chain_is_not_judged(tmp_path):
 def test_the_order_is_the_samples_and_the_load_is_bounded(tmp_path):
     teacher, seen = Scripted(concurrency=3), []
     found = run(examples(7), teacher, Record(tmp_path / "r"), progress=seen.append)
-    assert [(c.example_id, c.index) for c in found] == [(f"train-{n}", i) for n in range(7) for i in range(2)]
+    assert [(c.example_id, c.index) for c in found] == [
+        (f"train-{n}", i) for n in range(7) for i in range(2)
+    ]
     assert sum(seen) == 7 * 2 * 3
     assert set(seen) == {1}  # requests, not candidates
     assert teacher.busiest == 3
@@ -176,7 +204,14 @@ def test_an_unusable_chain_counts_as_all_its_requests(tmp_path):
 
 
 def test_distil_is_a_coroutine_for_those_who_have_a_loop(tmp_path):
-    work = distil(examples(1), Scripted(), Record(tmp_path / "r"), candidates=1, progress=lambda _: None, chains=JMEREChains(**LABELS))
+    work = distil(
+        examples(1),
+        Scripted(),
+        Record(tmp_path / "r"),
+        candidates=1,
+        progress=lambda _: None,
+        chains=JMEREChains(**LABELS),
+    )
     assert [candidate.repredicted for candidate in asyncio.run(work)] == [(A,)]
 
 

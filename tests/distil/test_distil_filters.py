@@ -39,7 +39,11 @@ def test_reprediction_looks_at_each_samples_own_gold_and_keeps_the_order():
         candidate(0, sample="train-1", repredicted=(A,)),
         candidate(1, sample="train-1", repredicted=(B,)),
     ]
-    assert RepredictionFilter()(rows, {"train-0": [A], "train-1": [B]}) == [rows[0], rows[2], rows[4]]
+    assert RepredictionFilter()(rows, {"train-0": [A], "train-1": [B]}) == [
+        rows[0],
+        rows[2],
+        rows[4],
+    ]
 
 
 def test_an_empty_answer_equals_an_empty_gold_but_an_unparsable_one_does_not():
@@ -49,7 +53,11 @@ def test_an_empty_answer_equals_an_empty_gold_but_an_unparsable_one_does_not():
 
 def test_rule_score_keeps_the_best_of_each_sample_with_ties():
     scores = {"a": [0.7, 0.9, 0.9, None, 0.8], "b": [0.69, None], "c": [0.7, 0.6], "d": [1.0, 1.0]}
-    rows = [candidate(i, sample=name, score=score) for name, row in scores.items() for i, score in enumerate(row)]
+    rows = [
+        candidate(i, sample=name, score=score)
+        for name, row in scores.items()
+        for i, score in enumerate(row)
+    ]
     kept = [(c.example_id, c.index) for c in RuleScoreFilter()(rows, {})]
     assert kept == [("a", 1), ("a", 2), ("c", 0), ("d", 0), ("d", 1)]
 

@@ -33,13 +33,24 @@ against_the_server(Path(sys.argv[2]))
 def against_the_server(folder):
     """Three samples with a picture each, two candidates, one request at a time, recorded in ``folder``."""
     samples = [
-        Example(id=f"train-{n}", text=f"Tweet {n}", pictures=(Picture(folder / f"{n}.png"),), gold=GOLD)
+        Example(
+            id=f"train-{n}", text=f"Tweet {n}", pictures=(Picture(folder / f"{n}.png"),), gold=GOLD
+        )
         for n in range(3)
     ]
-    teacher = OpenAITeacher(model="m", temperature=1.0, max_tokens=9, concurrency=1, max_retries=0, timeout=30)
+    teacher = OpenAITeacher(
+        model="m", temperature=1.0, max_tokens=9, concurrency=1, max_retries=0, timeout=30
+    )
     record = Record(folder / "record.jsonl")
     labels = {"types": ["per", "org"], "relations": ["member_of"], **prompts("jmere")}
-    return run_distillation(samples, teacher, record, candidates=2, progress=lambda _: None, chains=JMEREChains(**labels)), record
+    return run_distillation(
+        samples,
+        teacher,
+        record,
+        candidates=2,
+        progress=lambda _: None,
+        chains=JMEREChains(**labels),
+    ), record
 
 
 def pictures(folder, png):
@@ -59,7 +70,8 @@ def honest(server):
         if "A reasoning process" in text:
             return server.complete(handler, f"Chain {times[text]}.")
         return server.complete(
-            handler, "[Josh Gordon, per, Browns, org, member of]" if "<answer>" in text else "Score: 0.9"
+            handler,
+            "[Josh Gordon, per, Browns, org, member of]" if "<answer>" in text else "Score: 0.9",
         )
 
     return reply
@@ -86,7 +98,8 @@ def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, png
     roots = [Path(mmie.__file__).parents[1], Path(__file__).parents[1]]
     path = os.pathsep.join([*map(str, roots), os.environ.get("PYTHONPATH", "")])
     with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)], env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)],
+        env={**os.environ, "PYTHONPATH": path},
     ) as child:
         assert child.wait(60) == -signal.SIGKILL
     assert len(server.received) == fatal

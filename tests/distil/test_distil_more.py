@@ -22,7 +22,9 @@ from mmie.tasks.more.toy_teacher import MORETemplateTeacher
 from mmie.types import Candidate, Example, Picture
 
 LABELS = ["/per/misc/awarded", "/per/org/member_of"]
-EXAMPLE = Example("train-0", "Obama gets the {prize} {0}", (), "/per/misc/awarded", {"entity": "the {labels}"})
+EXAMPLE = Example(
+    "train-0", "Obama gets the {prize} {0}", (), "/per/misc/awarded", {"entity": "the {labels}"}
+)
 CHAIN = "\n".join(f"Step {number}: it follows." for number in range(1, 7))
 
 
@@ -43,7 +45,9 @@ def test_the_prompt_asks_for_six_steps_and_gives_types_and_relation():
 
 def test_the_prompt_of_a_none_sample_gives_no_types():
     prompt = prompt_for("none")
-    assert prompt.endswith('The entity is: "the {labels}"\nThere is no relation between them. The right answer is: none')
+    assert prompt.endswith(
+        'The entity is: "the {labels}"\nThere is no relation between them. The right answer is: none'
+    )
     assert "The type of the" not in prompt
 
 
@@ -76,9 +80,15 @@ def test_the_filter_keeps_whole_chains(chain: str, kept: bool):
 
 
 def test_the_filter_keeps_the_order_and_takes_another_number_of_steps():
-    rows = [Candidate("a", 0, CHAIN, None, None), Candidate("a", 1, "no", None, None), Candidate("b", 0, CHAIN, None, 0.5)]
+    rows = [
+        Candidate("a", 0, CHAIN, None, None),
+        Candidate("a", 1, "no", None, None),
+        Candidate("b", 0, CHAIN, None, 0.5),
+    ]
     assert SixStepsFilter()(rows, {}) == [rows[0], rows[2]]
-    assert SixStepsFilter(steps=2)([*rows, short := Candidate("c", 0, "Step 1: a Step 2: b", None, None)], {}) == [short]
+    assert SixStepsFilter(steps=2)(
+        [*rows, short := Candidate("c", 0, "Step 1: a Step 2: b", None, None)], {}
+    ) == [short]
     assert SixStepsFilter()([], {}) == []
 
 
@@ -95,7 +105,9 @@ def ask_with(answer: str) -> tuple[Any, list[tuple[str, str]]]:
 def test_one_question_a_candidate() -> None:
     example = Example("a", "Ann Lee wins", (), "/per/misc/awarded", {"entity": "Jazz Prize"})
     ask, asked = ask_with("<think> Step 1: x </think>")
-    candidate = asyncio.run(MOREChains(labels=["/per/misc/awarded"], **prompts("more"))(ask, example, 2))
+    candidate = asyncio.run(
+        MOREChains(labels=["/per/misc/awarded"], **prompts("more"))(ask, example, 2)
+    )
     assert candidate == Candidate("a", 2, "Step 1: x", None, None)
     assert [purpose for purpose, _ in asked] == ["distil"]
     assert "The right answer is: /per/misc/awarded" in asked[0][1]
@@ -112,9 +124,17 @@ def test_the_teacher_sees_the_object_and_the_record_knows_it(tmp_path: Path) -> 
     assert [image.size for image in shown] == [(40, 20), (20, 20), (20, 20)]
     assert [image.getpixel((1, 1)) for image in shown] == [(255, 0, 0), (255, 0, 0), (0, 0, 255)]
 
-    record, teacher = Record(tmp_path / "record.jsonl"), MORETemplateTeacher(wrong_description=0, wrong_reason=0, broken_format=0)
+    record, teacher = (
+        Record(tmp_path / "record.jsonl"),
+        MORETemplateTeacher(wrong_description=0, wrong_reason=0, broken_format=0),
+    )
     keys = {
-        record.key(teacher, Request("distil", Example("a", "x", (whole, replace(whole, box=box)), "none"), 0, "prompt"))
+        record.key(
+            teacher,
+            Request(
+                "distil", Example("a", "x", (whole, replace(whole, box=box)), "none"), 0, "prompt"
+            ),
+        )
         for box in ((0, 0, 20, 20), (20, 0, 40, 20), (0, 0, 20, 19))
     }
     assert len(keys) == 3

@@ -14,7 +14,12 @@ from mmie.tasks.jmere.chains import JMEREChains
 from mmie.types import Example, Quintuple
 
 TWEET = "Browns place {WR} Josh Gordon on list # {0} {answer}"
-EXAMPLE = Example(id="train-0", text=TWEET, pictures=(), gold=(Quintuple("never", "per", "shown", "org", "member of"),))
+EXAMPLE = Example(
+    id="train-0",
+    text=TWEET,
+    pictures=(),
+    gold=(Quintuple("never", "per", "shown", "org", "member of"),),
+)
 CHAINS = JMEREChains(types=["per", "org"], relations=["member_of", "locate_at"], **prompts("jmere"))
 
 
@@ -46,9 +51,14 @@ def test_the_score_prompt_ends_with_text_and_chain():
 
 def test_the_scoring_rules_add_up_to_one_and_the_examples_follow_them():
     rules, examples = CHAINS.score.split("Example 1")
-    points = [[float(p) for p in re.findall(r"^  (\d\.\d) ", part, re.MULTILINE)] for part in rules.split(":\n")[1:]]
+    points = [
+        [float(p) for p in re.findall(r"^  (\d\.\d) ", part, re.MULTILINE)]
+        for part in rules.split(":\n")[1:]
+    ]
     assert sum(max(part) for part in points) == pytest.approx(1.0)
-    parts = re.findall(r"^(?:Image description|Association|Completeness): (.*)$", examples, re.MULTILINE)
+    parts = re.findall(
+        r"^(?:Image description|Association|Completeness): (.*)$", examples, re.MULTILINE
+    )
     scores = re.findall(r"^Score: (.*)$", examples, re.MULTILINE)
     assert len(scores) == 2
     for number, score in enumerate(scores):
@@ -135,7 +145,8 @@ def test_the_chain_is_what_stands_inside(text, chain):
 
 @pytest.mark.parametrize("read", [chain_of, parse_score])
 @pytest.mark.parametrize(
-    "piece", ["\n", " \n", "<answer>", "</answer>", "</think>", "<think>", "< ", "```\n", "Score:", "*"]
+    "piece",
+    ["\n", " \n", "<answer>", "</answer>", "</think>", "<think>", "< ", "```\n", "Score:", "*"],
 )
 def test_reading_grows_linearly(read, piece):
     """Ten times the text takes about ten times as long, whatever it repeats, and not a hundred."""
@@ -152,9 +163,11 @@ def test_reading_grows_linearly(read, piece):
 
 
 @given(
-    st.lists(st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "```\n", "\n```", "word", " "])).map(
-        "".join
-    )
+    st.lists(
+        st.sampled_from(
+            ["<think>", "</think>", "<answer>", "</answer>", "```\n", "\n```", "word", " "]
+        )
+    ).map("".join)
 )
 def test_a_chain_never_breaks_the_format_of_a_response(text):
     chain = chain_of(text)

@@ -84,7 +84,9 @@ def test_the_key_is_what_the_teacher_sees(tmp_path, png):
     other.write_bytes(png(2))
     record = Record(tmp_path / "r.jsonl")
     key = record.key(Parrot(temperature=1.0, top=5), question(pictures=[one]))
-    assert key == record.key(Parrot(top=5, temperature=1.0), question(pictures=[same], name="train-9"))
+    assert key == record.key(
+        Parrot(top=5, temperature=1.0), question(pictures=[same], name="train-9")
+    )
     others = [
         record.key(Parrot("cockatoo", temperature=1.0, top=5), question(pictures=[one])),
         record.key(Parrot(temperature=0.5, top=5), question(pictures=[one])),
@@ -118,7 +120,10 @@ def test_a_torn_last_line_is_dropped_wherever_it_was_torn(tmp_path, caplog):
         assert answers(record, Parrot(), question("first")) == ["first 1"]
         assert path.read_bytes() == whole[:start]
     answers(record, Parrot(), question("last"))
-    assert answers(Record(path), Parrot(), question("first"), question("last")) == ["first 1", "last 1"]
+    assert answers(Record(path), Parrot(), question("first"), question("last")) == [
+        "first 1",
+        "last 1",
+    ]
 
 
 def test_another_writers_torn_line_does_not_spoil_the_next(tmp_path):
@@ -162,7 +167,9 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, room):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, hard))
     try:
-        with pytest.raises(InputError, match=r"r\.jsonl: cannot keep the teacher's answers .*make room"):
+        with pytest.raises(
+            InputError, match=r"r\.jsonl: cannot keep the teacher's answers .*make room"
+        ):
             answers(record, teacher, question("more"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -179,7 +186,8 @@ def test_a_folder_that_cannot_be_is_named(tmp_path):
 def test_a_failed_request_leaves_no_line_and_says_where_the_rest_is(tmp_path):
     record = Record(tmp_path / "r.jsonl")
     with pytest.raises(
-        InputError, match=r"^parrot is down; then run again: the answers so far are kept in .*r\.jsonl$"
+        InputError,
+        match=r"^parrot is down; then run again: the answers so far are kept in .*r\.jsonl$",
     ):
         answers(record, Parrot(), question("down"))
     assert record.path.read_bytes() == b""

@@ -20,7 +20,11 @@ ROWS = [
 
 
 def tied(samples, candidates=5):
-    return [Candidate(f"train-{n}", i, f"chain {i}", (A,), 0.9) for n in range(samples) for i in range(candidates)]
+    return [
+        Candidate(f"train-{n}", i, f"chain {i}", (A,), 0.9)
+        for n in range(samples)
+        for i in range(candidates)
+    ]
 
 
 def test_each_stage_is_counted_in_order():

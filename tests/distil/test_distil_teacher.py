@@ -13,7 +13,14 @@ from mmie.types import Example, Picture
 
 
 def teacher(**changes):
-    settings = {"model": "m-1", "temperature": 0.7, "max_tokens": 64, "concurrency": 2, "max_retries": 0, "timeout": 5}
+    settings = {
+        "model": "m-1",
+        "temperature": 0.7,
+        "max_tokens": 64,
+        "concurrency": 2,
+        "max_retries": 0,
+        "timeout": 5,
+    }
     return OpenAITeacher(**(settings | changes))
 
 
@@ -43,7 +50,9 @@ def refused(openai_teacher, **question):
 def test_the_server_gets_model_parameters_key_and_text(server):
     assert ask(teacher(), prompt="What is it? ☃") == "Fine."
     message = {"role": "user", "content": [{"type": "text", "text": "What is it? ☃"}]}
-    assert server.received == [{"model": "m-1", "temperature": 0.7, "max_tokens": 64, "messages": [message]}]
+    assert server.received == [
+        {"model": "m-1", "temperature": 0.7, "max_tokens": 64, "messages": [message]}
+    ]
     assert server.paths == [("/v1/chat/completions", "Bearer test-key")]
 
 
@@ -87,7 +96,9 @@ def test_a_fault_that_stays_is_one_line_with_server_reason_and_way_out(server, f
 
 
 def test_the_reason_is_cut(server):
-    server.reply = lambda handler, *_: handler.send(404, b'{"error": {"message": "' + b"long " * 1000 + b'"}}')
+    server.reply = lambda handler, *_: handler.send(
+        404, b'{"error": {"message": "' + b"long " * 1000 + b'"}}'
+    )
     assert len(refused(teacher())) < 500
 
 
@@ -105,7 +116,9 @@ def test_silence_ends_at_the_timeout(server):
 def test_nobody_at_the_address(server, monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("OPENAI_BASE_URL", f"http://user:secret@127.0.0.1:{taken.getsockname()[1]}/v1")
+        monkeypatch.setenv(
+            "OPENAI_BASE_URL", f"http://user:secret@127.0.0.1:{taken.getsockname()[1]}/v1"
+        )
         message = refused(teacher())
     assert "Connection error" in message
     assert "secret" not in message
@@ -163,7 +176,13 @@ def test_it_can_be_asked_again_after_close(server):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("concurrency", 0), ("max_retries", -1), ("timeout", 0), ("max_refused", 1.1), ("max_pixels", 99)],
+    [
+        ("concurrency", 0),
+        ("max_retries", -1),
+        ("timeout", 0),
+        ("max_refused", 1.1),
+        ("max_pixels", 99),
+    ],
 )
 def test_a_value_out_of_range_is_named(key, value):
     with pytest.raises(InputError, match=rf"^teacher\.{key} is {value}: set it to "):

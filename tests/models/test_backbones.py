@@ -40,7 +40,10 @@ def test_qwen_positions_by_hand(load_backbone: Any) -> None:
     inside = prompt.positions[:, start : start + 8] - start
     assert inside.tolist() == [[0] * 8, [0, 0, 0, 0, 1, 1, 1, 1], [0, 1, 2, 3, 0, 1, 2, 3]]
     after = len(prompt.ids) - start - 8
-    assert prompt.positions[:, start + 8 :].tolist() == [[start + 4 + step for step in range(after)]] * 3
+    assert (
+        prompt.positions[:, start + 8 :].tolist()
+        == [[start + 4 + step for step in range(after)]] * 3
+    )
 
 
 def test_llava_prompt(load_backbone: Any) -> None:
@@ -72,7 +75,9 @@ def test_markers_in_the_text_are_dead(load_backbone: Any, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
-def test_known_features_are_not_computed_again(load_backbone: Any, kind: str, monkeypatch: Any) -> None:
+def test_known_features_are_not_computed_again(
+    load_backbone: Any, kind: str, monkeypatch: Any
+) -> None:
     backbone = load_backbone(kind)
     features = [backbone.vision_features(WIDE)]
     monkeypatch.setattr(backbone, "vision_features", None)
@@ -82,7 +87,10 @@ def test_known_features_are_not_computed_again(load_backbone: Any, kind: str, mo
 
 
 def test_plain_text_is_left_alone(load_backbone: Any) -> None:
-    assert plain("RT @fan : a < b > c </s", load_backbone("llava").tokenizer) == "RT @fan : a < b > c </s"
+    assert (
+        plain("RT @fan : a < b > c </s", load_backbone("llava").tokenizer)
+        == "RT @fan : a < b > c </s"
+    )
 
 
 def test_expand() -> None:
@@ -92,21 +100,33 @@ def test_expand() -> None:
         expand("a#b", "#", [1, 1])
 
 
-@pytest.mark.parametrize(("kind", "other", "found"), [(Qwen25VL, "llava", "llava"), (Llava, "qwen", "qwen2_5_vl")])
-def test_another_architecture_is_refused(checkpoint_folders: Any, kind: Any, other: str, found: str) -> None:
-    with pytest.raises(InputError, match=f"model.path=.*: it is a checkpoint of {found}, where .* needs") as error:
+@pytest.mark.parametrize(
+    ("kind", "other", "found"), [(Qwen25VL, "llava", "llava"), (Llava, "qwen", "qwen2_5_vl")]
+)
+def test_another_architecture_is_refused(
+    checkpoint_folders: Any, kind: Any, other: str, found: str
+) -> None:
+    with pytest.raises(
+        InputError, match=f"model.path=.*: it is a checkpoint of {found}, where .* needs"
+    ) as error:
         kind(str(checkpoint_folders[other]))
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("change", "count"), [({"num_hidden_layers": 3}, 12), ({"intermediate_size": 80}, 6)])
-def test_missing_and_misshapen_weights_are_refused(checkpoint_folders: Any, tmp_path: Path, change: Any, count: int) -> None:
+@pytest.mark.parametrize(
+    ("change", "count"), [({"num_hidden_layers": 3}, 12), ({"intermediate_size": 80}, 6)]
+)
+def test_missing_and_misshapen_weights_are_refused(
+    checkpoint_folders: Any, tmp_path: Path, change: Any, count: int
+) -> None:
     """Such a checkpoint would otherwise run with random weights in their place."""
     folder = tmp_path / "qwen"
     shutil.copytree(checkpoint_folders["qwen"], folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, **change}))
-    with pytest.raises(InputError, match=f": {count} weights that its config.json asks for are not in it"):
+    with pytest.raises(
+        InputError, match=f": {count} weights that its config.json asks for are not in it"
+    ):
         Qwen25VL(str(folder))
 
 
@@ -119,8 +139,18 @@ def test_a_torn_weight_file_is_refused(checkpoint_folders: Any, tmp_path: Path) 
         Llava(str(folder))
 
 
-@pytest.mark.parametrize("lost", ["config.json", "tokenizer*.json", "preprocessor_config.json", "model-00002-of-00003.safetensors"])
-def test_an_incomplete_folder_is_refused_in_one_line(checkpoint_folders: Any, tmp_path: Path, lost: str) -> None:
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "config.json",
+        "tokenizer*.json",
+        "preprocessor_config.json",
+        "model-00002-of-00003.safetensors",
+    ],
+)
+def test_an_incomplete_folder_is_refused_in_one_line(
+    checkpoint_folders: Any, tmp_path: Path, lost: str
+) -> None:
     folder = tmp_path / "qwen"
     shutil.copytree(checkpoint_folders["qwen"], folder, ignore=shutil.ignore_patterns(lost))
     with pytest.raises(InputError) as error:
@@ -129,9 +159,13 @@ def test_an_incomplete_folder_is_refused_in_one_line(checkpoint_folders: Any, tm
     assert str(folder) in str(error.value)
 
 
-def test_a_tokenizer_without_chat_template_is_refused(checkpoint_folders: Any, tmp_path: Path) -> None:
+def test_a_tokenizer_without_chat_template_is_refused(
+    checkpoint_folders: Any, tmp_path: Path
+) -> None:
     folder = tmp_path / "llava"
-    shutil.copytree(checkpoint_folders["llava"], folder, ignore=shutil.ignore_patterns("chat_template*"))
+    shutil.copytree(
+        checkpoint_folders["llava"], folder, ignore=shutil.ignore_patterns("chat_template*")
+    )
     with pytest.raises(InputError, match="chat_template.jinja"):
         Llava(str(folder))
 

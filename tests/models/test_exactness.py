@@ -12,7 +12,12 @@ from torch import Tensor
 from mmie.losses import grpo_loss
 from mmie.models.rows import row_logps
 
-TEXTS = ["wow Ann Lee and Bob Ray tonight", "x", "Omar Pia @ Jazz Fest , photo by Gus Hart near Elm Bay !", "no picture here"]
+TEXTS = [
+    "wow Ann Lee and Bob Ray tonight",
+    "x",
+    "Omar Pia @ Jazz Fest , photo by Gus Hart near Elm Bay !",
+    "no picture here",
+]
 LENGTHS = [7, 1, 4, 9, 2, 1, 3, 3, 5, 8, 1, 6]
 TEMPERATURE = 0.7
 
@@ -32,20 +37,27 @@ def prompts(policy: Any, pictures: list[Any]) -> list[Any]:
 @pytest.fixture
 def completions(policy: Any) -> Any:
     generator = torch.Generator().manual_seed(5)
-    return policy.given([torch.randint(20, 300, (length,), generator=generator).tolist() for length in LENGTHS])
+    return policy.given(
+        [torch.randint(20, 300, (length,), generator=generator).tolist() for length in LENGTHS]
+    )
 
 
 @pytest.fixture
 def object_prompts(policy: Any, pictures: list[Any]) -> list[Any]:
     """The same picture and text with other objects, and another picture: whole picture first, then the object's box."""
     boxes = [(0, 0, 40, 40), (30, 20, 100, 70), (5, 5, 30, 60)]
-    shown = [[pictures[0], replace(pictures[0], box=boxes[0])], [pictures[0], replace(pictures[0], box=boxes[1])]]
+    shown = [
+        [pictures[0], replace(pictures[0], box=boxes[0])],
+        [pictures[0], replace(pictures[0], box=boxes[1])],
+    ]
     shown += [[pictures[1], replace(pictures[1], box=boxes[2])], [pictures[2]]]
     texts = ["one object", "one object", "another text that is longer", "x"]
     return [policy.encode(text, part) for text, part in zip(texts, shown, strict=True)]
 
 
-def test_pictures_with_boxes_share_their_prefix_exactly(policy: Any, object_prompts: list[Any], completions: Any) -> None:
+def test_pictures_with_boxes_share_their_prefix_exactly(
+    policy: Any, object_prompts: list[Any], completions: Any
+) -> None:
     batch, mask = policy.batch(object_prompts), completions.mask
     shared = policy.logps(batch, completions, temperature=1.0)
     rows = row_logps(policy.model, batch, completions)
@@ -66,15 +78,22 @@ def gradient(policy: Any, logps: Tensor, mask: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("micro_responses", [None, 1])
-def test_empty_responses_are_scored_beside_others(policy: Any, prompts: list[Any], micro_responses: int | None) -> None:
+def test_empty_responses_are_scored_beside_others(
+    policy: Any, prompts: list[Any], micro_responses: int | None
+) -> None:
     """Two of eight are empty: with four groups of like length these two are a group of their own."""
-    batch, responses = policy.batch(prompts), [[], [21, 22], [23], [], [24, 25, 26], [27], [28, 29], [30]]
+    batch, responses = (
+        policy.batch(prompts),
+        [[], [21, 22], [23], [], [24, 25, 26], [27], [28, 29], [30]],
+    )
     completions = policy.given(responses)
     shared = policy.logps(batch, completions, temperature=1.0, micro_responses=micro_responses)
     alone = policy.given([tokens or [31] for tokens in responses])
     expected = row_logps(policy.model, batch, alone)
     assert torch.isfinite(shared).all()
-    torch.testing.assert_close(shared[completions.mask], expected[completions.mask], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        shared[completions.mask], expected[completions.mask], atol=1e-5, rtol=0
+    )
 
 
 def operations(value: Tensor) -> set[str]:
@@ -89,10 +108,16 @@ def operations(value: Tensor) -> set[str]:
 
 
 @pytest.mark.parametrize("passes", ["shared", "rows"])
-def test_gradients_add_up_in_one_order(policy: Any, prompts: list[Any], completions: Any, passes: str) -> None:
+def test_gradients_add_up_in_one_order(
+    policy: Any, prompts: list[Any], completions: Any, passes: str
+) -> None:
     """The gradient of ``values[rows]`` adds up in any order where there are several threads: two runs would not be the same."""
     batch = policy.batch(prompts)
-    logps = policy.logps(batch, completions, temperature=1.0) if passes == "shared" else policy.row_logps(batch, completions)
+    logps = (
+        policy.logps(batch, completions, temperature=1.0)
+        if passes == "shared"
+        else policy.row_logps(batch, completions)
+    )
     found = operations(logps)
     assert "IndexSelectBackward0" in found or passes == "rows"
     assert not {name for name in found if name.startswith(("IndexBackward", "IndexPut"))}
@@ -107,10 +132,16 @@ def test_prompts_and_responses_are_unequal(prompts: list[Any]) -> None:
 @pytest.mark.parametrize("temperature", [1.0, TEMPERATURE])
 @pytest.mark.parametrize("micro_responses", [None, 1, 5])
 def test_shared_prefix_equals_repeated_rows(
-    policy: Any, prompts: list[Any], completions: Any, temperature: float, micro_responses: int | None
+    policy: Any,
+    prompts: list[Any],
+    completions: Any,
+    temperature: float,
+    micro_responses: int | None,
 ) -> None:
     batch, mask = policy.batch(prompts), completions.mask
-    shared = policy.logps(batch, completions, temperature=temperature, micro_responses=micro_responses)
+    shared = policy.logps(
+        batch, completions, temperature=temperature, micro_responses=micro_responses
+    )
     rows = row_logps(policy.model, batch, completions, temperature=temperature)
     torch.testing.assert_close(shared[mask], rows[mask], atol=1e-5, rtol=0)
     one, other = gradient(policy, shared, mask), gradient(policy, rows, mask)
@@ -132,7 +163,9 @@ def own_inputs(policy: Any, ids: Tensor, images: list[Any]) -> dict[str, Tensor]
     if images:
         inputs |= dict(backbone.processor(images=images, return_tensors="pt"))
     if "image_grid_thw" in inputs:
-        inputs["mm_token_type_ids"] = (inputs["input_ids"] == backbone.model.config.image_token_id).int()
+        inputs["mm_token_type_ids"] = (
+            inputs["input_ids"] == backbone.model.config.image_token_id
+        ).int()
     return inputs
 
 
@@ -144,14 +177,24 @@ def test_equals_the_models_own_forward_on_single_rows(
 
     with torch.no_grad():
         batch = policy.batch(prompts)
-        ours = policy.logps(batch, completions, temperature=1.0) if score == "logps" else policy.row_logps(batch, completions)
+        ours = (
+            policy.logps(batch, completions, temperature=1.0)
+            if score == "logps"
+            else policy.row_logps(batch, completions)
+        )
         for row, length in enumerate(LENGTHS):
             prompt = prompts[row // 3]
             shown = [pictures[:1], pictures[1:2], [pictures[2], pictures[4]], []][row // 3]
             tokens = completions.tokens[row, :length]
             images = [open_picture(picture, max_pixels=1 << 22) for picture in shown]
-            outputs = policy.model(**own_inputs(policy, torch.cat([prompt.ids, tokens]), images), use_cache=False)
-            wanted = outputs.logits[0, len(prompt.ids) - 1 : -1].log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+            outputs = policy.model(
+                **own_inputs(policy, torch.cat([prompt.ids, tokens]), images), use_cache=False
+            )
+            wanted = (
+                outputs.logits[0, len(prompt.ids) - 1 : -1]
+                .log_softmax(-1)
+                .gather(1, tokens[:, None])[:, 0]
+            )
             torch.testing.assert_close(ours[row, :length], wanted, atol=1e-5, rtol=0)
 
 
@@ -161,12 +204,17 @@ def test_sampling_logps_are_the_updates(policy: Any, prompts: list[Any]) -> None
     responses = policy.sample(batch, uniforms, temperature=TEMPERATURE)
     scored = policy.logps(batch, responses, temperature=TEMPERATURE)
     assert responses.tokens.shape == (12, 10)
-    torch.testing.assert_close(responses.logps[responses.mask], scored[responses.mask], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        responses.logps[responses.mask], scored[responses.mask], atol=1e-5, rtol=0
+    )
 
 
 def test_pictures_and_their_order_matter(policy: Any, pictures: list[Any]) -> None:
     responses = policy.given([[30, 40, 50]])
     seen = [[pictures[0], pictures[3]], [pictures[3], pictures[0]], [pictures[0], pictures[5]]]
-    logps = [policy.logps(policy.batch([policy.encode("x", shown)]), responses, temperature=1.0) for shown in seen]
+    logps = [
+        policy.logps(policy.batch([policy.encode("x", shown)]), responses, temperature=1.0)
+        for shown in seen
+    ]
     assert (logps[0] - logps[1]).abs().max() > 1e-3
     assert (logps[0] - logps[2]).abs().max() > 1e-3

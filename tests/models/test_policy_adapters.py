@@ -18,7 +18,10 @@ from mmie.models.adapters import POLICY, REFERENCE
 from mmie.models.policy import Policy, build_policy
 from mmie.models.rows import row_logps
 
-LOADERS: dict[str, Any] = {"qwen": Qwen2_5_VLForConditionalGeneration, "llava": LlavaForConditionalGeneration}
+LOADERS: dict[str, Any] = {
+    "qwen": Qwen2_5_VLForConditionalGeneration,
+    "llava": LlavaForConditionalGeneration,
+}
 
 
 @pytest.fixture(params=["qwen", "llava"])
@@ -35,7 +38,11 @@ def score(policy: Any, pictures: list[Any]) -> Callable[..., Tensor]:
 
 
 def base_weights(policy: Policy) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in policy.model.state_dict().items() if ".lora_" not in name}
+    return {
+        name: value.clone()
+        for name, value in policy.model.state_dict().items()
+        if ".lora_" not in name
+    }
 
 
 def move(policy: Policy, amount: float = 0.1) -> None:
@@ -45,10 +52,16 @@ def move(policy: Policy, amount: float = 0.1) -> None:
 
 
 def test_adapters_sit_in_the_language_model_only(policy: Any) -> None:
-    places = [name for name, module in policy.model.named_modules() if isinstance(module, LoraLayer)]
+    places = [
+        name for name, module in policy.model.named_modules() if isinstance(module, LoraLayer)
+    ]
     assert len(places) == 2 * 7
     assert all("language_model" in name for name in places)
-    assert not [name for name in places if "visual" in name or "vision_tower" in name or "projector" in name or "lm_head" in name]
+    assert not [
+        name
+        for name in places
+        if "visual" in name or "vision_tower" in name or "projector" in name or "lm_head" in name
+    ]
 
 
 def test_the_optimizer_gets_the_policy_adapter_and_nothing_else(policy: Any) -> None:
@@ -57,7 +70,11 @@ def test_the_optimizer_gets_the_policy_adapter_and_nothing_else(policy: Any) -> 
     names = [name for name, value in policy.model.named_parameters() if id(value) in held]
     assert len(names) == 2 * 2 * 7
     assert all(f".{POLICY}." in name for name in names)
-    assert not [name for name, value in policy.named_parameters() if value.requires_grad and f".{POLICY}." not in name]
+    assert not [
+        name
+        for name, value in policy.named_parameters()
+        if value.requires_grad and f".{POLICY}." not in name
+    ]
 
 
 def test_nothing_to_train_or_too_much_is_an_error(policy: Any) -> None:
@@ -82,7 +99,9 @@ def test_the_reference_is_the_warmed_up_adapter(policy: Any, score: Any) -> None
     assert (reference - score()).abs().max() > 1e-3
 
 
-def test_without_a_warm_up_the_reference_is_the_base(policy: Any, score: Any, load_backbone: Any, request: Any) -> None:
+def test_without_a_warm_up_the_reference_is_the_base(
+    policy: Any, score: Any, load_backbone: Any, request: Any
+) -> None:
     with policy.reference():
         reference = score()
     untouched = load_backbone("qwen" if "qwen" in request.node.name else "llava")
@@ -92,7 +111,9 @@ def test_without_a_warm_up_the_reference_is_the_base(policy: Any, score: Any, lo
 
 @pytest.mark.parametrize("warmed", [True, False])
 @pytest.mark.parametrize("place", ["reference", "base"])
-def test_all_is_back_after_a_look_at_the_reference(policy: Any, score: Any, warmed: bool, place: str) -> None:
+def test_all_is_back_after_a_look_at_the_reference(
+    policy: Any, score: Any, warmed: bool, place: str
+) -> None:
     if warmed:
         policy.add_reference()
     move(policy)
@@ -120,7 +141,11 @@ def test_the_policy_still_learns_beside_a_reference(policy: Any, pictures: list[
         policy.logps(batch, responses, temperature=1.0)
     policy.logps(batch, responses, temperature=1.0).sum().backward()
     assert all(value.grad is not None and value.grad.norm() > 0 for value in policy.trainable())
-    assert not [name for name, value in policy.named_parameters() if value.grad is not None and f".{POLICY}." not in name]
+    assert not [
+        name
+        for name, value in policy.named_parameters()
+        if value.grad is not None and f".{POLICY}." not in name
+    ]
 
 
 def test_the_reference_can_be_taken_away_and_made_again(policy: Any, score: Any) -> None:
@@ -140,7 +165,9 @@ def test_a_saved_adapter_comes_back(policy: Any, score: Any, tmp_path: Path) -> 
     policy.add_reference()
     before, mark = score(), policy.adapter_hash(POLICY)
     policy.save_adapter(tmp_path / "adapter")
-    assert {"adapter_model.safetensors", "adapter_config.json"} <= {file.name for file in (tmp_path / "adapter").iterdir()}
+    assert {"adapter_model.safetensors", "adapter_config.json"} <= {
+        file.name for file in (tmp_path / "adapter").iterdir()
+    }
     assert not (tmp_path / "adapter" / POLICY).exists()
     move(policy)
     assert policy.adapter_hash(POLICY) != mark
@@ -149,7 +176,9 @@ def test_a_saved_adapter_comes_back(policy: Any, score: Any, tmp_path: Path) -> 
     torch.testing.assert_close(score(), before, rtol=0, atol=0)
 
 
-def test_peft_itself_reads_the_adapter(policy: Any, score: Any, tmp_path: Path, checkpoint_folders: Any, request: Any) -> None:
+def test_peft_itself_reads_the_adapter(
+    policy: Any, score: Any, tmp_path: Path, checkpoint_folders: Any, request: Any
+) -> None:
     kind = "qwen" if "qwen" in request.node.name else "llava"
     policy.save_adapter(tmp_path)
     base = LOADERS[kind].from_pretrained(checkpoint_folders[kind], dtype=torch.float32)
@@ -157,12 +186,16 @@ def test_peft_itself_reads_the_adapter(policy: Any, score: Any, tmp_path: Path, 
     torch.testing.assert_close(score(loaded), score(), rtol=0, atol=1e-6)
 
 
-def test_a_merged_checkpoint_is_an_ordinary_one(policy: Any, score: Any, tmp_path: Path, request: Any) -> None:
+def test_a_merged_checkpoint_is_an_ordinary_one(
+    policy: Any, score: Any, tmp_path: Path, request: Any
+) -> None:
     kind = "qwen" if "qwen" in request.node.name else "llava"
     policy.add_reference()
     before, weights, mark = score(), base_weights(policy), policy.adapter_hash(POLICY)
     policy.save_merged(tmp_path)
-    model, loading = LOADERS[kind].from_pretrained(tmp_path, dtype=torch.float32, output_loading_info=True)
+    model, loading = LOADERS[kind].from_pretrained(
+        tmp_path, dtype=torch.float32, output_loading_info=True
+    )
     assert not loading["missing_keys"]
     assert not loading["unexpected_keys"]
     torch.testing.assert_close(score(model.eval()), before, rtol=0, atol=1e-4)
@@ -171,7 +204,9 @@ def test_a_merged_checkpoint_is_an_ordinary_one(policy: Any, score: Any, tmp_pat
     assert all(torch.equal(value, weights[name]) for name, value in base_weights(policy).items())
 
 
-def test_a_merged_checkpoint_is_a_base_for_the_next_run(make_policy: Any, tmp_path: Path, pictures: list[Any]) -> None:
+def test_a_merged_checkpoint_is_a_base_for_the_next_run(
+    make_policy: Any, tmp_path: Path, pictures: list[Any]
+) -> None:
     from mmie.models.qwen2_5_vl import Qwen25VL
 
     policy = make_policy("qwen")
@@ -195,9 +230,12 @@ def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Pat
     file = tmp_path / "torn" / "adapter_model.safetensors"
     file.write_bytes(file.read_bytes()[:500])
     complaints = {
-        "rank": "belongs to another checkpoint or lora.rank", "model": "belongs to another checkpoint or lora.rank",
-        "alpha": "trained with lora.alpha=16, not 8", "torn": "no whole adapter there", "none": "no whole adapter there",
-    }  # fmt: skip
+        "rank": "belongs to another checkpoint or lora.rank",
+        "model": "belongs to another checkpoint or lora.rank",
+        "alpha": "trained with lora.alpha=16, not 8",
+        "torn": "no whole adapter there",
+        "none": "no whole adapter there",
+    }
     for name, complaint in complaints.items():
         with pytest.raises(InputError, match=complaint) as error:
             policy.read_adapter(tmp_path / name)
@@ -208,7 +246,9 @@ def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Pat
 def test_a_fresh_adapter_depends_on_the_seed_alone(load_backbone: Any) -> None:
     def fresh(seed: int) -> str:
         torch.rand(seed + 3)
-        return build_policy(load_backbone("qwen"), rank=4, alpha=8, dropout=0.0, seed=seed).adapter_hash(POLICY)
+        return build_policy(
+            load_backbone("qwen"), rank=4, alpha=8, dropout=0.0, seed=seed
+        ).adapter_hash(POLICY)
 
     before = torch.get_rng_state()
     build_policy(load_backbone("qwen"), rank=4, alpha=8, dropout=0.0, seed=0)
@@ -224,6 +264,8 @@ def test_the_configuration_may_name_other_layers(load_backbone: Any) -> None:
 
 
 def test_layers_that_are_not_there_are_refused(load_backbone: Any) -> None:
-    message = r"^lora\.targets: 'q_proj' is the name of no linear layer; one is called .*language_model"
+    message = (
+        r"^lora\.targets: 'q_proj' is the name of no linear layer; one is called .*language_model"
+    )
     with pytest.raises(InputError, match=message):
         Policy(load_backbone("qwen"), rank=2, alpha=4, targets="q_proj")

@@ -13,11 +13,17 @@ from mmie.models.batch import pad_completions, pad_prompts
 from mmie.types import Picture
 
 
-def test_every_picture_is_computed_once(make_policy: Any, pictures: list[Any], monkeypatch: Any) -> None:
+def test_every_picture_is_computed_once(
+    make_policy: Any, pictures: list[Any], monkeypatch: Any
+) -> None:
     policy = make_policy("qwen")
     seen = []
     compute = policy.backbone.vision_features
-    monkeypatch.setattr(policy.backbone, "vision_features", lambda picture: (seen.append(picture.size), compute(picture))[1])
+    monkeypatch.setattr(
+        policy.backbone,
+        "vision_features",
+        lambda picture: (seen.append(picture.size), compute(picture))[1],
+    )
     for _ in range(2):
         for text in ("x", "y"):
             policy.encode(text, [pictures[0], pictures[1]])
@@ -28,14 +34,18 @@ def test_every_picture_is_computed_once(make_policy: Any, pictures: list[Any], m
 
 def test_a_prompt_that_was_seen_before_is_the_same(make_policy: Any, pictures: list[Any]) -> None:
     policy = make_policy("qwen")
-    one, other, swapped = (policy.encode("x", shown) for shown in (pictures[:2], pictures[:2], pictures[1::-1]))
+    one, other, swapped = (
+        policy.encode("x", shown) for shown in (pictures[:2], pictures[:2], pictures[1::-1])
+    )
     for name in ("ids", "positions", "features"):
         assert torch.equal(getattr(one, name), getattr(other, name))
     assert not torch.equal(one.features, swapped.features)
     assert not torch.equal(one.positions, swapped.positions)
 
 
-def test_large_pictures_are_bounded_before_the_processor(make_policy: Any, pictures: list[Any]) -> None:
+def test_large_pictures_are_bounded_before_the_processor(
+    make_policy: Any, pictures: list[Any]
+) -> None:
     policy = make_policy("qwen")
     policy.max_pixels = 56 * 56
     assert len(policy.encode("x", pictures[:1]).features) == 4
@@ -69,7 +79,10 @@ def test_a_response_and_its_tokens(make_policy: Any, kind: str) -> None:
     ids = policy.response_ids(text)
     assert ids[-1] == policy.backbone.tokenizer.eos_token_id
     assert policy.backbone.tokenizer.bos_token_id not in ids
-    assert policy.text(policy.given([ids, ids[:3]])) == [text, policy.backbone.tokenizer.decode(ids[:3])]
+    assert policy.text(policy.given([ids, ids[:3]])) == [
+        text,
+        policy.backbone.tokenizer.decode(ids[:3]),
+    ]
 
 
 def test_what_follows_the_end_is_not_in_the_text(make_policy: Any) -> None:
@@ -80,10 +93,15 @@ def test_what_follows_the_end_is_not_in_the_text(make_policy: Any) -> None:
     assert policy.text(responses)[0] == "red heart"
 
 
-def test_dropout_is_off_in_rollout_and_reference_and_on_again(make_policy: Any, pictures: list[Any]) -> None:
+def test_dropout_is_off_in_rollout_and_reference_and_on_again(
+    make_policy: Any, pictures: list[Any]
+) -> None:
     policy = make_policy("qwen", dropout=0.5)
     policy.train()
-    batch, numbers = policy.batch([policy.encode("x", pictures[:1])]), torch.rand(3, 6, dtype=torch.float64)
+    batch, numbers = (
+        policy.batch([policy.encode("x", pictures[:1])]),
+        torch.rand(3, 6, dtype=torch.float64),
+    )
     first, second = (policy.sample(batch, numbers, temperature=1.0) for _ in range(2))
     assert torch.equal(first.tokens, second.tokens)
     assert torch.equal(first.logps, second.logps)
@@ -97,7 +115,9 @@ def test_dropout_is_off_in_rollout_and_reference_and_on_again(make_policy: Any, 
     assert policy.training
 
 
-def test_gradient_checkpointing_and_a_kept_prompt_do_not_mix(make_policy: Any, pictures: list[Any]) -> None:
+def test_gradient_checkpointing_and_a_kept_prompt_do_not_mix(
+    make_policy: Any, pictures: list[Any]
+) -> None:
     policy = make_policy("qwen")
     batch, given = policy.batch([policy.encode("x", pictures[:1])]), policy.given([[100, 200]])
     wanted = policy.row_logps(batch, given)
@@ -107,13 +127,19 @@ def test_gradient_checkpointing_and_a_kept_prompt_do_not_mix(make_policy: Any, p
         policy.logps(batch, given, temperature=1.0)
     torch.testing.assert_close(policy.row_logps(batch, given), wanted, rtol=0, atol=1e-6)
     policy.eval()
-    torch.testing.assert_close(policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5
+    )
     policy.backbone.model.activation_checkpointing_disable()
     policy.train()
-    torch.testing.assert_close(policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5
+    )
 
 
-def test_features_are_the_same_under_any_precision_of_the_trainer(make_policy: Any, pictures: list[Any]) -> None:
+def test_features_are_the_same_under_any_precision_of_the_trainer(
+    make_policy: Any, pictures: list[Any]
+) -> None:
     plain, mixed = make_policy("qwen"), make_policy("qwen")
     with torch.autocast("cpu", dtype=torch.bfloat16):
         under = mixed.features(pictures[0])
@@ -121,7 +147,9 @@ def test_features_are_the_same_under_any_precision_of_the_trainer(make_policy: A
     assert torch.equal(under, plain.features(pictures[0]))
 
 
-def test_without_a_folder_memory_is_bounded_all_the_same(make_policy: Any, pictures: list[Any]) -> None:
+def test_without_a_folder_memory_is_bounded_all_the_same(
+    make_policy: Any, pictures: list[Any]
+) -> None:
     policy = make_policy("qwen")
     policy.keep_features(None, max_bytes=1)
     for picture in (pictures[0], pictures[1], pictures[0]):
@@ -138,14 +166,20 @@ def test_markers_in_a_response_to_learn_are_dead(make_policy: Any, kind: str) ->
     text = f"<think> {' '.join(markers)} </think> <answer> [<|image_pad|>, per, <image>, org, peer] </answer>"
     ids = policy.response_ids(text)
     assert ids[-1] in policy.eos_ids
-    assert not set(ids[:-1]) & {*tokenizer.added_tokens_decoder, *policy.eos_ids, *policy.suppressed}
+    assert not set(ids[:-1]) & {
+        *tokenizer.added_tokens_decoder,
+        *policy.eos_ids,
+        *policy.suppressed,
+    }
     (read,) = policy.text(policy.given([ids]))
     assert read.startswith("<think> <")
     assert read.endswith(", org, peer] </answer>")
     assert all(f"{marker[0]} {marker[1:]}" in read for marker in markers)
 
 
-def test_the_tags_of_the_form_stay_where_a_tokenizer_has_tokens_for_them(load_backbone: Any) -> None:
+def test_the_tags_of_the_form_stay_where_a_tokenizer_has_tokens_for_them(
+    load_backbone: Any,
+) -> None:
     tokenizer = copy.deepcopy(load_backbone("qwen").tokenizer)
     tokenizer.add_tokens(["<think>", "<tool_call>"])
     assert plain("<think> <tool_call>", tokenizer) == "<think> < tool_call>"

@@ -24,33 +24,66 @@ def policy(request: pytest.FixtureRequest, make_policy: Any) -> Any:
 @pytest.fixture
 def batch(policy: Any, pictures: list[Any]) -> Any:
     texts = ["wow Ann Lee and Bob Ray tonight", "x", "Omar Pia @ Jazz Fest"]
-    return policy.batch([policy.encode(text, [picture]) for text, picture in zip(texts, pictures, strict=False)])
+    return policy.batch(
+        [policy.encode(text, [picture]) for text, picture in zip(texts, pictures, strict=False)]
+    )
 
 
-def scripted(policy: Any, batch: Any, rows: Sequence[Sequence[int]], *, allowed: Sequence[int], ends: Sequence[int]) -> Any:
+def scripted(
+    policy: Any,
+    batch: Any,
+    rows: Sequence[Sequence[int]],
+    *,
+    allowed: Sequence[int],
+    ends: Sequence[int],
+) -> Any:
     """Samples with random numbers that make each row draw its tokens, all others of ``allowed`` being as likely."""
     choice = sorted(allowed)
-    uniforms = torch.tensor([[(choice.index(token) + 0.5) / len(choice) for token in row] for row in rows], dtype=torch.float64)
+    uniforms = torch.tensor(
+        [[(choice.index(token) + 0.5) / len(choice) for token in row] for row in rows],
+        dtype=torch.float64,
+    )
     others = sorted(set(range(policy.model.config.get_text_config().vocab_size)) - set(allowed))
-    options: dict[str, Any] = {"temperature": EVEN, "suppressed": others, "eos_ids": list(ends), "pad_id": policy.pad_id}
+    options: dict[str, Any] = {
+        "temperature": EVEN,
+        "suppressed": others,
+        "eos_ids": list(ends),
+        "pad_id": policy.pad_id,
+    }
     return sample(policy.model, batch, uniforms, **options)
 
 
 def test_every_end_ends_and_belongs_to_the_response(policy: Any, batch: Any) -> None:
     one, other, pad = 2, 50, policy.pad_id
-    rows = [[A, B, one, B], [other, A, A, A], [A, B, A, B], [B, B, B, other], [A, one, other, A], [A, A, A, A]]
+    rows = [
+        [A, B, one, B],
+        [other, A, A, A],
+        [A, B, A, B],
+        [B, B, B, other],
+        [A, one, other, A],
+        [A, A, A, A],
+    ]
     drawn = scripted(policy, batch, rows, allowed=[A, B, one, other], ends=[one, other])
     assert drawn.tokens.tolist() == [
-        [A, B, one, pad], [other, pad, pad, pad], [A, B, A, B], [B, B, B, other], [A, one, pad, pad], [A, A, A, A],
-    ]  # fmt: skip
+        [A, B, one, pad],
+        [other, pad, pad, pad],
+        [A, B, A, B],
+        [B, B, B, other],
+        [A, one, pad, pad],
+        [A, A, A, A],
+    ]
     assert drawn.mask.sum(1).tolist() == [3, 1, 4, 4, 2, 4]
-    assert drawn.mask.tolist() == [[step < count for step in range(4)] for count in (3, 1, 4, 4, 2, 4)]
+    assert drawn.mask.tolist() == [
+        [step < count for step in range(4)] for count in (3, 1, 4, 4, 2, 4)
+    ]
     assert drawn.finished.tolist() == [True, True, False, True, True, False]
     assert (drawn.logps[~drawn.mask] == 0).all()
 
 
 def test_it_stops_when_all_have_ended(policy: Any, batch: Any) -> None:
-    drawn = scripted(policy, batch, [[A, 2, A, A], [2, A, A, A], [2, A, A, A]], allowed=[A, 2], ends=[2])
+    drawn = scripted(
+        policy, batch, [[A, 2, A, A], [2, A, A, A], [2, A, A, A]], allowed=[A, 2], ends=[2]
+    )
     assert drawn.tokens.shape == (3, 2)
     assert drawn.finished.all()
 
@@ -67,7 +100,14 @@ def test_the_policy_knows_all_ends(make_policy: Any) -> None:
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_markers_are_never_drawn(policy: Any, batch: Any, temperature: float) -> None:
     ids = policy.backbone.tokenizer.get_vocab()
-    names = ("<image>", "<pad>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>")
+    names = (
+        "<image>",
+        "<pad>",
+        "<|image_pad|>",
+        "<|video_pad|>",
+        "<|vision_start|>",
+        "<|vision_end|>",
+    )
     markers = [ids[name] for name in names if name in ids]
 
     def favour(module: Any, inputs: Any, logits: Tensor) -> Tensor:
@@ -76,32 +116,50 @@ def test_markers_are_never_drawn(policy: Any, batch: Any, temperature: float) ->
         return logits
 
     policy.backbone.model.lm_head.register_forward_hook(favour)
-    responses = policy.sample(batch, torch.rand(12, 6, dtype=torch.float64), temperature=temperature)
+    responses = policy.sample(
+        batch, torch.rand(12, 6, dtype=torch.float64), temperature=temperature
+    )
     assert len(markers) >= 2
     assert not torch.isin(responses.tokens[responses.mask], torch.tensor(markers)).any()
     assert (responses.logps[responses.mask] < -30).all()  # under the policy with nothing suppressed
 
 
-def test_frequencies_are_the_softmax_whatever_the_checkpoint_says(policy: Any, pictures: list[Any]) -> None:
+def test_frequencies_are_the_softmax_whatever_the_checkpoint_says(
+    policy: Any, pictures: list[Any]
+) -> None:
     """4,000 evenly spread numbers meet each token as often as its probability says, to within one."""
-    prompt, count, temperature = policy.batch([policy.encode("Ann Lee and Bob Ray", pictures[:1])]), 4000, 1.5
+    prompt, count, temperature = (
+        policy.batch([policy.encode("Ann Lee and Bob Ray", pictures[:1])]),
+        4000,
+        1.5,
+    )
     uniforms = (torch.arange(count, dtype=torch.float64)[:, None] + 0.5) / count
     drawn = policy.sample(prompt, uniforms, temperature=temperature).tokens[:, 0]
     tokens = torch.arange(policy.model.config.get_text_config().vocab_size)
-    logps = policy.logps(prompt, policy.given([[token] for token in tokens.tolist()]), temperature=temperature)[:, 0]
+    logps = policy.logps(
+        prompt, policy.given([[token] for token in tokens.tolist()]), temperature=temperature
+    )[:, 0]
     expected = logps.detach().double().exp()
     expected[policy.suppressed] = 0
     found = torch.bincount(drawn, minlength=len(tokens))
     assert (found - count * expected / expected.sum()).abs().max() < 1.01
     assert (found > 0).sum() > 100
-    if policy.backbone.model.generation_config.top_k is not None:  # Qwen's checkpoint asks for next to greedy decoding
+    if (
+        policy.backbone.model.generation_config.top_k is not None
+    ):  # Qwen's checkpoint asks for next to greedy decoding
         assert policy.backbone.model.generation_config.top_k == 1
 
 
-def test_a_response_depends_on_its_own_numbers_alone(policy: Any, batch: Any, pictures: list[Any], monkeypatch: Any) -> None:
+def test_a_response_depends_on_its_own_numbers_alone(
+    policy: Any, batch: Any, pictures: list[Any], monkeypatch: Any
+) -> None:
     selected = []
     keep = DynamicCache.batch_select_indices
-    monkeypatch.setattr(DynamicCache, "batch_select_indices", lambda self, index: (selected.append(len(index)), keep(self, index)))
+    monkeypatch.setattr(
+        DynamicCache,
+        "batch_select_indices",
+        lambda self, index: (selected.append(len(index)), keep(self, index)),
+    )
     ends = policy.backbone.model.generation_config
     ends.eos_token_id = list(range(60, 190))  # so that many end early
     uniforms = torch.rand(12, 14, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -115,17 +173,31 @@ def test_a_response_depends_on_its_own_numbers_alone(policy: Any, batch: Any, pi
         alone = policy.sample(single, uniforms[row : row + 1], temperature=1.0)
         assert alone.tokens[0].tolist() == together.tokens[row][: lengths[row]].tolist()
         assert alone.finished[0] == together.finished[row]
-        torch.testing.assert_close(alone.logps[0], together.logps[row][: lengths[row]], atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            alone.logps[0], together.logps[row][: lengths[row]], atol=1e-5, rtol=0
+        )
 
 
-def test_room_in_the_cache_grows_without_a_trace(policy: Any, batch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_room_in_the_cache_grows_without_a_trace(
+    policy: Any, batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Blocks of two tokens, compacted rows and all: the same tokens and log-probabilities as with room for everything."""
     numbers = torch.rand(9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     ends = list(range(14, 140))
     found = []
     for block in (64, 2):
         monkeypatch.setattr("mmie.models.decode_cache.BLOCK", block)
-        found.append(sample(policy.model, batch, numbers, temperature=1.0, suppressed=[], eos_ids=ends, pad_id=policy.pad_id))
+        found.append(
+            sample(
+                policy.model,
+                batch,
+                numbers,
+                temperature=1.0,
+                suppressed=[],
+                eos_ids=ends,
+                pad_id=policy.pad_id,
+            )
+        )
     assert torch.equal(found[0].tokens, found[1].tokens)
     torch.testing.assert_close(found[0].logps, found[1].logps, rtol=0, atol=1e-6)
     assert len(set(found[0].mask.sum(1).tolist())) > 2
@@ -137,7 +209,9 @@ def test_temperature_zero_takes_the_most_likely_token(policy: Any, pictures: lis
     for place, token in enumerate(greedy.tokens[0].tolist()):
         so_far = greedy.tokens[0, :place].tolist()
         options = torch.arange(policy.model.config.get_text_config().vocab_size).tolist()
-        logps = policy.logps(prompt, policy.given([[*so_far, option] for option in options]), temperature=1.0)[:, place]
+        logps = policy.logps(
+            prompt, policy.given([[*so_far, option] for option in options]), temperature=1.0
+        )[:, place]
         logps[policy.suppressed] = -torch.inf
         assert token == logps.argmax()
 
@@ -156,7 +230,12 @@ def test_draw_by_hand() -> None:
 
 def test_draw_skips_suppressed_tokens_at_both_ends() -> None:
     logits = torch.tensor([[9.0, 1.0, 1.0, 9.0]]).expand(3, -1)
-    tokens, logps = draw(logits, torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.float64), temperature=1.0, suppressed=[0, 3])
+    tokens, logps = draw(
+        logits,
+        torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.float64),
+        temperature=1.0,
+        suppressed=[0, 3],
+    )
     assert tokens.tolist() == [1, 2, 2]
     torch.testing.assert_close(logps, logits.log_softmax(-1)[:, 1])
     assert draw(logits, torch.zeros(3), temperature=0.0, suppressed=[0, 3])[0].tolist() == [1, 1, 1]

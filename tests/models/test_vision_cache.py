@@ -73,8 +73,12 @@ def flip(content: bytes) -> bytes:
     return content[:-3] + bytes([content[-3] ^ 1]) + content[-2:]
 
 
-@pytest.mark.parametrize("damage", [flip, lambda content: content[:-1], lambda content: content[:5], lambda content: b""])
-def test_a_damaged_file_is_computed_anew_and_mended(tmp_path: Path, drawn: list[Picture], damage: Any) -> None:
+@pytest.mark.parametrize(
+    "damage", [flip, lambda content: content[:-1], lambda content: content[:5], lambda content: b""]
+)
+def test_a_damaged_file_is_computed_anew_and_mended(
+    tmp_path: Path, drawn: list[Picture], damage: Any
+) -> None:
     store = FeatureStore(tmp_path / "f")
     VisionCache(store)(drawn[0], tens(1.5))
     (file,) = (path for path in (tmp_path / "f").rglob("*") if path.is_file())
@@ -108,7 +112,9 @@ def test_a_picture_that_is_gone_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
-def test_weights_and_settings_are_part_of_the_key(make_policy: Any, tmp_path: Path, kind: str, drawn: list[Picture]) -> None:
+def test_weights_and_settings_are_part_of_the_key(
+    make_policy: Any, tmp_path: Path, kind: str, drawn: list[Picture]
+) -> None:
     def folder(policy: Any) -> Path:
         policy.keep_features(tmp_path / "vision", max_bytes=1000)
         return policy.vision.store.folder
@@ -128,7 +134,9 @@ def test_weights_and_settings_are_part_of_the_key(make_policy: Any, tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
-def test_stored_features_are_the_computed_ones(make_policy: Any, tmp_path: Path, kind: str, pictures: list[Picture]) -> None:
+def test_stored_features_are_the_computed_ones(
+    make_policy: Any, tmp_path: Path, kind: str, pictures: list[Picture]
+) -> None:
     plain, kept, reader = make_policy(kind), make_policy(kind), make_policy(kind)
     for policy in (kept, reader):
         policy.keep_features(tmp_path, max_bytes=1 << 20)

@@ -16,7 +16,12 @@ def scores() -> Callable[..., dict[str, Any]]:
 
     def make(correct: int, predicted: int, gold: int, **more: object) -> dict[str, Any]:
         f1 = 2 * correct / (predicted + gold)
-        found = {"precision": correct / predicted, "recall": correct / gold, "f1": f1, "ci95": [f1 - 0.1, f1 + 0.1]}
+        found = {
+            "precision": correct / predicted,
+            "recall": correct / gold,
+            "f1": f1,
+            "ci95": [f1 - 0.1, f1 + 0.1],
+        }
         return {**found, "correct": correct, "predicted": predicted, "gold": gold, **more}
 
     return make
@@ -27,11 +32,25 @@ def write_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     """``write_run(experiment, {model: {measure: scores}}, seed=…, key=…)``; the working folder is that of the runs."""
     monkeypatch.chdir(tmp_path)
 
-    def write(experiment: str, models: dict[str, dict[str, Any]], *, folder: str = "", **more: Any) -> Path:
-        path = tmp_path / "runs" / (folder or f"{experiment}-{more.get('seed', 0)}") / "results.json"
+    def write(
+        experiment: str, models: dict[str, dict[str, Any]], *, folder: str = "", **more: Any
+    ) -> Path:
+        path = (
+            tmp_path / "runs" / (folder or f"{experiment}-{more.get('seed', 0)}") / "results.json"
+        )
         path.parent.mkdir(parents=True)
-        measured = {model: {f"test/{measure}": found for measure, found in measures.items()} for model, measures in models.items()}
-        found = {"experiment": experiment, "task": "jmere", "profile": "toy", "seed": 0, "commit": 40 * "a", "config_fingerprint": "c0"}
+        measured = {
+            model: {f"test/{measure}": found for measure, found in measures.items()}
+            for model, measures in models.items()
+        }
+        found = {
+            "experiment": experiment,
+            "task": "jmere",
+            "profile": "toy",
+            "seed": 0,
+            "commit": 40 * "a",
+            "config_fingerprint": "c0",
+        }
         path.write_text(json.dumps({**found, "models": measured, **more}), encoding="utf-8")
         return path
 

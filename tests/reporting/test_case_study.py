@@ -56,8 +56,11 @@ def test_the_page_shows_the_sample_that_tells_the_systems_apart(
     lines = page.read_text(encoding="utf-8").splitlines()
     assert [text for text in lines if text.startswith("#")] == [
         "# Figure 4: one sample under several systems",
-        "## SFT: wrong", "## CoT-SFT: wrong", "## Only-RL: invalid answer", "## JMERE-R1: right",
-    ]  # fmt: skip
+        "## SFT: wrong",
+        "## CoT-SFT: wrong",
+        "## Only-RL: invalid answer",
+        "## JMERE-R1: right",
+    ]
     assert "- SFT: sft, toy profile, seed 0, commit `abcdef012`" in lines
     assert "**Text:** Ann Lee of Oslo, sample 1" in lines
     assert "**Gold:** Ann Lee · per · Oslo · loc · place of birth" in lines

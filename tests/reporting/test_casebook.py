@@ -35,66 +35,115 @@ def answer(parsed: Any, gold: Any = (OSLO, ROME), *, truncated: bool = False) ->
 
 
 def test_samples_of_all_runs_come_in_order(tmp_path: Path) -> None:
-    one = write_run(tmp_path / "1", {"zero-shot": [line(0), line(1)], "JMERE-R1": [line(1, response="other"), line(2)]})
+    one = write_run(
+        tmp_path / "1",
+        {"zero-shot": [line(0), line(1)], "JMERE-R1": [line(1, response="other"), line(2)]},
+    )
     two = write_run(tmp_path / "2", {"SFT": [line(3), line(0)]}, experiment="sft")
     found = cases_of(one, two)
     assert [case.id for case in found] == ["test-0", "test-1", "test-2", "test-3"]
-    assert [[answer is not None for answer in case.answers] for case in found] == [[1, 0, 1], [1, 1, 0], [0, 1, 0], [0, 0, 1]]
+    assert [[answer is not None for answer in case.answers] for case in found] == [
+        [1, 0, 1],
+        [1, 1, 0],
+        [0, 1, 0],
+        [0, 0, 1],
+    ]
     assert found[1].answers[1] is not None
     assert (found[1].answers[1].response, found[0].relations) == ("other", ["place of birth"])
     assert [case.id for case in cases_of(one, two, limit=2)] == ["test-0", "test-1"]
 
 
 @pytest.mark.parametrize(("field", "value"), [("text", "another"), ("gold", [])])
-def test_another_test_set_is_refused_with_both_files(tmp_path: Path, field: str, value: Any) -> None:
+def test_another_test_set_is_refused_with_both_files(
+    tmp_path: Path, field: str, value: Any
+) -> None:
     one = write_run(tmp_path / "1", {"SFT": [line(0), line(1)]})
     two = write_run(tmp_path / "2", {"JMERE-R1": [line(0), line(1, **{field: value})]}, seed=1)
-    with pytest.raises(InputError, match=rf"jmere-r1\.jsonl: sample test-1 has another {field} than in .*1/predictions/sft\.jsonl;"):
+    with pytest.raises(
+        InputError,
+        match=rf"jmere-r1\.jsonl: sample test-1 has another {field} than in .*1/predictions/sft\.jsonl;",
+    ):
         cases_of(one, two)
 
 
 def test_two_tasks_are_refused(tmp_path: Path) -> None:
     one = write_run(tmp_path / "1", {"SFT": [line(0)]})
-    two = write_run(tmp_path / "2", {"MORE-R1": [line(9, gold="none", parsed="none")]}, experiment="more_r1", task="more")
+    two = write_run(
+        tmp_path / "2",
+        {"MORE-R1": [line(9, gold="none", parsed="none")]},
+        experiment="more_r1",
+        task="more",
+    )
     with pytest.raises(InputError, match=r"its task is more.*is jmere; give runs of one task"):
         cases_of(one, two)
 
 
 def test_equal_answers_come_once_and_labels_tell_the_rest_apart(tmp_path: Path) -> None:
     rows, others = [line(0)], [line(0, response="other")]
-    write_run(tmp_path / "1", {"zero-shot": rows, "CoT-SFT": rows, "JMERE-R1": rows}, experiment="a")
-    write_run(tmp_path / "2", {"zero-shot": rows, "CoT-SFT": others, "JMERE-R1": others}, experiment="b", seed=1)
+    write_run(
+        tmp_path / "1", {"zero-shot": rows, "CoT-SFT": rows, "JMERE-R1": rows}, experiment="a"
+    )
+    write_run(
+        tmp_path / "2",
+        {"zero-shot": rows, "CoT-SFT": others, "JMERE-R1": others},
+        experiment="b",
+        seed=1,
+    )
     write_run(tmp_path / "3", {"JMERE-R1": [line(0, response="third")]}, experiment="b", seed=1)
-    assert labels(read_models(load_runs([tmp_path]), ["zero-shot", "CoT-SFT"])) == ["zero-shot", "CoT-SFT · seed 0", "CoT-SFT · seed 1"]
+    assert labels(read_models(load_runs([tmp_path]), ["zero-shot", "CoT-SFT"])) == [
+        "zero-shot",
+        "CoT-SFT · seed 0",
+        "CoT-SFT · seed 1",
+    ]
     write_run(tmp_path / "4", {"CoT-SFT": [line(0, response="fourth")]}, experiment="c", seed=1)
-    assert labels(read_models(load_runs([tmp_path]), ["CoT-SFT"])) == [f"CoT-SFT · {experiment}" for experiment in "abc"]
-    assert labels(read_models(load_runs([tmp_path]), ["JMERE-R1"]))[1:] == ["JMERE-R1 · b seed 1 (2)", "JMERE-R1 · b seed 1 (3)"]
+    assert labels(read_models(load_runs([tmp_path]), ["CoT-SFT"])) == [
+        f"CoT-SFT · {experiment}" for experiment in "abc"
+    ]
+    assert labels(read_models(load_runs([tmp_path]), ["JMERE-R1"]))[1:] == [
+        "JMERE-R1 · b seed 1 (2)",
+        "JMERE-R1 · b seed 1 (3)",
+    ]
 
 
 def test_older_runs_have_the_last_models_predictions(tmp_path: Path) -> None:
     run = write_run(tmp_path / "1", {"zero-shot": [], "JMERE-R1": [line(0)]})
     (run / "predictions" / "jmere-r1.jsonl").rename(run / "predictions.jsonl")
     (run / "predictions" / "zero-shot.jsonl").unlink()
-    assert [(model.name, [*model.answers]) for model in read_models(load_runs([run]))] == [("JMERE-R1", ["test-0"])]
+    assert [(model.name, [*model.answers]) for model in read_models(load_runs([run]))] == [
+        ("JMERE-R1", ["test-0"])
+    ]
     (run / "predictions.jsonl").unlink()
     with pytest.raises(InputError, match=r"results\.json: no predictions lie beside it"):
         read_models(load_runs([run]))
 
 
 def test_an_unknown_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"--models: there are no predictions of 'sft'; there are those of SFT, GPT"):
+    with pytest.raises(
+        InputError,
+        match=r"--models: there are no predictions of 'sft'; there are those of SFT, GPT",
+    ):
         read_models(load_runs([write_run(tmp_path / "1", {"SFT": [line(0)], "GPT": []})]), ["sft"])
 
 
 BROKEN = [
-    "{", "[]", "{}", json.dumps(line(1, gold=[["a"]])), json.dumps(line(1, gold=[[1, "per", "b", "per", "peer"]])),
-    json.dumps(line(1, image=[{}])), json.dumps(line(1, parsed="none")), json.dumps(line(1, text=None)), json.dumps(line(0)),
-]  # fmt: skip
+    "{",
+    "[]",
+    "{}",
+    json.dumps(line(1, gold=[["a"]])),
+    json.dumps(line(1, gold=[[1, "per", "b", "per", "peer"]])),
+    json.dumps(line(1, image=[{}])),
+    json.dumps(line(1, parsed="none")),
+    json.dumps(line(1, text=None)),
+    json.dumps(line(0)),
+]
 
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_line_is_named(tmp_path: Path, broken: str) -> None:
-    with pytest.raises(InputError, match=r"sft\.jsonl:2: (not a line of predictions|sample test-0 stands there twice); .*run again"):
+    with pytest.raises(
+        InputError,
+        match=r"sft\.jsonl:2: (not a line of predictions|sample test-0 stands there twice); .*run again",
+    ):
         cases_of(write_run(tmp_path / "1", {"SFT": [line(0), broken]}))
 
 
@@ -105,23 +154,50 @@ def test_a_broken_line_is_named(tmp_path: Path, broken: str) -> None:
         ((), False, [(None, OSLO, "missed"), (None, ROME, "missed")], "wrong"),
         ((WRONG,), False, [(WRONG, OSLO, "wrong relation"), (None, ROME, "missed")], "wrong"),
         ((ROME, WRONG), False, [(ROME, ROME, ""), (WRONG, OSLO, "wrong relation")], "partly"),
-        ((OSLO, ROME, Quintuple("a", "org", "b", "misc", "peer")), False,
-         [(OSLO, OSLO, ""), (ROME, ROME, ""), (("a", "org", "b", "misc", "peer"), None, "invented")], "partly"),
-        (None, False, [(None, None, "invalid answer"), (None, OSLO, "missed"), (None, ROME, "missed")], "invalid answer"),
-        (None, True, [(None, None, "truncated"), (None, OSLO, "missed"), (None, ROME, "missed")], "truncated"),
+        (
+            (OSLO, ROME, Quintuple("a", "org", "b", "misc", "peer")),
+            False,
+            [
+                (OSLO, OSLO, ""),
+                (ROME, ROME, ""),
+                (("a", "org", "b", "misc", "peer"), None, "invented"),
+            ],
+            "partly",
+        ),
+        (
+            None,
+            False,
+            [(None, None, "invalid answer"), (None, OSLO, "missed"), (None, ROME, "missed")],
+            "invalid answer",
+        ),
+        (
+            None,
+            True,
+            [(None, None, "truncated"), (None, OSLO, "missed"), (None, ROME, "missed")],
+            "truncated",
+        ),
     ],
-)  # fmt: skip
-def test_quintuples_are_judged_one_by_one(parsed: Any, truncated: bool, parts: list[Any], whole: str) -> None:
+)
+def test_quintuples_are_judged_one_by_one(
+    parsed: Any, truncated: bool, parts: list[Any], whole: str
+) -> None:
     found = judge(answer(parsed, truncated=truncated))
     assert (found, verdict(found)) == (parts, whole)
     assert verdict(judge(answer((), ()))) == "right"
-    assert Counter(part.kind for part in found if part.kind) == quintuple_errors(parsed, (OSLO, ROME), truncated=truncated)
+    assert Counter(part.kind for part in found if part.kind) == quintuple_errors(
+        parsed, (OSLO, ROME), truncated=truncated
+    )
 
 
 @pytest.mark.parametrize(
     ("parsed", "gold", "part", "whole"),
     [
-        ("/per/org/member_of", "/per/org/member_of", (("/per/org/member_of",), ("/per/org/member_of",), ""), "right"),
+        (
+            "/per/org/member_of",
+            "/per/org/member_of",
+            (("/per/org/member_of",), ("/per/org/member_of",), ""),
+            "right",
+        ),
         ("none", "none", (("none",), ("none",), ""), "right"),
         ("none", "/org/loc/locate_at", (("none",), ("/org/loc/locate_at",), "missed"), "wrong"),
         ("/org/loc/locate_at", "none", (("/org/loc/locate_at",), ("none",), "invented"), "wrong"),
@@ -134,8 +210,15 @@ def test_a_label_is_judged(parsed: str | None, gold: str, part: Any, whole: str)
 
 
 def test_chains_are_cut_into_steps() -> None:
-    assert steps("Step 1: look at https://a.b/c Step 2 : say. no step") == ["Step 1: look at https://a.b/c", "Step 2 : say. no step"]
-    assert steps("picture : a cake . link : it : goes . reason : x , y") == ["picture : a cake .", "link : it : goes .", "reason : x , y"]
+    assert steps("Step 1: look at https://a.b/c Step 2 : say. no step") == [
+        "Step 1: look at https://a.b/c",
+        "Step 2 : say. no step",
+    ]
+    assert steps("picture : a cake . link : it : goes . reason : x , y") == [
+        "picture : a cake .",
+        "link : it : goes .",
+        "reason : x , y",
+    ]
     assert steps("one\n\n  two\n") == ["one", "two"]
     assert steps("") == []
 
@@ -148,7 +231,9 @@ def test_what_cannot_be_read_is_shown_as_it_came() -> None:
     assert told(Answer("", "", "", (), (OSLO,), formed, (OSLO,), False))["raw"] == ""
 
 
-@pytest.mark.parametrize("text", ["</script><script>alert(1)</script>", "<!--", "\0", "\ud800", "\u2028 é"])
+@pytest.mark.parametrize(
+    "text", ["</script><script>alert(1)</script>", "<!--", "\0", "\ud800", "\u2028 é"]
+)
 def test_no_text_ends_the_block(text: str) -> None:
     written = block({text: [text]})
     assert "<" not in written
@@ -161,13 +246,21 @@ def test_thumbnails_are_small_and_know_the_size_of_what_they_show(tmp_path: Path
     Image.new("RGB", (112, 56), "red").save(tmp_path / "drawing.png")
     (tmp_path / "broken.png").write_bytes(b"x")
     photo, drawing = Picture(tmp_path / "photo.png"), Picture(tmp_path / "drawing.png")
-    part, outside = Picture(drawing.path, (10, 20, 40, 200)), Picture(drawing.path, (500, 0, 600, 50))
+    part, outside = (
+        Picture(drawing.path, (10, 20, 40, 200)),
+        Picture(drawing.path, (500, 0, 600, 50)),
+    )
     broken, gone = Picture(tmp_path / "broken.png"), Picture(tmp_path / "gone.png")
     found = thumbnails([photo, drawing, part, outside, broken, gone, Picture(None), photo])
     assert [*found] == [photo, drawing, part, outside, broken, gone]
     assert [small and (small.kind, small.size) for small in found.values()] == [
-        ("jpeg", (1000, 600)), ("png", (112, 56)), ("png", (30, 36)), None, None, None,
-    ]  # fmt: skip
+        ("jpeg", (1000, 600)),
+        ("png", (112, 56)),
+        ("png", (30, 36)),
+        None,
+        None,
+        None,
+    ]
     shown = beside(tmp_path / "my book.html", found)
     file = shown[photo]["source"].removeprefix("my%20book_pictures/")
     with Image.open(tmp_path / "my book_pictures" / file) as image:
@@ -180,11 +273,18 @@ def test_many_pictures_go_beside_the_page() -> None:
     assert [place([large, None]), place([large, large])] == ["embed", "folder"]
 
 
-def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "there.png")  # the run was started in tmp_path
-    run = write_run(tmp_path / "outputs" / "1", {"SFT": [line(0, image=["there.png"]), line(1, image=["gone.png"]), line(2)]})
+    run = write_run(
+        tmp_path / "outputs" / "1",
+        {"SFT": [line(0, image=["there.png"]), line(1, image=["gone.png"]), line(2)]},
+    )
     out = tmp_path / "new" / "book.html"
-    monkeypatch.setattr(sys, "argv", ["casebook", str(run), "--out", str(out), "--models", " SFT ,", "--limit", "2"])
+    monkeypatch.setattr(
+        sys, "argv", ["casebook", str(run), "--out", str(out), "--models", " SFT ,", "--limit", "2"]
+    )
     main()
     told = capsys.readouterr()
     assert told.err == "warning: 1 of 2 pictures are missing or unreadable; placeholders stand in\n"
@@ -192,9 +292,16 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert out.read_text(encoding="utf-8").count("data:image/png;base64") == 1
 
 
-def test_bad_input_is_one_line_and_status_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "argv", ["casebook", str(tmp_path), "--out", str(tmp_path / "book.html")])
+def test_bad_input_is_one_line_and_status_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        sys, "argv", ["casebook", str(tmp_path), "--out", str(tmp_path / "book.html")]
+    )
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == f"error: {tmp_path}: no results.json there; give the folder of a run or of several\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: {tmp_path}: no results.json there; give the folder of a run or of several\n"
+    )

@@ -12,8 +12,23 @@ from mmie.reporting.casebook.cases import steps
 SIZES = (50_000, 100_000, 200_000)  # the largest took minutes when the time grew with the square
 SECONDS = 3.0
 UNITS = [
-    " ", "\n", "\t\n", ".  ", ". a ", ".\n", "step ", "step 1", "Step 1 : ", "step 1    ", "a. b: ", "x", "1", "é: ", "! - ", "\u2028",
-]  # fmt: skip
+    " ",
+    "\n",
+    "\t\n",
+    ".  ",
+    ". a ",
+    ".\n",
+    "step ",
+    "step 1",
+    "Step 1 : ",
+    "step 1    ",
+    "a. b: ",
+    "x",
+    "1",
+    "é: ",
+    "! - ",
+    "\u2028",
+]
 OPENINGS = ["", "step", "step 1", ". ", ". a", "Step 1: look"]
 
 

@@ -19,9 +19,26 @@ from mmie.reporting.share_html import tag
 from mmie.reporting.sweep import Job, as_markdown
 
 HOSTILE = [
-    "a`b", "`", "``", "` <script>alert(1)</script> `", "<script>alert(1)</script>", "<img src=x onerror=y>", "[a](javascript:b)",
-    "![a](http://b/c.png)", "a|b", "a\nb", "**a**", "\\`a", "\\", "a\\|b", "a\u202eb", "x\n# y", "x\n\n<b>y", "  a  ", "</code>",
-]  # fmt: skip
+    "a`b",
+    "`",
+    "``",
+    "` <script>alert(1)</script> `",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=y>",
+    "[a](javascript:b)",
+    "![a](http://b/c.png)",
+    "a|b",
+    "a\nb",
+    "**a**",
+    "\\`a",
+    "\\",
+    "a\\|b",
+    "a\u202eb",
+    "x\n# y",
+    "x\n\n<b>y",
+    "  a  ",
+    "</code>",
+]
 
 
 def html(text: str) -> str:
@@ -102,10 +119,13 @@ def test_the_case_book_is_not_reordered(tmp_path: Path) -> None:
         experiment="\u202ex",
     )
     write_casebook([str(run)], tmp_path / "book.html", models=[], limit=None, pictures=None)
-    found = in_browser(tmp_path / "book.html", """
+    found = in_browser(
+        tmp_path / "book.html",
+        """
         return { text: one(".tweet").textContent, runs: one("#runs").textContent, all: document.body.textContent.includes("\\u202e"),
                  isolated: getComputedStyle(one(".tweet span")).unicodeBidi };
-    """)  # fmt: skip
+    """,
+    )
     assert found["problems"] == []
     assert found["text"].startswith("Ann \\u202eLee of Oslo")
     assert found["runs"].startswith("\\u202ex, toy profile")

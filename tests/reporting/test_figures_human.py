@@ -23,8 +23,13 @@ def candidates(tmp_path: Path) -> Path:
 
 def written(folder: Path, *scores: Any) -> Path:
     """Chains 0, 1, … of sample s."""
-    rows = [{"example_id": "s", "index": index, "chain": "", "repredicted": None, "score": score} for index, score in enumerate(scores)]
-    (folder / "candidates.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    rows = [
+        {"example_id": "s", "index": index, "chain": "", "repredicted": None, "score": score}
+        for index, score in enumerate(scores)
+    ]
+    (folder / "candidates.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
     return folder / "candidates.jsonl"
 
 
@@ -35,9 +40,16 @@ def people(folder: Path, text: str) -> Path:
 
 def test_differences_to_the_mean_of_the_annotators(tmp_path: Path, candidates: Path) -> None:
     """0.8 − 0.7 is within 0.1 whatever the float says; 0.5 − 0.9 is not; 1 − 1 is; the third chain has no score of the teacher's."""
-    found = agreement([people(tmp_path, f"{HEADER}s,0,a1,0.6\ns,0,a2,0.8\ns,1,a1,0.9\ns,2,a1,0.1\ns,3,a2,1\n")], candidates)
+    found = agreement(
+        [people(tmp_path, f"{HEADER}s,0,a1,0.6\ns,0,a2,0.8\ns,1,a1,0.9\ns,2,a1,0.1\ns,3,a2,1\n")],
+        candidates,
+    )
     (axis,) = found.figure.axes
-    bars = {round(bar.get_x() + bar.get_width() / 2, 3): bar.get_height() for bar in axis.patches[1:] if bar.get_height()}
+    bars = {
+        round(bar.get_x() + bar.get_width() / 2, 3): bar.get_height()
+        for bar in axis.patches[1:]
+        if bar.get_height()
+    }
     assert bars == {-0.4: 1, 0.0: 1, 0.1: 1}
     assert found.title == "Teacher score − human score, Figure 6: 67 % within 0.1"
     assert "3 chains, annotators: 2, mean difference -0.10." in found.caption
@@ -46,7 +58,10 @@ def test_differences_to_the_mean_of_the_annotators(tmp_path: Path, candidates: P
 
 def test_the_same_bytes_twice(tmp_path: Path, candidates: Path) -> None:
     scores = people(tmp_path, f"{HEADER}s,0,a1,0.6\n")
-    files = [[path.read_bytes() for path in agreement([scores], candidates).save(tmp_path / name)] for name in "ab"]
+    files = [
+        [path.read_bytes() for path in agreement([scores], candidates).save(tmp_path / name)]
+        for name in "ab"
+    ]
     assert files[0] == files[1]
 
 
@@ -83,18 +98,38 @@ def test_files_that_are_no_text_or_not_there(tmp_path: Path, candidates: Path) -
 
 @pytest.mark.parametrize("score", ["0.5", True, 2])
 def test_bad_scores_of_the_teacher_are_named(tmp_path: Path, score: Any) -> None:
-    with pytest.raises(InputError, match=r"candidates\.jsonl:2: .*(distil again|delete the folder)"):
+    with pytest.raises(
+        InputError, match=r"candidates\.jsonl:2: .*(distil again|delete the folder)"
+    ):
         agreement([people(tmp_path, HEADER)], written(tmp_path, 0.5, score))
 
 
-def test_the_command(tmp_path: Path, candidates: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    tmp_path: Path,
+    candidates: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     scores = people(tmp_path, f"{HEADER}s,0,a1,0.8\n")
-    arguments = ["human", "--human", str(scores), "--candidates", str(candidates), "--out", str(tmp_path / "out")]
+    arguments = [
+        "human",
+        "--human",
+        str(scores),
+        "--candidates",
+        str(candidates),
+        "--out",
+        str(tmp_path / "out"),
+    ]
     monkeypatch.setattr(sys, "argv", arguments)
     human.main()
-    assert capsys.readouterr().out.splitlines()[0] == str(tmp_path / "out" / "figure6-teacher-human.svg")
+    assert capsys.readouterr().out.splitlines()[0] == str(
+        tmp_path / "out" / "figure6-teacher-human.svg"
+    )
     assert (tmp_path / "out" / "figure6-teacher-human.png").stat().st_size
     scores.write_text("x\n")
     with pytest.raises(SystemExit, match="2"):
         human.main()
-    assert capsys.readouterr().err == f"error: {scores}:1: no column id; the header is id,candidate,annotator,score\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: {scores}:1: no column id; the header is id,candidate,annotator,score\n"
+    )

@@ -83,13 +83,13 @@ def test_the_draw_is_the_seeds_and_leaves_out_samples_with_an_empty_chain() -> N
         for seed in (0, 0, 1)
     ]
     assert names[0] == names[1] != names[2]
-    with pytest.raises(
-        InputError, match=r"x: 5 whole samples, not 6; lower --samples"
-    ):
+    with pytest.raises(InputError, match=r"x: 5 whole samples, not 6; lower --samples"):
         draw(candidates, Design(samples=6), Path("x"))
 
 
-def test_sheets_hold_what_annotators_need_and_not_the_teachers_score(tmp_path: Path, files: tuple[Path, Path, Path]) -> None:
+def test_sheets_hold_what_annotators_need_and_not_the_teachers_score(
+    tmp_path: Path, files: tuple[Path, Path, Path]
+) -> None:
     design = Design(samples=4, annotators=4, groups=2, scores=2)
     found = write_sheets(*files, tmp_path / "sheets", design)
     assert [path.name for path in found] == [f"annotator-0{number}.csv" for number in (1, 2, 3, 4)]
@@ -116,7 +116,9 @@ def test_sheets_hold_what_annotators_need_and_not_the_teachers_score(tmp_path: P
 
 
 def test_filled_sheets_become_the_figure(tmp_path: Path, files: tuple[Path, Path, Path]) -> None:
-    found = write_sheets(*files, tmp_path / "sheets", Design(samples=4, annotators=4, groups=2, scores=2))
+    found = write_sheets(
+        *files, tmp_path / "sheets", Design(samples=4, annotators=4, groups=2, scores=2)
+    )
     with pytest.raises(InputError, match=r"annotator-01\.csv:2: not scored yet"):
         agreement(found, files[0])
     for number, path in enumerate(found):
@@ -157,19 +159,31 @@ def test_designs_that_cannot_be(design: dict[str, int], message: str) -> None:
 def test_data_of_another_run_is_named(tmp_path: Path, files: tuple[Path, Path, Path]) -> None:
     examples_to_jsonl(tmp_path / "other.jsonl", [Example("t0", "x", (), GOLD)], images=tmp_path)
     with pytest.raises(InputError, match=r"other\.jsonl: sample s\d of .* is not in it"):
-        write_sheets(files[0], tmp_path / "other.jsonl", tmp_path, tmp_path / "sheets", Design(samples=2))
+        write_sheets(
+            files[0], tmp_path / "other.jsonl", tmp_path, tmp_path / "sheets", Design(samples=2)
+        )
 
 
 def test_the_command(
-    tmp_path: Path, files: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    files: tuple[Path, Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    paths = ["--candidates", str(files[0]), "--examples", str(files[1]), "--images", str(files[2]), "--out", str(tmp_path / "sheets")]
+    paths = [
+        "--candidates",
+        str(files[0]),
+        "--examples",
+        str(files[1]),
+        "--images",
+        str(files[2]),
+        "--out",
+        str(tmp_path / "sheets"),
+    ]
     monkeypatch.setattr(sys, "argv", ["sheets", *paths, "--samples", "6"])
     sheets.main()
     assert len(capsys.readouterr().out.splitlines()) == 10
     monkeypatch.setattr(sys, "argv", ["sheets", *paths])
     with pytest.raises(SystemExit, match="2"):
         sheets.main()
-    assert capsys.readouterr().err.endswith(
-        "6 whole samples, not 100; lower --samples\n"
-    )
+    assert capsys.readouterr().err.endswith("6 whole samples, not 100; lower --samples\n")

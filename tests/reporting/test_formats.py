@@ -37,7 +37,10 @@ def test_markdown_has_the_table_and_where_its_cells_come_from(runs: list[Run]) -
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         "| JMERE-R1 | 62.5 | 58.99 | 41.7 | 54.84 | 50.0 [40.0, 60.0] | 56.84 | 1 | – | – |",
     ]
-    assert "| JMERE-R1 w/o all filters | 50.0 | 55.08 | 33.3 | 48.28 | 40.0 [30.0, 50.0] | 51.46 | 1 | −10.0 | – |" in lines
+    assert (
+        "| JMERE-R1 w/o all filters | 50.0 | 55.08 | 33.3 | 48.28 | 40.0 [30.0, 50.0] | 51.46 | 1 | −10.0 | – |"
+        in lines
+    )
     assert lines[lines.index("Where each cell comes from:") + 2 :] == [
         "- JMERE-R1",
         "  - seed 0: `python run.py +experiment=jmere_r1 'filter=[]' seed=0`, commit `aaaaaaaaaa`, `runs/jmere_r1-0/results.json`",
@@ -49,14 +52,22 @@ def test_markdown_has_the_table_and_where_its_cells_come_from(runs: list[Run]) -
 
 def test_every_number_of_the_csv_can_be_traced(runs: list[Run]) -> None:
     lines = csv_text(tables(runs)[1]).splitlines()
-    assert lines[0] == "table,row,column,origin,value,low,high,seed,experiment,model,command,commit,date,path,source"
-    assert lines[1] == 'paper-jmere-table-2,JMERE-R1,P,paper,58.99,,,,,,,,,,"JMERE-R1, Table 2, Qwen2.5-VL-7B"'
+    assert (
+        lines[0]
+        == "table,row,column,origin,value,low,high,seed,experiment,model,command,commit,date,path,source"
+    )
+    assert (
+        lines[1]
+        == 'paper-jmere-table-2,JMERE-R1,P,paper,58.99,,,,,,,,,,"JMERE-R1, Table 2, Qwen2.5-VL-7B"'
+    )
     assert lines[6] == (
         "paper-jmere-table-2,JMERE-R1,F1,ours,50.00,40.00,60.00,0,jmere_r1,JMERE-R1,python run.py +experiment=jmere_r1 'filter=[]' seed=0,"
         f"{COMMIT},2026-11-21T10:00:00,runs/jmere_r1-0/results.json,"
     )
     [delta] = [line for line in lines if ",Δ F1," in line]
-    assert delta.startswith("paper-jmere-table-2,JMERE-R1 w/o all filters,Δ F1,ours,-10.00,,,0,ablation_no_filter; jmere_r1,JMERE-R1,")
+    assert delta.startswith(
+        "paper-jmere-table-2,JMERE-R1 w/o all filters,Δ F1,ours,-10.00,,,0,ablation_no_filter; jmere_r1,JMERE-R1,"
+    )
     assert delta.endswith("runs/ablation_no_filter-0/results.json; runs/jmere_r1-0/results.json,")
     assert len(lines) == 1 + 8 * 3 + 2 * 3 + 1
 
@@ -66,20 +77,35 @@ def test_latex_is_a_whole_table(runs: list[Run]) -> None:
     assert lines[:2] == [r"\begin{table}", r"\centering"]
     assert lines[2].startswith(r"\caption{JMERE: ablations (paper profile). The paper's data set")
     assert lines[3:7] == [
-        r"\label{tab:paper-jmere-table-2}", r"\begin{tabular}{lrrrrrrrrr}", r"\toprule",
+        r"\label{tab:paper-jmere-table-2}",
+        r"\begin{tabular}{lrrrrrrrrr}",
+        r"\toprule",
         r" & P & P (paper) & R & R (paper) & F1 & F1 (paper) & seeds & $\Delta$ F1 & p \\",
-    ]  # fmt: skip
-    assert r"JMERE-R1 w/o all filters & 50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & -- \\" in lines
+    ]
+    assert (
+        r"JMERE-R1 w/o all filters & 50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & -- \\"
+        in lines
+    )
     assert lines[-4:-2] == [r"\bottomrule", r"\end{tabular}"]
-    assert lines[-2].startswith(r"\par\smallskip\footnotesize Ours: \% on the test set, mean $\pm$ standard deviation over seeds")
+    assert lines[-2].startswith(
+        r"\par\smallskip\footnotesize Ours: \% on the test set, mean $\pm$ standard deviation over seeds"
+    )
     assert lines[-1] == r"\end{table}"
 
 
 def test_what_formats_read_as_signs_is_escaped() -> None:
     label = "a|b_c*`d` 5% & <x> {y}\\ \n~^#$"
-    table = Table(name="n", title="50 % of_it", caption="1 < 2", header=("", "p"), rows=((label, "< 0.001"), ("[z]", "1 ± 2")),
-                  values=(Value(label, "p", 0.00042, source='"q", r'),))  # fmt: skip
-    assert "| a\\|b_c\\*\\`d\\` 5% & \\<x> {y}\\\\  ~^#$ | \\< 0.001 |" in markdown(table).splitlines()
+    table = Table(
+        name="n",
+        title="50 % of_it",
+        caption="1 < 2",
+        header=("", "p"),
+        rows=((label, "< 0.001"), ("[z]", "1 ± 2")),
+        values=(Value(label, "p", 0.00042, source='"q", r'),),
+    )
+    assert (
+        "| a\\|b_c\\*\\`d\\` 5% & \\<x> {y}\\\\  ~^#$ | \\< 0.001 |" in markdown(table).splitlines()
+    )
     lines = latex(table).splitlines()
     assert r"\caption{50 \% of\_it. 1 $<$ 2}" in lines
     assert (
@@ -95,10 +121,14 @@ def test_the_page_holds_all_tables_and_links_their_files(tmp_path: Path, runs: l
     text = page.read_text(encoding="utf-8")
     assert page == folder / "README.md"
     names = ["paper-jmere-table-1", "paper-jmere-table-2"]
-    assert sorted(path.name for path in folder.iterdir() if "jmere" in path.name) == [f"{n}.{end}" for n in names for end in ("csv", "tex")]
+    assert sorted(path.name for path in folder.iterdir() if "jmere" in path.name) == [
+        f"{n}.{end}" for n in names for end in ("csv", "tex")
+    ]
     assert [line for line in text.splitlines() if line.startswith("#")][:3] == [
-        "# Results", "## JMERE: paradigms and backbones (paper profile)", "## JMERE: ablations (paper profile)",
-    ]  # fmt: skip
+        "# Results",
+        "## JMERE: paradigms and backbones (paper profile)",
+        "## JMERE: ablations (paper profile)",
+    ]
     for table in tables(runs):
         assert markdown(table) in text
         assert f"[CSV]({table.name}.csv), [LaTeX]({table.name}.tex)" in text
@@ -115,7 +145,9 @@ def test_the_terminal_shows_what_it_has_room_for(tmp_path: Path, runs: list[Run]
     assert "F1 F1 (paper) seeds Δ F1 p" in lines
 
 
-def test_no_format_of_a_toy_table_holds_a_papers_number(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_no_format_of_a_toy_table_holds_a_papers_number(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     """Neither a printed F1 nor the name of the paper's model, in Markdown, CSV and LaTeX."""
     write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}})
     found = tables(load_runs([tmp_path / "runs"]))
@@ -123,4 +155,6 @@ def test_no_format_of_a_toy_table_holds_a_papers_number(tmp_path: Path, write_ru
     for table in found:
         for text in (markdown(table), csv_text(table), latex(table)):
             assert "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)" in text
-            assert not any(number in text for number in ("56.84", "54.93", "55.29", "7B", "(paper)"))
+            assert not any(
+                number in text for number in ("56.84", "54.93", "55.29", "7B", "(paper)")
+            )

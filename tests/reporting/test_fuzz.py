@@ -39,24 +39,62 @@ SCORES = {
 }
 COUNTS = {"peer": {"correct": 1, "predicted": 2, "gold": 2}}
 ANALYSIS = {
-    "ids": "a", "counts": {"quintuple": [[1, 2, 2]]}, "errors": {"missed": 1}, "confusion": [["peer", "", 1]],
-    "per_relation": COUNTS, "per_type": COUNTS, "direction_blind": COUNTS["peer"],
-}  # fmt: skip
+    "ids": "a",
+    "counts": {"quintuple": [[1, 2, 2]]},
+    "errors": {"missed": 1},
+    "confusion": [["peer", "", 1]],
+    "per_relation": COUNTS,
+    "per_type": COUNTS,
+    "direction_blind": COUNTS["peer"],
+}
 VOTES = {
     "k": [1, 2],
     "quintuple": {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.4, 0.6]]},
     "per_relation": {"quintuple": {"peer": 0.5}},
 }
 WHOLE = {
-    "command": "python run.py", "date": "2026-11-21T10:00:00", "config_fingerprint": "c", "metrics": {"test/quintuple": SCORES},
+    "command": "python run.py",
+    "date": "2026-11-21T10:00:00",
+    "config_fingerprint": "c",
+    "metrics": {"test/quintuple": SCORES},
     "stages": {"grpo": {"seconds": 1.0, "made_in": 1.0, "cached": False, "fingerprint": "a"}},
-    "chains": {"distilled": 4, "rule_score": 2, "samples": 2}, "notes": {}, "paper": None,
-    "config": {"model": {"_target_": "x", "path": "y"}, "filter": {"rule_score": {"threshold": 0.5}}, "grpo": {"group_size": 2}},
-}  # fmt: skip
+    "chains": {"distilled": 4, "rule_score": 2, "samples": 2},
+    "notes": {},
+    "paper": None,
+    "config": {
+        "model": {"_target_": "x", "path": "y"},
+        "filter": {"rule_score": {"threshold": 0.5}},
+        "grpo": {"group_size": 2},
+    },
+}
 ODD = [
-    None, True, 0, -1, 1.5, 10**400, 1e308, float("nan"), float("inf"), "", "x", "\ud800", "\0", "x" * 5000, "../../x",
-    [], [[]], [1], ["a", "b"], {}, {"a": 1}, {"": None}, [None], [[1, 2], [3]], {"f1": "x"}, {"_target_": 1},
-]  # fmt: skip
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    10**400,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "\ud800",
+    "\0",
+    "x" * 5000,
+    "../../x",
+    [],
+    [[]],
+    [1],
+    ["a", "b"],
+    {},
+    {"a": 1},
+    {"": None},
+    [None],
+    [[1, 2], [3]],
+    {"f1": "x"},
+    {"_target_": 1},
+]
 BYTES = [
     b"",
     b"\xff",

@@ -8,14 +8,25 @@ import pytest
 from omegaconf import OmegaConf
 
 from mmie.reporting.backbones import CHOICES
-from mmie.reporting.published import MORE_MAIN, PUBLISHED, QWEN, TABLE_1, TABLE_2, TABLE_3, Published, Row
+from mmie.reporting.published import (
+    MORE_MAIN,
+    PUBLISHED,
+    QWEN,
+    TABLE_1,
+    TABLE_2,
+    TABLE_3,
+    Published,
+    Row,
+)
 
 EXPERIMENTS = Path(__file__).parents[2] / "conf" / "experiment"
 ROWS = [(table, row) for table in PUBLISHED for row in table.rows]
 GIVEN = {  # F1 of the printed P and R where it is not the printed F1
-    ("AGBAN+MEGA", "quintuple"): 48.07, ("UMGF*", "entity"): 77.09,
-    (f"CoT-SFT ({QWEN})", "quintuple"): 46.81, ("CoT-SFT", "quintuple"): 46.81,
-}  # fmt: skip
+    ("AGBAN+MEGA", "quintuple"): 48.07,
+    ("UMGF*", "entity"): 77.09,
+    (f"CoT-SFT ({QWEN})", "quintuple"): 46.81,
+    ("CoT-SFT", "quintuple"): 46.81,
+}
 
 
 def label(value: Published | Row) -> str:
@@ -32,7 +43,10 @@ def test_rows_are_whole(table: Published, row: Row) -> None:
 
 @pytest.mark.parametrize(("table", "row"), ROWS, ids=label)
 def test_f1_is_that_of_precision_and_recall(table: Published, row: Row) -> None:
-    printed = {(column.measure, column.score): value for column, value in zip(table.columns, row.printed, strict=True)}
+    printed = {
+        (column.measure, column.score): value
+        for column, value in zip(table.columns, row.printed, strict=True)
+    }
     for measure in {measure for measure, _ in printed}:
         p, r, f1 = (printed.get((measure, score)) for score in ("precision", "recall", "f1"))
         if p and r and f1:
@@ -51,13 +65,21 @@ def test_the_experiments_print_the_same() -> None:
         paper = OmegaConf.load(EXPERIMENTS / f"{row.experiments[0]}.yaml").paper[choice]
         for column, value in zip(table.columns, row.printed, strict=True):
             if column.measure in paper:
-                assert round(100 * paper[column.measure][column.score], 2) == value, (table.name, row.label, column.title)
+                assert round(100 * paper[column.measure][column.score], 2) == value, (
+                    table.name,
+                    row.label,
+                    column.title,
+                )
                 checked += 1
     assert checked == 2 * (4 * 6 + 3) + 8 * 3 + 4 * 4 + 4 * 2
 
 
 def test_every_experiment_with_a_row_has_its_place() -> None:
-    names = {path.stem for path in EXPERIMENTS.glob("*.yaml") if "paper:" in path.read_text(encoding="utf-8")}
+    names = {
+        path.stem
+        for path in EXPERIMENTS.glob("*.yaml")
+        if "paper:" in path.read_text(encoding="utf-8")
+    }
     assert names == {name for _, row in ROWS for name in row.experiments}
     assert len(names) == 18
 
@@ -67,6 +89,19 @@ def test_labels_are_unique_and_the_rows_are_all() -> None:
         assert len({row.label for row in table.rows}) == len(table.rows)
     assert [len(table.rows) for table in PUBLISHED] == [17, 8, 3, 12, 4]
     assert {row.label: row.printed[-1] for row in MORE_MAIN.rows}["REMOTE"] == 63.91
-    assert [row.printed[2] for row in TABLE_2.rows] == [56.84, 54.93, 54.04, 53.11, 51.46, 46.77, 43.35, 41.76]
-    assert [row.printed for row in TABLE_3.rows] == [(9.95, 17.47, 12.68), (7.27, 14.10, 9.60), (7.41, 13.30, 9.52)]
+    assert [row.printed[2] for row in TABLE_2.rows] == [
+        56.84,
+        54.93,
+        54.04,
+        53.11,
+        51.46,
+        46.77,
+        43.35,
+        41.76,
+    ]
+    assert [row.printed for row in TABLE_3.rows] == [
+        (9.95, 17.47, 12.68),
+        (7.27, 14.10, 9.60),
+        (7.41, 13.30, 9.52),
+    ]
     assert {row.label: row.printed[2] for row in TABLE_1.rows}["MAF*"] == 53.62

@@ -39,9 +39,14 @@ def test_runs_are_a_path_or_a_list_of_paths(override: str, sources: list[str]) -
     assert config_of(f"report.runs={override}").report.sources == sources
 
 
-@pytest.mark.parametrize("override", ["report.runs=3", "report.runs=[3]", "report.runs=''", "+report.runs.a=b", "report.runs=false"])
+@pytest.mark.parametrize(
+    "override",
+    ["report.runs=3", "report.runs=[3]", "report.runs=''", "+report.runs.a=b", "report.runs=false"],
+)
 def test_other_runs_are_refused(override: str) -> None:
-    with pytest.raises(InputError, match=r"^report\.runs: .* is neither a path nor a list of paths; name"):
+    with pytest.raises(
+        InputError, match=r"^report\.runs: .* is neither a path nor a list of paths; name"
+    ):
         config_of(override)
 
 
@@ -58,13 +63,19 @@ def test_collecting_writes_and_shows_the_tables(
     assert page == tmp_path / "out" / "report" / "README.md"
     assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 | 33.3 |" in page.read_text(encoding="utf-8")
     assert "SFT (toy Qwen2.5-VL, 1.1 M)" in capsys.readouterr().out
-    other = pipeline.collect(config_of("stages=[report]", "report.runs=[runs]", "report.folder=x"), tmp_path / "out")
+    other = pipeline.collect(
+        config_of("stages=[report]", "report.runs=[runs]", "report.folder=x"), tmp_path / "out"
+    )
     assert other == Path("x/README.md")
     assert other.is_file()
 
 
 def test_a_run_writes_its_own_tables_after_its_results(
-    tmp_path: Path, write_run: Write, scores: Scores, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    write_run: Write,
+    scores: Scores,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The stages are left out here: they hand over what they would have evaluated, and the results are there already."""
     results = write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, folder="own")
@@ -73,19 +84,32 @@ def test_a_run_writes_its_own_tables_after_its_results(
     (tmp_path / "metrics.json").write_text("{}")
     monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
     output = tmp_path / "out"
-    assert pipeline.execute(config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), output) == results
-    assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 |" in (output / "report" / "README.md").read_text(encoding="utf-8")
+    assert (
+        pipeline.execute(
+            config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), output
+        )
+        == results
+    )
+    assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 |" in (output / "report" / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert capsys.readouterr().out == ""
     monkeypatch.setattr(pipeline, "stages", lambda context: {})  # nothing evaluated
-    pipeline.execute(config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), tmp_path / "none")
+    pipeline.execute(
+        config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), tmp_path / "none"
+    )
     assert not (tmp_path / "none" / "report").exists()
 
 
-def test_wrong_paths_are_told_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_paths_are_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pipeline, "stages", lambda context: pytest.fail("it ran"))
     monkeypatch.setattr(pipeline, "_quiet", lambda: None)
     with pytest.raises(InputError, match=r"nowhere: no results\.json there"):
-        pipeline.execute(config_of(f"report.runs={tmp_path}/nowhere", "trainer.threads=null"), tmp_path)
+        pipeline.execute(
+            config_of(f"report.runs={tmp_path}/nowhere", "trainer.threads=null"), tmp_path
+        )
 
 
 @pytest.mark.slow
@@ -99,7 +123,9 @@ def test_the_command_line(
     for seed in (0, 1):
         write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, seed=seed)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["run.py", "stages=[report]", "report.runs=[runs]", "report.folder=page"])
+    monkeypatch.setattr(
+        sys, "argv", ["run.py", "stages=[report]", "report.runs=[runs]", "report.folder=page"]
+    )
     runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
     assert capsys.readouterr().out.splitlines()[-1] == "report: page/README.md"
     assert (tmp_path / "page" / "README.md").is_file()

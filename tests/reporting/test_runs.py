@@ -11,7 +11,14 @@ from mmie.errors import InputError
 from mmie.reporting.runs import load_runs
 
 MODELS = {"JMERE-R1": {"test/quintuple": {"f1": 0.5}}}
-FOUND = {"experiment": "jmere_r1", "task": "jmere", "profile": "toy", "seed": 1, "commit": "abc", "models": MODELS}
+FOUND = {
+    "experiment": "jmere_r1",
+    "task": "jmere",
+    "profile": "toy",
+    "seed": 1,
+    "commit": "abc",
+    "models": MODELS,
+}
 
 
 def write(folder: Path, **changes: object) -> Path:
@@ -22,9 +29,17 @@ def write(folder: Path, **changes: object) -> Path:
 
 
 def test_runs_come_in_order_and_once(tmp_path: Path) -> None:
-    paths = [write(tmp_path / "b", seed=2), write(tmp_path / "a" / "deep", seed=3), write(tmp_path / "c", experiment="cot_sft", seed=9)]
+    paths = [
+        write(tmp_path / "b", seed=2),
+        write(tmp_path / "a" / "deep", seed=3),
+        write(tmp_path / "c", experiment="cot_sft", seed=9),
+    ]
     runs = load_runs([tmp_path, paths[0], tmp_path / "b"])
-    assert [(run.experiment, run.seed) for run in runs] == [("cot_sft", 9), ("jmere_r1", 2), ("jmere_r1", 3)]
+    assert [(run.experiment, run.seed) for run in runs] == [
+        ("cot_sft", 9),
+        ("jmere_r1", 2),
+        ("jmere_r1", 3),
+    ]
     assert runs[0].models == {"JMERE-R1": {"quintuple": {"f1": 0.5}}}
 
 
@@ -35,13 +50,18 @@ def test_older_results_are_read(tmp_path: Path) -> None:
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / "jmere-r1.jsonl").touch()
     assert run.predictions("JMERE-R1") == run.path.parent / "predictions" / "jmere-r1.jsonl"
-    assert load_runs([write(tmp_path, command="python run.py seed=1")])[0].command == "python run.py seed=1"
+    assert (
+        load_runs([write(tmp_path, command="python run.py seed=1")])[0].command
+        == "python run.py seed=1"
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be read"), ("[]", r"the whole is \[\] and no mapping"), ("{}", "experiment is missing"),
+        ("{", "cannot be read"),
+        ("[]", r"the whole is \[\] and no mapping"),
+        ("{}", "experiment is missing"),
         ('{"experiment": ""}', "task is missing"),
     ],
 )

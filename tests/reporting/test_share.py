@@ -26,21 +26,48 @@ SVG = (
     '</metadata><defs><path id="p0"/></defs><g id="axes" clip-path="url(#p0)"><use xlink:href="#p0"/><text>curve</text></g></svg>'
 )
 TABLE = Table(
-    name="t", title="A title", caption="A caption.", header=("", "F1"), rows=(("row", "50.0"),), brief=(0, 1), values=(), notes=(),
-)  # fmt: skip
-SCORES = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "correct": 1, "predicted": 2, "gold": 2, "ci95": [0.4, 0.6]}
+    name="t",
+    title="A title",
+    caption="A caption.",
+    header=("", "F1"),
+    rows=(("row", "50.0"),),
+    brief=(0, 1),
+    values=(),
+    notes=(),
+)
+SCORES = {
+    "precision": 0.5,
+    "recall": 0.5,
+    "f1": 0.5,
+    "correct": 1,
+    "predicted": 2,
+    "gold": 2,
+    "ci95": [0.4, 0.6],
+}
 ROLLOUT = {
-    "step": 0, "id": "train-1", "image": ["a.png"], "text": f"tweet {EVIL}", "response": f"<think> {EVIL}", "reward": 0.25,
-    "r_q": 0.5, "advantage": -1.125,
-}  # fmt: skip
+    "step": 0,
+    "id": "train-1",
+    "image": ["a.png"],
+    "text": f"tweet {EVIL}",
+    "response": f"<think> {EVIL}",
+    "reward": 0.25,
+    "r_q": 0.5,
+    "advantage": -1.125,
+}
 
 
 def write(folder: Path, **changes: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     found = {
-        "experiment": "jmere_r1", "task": "jmere", "profile": "toy", "seed": 0, "commit": "abcdef0123456789", "config_fingerprint": "f1",
-        "models": {"JMERE-R1": {"test/quintuple": SCORES}}, **changes,
-    }  # fmt: skip
+        "experiment": "jmere_r1",
+        "task": "jmere",
+        "profile": "toy",
+        "seed": 0,
+        "commit": "abcdef0123456789",
+        "config_fingerprint": "f1",
+        "models": {"JMERE-R1": {"test/quintuple": SCORES}},
+        **changes,
+    }
     (folder / "results.json").write_text(json.dumps(found))
     return folder
 
@@ -76,7 +103,10 @@ class Elements(HTMLParser):
 
 
 def test_text_is_escaped_and_markup_is_not() -> None:
-    assert tag("td", "a<b", Markup("<i>x</i>"), 3, class_='"x"', title="") == '<td class="&quot;x&quot;">a&lt;b<i>x</i>3</td>'
+    assert (
+        tag("td", "a<b", Markup("<i>x</i>"), 3, class_='"x"', title="")
+        == '<td class="&quot;x&quot;">a&lt;b<i>x</i>3</td>'
+    )
 
 
 def test_ids_of_a_figure_are_its_own() -> None:
@@ -88,9 +118,17 @@ def test_ids_of_a_figure_are_its_own() -> None:
 
 @pytest.mark.usefixtures("_figure")
 def test_a_page_is_one_file_that_fetches_nothing_and_runs_nothing(tmp_path: Path) -> None:
-    one = write(tmp_path / "a", experiment=f"x{EVIL}", command=f"python run.py {EVIL}", date=EVIL, commit=EVIL,
-                config={"reward": {"alpha": EVIL}, EVIL: 1})  # fmt: skip
-    write(tmp_path / "b", config={"reward": {"alpha": 0.2}}, models={EVIL: {f"test/{EVIL}": SCORES}})
+    one = write(
+        tmp_path / "a",
+        experiment=f"x{EVIL}",
+        command=f"python run.py {EVIL}",
+        date=EVIL,
+        commit=EVIL,
+        config={"reward": {"alpha": EVIL}, EVIL: 1},
+    )
+    write(
+        tmp_path / "b", config={"reward": {"alpha": 0.2}}, models={EVIL: {f"test/{EVIL}": SCORES}}
+    )
     write_rollouts(one, [ROLLOUT, {**ROLLOUT, "r_q": EVIL, "step": 3}])
     share.share([str(tmp_path)], tmp_path / "out" / "report.html", title=EVIL)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["report.html"]
@@ -99,7 +137,11 @@ def test_a_page_is_one_file_that_fetches_nothing_and_runs_nothing(tmp_path: Path
     kinds = {kind for kind, _ in elements.found}
     assert not kinds & {"script", "link", "img", "iframe", "object", "embed", "base", "image"}
     told = [(name, value) for _, attributes in elements.found for name, value in attributes.items()]
-    assert all(value.startswith("#") for name, value in told if name in ("href", "src", "xlink:href", "action"))
+    assert all(
+        value.startswith("#")
+        for name, value in told
+        if name in ("href", "src", "xlink:href", "action")
+    )
     assert not [name for name, _ in told if name.startswith("on")]
     assert not re.search(r"url\((?!#)|@import", html)
     assert elements.text.count(EVIL) >= 10
@@ -110,7 +152,9 @@ def test_a_page_is_one_file_that_fetches_nothing_and_runs_nothing(tmp_path: Path
 
 @pytest.mark.usefixtures("_figure")
 def test_runs_tables_figures_and_rollouts_are_there(tmp_path: Path) -> None:
-    write_rollouts(write(tmp_path, command="python run.py seed=0", date="2026-11-21T10:11:12+00:00"), [ROLLOUT])
+    write_rollouts(
+        write(tmp_path, command="python run.py seed=0", date="2026-11-21T10:11:12+00:00"), [ROLLOUT]
+    )
     share.share([str(tmp_path)], tmp_path / "report.html", title="Results")
     elements = Elements((tmp_path / "report.html").read_text(encoding="utf-8"))
     first = share.tables(load_runs([tmp_path]))[0]
@@ -129,22 +173,36 @@ def test_a_run_of_no_models_has_no_score(tmp_path: Path) -> None:
 def test_old_results_give_a_page(tmp_path: Path) -> None:
     runs = load_runs([write(tmp_path)])
     text = Elements(page("Old", runs, tables=[], figures=[])).text
-    assert "python run.py +experiment=jmere_r1 profile=toy seed=0 (not kept; this makes such a run)" in text
+    assert (
+        "python run.py +experiment=jmere_r1 profile=toy seed=0 (not kept; this makes such a run)"
+        in text
+    )
     assert "Without their configuration: run 1." in text
     assert "Rollouts" not in text
     assert rollouts(runs[0]) == []
 
 
 def test_only_what_differs_is_told_and_only_within_a_task(tmp_path: Path) -> None:
-    base = {"seed": 0, "artifacts": "a", "grpo": {"group_size": 8, "lr": 0.1}, "filter": {"rule": {"threshold": 0.7}}}
+    base = {
+        "seed": 0,
+        "artifacts": "a",
+        "grpo": {"group_size": 8, "lr": 0.1},
+        "filter": {"rule": {"threshold": 0.7}},
+    }
     write(tmp_path / "a", config=base)
     write(tmp_path / "b", config={**base, "seed": 1, "artifacts": "b"}, seed=1)
-    write(tmp_path / "c", config={**base, "grpo": {"group_size": 4, "lr": 0.1}, "filter": {}}, seed=2)
+    write(
+        tmp_path / "c", config={**base, "grpo": {"group_size": 4, "lr": 0.1}, "filter": {}}, seed=2
+    )
     write(tmp_path / "d", config={"alone": True}, task="more", seed=3)
     assert differences(load_runs([tmp_path])) == {
         "jmere": (
             ("", "jmere_r1 #1, 2", "jmere_r1 #3"),
-            [("filter", "–", "{}"), ("filter.rule.threshold", "0.7", "–"), ("grpo.group_size", "8", "4")],
+            [
+                ("filter", "–", "{}"),
+                ("filter.rule.threshold", "0.7", "–"),
+                ("grpo.group_size", "8", "4"),
+            ],
         )
     }
 
@@ -159,7 +217,11 @@ def test_rows_tell_their_runs(tmp_path: Path) -> None:
 
 
 def test_long_recordings_are_thinned_and_groups_stay_together(tmp_path: Path) -> None:
-    rows = [{**ROLLOUT, "step": step, "text": f"tweet {step}.", "response": f"{turn}"} for step in range(0, 110, 10) for turn in range(2)]
+    rows = [
+        {**ROLLOUT, "step": step, "text": f"tweet {step}.", "response": f"{turn}"}
+        for step in range(0, 110, 10)
+        for turn in range(2)
+    ]
     write_rollouts(write(tmp_path), rows)
     text = Elements(page("T", load_runs([tmp_path]), tables=[], figures=[])).text
     assert "6 of 11 recorded steps" in text
@@ -169,7 +231,9 @@ def test_long_recordings_are_thinned_and_groups_stay_together(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "no JSON"), ("[]", r"the whole is \[\] and no mapping"), ("{}", "step is missing"),
+        ("{", "no JSON"),
+        ("[]", r"the whole is \[\] and no mapping"),
+        ("{}", "step is missing"),
         ('{"step": 1, "text": ""}', "response is missing"),
     ],
 )
@@ -190,14 +254,21 @@ def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 
 
 @pytest.mark.usefixtures("_figure")
-def test_bad_input_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call(monkeypatch, tmp_path, "--out", tmp_path / "page.html") == 2
     told = capsys.readouterr()
-    assert (told.out, told.err) == ("", f"error: {tmp_path}: no results.json there; give the folder of a run or of several\n")
+    assert (told.out, told.err) == (
+        "",
+        f"error: {tmp_path}: no results.json there; give the folder of a run or of several\n",
+    )
 
 
 @pytest.mark.usefixtures("_figure")
-def test_without_a_key_the_page_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_key_the_page_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("mmie.stages.tracking.has_key", lambda: False)
     write(tmp_path)
     assert call(monkeypatch, tmp_path, "--out", tmp_path / "page.html", "--wandb", "me/mmie") == 2
@@ -209,7 +280,10 @@ def test_without_a_key_the_page_is_there(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_without_the_package_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)
-    with pytest.raises(InputError, match=r"wandb-workspaces is not installed; pip install -c constraints.txt -e '\.\[report\]'"):
+    with pytest.raises(
+        InputError,
+        match=r"wandb-workspaces is not installed; pip install -c constraints.txt -e '\.\[report\]'",
+    ):
         share_wandb.report("T", load_runs([write(tmp_path)]), [], "me/mmie")
 
 
@@ -230,7 +304,11 @@ def test_the_report_on_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     write(tmp_path / "a", config={"grpo": {"group_size": 4}})
     write(tmp_path / "b", config={"grpo": {"group_size": 8}}, config_fingerprint="f2", seed=1)
     model = share_wandb.report("T" * 200, load_runs([tmp_path]), [TABLE], "me/mmie")._to_model()
-    assert (model.display_name, model.project.name, model.project.entity_name) == ("T" * 128, "mmie", "me")
+    assert (model.display_name, model.project.name, model.project.entity_name) == (
+        "T" * 128,
+        "mmie",
+        "me",
+    )
     blocks = json.loads(model.spec.model_dump_json(by_alias=True, exclude_none=True))["blocks"]
     texts = [block["content"] for block in blocks if block["type"] == "markdown-block"]
     assert ["grpo.group" in text for text in texts] == [False, True, False]
@@ -240,18 +318,29 @@ def test_the_report_on_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (runset,) = grid["runSets"]
         assert runset["project"]["name"] == "mmie"
         (condition,) = runset["filters"]["filters"]
-        assert (condition["key"], condition["op"], condition["value"]) == ({"section": "run", "name": "tags"}, "IN", ["f1", "f2"])
+        assert (condition["key"], condition["op"], condition["value"]) == (
+            {"section": "run", "name": "tags"},
+            "IN",
+            ["f1", "f2"],
+        )
     curves, responses = (grid["panelBankSectionConfig"]["panels"] for grid in grids)
     lines = [panel["config"] for panel in curves if panel["viewType"] == "Run History Line Plot"]
     assert ["grpo-train/reward"] in [line["metrics"] for line in lines]
     assert {line["xAxis"] for line in lines} == {"trainer/global_step"}
-    assert [panel["config"]["metrics"] for panel in curves if panel["viewType"] == "Bar Chart"] == [["test/quintuple/f1"]]
+    assert [panel["config"]["metrics"] for panel in curves if panel["viewType"] == "Bar Chart"] == [
+        ["test/quintuple/f1"]
+    ]
     assert '"val": "rollouts"' in json.dumps(responses)
 
 
 def test_the_parts_of_the_reward_are_found_by_name() -> None:
     names = ["grpo-train/r_q", "grpo-train/r_a", "grpo-train/reward", "sft-train/r_q"]
-    assert [bool(re.search(share_wandb.PARTS, name)) for name in names] == [True, True, False, False]
+    assert [bool(re.search(share_wandb.PARTS, name)) for name in names] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_what_stands_elsewhere_is_no_column_of_the_rollouts() -> None:

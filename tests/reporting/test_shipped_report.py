@@ -15,12 +15,17 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "experiments" / "report"
 
 
-def test_the_shipped_report_is_what_the_results_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shipped_report_is_what_the_results_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Tables and pages by their text, pictures by their names: how a picture is drawn is matplotlib's."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(Drawing, "save", named_only)
     write_page(load_runs(["experiments/results/toy"]), tmp_path)
-    shipped, made = (sorted(path.relative_to(folder) for path in folder.rglob("*.*")) for folder in (SHIPPED, tmp_path))
+    shipped, made = (
+        sorted(path.relative_to(folder) for path in folder.rglob("*.*"))
+        for folder in (SHIPPED, tmp_path)
+    )
     assert shipped == made
     assert len([path for path in made if path.suffix == ".svg"]) >= 5
     for path in (path for path in made if path.suffix in (".md", ".csv", ".tex")):
@@ -38,5 +43,9 @@ def test_the_shipped_results_tell_where_they_are_from() -> None:
     runs = load_runs([ROOT / "experiments" / "results" / "toy"])
     assert {run.profile for run in runs} == {"toy"}
     for run in runs:
-        assert re.fullmatch(r"[0-9a-f]{40}", run.commit), f"{run.path} was made from code that is not committed"
-        assert not re.search(r'"/(home|root|tmp|work)/', run.path.read_text(encoding="utf-8")), f"{run.path} names a folder of a machine"
+        assert re.fullmatch(r"[0-9a-f]{40}", run.commit), (
+            f"{run.path} was made from code that is not committed"
+        )
+        assert not re.search(r'"/(home|root|tmp|work)/', run.path.read_text(encoding="utf-8")), (
+            f"{run.path} names a folder of a machine"
+        )

@@ -11,12 +11,32 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from rich.console import Console
 
-from mmie.reporting.sweep import Job, as_csv, as_markdown, best_of, load_jobs, score_table, short, varying
+from mmie.reporting.sweep import (
+    Job,
+    as_csv,
+    as_markdown,
+    best_of,
+    load_jobs,
+    score_table,
+    short,
+    varying,
+)
 from mmie.reporting.sweep_plots import BEST, draw, heat_map, line, parallel
 
 
-def job(number: int, f1: float | None, *, test: float | None = None, error: str | None = None, **overrides: str) -> Job:
-    scores: dict[str, Any] = {} if test is None else {"test/quintuple": {"f1": test, "ci95": [test - 0.125, test + 0.125]}}
+def job(
+    number: int,
+    f1: float | None,
+    *,
+    test: float | None = None,
+    error: str | None = None,
+    **overrides: str,
+) -> Job:
+    scores: dict[str, Any] = (
+        {}
+        if test is None
+        else {"test/quintuple": {"f1": test, "ci95": [test - 0.125, test + 0.125]}}
+    )
     return Job(number, {"seed": "0", **overrides}, f1, scores, 12.5 + number, str(number), error)
 
 
@@ -40,7 +60,9 @@ def test_what_varies_is_found_and_the_earlier_of_equals_is_best() -> None:
 
 
 def test_markdown() -> None:
-    assert as_markdown(JOBS, figure=True) == """# A sweep of 4 jobs, 1 failed
+    assert (
+        as_markdown(JOBS, figure=True)
+        == """# A sweep of 4 jobs, 1 failed
 
 The best job is chosen by validation F1; the test split chooses nothing.
 
@@ -59,6 +81,7 @@ Best: job 2, `alpha=0.123 filter=[a,b]`, validation F1 62.5 %.
 
 - job 1, `alpha=1e-5 filter=[]`: ValueError: a\\|b ([error.txt](1/error.txt))
 """
+    )
 
 
 def test_csv() -> None:
@@ -88,7 +111,13 @@ def test_the_terminals_table_marks_the_best_and_the_failed(tmp_path: Path) -> No
 
 
 def test_numbers_are_cut_and_words_are_not() -> None:
-    assert [short(value) for value in ("0.0012345", "16", "100000", "[a.b]", "2.0")] == ["0.00123", "16", "100000", "[a.b]", "2"]
+    assert [short(value) for value in ("0.0012345", "16", "100000", "[a.b]", "2.0")] == [
+        "0.00123",
+        "16",
+        "100000",
+        "[a.b]",
+        "2",
+    ]
 
 
 def test_notes_are_read_with_the_results_beside_them(tmp_path: Path) -> None:
@@ -96,13 +125,24 @@ def test_notes_are_read_with_the_results_beside_them(tmp_path: Path) -> None:
     notes.mkdir()
     common = {"validation_f1": 0.5, "seconds": 1.0, "error": None}
     for number, folder in ((10, tmp_path / "10"), (9, Path("/elsewhere/9"))):
-        note = {"job": number, "overrides": ["+experiment=sft", "filter=[a=b]"], "folder": str(folder), **common}
+        note = {
+            "job": number,
+            "overrides": ["+experiment=sft", "filter=[a=b]"],
+            "folder": str(folder),
+            **common,
+        }
         (notes / f"{number}.json").write_text(json.dumps(note))
     (tmp_path / "10").mkdir()
-    (tmp_path / "10/results.json").write_text(json.dumps({"metrics": {"test/relation": {"f1": 0.25, "ci95": [0, 1]}}}))
+    (tmp_path / "10/results.json").write_text(
+        json.dumps({"metrics": {"test/relation": {"f1": 0.25, "ci95": [0, 1]}}})
+    )
     first, second = load_jobs(tmp_path)
     assert (first.number, first.folder, first.test) == (9, "/elsewhere/9", {})
-    assert (second.number, second.folder, second.test_score) == (10, "10", {"f1": 0.25, "ci95": [0, 1]})
+    assert (second.number, second.folder, second.test_score) == (
+        10,
+        "10",
+        {"f1": 0.25, "ci95": [0, 1]},
+    )
     assert second.overrides == {"experiment": "sft", "filter": "[a=b]"}
 
 
@@ -112,13 +152,21 @@ def grid(**values: str) -> list[Job]:
     for name, text in values.items():
         rows = [{**row, name: value} for row in rows for value in text.split(",")]
     return [
-        job(number, None if number == 5 else (number * 7 % 11) / 20, error="x" if number == 5 else None, **row)
+        job(
+            number,
+            None if number == 5 else (number * 7 % 11) / 20,
+            error="x" if number == 5 else None,
+            **row,
+        )
         for number, row in enumerate(rows)
     ]
 
 
 def test_one_key_is_a_line_with_the_best_starred() -> None:
-    jobs = [job(number, f1, test=0.5, size=size) for number, (f1, size) in enumerate([(0.4, "16"), (0.5, "2"), (0.3, "4")])]
+    jobs = [
+        job(number, f1, test=0.5, size=size)
+        for number, (f1, size) in enumerate([(0.4, "16"), (0.5, "2"), (0.3, "4")])
+    ]
     axis = line(jobs, ["size"]).axes[0]
     drawn = {entry.get_label(): list(zip(*entry.get_data(), strict=True)) for entry in axis.lines}
     assert drawn["validation"] == [(2, 50), (4, 30), (16, 40)]
@@ -128,9 +176,15 @@ def test_one_key_is_a_line_with_the_best_starred() -> None:
 
 
 def test_a_key_of_words_has_no_line_between_them() -> None:
-    jobs = [job(0, 0.4, filter="[]"), job(1, 0.5, filter="[a]"), job(2, None, error="x", filter="[b]")]
+    jobs = [
+        job(0, 0.4, filter="[]"),
+        job(1, 0.5, filter="[a]"),
+        job(2, None, error="x", filter="[b]"),
+    ]
     axis = line(jobs, ["filter"]).axes[0]
-    assert {entry.get_linestyle() for entry in axis.lines if entry.get_label() == "validation"} == {"None"}
+    assert {entry.get_linestyle() for entry in axis.lines if entry.get_label() == "validation"} == {
+        "None"
+    }
     assert [label.get_text() for label in axis.get_xticklabels()] == ["[]", "[a]", "[b]"]
     assert "failed" in [text.get_text() for text in axis.texts]
 
@@ -141,7 +195,14 @@ def test_two_keys_are_a_heat_map_with_the_best_framed() -> None:
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("size", "filter")
     assert [label.get_text() for label in axis.get_xticklabels()] == ["9", "10"]  # by size
     cells = {text.get_position(): text.get_text() for text in axis.texts}
-    assert cells == {(1, 0): "0.0", (1, 1): "35.0", (1, 2): "15.0", (0, 0): "50.0", (0, 1): "30.0", (0, 2): "failed"}
+    assert cells == {
+        (1, 0): "0.0",
+        (1, 1): "35.0",
+        (1, 2): "15.0",
+        (0, 0): "50.0",
+        (0, 1): "30.0",
+        (0, 2): "failed",
+    }
     [frame] = [patch for patch in axis.patches if isinstance(patch, Rectangle)]
     assert frame.get_xy() == (-0.5, -0.5)
 
@@ -152,8 +213,12 @@ def test_more_keys_are_a_line_a_job_with_the_best_on_top() -> None:
     drawn = [entry for entry in axis.lines if entry.get_marker() == "o"]
     assert len(drawn) == 7
     assert to_hex(drawn[-1].get_color()) == BEST.lower()
-    assert [entry.get_ydata()[-1] for entry in drawn] == pytest.approx([0, 0.3, 0.5, 0.6, 0.7, 0.9, 1])
-    assert drawn[-1].get_ydata()[:3] == pytest.approx([0.25 + 0.15, 0.75 + 0.15, 0.75 + 0.15])  # job 3: 2, 0.1, [a]
+    assert [entry.get_ydata()[-1] for entry in drawn] == pytest.approx(
+        [0, 0.3, 0.5, 0.6, 0.7, 0.9, 1]
+    )
+    assert drawn[-1].get_ydata()[:3] == pytest.approx(
+        [0.25 + 0.15, 0.75 + 0.15, 0.75 + 0.15]
+    )  # job 3: 2, 0.1, [a]
     assert "1 of 8 jobs failed" in axis.get_title()
 
 
@@ -163,12 +228,19 @@ def test_more_keys_are_a_line_a_job_with_the_best_on_top() -> None:
         ([job(0, 0.5), job(1, 0.5)], 0),  # nothing varies
         ([job(0, 0.5, a="1"), job(1, None, a="2")], 0),  # one value
         (JOBS, 2),  # heat map and its colour bar
-        ([job(n, n / 10, a=f"0.{n}1", b=f"0.{9 - n}1") for n in range(9)], 1),  # two keys, but no grid
+        (
+            [job(n, n / 10, a=f"0.{n}1", b=f"0.{9 - n}1") for n in range(9)],
+            1,
+        ),  # two keys, but no grid
         ([job(n, 0.5, a=f"0.{n}1", b=f"0.{9 - n}1", c=str(n)) for n in range(9)], 1),  # all equal
     ],
 )
-def test_the_kind_of_picture_follows_from_what_varies(jobs: list[Job], axes: int, tmp_path: Path) -> None:
+def test_the_kind_of_picture_follows_from_what_varies(
+    jobs: list[Job], axes: int, tmp_path: Path
+) -> None:
     draw(jobs, tmp_path)
     text = (tmp_path / "sweep.svg").read_text(encoding="utf-8") if axes else ""
     assert text.count('<g id="axes_') == axes
-    assert sorted(path.name for path in tmp_path.iterdir()) == (["sweep.png", "sweep.svg"] if axes else [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == (
+        ["sweep.png", "sweep.svg"] if axes else []
+    )

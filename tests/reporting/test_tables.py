@@ -34,7 +34,12 @@ def test_spreads_and_signs() -> None:
     assert cell([Value("r", "F1", 50.0)]) == "50.0"
     assert cell([Value("r", "F1", 50.0, (44.96, 55.0))]) == "50.0 [45.0, 55.0]"
     assert cell([Value("r", "F1", 50.0, (45.0, 55.0)), Value("r", "F1", 60.0)]) == "55.0 ± 7.1"
-    assert [signed(points) for points in (1.25, -3.06, 0.0, -0.04)] == ["+1.2", "−3.1", "+0.0", "+0.0"]
+    assert [signed(points) for points in (1.25, -3.06, 0.0, -0.04)] == [
+        "+1.2",
+        "−3.1",
+        "+0.0",
+        "+0.0",
+    ]
     assert signed(-3.0, 0) == "−3"
 
 
@@ -52,25 +57,74 @@ def test_ours_stand_beside_the_papers(tmp_path: Path, write_run: Write, scores: 
     found = made(tmp_path)
     assert list(found) == ["paper-jmere-table-1", "paper-jmere-table-2"]
     table = found["paper-jmere-table-2"]
-    assert table.header == ("", "P", "P (paper)", "R", "R (paper)", "F1", "F1 (paper)", "seeds", "Δ F1", "p")
+    assert table.header == (
+        "",
+        "P",
+        "P (paper)",
+        "R",
+        "R (paper)",
+        "F1",
+        "F1 (paper)",
+        "seeds",
+        "Δ F1",
+        "p",
+    )
     assert cells(table, "JMERE-R1") == [
-        "68.8 ± 8.8", "58.99", "45.8 ± 5.9", "54.84", "55.0 ± 7.1", "56.84", "2", "–", "–",
-    ]  # fmt: skip
+        "68.8 ± 8.8",
+        "58.99",
+        "45.8 ± 5.9",
+        "54.84",
+        "55.0 ± 7.1",
+        "56.84",
+        "2",
+        "–",
+        "–",
+    ]
     assert cells(table, "JMERE-R1 w/o all filters") == [
-        "50.0", "55.08", "33.3", "48.28", "40.0 [30.0, 50.0]", "51.46", "1", "−10.0", "–",
-    ]  # fmt: skip
-    assert cells(table, "CoT-SFT") == ["missing", "50.54", "missing", "43.59", "missing", "46.77", "–", "–", "–"]
+        "50.0",
+        "55.08",
+        "33.3",
+        "48.28",
+        "40.0 [30.0, 50.0]",
+        "51.46",
+        "1",
+        "−10.0",
+        "–",
+    ]
+    assert cells(table, "CoT-SFT") == [
+        "missing",
+        "50.54",
+        "missing",
+        "43.59",
+        "missing",
+        "46.77",
+        "–",
+        "–",
+        "–",
+    ]
     first = found["paper-jmere-table-1"]
     full = cells(first, "JMERE-R1 (Qwen2.5-VL-7B)")
     assert full[4:6] == ["55.0 ± 7.1", "56.84"]
-    assert full[6:] == ["90.0 ± 0.0", "80.14", "90.0 ± 0.0", "78.29", "90.0 ± 0.0", "79.20", "2", "–", "–"]
+    assert full[6:] == [
+        "90.0 ± 0.0",
+        "80.14",
+        "90.0 ± 0.0",
+        "78.29",
+        "90.0 ± 0.0",
+        "79.20",
+        "2",
+        "–",
+        "–",
+    ]
     warm_up = cells(first, "Warm-up of JMERE-R1 (Qwen2.5-VL-7B)")
     assert (warm_up[4:6], warm_up[-3:]) == (["30.0 ± 0.0", "–"], ["2", "−25.0", "–"])
     assert cells(first, "EEGA")[:2] == ["–", "58.26"]
     assert cells(first, "CoT-SFT (LLaVA-1.5-7B)")[4:6] == ["missing", "44.27"]
 
 
-def test_a_toy_run_never_stands_beside_a_papers_number(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_a_toy_run_never_stands_beside_a_papers_number(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     """Its rows are called after its own model; no printed number, no source and no other system is in its tables."""
     two_seeds(write_run, scores, "toy")
     write_run("more_r1", {"MORE-R1": {"relation": scores(6, 10, 10, accuracy=0.7)}}, task="more")
@@ -93,15 +147,23 @@ def test_a_toy_run_never_stands_beside_a_papers_number(tmp_path: Path, write_run
     assert cells(table, "CoT-SFT (toy Qwen2.5-VL, 1.1 M)") == ["missing"] * 3 + ["–"] * 3
     first = found["toy-jmere-table-1"]
     assert [label.partition(" (")[0] for label, *_ in first.rows] == [
-        "SFT", "CoT-SFT", "Only-RL", "Warm-up of JMERE-R1", "JMERE-R1",
-    ]  # fmt: skip
+        "SFT",
+        "CoT-SFT",
+        "Only-RL",
+        "Warm-up of JMERE-R1",
+        "JMERE-R1",
+    ]
 
 
 def test_profiles_have_their_own_tables(tmp_path: Path, write_run: Write, scores: Scores) -> None:
     write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}})
-    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(6, 8, 12)}}, profile="paper", folder="large")
+    write_run(
+        "jmere_r1", {"JMERE-R1": {"quintuple": scores(6, 8, 12)}}, profile="paper", folder="large"
+    )
     found = made(tmp_path)
-    assert list(found) == [f"{profile}-jmere-table-{number}" for profile in ("paper", "toy") for number in (1, 2)]
+    assert list(found) == [
+        f"{profile}-jmere-table-{number}" for profile in ("paper", "toy") for number in (1, 2)
+    ]
     for profile, row, at, f1 in (
         ("paper", "JMERE-R1", 4, "60.0 [50.0, 70.0]"),
         ("toy", "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)", 2, "50.0 [40.0, 60.0]"),
@@ -121,16 +183,22 @@ def test_profiles_have_their_own_tables(tmp_path: Path, write_run: Write, scores
 def test_the_paper_profile_on_toy_data_or_a_toy_model_is_no_row_of_the_paper(
     tmp_path: Path, write_run: Write, scores: Scores, config: dict[str, Any]
 ) -> None:
-    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, profile="paper", config=config)
+    write_run(
+        "jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, profile="paper", config=config
+    )
     assert list(made(tmp_path)) == ["paper-jmere-others"]
 
 
-def test_seeds_share_their_data_and_the_tables_say_so(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_seeds_share_their_data_and_the_tables_say_so(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     two_seeds(write_run, scores, "toy")
     assert "± is the spread of training alone" in made(tmp_path)["toy-jmere-table-1"].notes[0]
 
 
-def test_numbers_that_we_have_not_read_are_called_so(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_numbers_that_we_have_not_read_are_called_so(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     measured = {"MORE-R1": {"relation": scores(6, 10, 10, accuracy=0.7)}}
     write_run("more_r1", measured, task="more", profile="paper")
     write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(6, 8, 12)}}, profile="paper")
@@ -149,30 +217,53 @@ def test_numbers_that_we_have_not_read_are_called_so(tmp_path: Path, write_run: 
 def test_backbones_have_their_own_rows(tmp_path: Path, write_run: Write, scores: Scores) -> None:
     """Same experiment and seed: no duplicate, and each against the full system on its own backbone."""
     for name, config, correct in (("qwen", {}, 5), ("llava", LLAVA, 6)):
-        write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}}, folder=name, profile="paper", config=config)
+        write_run(
+            "jmere_r1",
+            {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}},
+            folder=name,
+            profile="paper",
+            config=config,
+        )
     write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, profile="paper", config=LLAVA)
     table = made(tmp_path)["paper-jmere-table-1"]
-    assert [cells(table, f"JMERE-R1 ({name})")[4][:4] for name in ("Qwen2.5-VL-7B", "LLaVA-1.5-7B")] == ["50.0", "60.0"]
+    assert [
+        cells(table, f"JMERE-R1 ({name})")[4][:4] for name in ("Qwen2.5-VL-7B", "LLaVA-1.5-7B")
+    ] == ["50.0", "60.0"]
     assert cells(table, "SFT (LLaVA-1.5-7B)")[-2] == "−20.0"
     assert cells(table, "SFT (Qwen2.5-VL-7B)")[4] == "missing"
     assert not any("differ in" in note for note in table.notes)
 
 
-def test_zero_shot_is_a_row_of_any_run_its_own_first(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_zero_shot_is_a_row_of_any_run_its_own_first(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     """Seed 0 from experiment zero_shot, seed 1 from the only run that has it."""
     write_run("zero_shot", {"zero-shot": {"quintuple": scores(1, 10, 10)}})
     write_run("jmere_r1", {"zero-shot": {"quintuple": scores(2, 10, 10)}})
     write_run("only_rl", {"zero-shot": {"quintuple": scores(3, 10, 10)}}, seed=1)
     table = made(tmp_path)["toy-jmere-table-3"]
-    assert [(value.runs[0].experiment, value.value) for value in table.values if value.column == "F1" and value.runs] == [
-        ("zero_shot", 10.0), ("only_rl", 30.0),
-    ]  # fmt: skip
+    assert [
+        (value.runs[0].experiment, value.value)
+        for value in table.values
+        if value.column == "F1" and value.runs
+    ] == [
+        ("zero_shot", 10.0),
+        ("only_rl", 30.0),
+    ]
 
 
-def test_the_newest_of_two_runs_is_kept_and_the_other_named(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_the_newest_of_two_runs_is_kept_and_the_other_named(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     dates = {"b": "2026-11-21T10:00:00", "a": "2026-11-22T10:00:00", "c": "2026-11-20T10:00:00"}
     for name, correct in (("a", 6), ("b", 5), ("c", 4)):
-        write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}}, folder=name, date=dates[name], commit=name * 40)
+        write_run(
+            "jmere_r1",
+            {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}},
+            folder=name,
+            date=dates[name],
+            commit=name * 40,
+        )
     table = made(tmp_path)["toy-jmere-table-2"]
     assert cells(table, "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)")[2:4] == ["60.0 [50.0, 70.0]", "1"]
     assert table.notes[-1] == (
@@ -182,31 +273,65 @@ def test_the_newest_of_two_runs_is_kept_and_the_other_named(tmp_path: Path, writ
     )
 
 
-def test_seeds_of_other_settings_or_commits_are_told(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_seeds_of_other_settings_or_commits_are_told(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     for seed, lr, commit in ((0, 1e-4, "a"), (1, 1e-2, "b")):
-        config = {"seed": seed, "grpo": {"lr": lr, "group_size": 8}, "data": {"images": f"{seed}/x", "root": "r"}}
-        write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}, seed=seed, config=config, commit=commit * 40)
-    [table] = [table for table in tables(load_runs([tmp_path / "runs"])) if table.name == "toy-jmere-table-1"]
-    assert "jmere_r1: the runs of its seeds differ in grpo.lr; their mean is of different systems." in table.notes
-    assert f"jmere_r1: the runs of its seeds are of the commits {'a' * 10}, {'b' * 10}." in table.notes
+        config = {
+            "seed": seed,
+            "grpo": {"lr": lr, "group_size": 8},
+            "data": {"images": f"{seed}/x", "root": "r"},
+        }
+        write_run(
+            "jmere_r1",
+            {"JMERE-R1": {"quintuple": scores(4, 8, 12)}},
+            seed=seed,
+            config=config,
+            commit=commit * 40,
+        )
+    [table] = [
+        table
+        for table in tables(load_runs([tmp_path / "runs"]))
+        if table.name == "toy-jmere-table-1"
+    ]
+    assert (
+        "jmere_r1: the runs of its seeds differ in grpo.lr; their mean is of different systems."
+        in table.notes
+    )
+    assert (
+        f"jmere_r1: the runs of its seeds are of the commits {'a' * 10}, {'b' * 10}." in table.notes
+    )
 
 
 @pytest.mark.parametrize(
     ("path", "row"),
-    [("Qwen/Qwen2.5-VL-7B-Instruct", "JMERE-R1 (Qwen2.5-VL-7B)"), ("models/llava-1.5-7b-hf/", "JMERE-R1 (LLaVA-1.5-7B)"),
-     ("mmie:toy/qwen2_5_vl", None), ("Qwen/Qwen2.5-VL-3B-Instruct", None)],
-)  # fmt: skip
+    [
+        ("Qwen/Qwen2.5-VL-7B-Instruct", "JMERE-R1 (Qwen2.5-VL-7B)"),
+        ("models/llava-1.5-7b-hf/", "JMERE-R1 (LLaVA-1.5-7B)"),
+        ("mmie:toy/qwen2_5_vl", None),
+        ("Qwen/Qwen2.5-VL-3B-Instruct", None),
+    ],
+)
 def test_another_checkpoint_is_no_row_of_the_paper(
     tmp_path: Path, write_run: Write, scores: Scores, path: str, row: str | None
 ) -> None:
     config = {"model": {"_target_": "mmie.models.qwen2_5_vl.Qwen25VL", "path": path}}
-    write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}, profile="paper", config=config)
-    ours = [value.row for table in tables(load_runs([tmp_path / "runs"])) for value in table.values if value.runs]
+    write_run(
+        "jmere_r1", {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}, profile="paper", config=config
+    )
+    ours = [
+        value.row
+        for table in tables(load_runs([tmp_path / "runs"]))
+        for value in table.values
+        if value.runs
+    ]
     other = f"jmere_r1: JMERE-R1 ({name_of(config['model'], profile='paper')})"
     assert set(ours) == {other} if row is None else row in ours
 
 
-def test_copies_of_a_run_count_once_and_silently(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_copies_of_a_run_count_once_and_silently(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     for name in "ab":
         write_run("jmere_r1", {"JMERE-R1": {"quintuple": scores(5, 8, 12)}}, folder=name)
     table = made(tmp_path)["toy-jmere-table-2"]
@@ -214,7 +339,9 @@ def test_copies_of_a_run_count_once_and_silently(tmp_path: Path, write_run: Writ
     assert not any("differ in" in note for note in table.notes)
 
 
-def test_more_has_accuracy_and_its_interval(tmp_path: Path, write_run: Write, scores: Scores) -> None:
+def test_more_has_accuracy_and_its_interval(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
     measured = {
         "zero-shot": {"relation": scores(1, 10, 10, accuracy=0.2)},
         "stage 1": {"relation": scores(4, 10, 10, accuracy=0.5)},
@@ -231,8 +358,13 @@ def test_more_has_accuracy_and_its_interval(tmp_path: Path, write_run: Write, sc
     assert cells(found["toy-more-mixing"], f"hard only{model}")[0] == "missing"
 
 
-def test_runs_that_are_no_row_have_a_table(tmp_path: Path, write_run: Write, scores: Scores) -> None:
-    write_run("default", {"warm-up": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": {"quintuple": scores(5, 8, 12)}})
+def test_runs_that_are_no_row_have_a_table(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
+    write_run(
+        "default",
+        {"warm-up": {"quintuple": scores(3, 8, 12)}, "JMERE-R1": {"quintuple": scores(5, 8, 12)}},
+    )
     [table] = made(tmp_path).values()
     assert (table.name, table.header) == ("toy-jmere-others", ("", "P", "R", "F1", "seeds"))
     assert table.rows[1] == ("default: JMERE-R1", "62.5", "41.7", "50.0 [40.0, 60.0]", "1")
@@ -248,16 +380,30 @@ def test_runs_without_an_evaluation_give_nothing(tmp_path: Path, write_run: Writ
     ("broken", "message"),
     [
         ({"models": []}, r"models is \[\] and no mapping"),
-        ({"models": {"JMERE-R1": {"test/quintuple": 3}}}, r"JMERE-R1\.test/quintuple is 3 and no mapping"),
-        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": "much"}}}}, r'JMERE-R1\.test/quintuple\.f1 is "much" and no number'),
-        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": float("nan")}}}}, r"quintuple\.f1 is NaN and no number"),
-        ({"models": {"JMERE-R1": {"test/quintuple": {"f1": 0.5, "ci95": [0.4]}}}}, r"quintuple\.ci95 is \[0\.4\] and no list of 2"),
+        (
+            {"models": {"JMERE-R1": {"test/quintuple": 3}}},
+            r"JMERE-R1\.test/quintuple is 3 and no mapping",
+        ),
+        (
+            {"models": {"JMERE-R1": {"test/quintuple": {"f1": "much"}}}},
+            r'JMERE-R1\.test/quintuple\.f1 is "much" and no number',
+        ),
+        (
+            {"models": {"JMERE-R1": {"test/quintuple": {"f1": float("nan")}}}},
+            r"quintuple\.f1 is NaN and no number",
+        ),
+        (
+            {"models": {"JMERE-R1": {"test/quintuple": {"f1": 0.5, "ci95": [0.4]}}}},
+            r"quintuple\.ci95 is \[0\.4\] and no list of 2",
+        ),
         ({"analysis": {"JMERE-R1": 3}}, r"analysis\.JMERE-R1 is 3 and no mapping"),
         ({"seed": "one"}, 'seed is "one" and no whole number'),
         ({"profile": ["toy"]}, r'profile is \["toy"\] and no text'),
     ],
 )
-def test_garbage_is_named_with_its_file(tmp_path: Path, write_run: Write, broken: dict[str, Any], message: str) -> None:
+def test_garbage_is_named_with_its_file(
+    tmp_path: Path, write_run: Write, broken: dict[str, Any], message: str
+) -> None:
     path = write_run("jmere_r1", {})
     path.write_text(json.dumps({**json.loads(path.read_text()), **broken}))
     with pytest.raises(InputError, match=rf"jmere_r1-0/results\.json: .*{message}") as caught:

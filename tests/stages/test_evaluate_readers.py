@@ -21,9 +21,15 @@ A_TEXT, B_TEXT = (
     "[Cleveland, loc, Ohio, loc, contain]",
 )
 LENIENT = EvaluationConfig(
-    temperature=0.8, max_new_tokens=8, batch_size=1, bootstrap_samples=0, validation_samples=None, samples=1,
-    vote_rows=1, reader="lenient",
-)  # fmt: skip
+    temperature=0.8,
+    max_new_tokens=8,
+    batch_size=1,
+    bootstrap_samples=0,
+    validation_samples=None,
+    samples=1,
+    vote_rows=1,
+    reader="lenient",
+)
 STRICT = replace(LENIENT, reader="strict")
 EXAMPLES = [
     Example(f"test-{number}", "x", (), gold) for number, gold in enumerate([(A,), (A, B), (B,)])

@@ -80,9 +80,7 @@ def keys_of(config: RunConfig) -> dict[str, str]:
     chains = said(prepare.filtered, context, data, distil)
     sft = said(learn.sft, context, config.sft, data, division, chains)
     split = said(difficulty, context, data, division, sft)
-    grpo = said(
-        learn.grpo, context, config.grpo, data, division, sft_stage=sft, difficulty=split
-    )
+    grpo = said(learn.grpo, context, config.grpo, data, division, sft_stage=sft, difficulty=split)
     stages = [data, division, distil, chains, sft, split, grpo]
     keys = dict(zip([*TEACHERS, *TRAINED], [stage.key for stage in stages], strict=True))
     phases = pipeline.phases(context, sft, grpo)

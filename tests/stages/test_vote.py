@@ -22,7 +22,10 @@ from training_runs import WordTask, end_early, make_examples
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
 ROOT = Path(__file__).parents[2]
-A, B, C = (Quintuple(name, "per", "Browns", "org", relation) for name, relation in (("a", "peer"), ("b", "peer"), ("c", "race")))
+A, B, C = (
+    Quintuple(name, "per", "Browns", "org", relation)
+    for name, relation in (("a", "peer"), ("b", "peer"), ("c", "race"))
+)
 
 
 def context_of(tmp_path: Path, *overrides: str) -> Context:
@@ -38,10 +41,14 @@ def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
 
     def run(name: str, **keys: int) -> list[dict[str, Any]]:
         values = {"samples": 5, "max_new_tokens": 5, "batch_size": 8, "vote_rows": 100, **keys}
-        context = context_of(tmp_path, *(f"evaluation.{key}={value}" for key, value in values.items()))
+        context = context_of(
+            tmp_path, *(f"evaluation.{key}={value}" for key, value in values.items())
+        )
         context.policy = policy
         responses = drawn(context, Phase("base", WordTask(), None), examples, tmp_path / name)
-        rows = [json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()]
+        rows = [
+            json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()
+        ]
         assert [row["responses"] for row in rows] == responses
         assert [row["id"] for row in rows] == [example.id for example in examples]
         return rows
@@ -50,7 +57,9 @@ def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
     return run
 
 
-def prompts_of(policy: Any, monkeypatch: pytest.MonkeyPatch, *, die_at: int | None = None) -> list[tuple[int, int]]:
+def prompts_of(
+    policy: Any, monkeypatch: pytest.MonkeyPatch, *, die_at: int | None = None
+) -> list[tuple[int, int]]:
     """What is asked from now on: (prompts, responses) of each pass; the pass number ``die_at`` does not come back."""
     asked: list[tuple[int, int]] = []
     sample = type(policy).sample
@@ -65,12 +74,16 @@ def prompts_of(policy: Any, monkeypatch: pytest.MonkeyPatch, *, die_at: int | No
     return asked
 
 
-def test_rows_side_by_side_change_nothing_but_the_passes(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_side_by_side_change_nothing_but_the_passes(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = prompts_of(ask.policy, monkeypatch)
     whole = ask("whole.jsonl")
     assert asked == [(7, 35)]
     assert [set(row) for row in whole] == [{"id", "responses", "parsed"}] * 7
-    assert [row["parsed"] for row in whole] == [[response.split() or None for response in row["responses"]] for row in whole]
+    assert [row["parsed"] for row in whole] == [
+        [response.split() or None for response in row["responses"]] for row in whole
+    ]
     asked.clear()
     assert ask("ten.jsonl", vote_rows=10) == whole
     assert asked == [(2, 10), (2, 10), (2, 10), (1, 5)]
@@ -84,8 +97,18 @@ def test_rows_side_by_side_change_nothing_but_the_passes(ask: Any, monkeypatch: 
     assert [row["responses"] for row in fewer] == [row["responses"][:2] for row in whole]
 
 
-@pytest.mark.parametrize("torn", [b"", b'{"id": "train-4", "resp', '{"id": "é'.encode()[:-1], b'{"id": "train-4", "responses": []}'])
-def test_a_killed_run_goes_on_where_it_was(ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes) -> None:
+@pytest.mark.parametrize(
+    "torn",
+    [
+        b"",
+        b'{"id": "train-4", "resp',
+        '{"id": "é'.encode()[:-1],
+        b'{"id": "train-4", "responses": []}',
+    ],
+)
+def test_a_killed_run_goes_on_where_it_was(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes
+) -> None:
     whole = ask("whole.jsonl", vote_rows=10)
     asked = prompts_of(ask.policy, monkeypatch, die_at=2)
     with pytest.raises(KeyboardInterrupt):
@@ -117,28 +140,50 @@ def test_the_curve_by_hand() -> None:
     assert found["quintuple"]["f1"] == pytest.approx([2 / 5, 2 / 4, 4 / 5, 4 / 5])
     assert found["answer set"]["f1"] == pytest.approx([2 / 5, 2 / 5, 4 / 5, 4 / 6])
     for way in ("quintuple", "answer set"):
-        assert all(low <= f1 <= high for f1, (low, high) in zip(found[way]["f1"], found[way]["ci95"], strict=True))
+        assert all(
+            low <= f1 <= high
+            for f1, (low, high) in zip(found[way]["f1"], found[way]["ci95"], strict=True)
+        )
         assert len(found[way]["ci95"]) == 4
-    assert found["per_relation"] == {"quintuple": {"peer": 1.0, "race": 0.0}, "answer set": {"peer": 0.8, "race": 0.0}}
+    assert found["per_relation"] == {
+        "quintuple": {"peer": 1.0, "race": 0.0},
+        "answer set": {"peer": 0.8, "race": 0.0},
+    }
 
 
 def test_the_counts_end_with_all_responses() -> None:
     examples = [Example("test-0", "x", (), (A,))]
-    for samples, counts in ((1, [1]), (4, [1, 2, 3, 4]), (10, [1, 2, 3, 5, 10]), (100, [1, 2, 3, 5, 10, 20, 30, 50, 70, 100])):
-        assert voted(jmere(), [[[A]] * samples], examples, bootstrap_samples=0, seed=0)["k"] == counts
+    for samples, counts in (
+        (1, [1]),
+        (4, [1, 2, 3, 4]),
+        (10, [1, 2, 3, 5, 10]),
+        (100, [1, 2, 3, 5, 10, 20, 30, 50, 70, 100]),
+    ):
+        assert (
+            voted(jmere(), [[[A]] * samples], examples, bootstrap_samples=0, seed=0)["k"] == counts
+        )
 
 
 def test_labels_vote_too() -> None:
     extra = {"entity_count": 1, "object_count": 1}
-    examples = [Example("test-0", "x", (), LABELS[0], extra), Example("test-1", "y", (), "none", extra)]
+    examples = [
+        Example("test-0", "x", (), LABELS[0], extra),
+        Example("test-1", "y", (), "none", extra),
+    ]
     predictions = [["none", LABELS[0], LABELS[0]], [LABELS[1], None, "none"]]
-    found = voted(MORE(labels=LABELS, response=Reasoned()), predictions, examples, bootstrap_samples=0, seed=0)
+    found = voted(
+        MORE(labels=LABELS, response=Reasoned()), predictions, examples, bootstrap_samples=0, seed=0
+    )
     assert found["k"] == [1, 2, 3]
-    assert found["label"]["f1"] == pytest.approx([0.0, 0.0, 2 / 3])  # 0 of 1; a tie, then 0 of 1; 1 of 2 and 1
+    assert found["label"]["f1"] == pytest.approx(
+        [0.0, 0.0, 2 / 3]
+    )  # 0 of 1; a tie, then 0 of 1; 1 of 2 and 1
     assert found["per_relation"] == {"label": {LABELS[0]: 1.0, LABELS[1]: 0.0}}
 
 
-def test_more_responses_are_another_vote_and_wider_passes_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_responses_are_another_vote_and_wider_passes_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     marks = []
 
     def stage(
@@ -160,11 +205,20 @@ def test_more_responses_are_another_vote_and_wider_passes_are_not(tmp_path: Path
 
 def test_the_table(tmp_path: Path) -> None:
     curve = {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.45, 0.55]]}
-    scores = {"k": [1, 100], "quintuple": curve, "answer set": curve, "per_relation": {"quintuple": {}}}
+    scores = {
+        "k": [1, 100],
+        "quintuple": curve,
+        "answer set": curve,
+        "per_relation": {"quintuple": {}},
+    }
     table = voting_table({"CoT-SFT": scores, "JMERE-R1": scores})
     assert [str(column.header) for column in table.columns] == [
-        "k", "CoT-SFT\nquintuple", "CoT-SFT\nanswer set", "JMERE-R1\nquintuple", "JMERE-R1\nanswer set",
-    ]  # fmt: skip
+        "k",
+        "CoT-SFT\nquintuple",
+        "CoT-SFT\nanswer set",
+        "JMERE-R1\nquintuple",
+        "JMERE-R1\nanswer set",
+    ]
     context = context_of(tmp_path)
     with context.console.capture() as captured:
         context.console.print(table, width=80)
@@ -172,15 +226,31 @@ def test_the_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_pipeline_votes_where_more_than_one_response_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_pipeline_votes_where_more_than_one_response_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     small = [
-        "data.sizes={train: 8, val: 2, test: 4}", "filter=[]", "cot.candidates=1", "sft.epochs=1", "sft.batch_size=8",
-        "sft.micro_batch_size=8", "sft.validations=1", "grpo=none", "evaluation.max_new_tokens=12", "evaluation.batch_size=3",
-        "evaluation.bootstrap_samples=20", "logger.wandb=false", "trainer.threads=1",
-    ]  # fmt: skip
+        "data.sizes={train: 8, val: 2, test: 4}",
+        "filter=[]",
+        "cot.candidates=1",
+        "sft.epochs=1",
+        "sft.batch_size=8",
+        "sft.micro_batch_size=8",
+        "sft.validations=1",
+        "grpo=none",
+        "evaluation.max_new_tokens=12",
+        "evaluation.batch_size=3",
+        "evaluation.bootstrap_samples=20",
+        "logger.wandb=false",
+        "trainer.threads=1",
+    ]
     found = []
     voting = ["evaluation.samples=3"]
-    for name, overrides in (("one", []), ("three", voting), ("again", [*voting, "evaluation.vote_rows=1"])):
+    for name, overrides in (
+        ("one", []),
+        ("three", voting),
+        ("again", [*voting, "evaluation.vote_rows=1"]),
+    ):
         (tmp_path / name).mkdir()
         path = execute(context_of(tmp_path, *small, *overrides).config, tmp_path / name)
         found.append(json.loads(path.read_text(encoding="utf-8")))
@@ -189,13 +259,27 @@ def test_the_pipeline_votes_where_more_than_one_response_is_asked(tmp_path: Path
     assert list(one["models"]) == ["zero-shot", "CoT-SFT"]
     assert list(three["voting"]) == ["CoT-SFT"]
     assert three["voting"]["CoT-SFT"]["k"] == [1, 2, 3]
-    assert set(three["voting"]["CoT-SFT"]) == {"k", "quintuple", "answer set", "per_relation", "diversity"}
-    assert [name for name, stage in three["stages"].items() if not stage["cached"]] == ["vote CoT-SFT"]
+    assert set(three["voting"]["CoT-SFT"]) == {
+        "k",
+        "quintuple",
+        "answer set",
+        "per_relation",
+        "diversity",
+    }
+    assert [name for name, stage in three["stages"].items() if not stage["cached"]] == [
+        "vote CoT-SFT"
+    ]
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["voting"] == three["voting"]
     assert capsys.readouterr().out.count("Votes of k responses") == 2
     folder = tmp_path / "artifacts/vote" / three["stages"]["vote CoT-SFT"]["fingerprint"]
-    rows = [json.loads(line) for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
-    answers = [json.loads(line) for line in (tmp_path / "three/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
+    answers = [
+        json.loads(line)
+        for line in (tmp_path / "three/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert [len(row["responses"]) for row in rows] == [3] * 4
     assert [row["responses"][0] for row in rows] == [answer["response"] for answer in answers]

@@ -33,8 +33,10 @@ def test_diversity_is_the_mean_over_samples() -> None:
     ]
     # answers 2 and 1, entropy 1 bit and 0, distances 0 and 1/2 (the empty chains are none)
     assert diversity(predictions, responses) == {
-        "distinct_answers": 1.5, "answer_entropy_bits": 0.5, "chain_distance": pytest.approx(0.25),
-    }  # fmt: skip
+        "distinct_answers": 1.5,
+        "answer_entropy_bits": 0.5,
+        "chain_distance": pytest.approx(0.25),
+    }
     assert diversity([[[A]]], [["[]"]])["chain_distance"] is None
 
 

@@ -66,7 +66,10 @@ def test_the_whole_assignment_counts() -> None:
     """The first fits both gold ones with three and four parts; taking its better one leaves the second only far ones."""
     first, second = Quintuple("a", "per", "b", "org", "x"), Quintuple("c", "per", "b", "org", "x")
     said = [Quintuple("a", "per", "b", "loc", "y"), Quintuple("a", "per", "b", "org", "z")]
-    assert {pair for pair in paired(said, [first, second]) if None not in pair} == {(said[0], first), (said[1], second)}
+    assert {pair for pair in paired(said, [first, second]) if None not in pair} == {
+        (said[0], first),
+        (said[1], second),
+    }
 
 
 def test_invalid_and_truncated_answers_miss_all_gold() -> None:
@@ -77,11 +80,15 @@ def test_invalid_and_truncated_answers_miss_all_gold() -> None:
 @pytest.mark.parametrize(
     ("predicted", "gold", "kinds"),
     [
-        ("/per/org/member", "/per/org/member", {}), ("none", "none", {}),
-        ("/per/org/leader", "/per/org/member", {"wrong relation": 1}), ("/org/org/member", "/per/org/member", {"wrong type": 1}),
-        ("none", "/per/org/member", {"missed": 1}), ("/per/org/member", "none", {"invented": 1}), (None, "none", {"invalid answer": 1}),
+        ("/per/org/member", "/per/org/member", {}),
+        ("none", "none", {}),
+        ("/per/org/leader", "/per/org/member", {"wrong relation": 1}),
+        ("/org/org/member", "/per/org/member", {"wrong type": 1}),
+        ("none", "/per/org/member", {"missed": 1}),
+        ("/per/org/member", "none", {"invented": 1}),
+        (None, "none", {"invalid answer": 1}),
     ],
-)  # fmt: skip
+)
 def test_labels(predicted: str | None, gold: str, kinds: dict[str, int]) -> None:
     assert label_errors(predicted, gold) == kinds
     assert set(kinds) <= set(KINDS)
@@ -92,5 +99,12 @@ def test_a_truncated_label_is_called_so() -> None:
 
 
 def test_confused_relations() -> None:
-    pairs = paired([GOLD._replace(relation="peer"), Quintuple("x", "loc", "y", "loc", "contain")], [GOLD, OTHER])
-    assert relations_confused(pairs) == {("member of", "peer"): 1, ("", "contain"): 1, ("place of birth", ""): 1}
+    pairs = paired(
+        [GOLD._replace(relation="peer"), Quintuple("x", "loc", "y", "loc", "contain")],
+        [GOLD, OTHER],
+    )
+    assert relations_confused(pairs) == {
+        ("member of", "peer"): 1,
+        ("", "contain"): 1,
+        ("place of birth", ""): 1,
+    }

@@ -26,7 +26,9 @@ def label(quintuple: Quintuple = JOSH, *, tags: Any = None) -> dict[str, Any]:
     }
 
 
-def record(*labels: Any, text: str = "Josh Gordon @ Browns", img_id: str = "1.jpg") -> dict[str, Any]:
+def record(
+    *labels: Any, text: str = "Josh Gordon @ Browns", img_id: str = "1.jpg"
+) -> dict[str, Any]:
     return {"token": text.split(), "img_id": img_id, "label_list": list(labels)}
 
 
@@ -47,7 +49,9 @@ def gold(root: Path) -> list[tuple[Quintuple, ...]]:
 def test_v1_records_become_samples(tmp_path: Path) -> None:
     write(tmp_path, record([label()]), record([label(PEER)]))
     examples = source(tmp_path).load("train")
-    assert examples[0] == Example("train-00000", "Josh Gordon @ Browns", (Picture(None),), (JOSH,), {"img_id": "1.jpg"})
+    assert examples[0] == Example(
+        "train-00000", "Josh Gordon @ Browns", (Picture(None),), (JOSH,), {"img_id": "1.jpg"}
+    )
     assert (examples[1].id, examples[1].gold) == ("train-00001", (PEER,))
 
 
@@ -61,7 +65,9 @@ def test_labels_are_read_with_and_without_the_inner_list(tmp_path: Path) -> None
     assert gold(tmp_path) == [(JOSH, PEER), (JOSH, PEER), ()]
 
 
-@pytest.mark.parametrize("tags", ["per", "PER", "B-per", "I-PER", ["B-per", "I-per"], ["per"], " per "])
+@pytest.mark.parametrize(
+    "tags", ["per", "PER", "B-per", "I-PER", ["B-per", "I-per"], ["per"], " per "]
+)
 def test_the_type_is_read_from_any_form_of_tags(tmp_path: Path, tags: Any) -> None:
     write(tmp_path, record([label(tags=tags)]))
     assert gold(tmp_path) == [(JOSH,)]
@@ -92,7 +98,9 @@ def test_pictures_and_limits_are_those_of_the_other_source(tmp_path: Path) -> No
     Image.new("RGB", (4, 4)).save(tmp_path / "img_org" / "1.jpg")
     first = source(tmp_path, missing_images="error", limit={"train": 1}).load("train")
     assert [one.pictures for one in first] == [(Picture(tmp_path / "img_org" / "1.jpg"),)]
-    with pytest.raises(InputError, match=r"1 of 2 pictures of train are missing or unreadable \(2\.jpg\)"):
+    with pytest.raises(
+        InputError, match=r"1 of 2 pictures of train are missing or unreadable \(2\.jpg\)"
+    ):
         source(tmp_path, missing_images="error").load("train")
 
 
@@ -111,9 +119,7 @@ def test_broken_json_names_the_line(tmp_path: Path) -> None:
         (b"[" * 200_000, r"broken JSON \(too deep\)"),
     ],
 )
-def test_what_is_no_json_at_all_names_the_line(
-    tmp_path: Path, content: bytes, reason: str
-) -> None:
+def test_what_is_no_json_at_all_names_the_line(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "train.json").write_bytes(content)
     with pytest.raises(InputError, match=f"^{tmp_path}/train.json:1: {reason}"):
         source(tmp_path).load("train")

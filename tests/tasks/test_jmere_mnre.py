@@ -19,7 +19,9 @@ REAL = Path("../shared/data/mnre")
 NAMES = {"train": "mnre_train.txt", "val": "mnre_val .txt", "test": "mnre_test.txt"}
 
 
-def line(text: str, relation: str | None, head: str = "A", tail: str = "B", img_id: str = "1.jpg") -> str:
+def line(
+    text: str, relation: str | None, head: str = "A", tail: str = "B", img_id: str = "1.jpg"
+) -> str:
     entities = {"h": {"name": head, "pos": [0, 1]}, "t": {"name": tail, "pos": [1, 2]}}
     return repr({"token": text.split(), **entities, "img_id": img_id, "relation": relation})
 
@@ -37,11 +39,16 @@ def source(root: Path, **settings: Any) -> MNRE:
 
 def shape(root: Path) -> list[tuple[str, str]]:
     """(text, heads) of each sample."""
-    return [(one.text, "".join(quintuple.head for quintuple in one.gold)) for one in source(root).load("train")]
+    return [
+        (one.text, "".join(quintuple.head for quintuple in one.gold))
+        for one in source(root).load("train")
+    ]
 
 
 def test_one_line_becomes_one_sample(tmp_path: Path) -> None:
-    write(tmp_path, line("Josh  Gordon @ Browns", "/per/org/member_of", " Josh \t Gordon ", "Browns"))
+    write(
+        tmp_path, line("Josh  Gordon @ Browns", "/per/org/member_of", " Josh \t Gordon ", "Browns")
+    )
     assert source(tmp_path).load("train") == [
         Example(
             id="train-00000",
@@ -61,10 +68,16 @@ PEER = "/per/per/peer"
     [
         ([("x", "a"), ("x", "b"), ("y", "c")], [("x", "ab"), ("y", "c")]),
         ([("x", None), ("y", "a")], [("y", "a")]),
-        ([("x", "a"), ("x", None), ("x", "b")], [("x", "a"), ("x", "b")]),  # consumed, ends the sample
+        (
+            [("x", "a"), ("x", None), ("x", "b")],
+            [("x", "a"), ("x", "b")],
+        ),  # consumed, ends the sample
         ([("x", "a"), ("x", None), ("x", None), ("y", "b")], [("x", "a"), ("y", "b")]),
         ([("x", "a"), ("y", None), ("x", "b")], [("x", "a"), ("x", "b")]),
-        ([("x", "a"), ("y", "b"), ("x", "c")], [("x", "a"), ("y", "b"), ("x", "c")]),  # not neighbours
+        (
+            [("x", "a"), ("y", "b"), ("x", "c")],
+            [("x", "a"), ("y", "b"), ("x", "c")],
+        ),  # not neighbours
         ([("x", None), ("x", "a"), ("x", "b"), ("x", None)], [("x", "ab")]),
         ([("x", "a"), ("x", "a"), ("x", "b")], [("x", "ab")]),  # the same quintuple twice
         ([("x", None), ("y", None)], []),
@@ -83,7 +96,15 @@ def test_equal_text_of_other_tokens_is_another_sample(tmp_path: Path) -> None:
 
 
 def test_none_is_the_word_or_the_value_and_blank_lines_do_not_count(tmp_path: Path) -> None:
-    write(tmp_path, line("x", None), line("x", "None"), "", line("y", PEER, "a"), "  ", line("y", PEER, "b"))
+    write(
+        tmp_path,
+        line("x", None),
+        line("x", "None"),
+        "",
+        line("y", PEER, "a"),
+        "  ",
+        line("y", PEER, "b"),
+    )
     assert shape(tmp_path) == [("y", "ab")]
 
 
@@ -146,7 +167,9 @@ def test_a_wrong_root_names_the_key(tmp_path: Path, root: str) -> None:
     write(tmp_path, GOOD, name="mnre_test.txt")
     wrong = source(tmp_path / root)
     for call in (lambda: wrong.load("train"), wrong.content):
-        with pytest.raises(InputError, match=f"^data.root={tmp_path / root}: there is no 'mnre_train.txt' in it"):
+        with pytest.raises(
+            InputError, match=f"^data.root={tmp_path / root}: there is no 'mnre_train.txt' in it"
+        ):
             call()
 
 
@@ -155,14 +178,21 @@ def test_pictures_are_found_and_missing_ones_refused(tmp_path: Path) -> None:
     folder = tmp_path / "img_org" / "train"
     folder.mkdir(parents=True)
     Image.new("RGB", (4, 4)).save(folder / "1.jpg")
-    with pytest.raises(InputError, match=r"1 of 2 pictures of train are missing or unreadable \(2\.jpg\)"):
+    with pytest.raises(
+        InputError, match=r"1 of 2 pictures of train are missing or unreadable \(2\.jpg\)"
+    ):
         source(tmp_path, missing_images="error").load("train")
     Image.new("RGB", (4, 4)).save(tmp_path / "img_org" / "2.jpg")
     found = source(tmp_path, missing_images="error").load("train")
-    assert [one.pictures for one in found] == [(Picture(folder / "1.jpg"),), (Picture(tmp_path / "img_org" / "2.jpg"),)]
+    assert [one.pictures for one in found] == [
+        (Picture(folder / "1.jpg"),),
+        (Picture(tmp_path / "img_org" / "2.jpg"),),
+    ]
 
 
-def test_blank_pictures_are_logged_once_with_the_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_blank_pictures_are_logged_once_with_the_count(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write(tmp_path, *(line(text, PEER, img_id=f"{text}.jpg") for text in "abc"))
     with caplog.at_level(logging.INFO):
         assert {one.pictures for one in source(tmp_path).load("train")} == {(Picture(None),)}
@@ -171,7 +201,14 @@ def test_blank_pictures_are_logged_once_with_the_count(tmp_path: Path, caplog: p
 
 
 def test_a_limit_stops_reading(tmp_path: Path) -> None:
-    write(tmp_path, line("x", PEER, "a"), line("x", PEER, "b"), line("y", PEER, "c"), line("z", PEER, "d"), "broken")
+    write(
+        tmp_path,
+        line("x", PEER, "a"),
+        line("x", PEER, "b"),
+        line("y", PEER, "c"),
+        line("z", PEER, "d"),
+        "broken",
+    )
     taken = source(tmp_path, limit={"train": 2, "val": 1}).load("train")
     assert [(one.text, len(one.gold)) for one in taken] == [("x", 2), ("y", 1)]
 
@@ -203,7 +240,10 @@ def real() -> dict[str, list[Example]]:
     return {split: source(REAL).load(split) for split in SPLITS}
 
 
-@pytest.mark.parametrize(("split", "samples", "quintuples"), [("train", 3618, 4503), ("val", 496, 624), ("test", 475, 640)])
+@pytest.mark.parametrize(
+    ("split", "samples", "quintuples"),
+    [("train", 3618, 4503), ("val", 496, 624), ("test", 475, 640)],
+)
 def test_the_real_splits_have_the_papers_sizes(
     real: dict[str, list[Example]], split: str, samples: int, quintuples: int
 ) -> None:
@@ -212,18 +252,39 @@ def test_the_real_splits_have_the_papers_sizes(
 
 
 def test_the_real_relations_have_the_printed_counts(real: dict[str, list[Example]]) -> None:
-    counts = Counter((q.relation, f"{q.head_type}-{q.tail_type}") for one in real["train"] for q in one.gold)
+    counts = Counter(
+        (q.relation, f"{q.head_type}-{q.tail_type}") for one in real["train"] for q in one.gold
+    )
     assert counts == {
-        ("peer", "per-per"): 960, ("member of", "per-org"): 872, ("contain", "loc-loc"): 629,
-        ("present in", "per-misc"): 427, ("locate at", "org-loc"): 316, ("place of residence", "per-loc"): 231,
-        ("alternate names", "per-per"): 146, ("alternate names", "org-org"): 78, ("held on", "misc-loc"): 192,
-        ("subsidiary", "org-org"): 152, ("couple", "per-per"): 115, ("nationality", "per-misc"): 98,
-        ("part of", "misc-misc"): 81, ("place of birth", "per-loc"): 69, ("awarded", "per-misc"): 57,
-        ("charges", "per-per"): 24, ("parent", "per-per"): 14, ("siblings", "per-per"): 14, ("neighbor", "per-per"): 8,
-        ("alumi", "per-per"): 8, ("religion", "per-misc"): 6, ("race", "per-misc"): 6,
-    }  # fmt: skip
-    assert {(name.replace("_", " "), pair) for name, pairs in RELATIONS.items() for pair in pairs} == set(counts)
+        ("peer", "per-per"): 960,
+        ("member of", "per-org"): 872,
+        ("contain", "loc-loc"): 629,
+        ("present in", "per-misc"): 427,
+        ("locate at", "org-loc"): 316,
+        ("place of residence", "per-loc"): 231,
+        ("alternate names", "per-per"): 146,
+        ("alternate names", "org-org"): 78,
+        ("held on", "misc-loc"): 192,
+        ("subsidiary", "org-org"): 152,
+        ("couple", "per-per"): 115,
+        ("nationality", "per-misc"): 98,
+        ("part of", "misc-misc"): 81,
+        ("place of birth", "per-loc"): 69,
+        ("awarded", "per-misc"): 57,
+        ("charges", "per-per"): 24,
+        ("parent", "per-per"): 14,
+        ("siblings", "per-per"): 14,
+        ("neighbor", "per-per"): 8,
+        ("alumi", "per-per"): 8,
+        ("religion", "per-misc"): 6,
+        ("race", "per-misc"): 6,
+    }
+    assert {
+        (name.replace("_", " "), pair) for name, pairs in RELATIONS.items() for pair in pairs
+    } == set(counts)
 
 
 def test_the_real_splits_share_no_sample(real: dict[str, list[Example]]) -> None:
-    assert check_splits(real) == {"shared_sentences": {"train/val": 2, "train/test": 0, "val/test": 0}}
+    assert check_splits(real) == {
+        "shared_sentences": {"train/val": 2, "train/test": 0, "val/test": 0}
+    }

@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from mmie.errors import InputError
 from mmie.parsing import TYPES, parse_quintuples, parse_response
-from mmie.tasks.jmere.rewards import JMEREReward, accuracy_reward, format_reward, partial_reward, total_reward
+from mmie.tasks.jmere.rewards import (
+    JMEREReward,
+    accuracy_reward,
+    format_reward,
+    partial_reward,
+    total_reward,
+)
 from mmie.types import Quintuple
 
 A = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")
@@ -86,7 +92,9 @@ def test_similarity_of_the_answers(answer: str, gold_answer: str, expected: floa
 
 
 def test_partial_reward_adds_both_terms() -> None:
-    assert partial_reward([A._replace(relation="peer")], [A], "kitten", "sitting") == pytest.approx(0.8 + 4 / 7)
+    assert partial_reward([A._replace(relation="peer")], [A], "kitten", "sitting") == pytest.approx(
+        0.8 + 4 / 7
+    )
 
 
 def test_format_reward() -> None:
@@ -95,19 +103,25 @@ def test_format_reward() -> None:
 
 
 def test_total_reward() -> None:
-    assert total_reward(0.5, 1.5, r_f=1.0, alpha=0.2, beta=0.1) == pytest.approx(0.9)  # 0.5 + 0.3 + 0.1
+    assert total_reward(0.5, 1.5, r_f=1.0, alpha=0.2, beta=0.1) == pytest.approx(
+        0.9
+    )  # 0.5 + 0.3 + 0.1
 
 
 def test_valid_response_gets_eq_5() -> None:
     parts = JMEREReward(alpha=0.2, beta=0.1)(GOOD_FORM, [A], [A, B], "kitten", "sitting")
     r_q, r_p = 2 / 3, 1 + 4 / 7
-    assert parts == pytest.approx({"reward": r_q + 0.2 * r_p + 0.1, "r_q": r_q, "r_p": r_p, "r_f": 1.0})
+    assert parts == pytest.approx(
+        {"reward": r_q + 0.2 * r_p + 0.1, "r_q": r_q, "r_p": r_p, "r_f": 1.0}
+    )
 
 
 @pytest.mark.parametrize("gold", [[A], []])
 def test_invalid_quintuple(gold: list) -> None:
     parts = {"r_q": 0.0, "r_p": pytest.approx(4 / 7), "r_f": 1.0}
-    total, accuracy = (JMEREReward(alpha=0.2, beta=0.1, invalid_zeroes=zeroed) for zeroed in ("total", "accuracy"))
+    total, accuracy = (
+        JMEREReward(alpha=0.2, beta=0.1, invalid_zeroes=zeroed) for zeroed in ("total", "accuracy")
+    )
     assert total(GOOD_FORM, None, gold, "kitten", "sitting") == {"reward": 0.0, **parts}
     expected = {"reward": pytest.approx(0.2 * 4 / 7 + 0.1), **parts}
     assert accuracy(GOOD_FORM, None, gold, "kitten", "sitting") == expected
@@ -115,14 +129,21 @@ def test_invalid_quintuple(gold: list) -> None:
 
 def test_broken_form_loses_even_right_quintuples() -> None:
     parts = {"r_q": 0.0, "r_p": pytest.approx(4 / 7), "r_f": 0.0}
-    total, accuracy = (JMEREReward(alpha=0.2, beta=0.1, invalid_zeroes=zeroed) for zeroed in ("total", "accuracy"))
+    total, accuracy = (
+        JMEREReward(alpha=0.2, beta=0.1, invalid_zeroes=zeroed) for zeroed in ("total", "accuracy")
+    )
     assert total("kitten", [A], [A], "kitten", "sitting") == {"reward": 0.0, **parts}
-    assert accuracy("kitten", [A], [A], "kitten", "sitting") == {"reward": pytest.approx(0.2 * 4 / 7), **parts}
+    assert accuracy("kitten", [A], [A], "kitten", "sitting") == {
+        "reward": pytest.approx(0.2 * 4 / 7),
+        **parts,
+    }
 
 
 def test_valid_empty_answer_is_not_invalid() -> None:
     parts = JMEREReward(alpha=0.2, beta=0.1)(GOOD_FORM, [], [], "[]", "[]")
-    assert parts == pytest.approx({"reward": 1.3, "r_q": 1.0, "r_p": 1.0, "r_f": 1.0})  # 1 + 0.2·(0 + 1) + 0.1
+    assert parts == pytest.approx(
+        {"reward": 1.3, "r_q": 1.0, "r_p": 1.0, "r_f": 1.0}
+    )  # 1 + 0.2·(0 + 1) + 0.1
 
 
 def test_an_invalid_response_loses_the_accuracy_alone_unless_told_otherwise() -> None:
@@ -172,11 +193,15 @@ TEXTS = st.text(max_size=40) | st.lists(
 
 
 @given(TEXTS, QUINTUPLES, st.text(max_size=20), st.sampled_from(["total", "accuracy"]))
-def test_any_response_gets_a_finite_reward(response: str, gold: list, gold_answer: str, zeroed: str) -> None:
+def test_any_response_gets_a_finite_reward(
+    response: str, gold: list, gold_answer: str, zeroed: str
+) -> None:
     parsed = parse_response(response)
     answer = parsed.answer if parsed else response
     predicted = parse_quintuples(answer, types=TYPES, relations=["peer"])
-    parts = JMEREReward(alpha=0.2, beta=0.1, invalid_zeroes=zeroed)(response, predicted, gold, answer, gold_answer)
+    parts = JMEREReward(alpha=0.2, beta=0.1, invalid_zeroes=zeroed)(
+        response, predicted, gold, answer, gold_answer
+    )
     assert set(parts) == {"reward", "r_q", "r_p", "r_f"}
     assert all(math.isfinite(part) for part in parts.values())
     assert 0 <= parts["reward"] <= 1 + 0.2 * 2 + 0.1 + 1e-9

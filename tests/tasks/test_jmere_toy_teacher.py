@@ -24,8 +24,12 @@ from mmie.toy import words
 from mmie.types import Candidate, Example
 
 RIGHT: dict[str, float] = {
-    "wrong_description": 0.0, "wrong_alignment": 0.0, "wrong_quintuple": 0.0, "broken_format": 0.0, "wrong_score": 0.0,
-}  # fmt: skip
+    "wrong_description": 0.0,
+    "wrong_alignment": 0.0,
+    "wrong_quintuple": 0.0,
+    "broken_format": 0.0,
+    "wrong_score": 0.0,
+}
 RELATIONS = sorted({relation for relations in words.RELATIONS.values() for relation in relations})
 
 
@@ -44,7 +48,11 @@ def judge(example: Example, candidate: int = 0, **rates: float) -> tuple[str, An
 
     chain = ask("distil")
     read = ask("repredict", chain).removeprefix("<answer>").removesuffix("</answer>")
-    return chain, parse_quintuples(read, types=TYPES, relations=RELATIONS), parse_score(ask("score", chain))
+    return (
+        chain,
+        parse_quintuples(read, types=TYPES, relations=RELATIONS),
+        parse_score(ask("score", chain)),
+    )
 
 
 def test_a_teacher_without_faults_is_always_right(samples: list[Example]) -> None:
@@ -60,8 +68,16 @@ def test_a_chain_by_hand() -> None:
     extra = {
         "icons": [["red", "heart", 0], ["blue", "boat", 2]],
         "facts": [
-            {"quintuple": ["Ann Lee", "per", "Bob Ray", "per", "couple"], "clue": "heart", "verb": ""},
-            {"quintuple": ["Bob Ray", "per", "Apex Club", "org", "member of"], "clue": "", "verb": ""},
+            {
+                "quintuple": ["Ann Lee", "per", "Bob Ray", "per", "couple"],
+                "clue": "heart",
+                "verb": "",
+            },
+            {
+                "quintuple": ["Bob Ray", "per", "Apex Club", "org", "member of"],
+                "clue": "",
+                "verb": "",
+            },
         ],
     }
     chain, _, _ = judge(Example("x", "Ann Lee x Bob Ray of Apex Club", (), (), extra))
@@ -96,31 +112,54 @@ def test_missing_reasoning_is_caught_by_re_prediction(samples: list[Example]) ->
 
 def test_a_wrong_score_is_off_by_four_tenths(samples: list[Example]) -> None:
     assert {judge(example, wrong_score=1.0)[2] for example in samples} == {0.6}
-    assert {judge(example, wrong_score=1.0, wrong_description=1.0)[2] for example in samples} == {0.2}
+    assert {judge(example, wrong_score=1.0, wrong_description=1.0)[2] for example in samples} == {
+        0.2
+    }
 
 
 def test_errors_come_at_their_rates_and_belong_to_the_candidate(samples: list[Example]) -> None:
-    found = [judge(example, candidate, broken_format=0.3)[0] for example in samples for candidate in range(2)]
+    found = [
+        judge(example, candidate, broken_format=0.3)[0]
+        for example in samples
+        for candidate in range(2)
+    ]
     assert 0.22 < sum("reason :" not in chain for chain in found) / len(found) < 0.38
-    assert found == [judge(example, candidate, broken_format=0.3)[0] for example in samples for candidate in range(2)]
-    pairs = Counter(("reason" in one, "reason" in other) for one, other in zip(found[::2], found[1::2], strict=True))
+    assert found == [
+        judge(example, candidate, broken_format=0.3)[0]
+        for example in samples
+        for candidate in range(2)
+    ]
+    pairs = Counter(
+        ("reason" in one, "reason" in other)
+        for one, other in zip(found[::2], found[1::2], strict=True)
+    )
     assert len(pairs) == 4
 
 
 def test_the_pipeline_reads_the_teacher(samples: list[Example], tmp_path: Path) -> None:
     teacher = TemplateTeacher(**RIGHT)
     candidates = run_distillation(
-        samples[:5], teacher, Record(tmp_path / "record.jsonl"), candidates=2,
-        chains=JMEREChains(types=TYPES, relations=RELATIONS, **prompts("jmere")), progress=lambda _: None,
-    )  # fmt: skip
-    assert [(candidate.example_id, candidate.index) for candidate in candidates] == [(s.id, n) for s in samples[:5] for n in (0, 1)]
+        samples[:5],
+        teacher,
+        Record(tmp_path / "record.jsonl"),
+        candidates=2,
+        chains=JMEREChains(types=TYPES, relations=RELATIONS, **prompts("jmere")),
+        progress=lambda _: None,
+    )
+    assert [(candidate.example_id, candidate.index) for candidate in candidates] == [
+        (s.id, n) for s in samples[:5] for n in (0, 1)
+    ]
     gold = {example.id: example.gold for example in samples}
     for candidate in candidates:
-        assert candidate == Candidate(candidate.example_id, candidate.index, candidate.chain, gold[candidate.example_id], 1.0)
+        assert candidate == Candidate(
+            candidate.example_id, candidate.index, candidate.chain, gold[candidate.example_id], 1.0
+        )
 
 
 def test_it_knows_only_its_own_world() -> None:
-    with pytest.raises(InputError, match="sample train-1: teacher=jmere_toy knows the toy world only"):
+    with pytest.raises(
+        InputError, match="sample train-1: teacher=jmere_toy knows the toy world only"
+    ):
         judge(Example("train-1", "Browns place Josh Gordon", (), ()))
     with pytest.raises(InputError, match=r"teacher.wrong_quintuple=1.5: a share between 0 and 1"):
         TemplateTeacher(**{**RIGHT, "wrong_quintuple": 1.5})

@@ -3,7 +3,13 @@
 import pytest
 
 from mmie.metrics import micro_prf
-from mmie.tasks.more.metrics import RelationScores, bootstrap_accuracy, bootstrap_relation_f1, by_group, relation_scores
+from mmie.tasks.more.metrics import (
+    RelationScores,
+    bootstrap_accuracy,
+    bootstrap_relation_f1,
+    by_group,
+    relation_scores,
+)
 
 A, B, C = "/per/per/partner", "/per/org/member_of", "/loc/loc/contain"
 
@@ -14,9 +20,16 @@ def test_scores_by_hand() -> None:
     # right: 0, 2 (relations) and 3 (none): accuracy 3/8. Predicted ≠ none: 0, 1, 2, 4; gold ≠ none: 0, 1, 2, 5, 7.
     # P 2/4, R 2/5, F1 4/9. A: correct 1, predicted 2, gold 3: F1 2/5. B: correct 1, predicted 2, gold 2: F1 1/2.
     assert relation_scores(predicted, gold) == RelationScores(
-        accuracy=3 / 8, precision=2 / 4, recall=2 / 5, f1=pytest.approx(4 / 9), macro_f1=pytest.approx((2 / 5 + 1 / 2) / 2),
-        correct=2, predicted=4, gold=5, samples=8,
-    )  # fmt: skip
+        accuracy=3 / 8,
+        precision=2 / 4,
+        recall=2 / 5,
+        f1=pytest.approx(4 / 9),
+        macro_f1=pytest.approx((2 / 5 + 1 / 2) / 2),
+        correct=2,
+        predicted=4,
+        gold=5,
+        samples=8,
+    )
 
 
 def test_macro_f1_counts_each_relation_that_is_gold_or_predicted_once() -> None:
@@ -38,9 +51,15 @@ def test_macro_f1_counts_each_relation_that_is_gold_or_predicted_once() -> None:
         ([A], [A], 1.0, 1.0, (1, 1, 1)),
     ],
 )
-def test_single_samples(predicted: list, gold: list, accuracy: float, f1: float, counts: tuple[int, int, int]) -> None:
+def test_single_samples(
+    predicted: list, gold: list, accuracy: float, f1: float, counts: tuple[int, int, int]
+) -> None:
     scores = relation_scores(predicted, gold)
-    assert (scores.accuracy, scores.f1, (scores.correct, scores.predicted, scores.gold)) == (accuracy, f1, counts)
+    assert (scores.accuracy, scores.f1, (scores.correct, scores.predicted, scores.gold)) == (
+        accuracy,
+        f1,
+        counts,
+    )
     assert scores.macro_f1 == f1
 
 
@@ -63,14 +82,18 @@ def test_bootstrap_has_the_width_of_the_binomial() -> None:
     # a hit in every second of 400 samples: sd √(0.5·0.5/400) = 0.025, and 0.5 ± 1.96·0.025 = 0.5 ± 0.049
     predicted = [A if i % 2 else B for i in range(400)]
     for function in (bootstrap_relation_f1, bootstrap_accuracy):
-        assert function(predicted, [A] * 400, samples=4000) == pytest.approx((0.451, 0.549), abs=0.006)
+        assert function(predicted, [A] * 400, samples=4000) == pytest.approx(
+            (0.451, 0.549), abs=0.006
+        )
 
 
 def test_bootstrap_is_seeded() -> None:
     predicted, gold = [A, B, "none", None] * 6, [A, A, "none", B] * 6
     for function in (bootstrap_relation_f1, bootstrap_accuracy):
         assert function(predicted, gold, seed=1) == function(predicted, gold, seed=1)
-    assert bootstrap_relation_f1(predicted, gold, seed=1) != bootstrap_relation_f1(predicted, gold, seed=2)
+    assert bootstrap_relation_f1(predicted, gold, seed=1) != bootstrap_relation_f1(
+        predicted, gold, seed=2
+    )
 
 
 def test_groups_are_measured_apart_and_in_order() -> None:

@@ -46,14 +46,24 @@ def refused(root: Path, **settings: Any) -> str:
 
 def test_one_fact_becomes_one_sample(tmp_path: Path) -> None:
     path = write_picture(tmp_path, "train", "1.jpg")
-    write_split(tmp_path, "train", [fact("Obama \t visits Kenya", MEMBER, entity=" Barack\u00a0 Obama", name="person_1")])
+    write_split(
+        tmp_path,
+        "train",
+        [fact("Obama \t visits Kenya", MEMBER, entity=" Barack\u00a0 Obama", name="person_1")],
+    )
     assert source(tmp_path, missing_images="error").load("train") == [
         Example(
             id="train-00000",
             text="Obama visits Kenya",
             pictures=(Picture(path), Picture(path, (0, 0, 20, 10))),
             gold=MEMBER,
-            extra={"img_id": "1.jpg", "entity": "Barack Obama", "object": "person_1", "entity_count": 1, "object_count": 1},
+            extra={
+                "img_id": "1.jpg",
+                "entity": "Barack Obama",
+                "object": "person_1",
+                "entity_count": 1,
+                "object_count": 1,
+            },
         )
     ]
 
@@ -65,7 +75,9 @@ def test_the_splits_have_mores_names_on_disk(tmp_path: Path) -> None:
     for split, name in (("train", "train"), ("val", "valid"), ("test", "test")):
         (found,) = source(tmp_path, missing_images="error").load(split)
         assert (found.id, found.text) == (f"{split}-00000", name)
-        assert [picture.path for picture in found.pictures] == [tmp_path / "img_org" / name / "1.jpg"] * 2
+        assert [picture.path for picture in found.pictures] == [
+            tmp_path / "img_org" / name / "1.jpg"
+        ] * 2
 
 
 @pytest.mark.parametrize("relation", ["none", "None", None])
@@ -76,11 +88,18 @@ def test_none_may_be_spelled_in_three_ways(tmp_path: Path, relation: str | None)
 
 def test_counts_are_distinct_names_within_one_picture_and_text(tmp_path: Path) -> None:
     facts = [
-        fact("a", entity="A", name="person_0"), fact("a", entity="A", name="person_1"), fact("a", entity=" A ", name="person_1"),
-        fact("b", entity="A"), fact("a", entity="A", img_id="2.jpg"), fact("a", entity="B", name="person_0"),
-    ]  # fmt: skip
+        fact("a", entity="A", name="person_0"),
+        fact("a", entity="A", name="person_1"),
+        fact("a", entity=" A ", name="person_1"),
+        fact("b", entity="A"),
+        fact("a", entity="A", img_id="2.jpg"),
+        fact("a", entity="B", name="person_0"),
+    ]
     write_split(tmp_path, "train", facts)
-    counts = [(one.extra["entity_count"], one.extra["object_count"]) for one in source(tmp_path).load("train")]
+    counts = [
+        (one.extra["entity_count"], one.extra["object_count"])
+        for one in source(tmp_path).load("train")
+    ]
     assert counts == [(2, 2), (2, 2), (2, 2), (1, 1), (1, 1), (2, 2)]
     taken = source(tmp_path, limit={"train": 1}).load("train")
     assert [(one.extra["entity_count"], one.extra["object_count"]) for one in taken] == [(2, 2)]
@@ -99,7 +118,9 @@ def test_counts_are_distinct_names_within_one_picture_and_text(tmp_path: Path) -
         ((1.5, 0.5, 2.0, 1.0), (40, 20), (20, 0, 40, 20)),
     ],
 )
-def test_boxes_in_pixels(tmp_path: Path, box: Any, size: tuple[int, int], pixels: tuple[int, ...]) -> None:
+def test_boxes_in_pixels(
+    tmp_path: Path, box: Any, size: tuple[int, int], pixels: tuple[int, ...]
+) -> None:
     assert in_pixels(tuple(box), size) == pixels
     assert box_of(tmp_path, box, size) == pixels
     assert all(type(edge) is int for edge in pixels)
@@ -116,7 +137,9 @@ def test_the_crop_shows_exactly_the_object(tmp_path: Path) -> None:
     Image.fromarray(image).save(path, "PNG")
     write_split(tmp_path, "train", [fact()], boxes={"1.jpg": {"person_0": (0.5, 0.6, 0.2, 0.2)}})
     (example,) = source(tmp_path, missing_images="error").load("train")
-    whole, cut = (np.asarray(open_picture(picture, max_pixels=10**6)) for picture in example.pictures)
+    whole, cut = (
+        np.asarray(open_picture(picture, max_pixels=10**6)) for picture in example.pictures
+    )
     assert np.array_equal(whole, image)
     assert np.array_equal(cut, image[10:14, 16:24])
 
@@ -134,12 +157,32 @@ def test_boxes_are_shares_of_the_upright_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize("blank", [False, True])
 @pytest.mark.parametrize(
     "box",
-    [(0.5, 0.5, 0.0, 0.5), (0.5, 0.5, 0.5, -0.1), (math.nan, 0.5, 0.5, 0.5), (0.5, 0.5, math.inf, 0.5), (0.5, 0.5, 0.5),
-     (30, 20, 100, 80), (0.5, 0.5, 2.1, 0.5), (2.1, 0.5, 0.5, 0.5), (10**400, 0.5, 0.5, 0.5), "1234", {1: 0, 2: 0, 3: 0, 4: 0},
-     (0.5,) * 5, "abcd", (0.5, 0.5, "x", 0.5), 0.5, (0.5, 0.5, None, 0.5)],
-)  # fmt: skip
+    [
+        (0.5, 0.5, 0.0, 0.5),
+        (0.5, 0.5, 0.5, -0.1),
+        (math.nan, 0.5, 0.5, 0.5),
+        (0.5, 0.5, math.inf, 0.5),
+        (0.5, 0.5, 0.5),
+        (30, 20, 100, 80),
+        (0.5, 0.5, 2.1, 0.5),
+        (2.1, 0.5, 0.5, 0.5),
+        (10**400, 0.5, 0.5, 0.5),
+        "1234",
+        {1: 0, 2: 0, 3: 0, 4: 0},
+        (0.5,) * 5,
+        "abcd",
+        (0.5, 0.5, "x", 0.5),
+        0.5,
+        (0.5, 0.5, None, 0.5),
+    ],
+)
 def test_a_broken_box_is_named(tmp_path: Path, box: Any, blank: bool) -> None:
-    text = write_split(tmp_path, "train", [fact(), fact(name="person_1")], boxes={"1.jpg": {**BOXES["1.jpg"], "person_1": box}})
+    text = write_split(
+        tmp_path,
+        "train",
+        [fact(), fact(name="person_1")],
+        boxes={"1.jpg": {**BOXES["1.jpg"], "person_1": box}},
+    )
     if not blank:
         write_picture(tmp_path, "train", "1.jpg")
     message = refused(tmp_path, degenerate_boxes="whole")
@@ -147,7 +190,12 @@ def test_a_broken_box_is_named(tmp_path: Path, box: Any, blank: bool) -> None:
     assert message.endswith("correct ent_train_dict.pth")
 
 
-DEGENERATE = [(1.5, 0.5, 0.5, 0.5), (0.5, -0.25, 0.5, 0.5), (0.5, 0.5, 0.01, 0.5), (0.0, 0.5, 0.02, 0.5)]
+DEGENERATE = [
+    (1.5, 0.5, 0.5, 0.5),
+    (0.5, -0.25, 0.5, 0.5),
+    (0.5, 0.5, 0.01, 0.5),
+    (0.0, 0.5, 0.02, 0.5),
+]
 
 
 @pytest.mark.parametrize("box", DEGENERATE)
@@ -158,19 +206,32 @@ def test_a_box_without_a_pixel_is_refused(tmp_path: Path, box: Any) -> None:
     assert str(caught.value) == f"{start} or set data.degenerate_boxes=whole"
 
 
-def test_a_box_without_a_pixel_may_show_the_whole_picture(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_box_without_a_pixel_may_show_the_whole_picture(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = write_picture(tmp_path, "train", "1.jpg")
-    boxes = {"1.jpg": {str(number): box for number, box in enumerate([*DEGENERATE, (0.5, 0.5, 0.5, 0.5)])}}
+    boxes = {
+        "1.jpg": {
+            str(number): box for number, box in enumerate([*DEGENERATE, (0.5, 0.5, 0.5, 0.5)])
+        }
+    }
     text = write_split(tmp_path, "train", [fact(name=name) for name in boxes["1.jpg"]], boxes=boxes)
     with caplog.at_level(logging.INFO):
         found = source(tmp_path, degenerate_boxes="whole").load("train")
-    assert [one.pictures[1] for one in found] == [Picture(path)] * 4 + [Picture(path, (10, 5, 30, 15))]
+    assert [one.pictures[1] for one in found] == [Picture(path)] * 4 + [
+        Picture(path, (10, 5, 30, 15))
+    ]
     (record,) = caplog.records
-    assert record.getMessage().startswith(f"{text}:1: the box of object '0' of 1.jpg holds no pixel")
+    assert record.getMessage().startswith(
+        f"{text}:1: the box of object '0' of 1.jpg holds no pixel"
+    )
     assert "4 such boxes" in record.getMessage()
 
 
-@pytest.mark.parametrize("boxes", [{}, {"1.jpg": {}}, {"2.jpg": BOXES["1.jpg"]}, {"1.jpg": {"person_00": (0.5, 0.5, 0.5, 0.5)}}])
+@pytest.mark.parametrize(
+    "boxes",
+    [{}, {"1.jpg": {}}, {"2.jpg": BOXES["1.jpg"]}, {"1.jpg": {"person_00": (0.5, 0.5, 0.5, 0.5)}}],
+)
 def test_a_missing_box_is_named(tmp_path: Path, boxes: Any) -> None:
     text = write_split(tmp_path, "train", [fact()], boxes=boxes)
     expected = f"{text}:1: ent_train_dict.pth has no box for object 'person_0' of 1.jpg; add it or remove this line"
@@ -223,7 +284,9 @@ def test_a_broken_file_of_boxes_is_refused(tmp_path: Path, content: bytes, messa
     assert refused(tmp_path).startswith(f"{tmp_path}/ent_train_dict.pth: {message}")
 
 
-def test_missing_pictures_are_refused_or_blank(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_pictures_are_refused_or_blank(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write_split(tmp_path, "train", [fact(), fact(img_id="2.jpg")])
     here = write_picture(tmp_path, "train", "2.jpg")
     expected = "1 of 2 pictures of train are missing or unreadable (1.jpg)"
@@ -254,7 +317,10 @@ GOOD = repr(fact())
         (repr(fact("a \ud800 b")), "'token' holds half a character"),
         (repr(fact(entity=" ")), "the entity has no name"),
         (repr(fact(img_id="../1.jpg")), "img_id '../1.jpg' is no file name inside data.images"),
-        (repr(fact(relation="/per/per/enemy")), "relation '/per/per/enemy' is no label; correct it or extend task.labels"),
+        (
+            repr(fact(relation="/per/per/enemy")),
+            "relation '/per/per/enemy' is no label; correct it or extend task.labels",
+        ),
         (repr(fact(relation="per/org/member_of")), "relation 'per/org/member_of' is no label"),
         (repr(fact(relation="/org/per/member_of")), "relation '/org/per/member_of' is no label"),
         (repr(fact(relation="")), "relation '' is no label"),
@@ -277,17 +343,38 @@ def test_the_tasks_labels_must_be_those_of_the_data(tmp_path: Path, in_txt: bool
     write_split(tmp_path, "train", [fact()])
     check_labels(["anything"], tmp_path)  # no file, no check
     path = write_labels(tmp_path / "txt" if in_txt else tmp_path, more={"/per/per/enemy": 99})
-    assert refused(tmp_path) == f"task.labels: {path} has ['/per/per/enemy'] beside them and lacks []; make them equal"
+    assert (
+        refused(tmp_path)
+        == f"task.labels: {path} has ['/per/per/enemy'] beside them and lacks []; make them equal"
+    )
     write_labels(path.parent, LABELS[1:])
-    assert refused(tmp_path) == f"task.labels: {path} has [] beside them and lacks ['/per/per/opponent']; make them equal"
+    assert (
+        refused(tmp_path)
+        == f"task.labels: {path} has [] beside them and lacks ['/per/per/opponent']; make them equal"
+    )
     write_labels(path.parent, LABELS[::-1])
     assert len(source(tmp_path).load("train")) == 1
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"a": 1}', '{"none": 0, "a": 0}', '{"a": "1"}', '{"a": true}', "{'a': 1}", b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"a": 1}',
+        '{"none": 0, "a": 0}',
+        '{"a": "1"}',
+        '{"a": true}',
+        "{'a': 1}",
+        b"\xff",
+    ],
+)
 def test_a_broken_file_of_labels_is_named(tmp_path: Path, content: str | bytes) -> None:
     write_split(tmp_path, "train", [fact()])
-    (tmp_path / "rel2id.json").write_bytes(content if isinstance(content, bytes) else content.encode())
+    (tmp_path / "rel2id.json").write_bytes(
+        content if isinstance(content, bytes) else content.encode()
+    )
     assert refused(tmp_path).startswith(f"{tmp_path}/rel2id.json:")
 
 
@@ -301,14 +388,17 @@ def test_a_broken_file_of_labels_is_named(tmp_path: Path, content: str | bytes) 
         ({"limit": {"valid": 1}}, "data.limit.valid: there is no such split"),
     ],
 )
-def test_wrong_settings_are_refused_at_once(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
+def test_wrong_settings_are_refused_at_once(
+    tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError) as caught:
         source(tmp_path, **settings)
     assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("missing", "named"), [("txt/train.txt", "'txt/train.txt'"), ("ent_train_dict.pth", "'ent_train_dict.pth' or 'txt/")]
+    ("missing", "named"),
+    [("txt/train.txt", "'txt/train.txt'"), ("ent_train_dict.pth", "'ent_train_dict.pth' or 'txt/")],
 )
 def test_a_missing_file_names_the_key(tmp_path: Path, missing: str, named: str) -> None:
     write_split(tmp_path, "train", [fact()])
@@ -334,12 +424,20 @@ def test_content_changes_with_any_file(tmp_path: Path) -> None:
 
 
 def test_facts_of_one_picture_are_different_samples(tmp_path: Path) -> None:
-    for name, entity, object_name in (("train", "Kenya", "person_0"), ("valid", "Obama", "person_0"), ("test", "Kenya", "person_1")):
+    for name, entity, object_name in (
+        ("train", "Kenya", "person_0"),
+        ("valid", "Obama", "person_0"),
+        ("test", "Kenya", "person_1"),
+    ):
         write_picture(tmp_path, name, "1.jpg")
         write_split(tmp_path, name, [fact(entity=entity, name=object_name)])
     splits = {split: source(tmp_path).load(split) for split in SPLITS}
-    assert check_splits(splits) == {"shared_sentences": {"train/val": 1, "train/test": 1, "val/test": 1}}
-    with pytest.raises(InputError, match=r"train and val share 1 samples \(train-00000 is train-00000\)"):
+    assert check_splits(splits) == {
+        "shared_sentences": {"train/val": 1, "train/test": 1, "val/test": 1}
+    }
+    with pytest.raises(
+        InputError, match=r"train and val share 1 samples \(train-00000 is train-00000\)"
+    ):
         check_splits({"train": splits["train"], "val": splits["train"]})
 
 
@@ -351,7 +449,9 @@ def test_other_objects_without_a_box_are_different_samples(tmp_path: Path, blank
         if not blank:
             write_picture(tmp_path, on_disk, "1.jpg")
     found = source(tmp_path, degenerate_boxes="whole", missing_images="blank")
-    assert check_splits({split: found.load(split) for split in ("train", "val")}) == {"shared_sentences": {"train/val": 1}}
+    assert check_splits({split: found.load(split) for split in ("train", "val")}) == {
+        "shared_sentences": {"train/val": 1}
+    }
     with pytest.raises(InputError, match="share 1 samples"):
         check_splits({split: found.load(split) for split in ("train", "test")})
 
@@ -368,7 +468,11 @@ def test_samples_survive_the_file(tmp_path: Path) -> None:
 @pytest.mark.skipif(not REAL.is_dir(), reason="MORE's files are not at hand")
 @pytest.mark.parametrize(("split", "facts"), [("train", 15_486), ("val", 1_742), ("test", 3_036)])
 def test_the_real_data_has_the_published_sizes(split: str, facts: int) -> None:
-    found = MORE(REAL, REAL / "img_org", labels=LABELS, missing_images="blank", degenerate_boxes="whole").load(split)
+    found = MORE(
+        REAL, REAL / "img_org", labels=LABELS, missing_images="blank", degenerate_boxes="whole"
+    ).load(split)
     assert len(found) == facts
-    objects = Counter(img_id for img_id, _ in {(one.extra["img_id"], one.extra["object"]) for one in found})
+    objects = Counter(
+        img_id for img_id, _ in {(one.extra["img_id"], one.extra["object"]) for one in found}
+    )
     assert max(objects.values()) <= 10

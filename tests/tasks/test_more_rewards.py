@@ -24,7 +24,14 @@ def response(chain: str = CHAIN, answer: str = A) -> str:
         (response(CHAIN + " Step 7: more."), 0.0),
         (response(CHAIN + " Step 6: again."), 0.0),
         (response(CHAIN.replace("Step 2", "Step 3", 1)), 0.0),
-        (response(CHAIN.replace("Step 3", "Step X").replace("Step 4", "Step 3").replace("Step X", "Step 4")), 0.0),
+        (
+            response(
+                CHAIN.replace("Step 3", "Step X")
+                .replace("Step 4", "Step 3")
+                .replace("Step X", "Step 4")
+            ),
+            0.0,
+        ),
         (response("text"), 0.0),
         (response("text", answer=CHAIN), 0.0),
         (CHAIN, 0.0),
@@ -62,7 +69,14 @@ def test_length_reward(text: str, threshold: int, unit: str, expected: float) ->
 
 @pytest.mark.parametrize(
     ("predicted", "gold", "expected"),
-    [(A, A, 1.0), ("none", "none", 1.0), (A, "none", 0.0), ("none", A, 0.0), (None, A, 0.0), (None, "none", 0.0)],
+    [
+        (A, A, 1.0),
+        ("none", "none", 1.0),
+        (A, "none", 0.0),
+        ("none", A, 0.0),
+        (None, A, 0.0),
+        (None, "none", 0.0),
+    ],
 )
 def test_answer_reward(predicted: str | None, gold: str, expected: float) -> None:
     assert answer_reward(predicted, gold) == expected
@@ -79,14 +93,21 @@ def test_answer_reward(predicted: str | None, gold: str, expected: float) -> Non
         ("garbage", None, 0.0, 0.0, 0.0),
     ],
 )
-def test_the_reward_is_the_sum_of_its_parts(text: str, predicted: str | None, r_f: float, r_l: float, r_a: float) -> None:
+def test_the_reward_is_the_sum_of_its_parts(
+    text: str, predicted: str | None, r_f: float, r_l: float, r_a: float
+) -> None:
     parts = MOREReward(threshold=100, unit="characters")(text, predicted, A, "any", "text")
     assert parts == {"reward": r_f + r_l + r_a, "r_f": r_f, "r_l": r_l, "r_a": r_a}
 
 
 def test_unit_and_steps_are_passed_on() -> None:
     made = MOREReward(threshold=3, unit="words", steps=1)
-    assert made(response("Step 1: a"), A, A, A, A) == {"reward": 3.0, "r_f": 1.0, "r_l": 1.0, "r_a": 1.0}
+    assert made(response("Step 1: a"), A, A, A, A) == {
+        "reward": 3.0,
+        "r_f": 1.0,
+        "r_l": 1.0,
+        "r_a": 1.0,
+    }
     assert made("three words only", None, A, "", A)["r_l"] == 0.0
 
 

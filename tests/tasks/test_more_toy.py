@@ -20,7 +20,15 @@ from mmie.tasks.more.six_steps import SixStepsFilter
 from mmie.tasks.more.task import MORE
 from mmie.tasks.more.toy_source import SIZES, ToyMORESource
 from mmie.tasks.more.toy_teacher import MORETemplateTeacher
-from mmie.tasks.more.toy_world import MORE_LABELS, OBJECTS, SAID, facts, label_of, make_more_scene, relations_of
+from mmie.tasks.more.toy_world import (
+    MORE_LABELS,
+    OBJECTS,
+    SAID,
+    facts,
+    label_of,
+    make_more_scene,
+    relations_of,
+)
 from mmie.tasks.responses import Reasoned
 from mmie.toy.base import SPECIAL
 from mmie.toy.drawing import DRAWERS, HALF, SIZE, draw_scene
@@ -73,14 +81,23 @@ def test_labels_by_hand() -> None:
     assert label_of("kite", "per", "") == label_of("kite", "per", "lives") == "/per/per/siblings"
     assert label_of("kite", "per", "joins") == "/per/per/peer"
     assert label_of("medal", "loc", "lives") == "/per/loc/residence"
-    assert label_of("star", "per", "joins") == label_of("house", "per", "") == label_of("heart", "misc", "wins") == "none"
+    assert (
+        label_of("star", "per", "joins")
+        == label_of("house", "per", "")
+        == label_of("heart", "misc", "wins")
+        == "none"
+    )
     assert relations_of("per", "misc") == ["awarded", "nationality"]
     assert relations_of("misc", "per") == []
 
 
 def test_every_verb_turns_a_label() -> None:
     for (icon, kind, verb), relation in SAID.items():
-        assert label_of(icon, kind, verb) == f"/{OBJECTS[icon][0]}/{kind}/{relation}" != label_of(icon, kind, "")
+        assert (
+            label_of(icon, kind, verb)
+            == f"/{OBJECTS[icon][0]}/{kind}/{relation}"
+            != label_of(icon, kind, "")
+        )
 
 
 def test_the_label_hangs_on_the_crop(train: list[Example]) -> None:
@@ -108,7 +125,11 @@ def test_scenes_hold_two_or_three_objects_and_one_to_three_entities() -> None:
     assert {len(scene.icons) for scene in scenes} == {2, 3}
     assert {len(scene.entities) for scene in scenes} == {1, 2, 3}
     for scene in scenes:
-        assert len({icon for _, icon, _ in scene.icons}) == len({quadrant for _, _, quadrant in scene.icons}) == len(scene.icons)
+        assert (
+            len({icon for _, icon, _ in scene.icons})
+            == len({quadrant for _, _, quadrant in scene.icons})
+            == len(scene.icons)
+        )
         places = [scene.text.find(name) for name, _ in scene.entities]
         assert -1 not in places
         assert places == sorted(set(places))
@@ -158,7 +179,9 @@ def test_crops_hold_their_icon_whole_and_move(train: list[Example]) -> None:
     empty = draw_scene([])
     moves = set()
     for example in train[:300]:
-        colour, icon, quadrant = next(found for found in example.extra["icons"] if found[1] == example.extra["object"])
+        colour, icon, quadrant = next(
+            found for found in example.extra["icons"] if found[1] == example.extra["object"]
+        )
         left, upper, right, lower = example.pictures[1].box or (0, 0, 0, 0)
         inked = ImageChops.difference(draw_scene([(colour, icon, quadrant)]), empty).getbbox()
         assert inked is not None
@@ -170,11 +193,22 @@ def test_crops_hold_their_icon_whole_and_move(train: list[Example]) -> None:
 
 def test_all_texts_are_of_words_that_the_base_knows(train: list[Example]) -> None:
     known = {*world_words(), *PUNCTUATION, *"123456"}
-    tokenizer = build_tokenizer(SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML)
+    tokenizer = build_tokenizer(
+        SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
+    )
     digits = {f"<0x{ord(digit):02X}>" for digit in "123456"}
     for example in train:
-        for text in (example.text, example.gold, ask(example), ask(example, wrong_description=1.0, wrong_reason=1.0)):
-            assert {part for word in text.split() for part in re.findall(r"\w+|/" if "/" in word else r"\S+", word)} <= known
+        for text in (
+            example.text,
+            example.gold,
+            ask(example),
+            ask(example, wrong_description=1.0, wrong_reason=1.0),
+        ):
+            assert {
+                part
+                for word in text.split()
+                for part in re.findall(r"\w+|/" if "/" in word else r"\S+", word)
+            } <= known
             pieces = tokenizer.tokenize(text)
             assert {piece for piece in pieces if piece.startswith("<0x")} <= digits
     lengths = [len(tokenizer.tokenize(ask(example))) for example in train]
@@ -183,9 +217,14 @@ def test_all_texts_are_of_words_that_the_base_knows(train: list[Example]) -> Non
 
 def test_a_chain_by_hand() -> None:
     extra = {
-        "entity": "Elm Bay", "object": "medal", "entity_count": 1, "object_count": 2, "verb": "lives",
-        "icons": [["red", "heart", 0], ["blue", "medal", 2]], "entities": [["Ann Lee", "per"], ["Elm Bay", "loc"]],
-    }  # fmt: skip
+        "entity": "Elm Bay",
+        "object": "medal",
+        "entity_count": 1,
+        "object_count": 2,
+        "verb": "lives",
+        "icons": [["red", "heart", 0], ["blue", "medal", 2]],
+        "entities": [["Ann Lee", "per"], ["Elm Bay", "loc"]],
+    }
     example = Example("x", "Ann Lee lives Elm Bay", (), "/per/loc/residence", extra)
     assert ask(example) == (
         "step 1 : a red heart , a blue medal . the crop is a blue medal . step 2 : match , the text says lives . "
@@ -195,7 +234,13 @@ def test_a_chain_by_hand() -> None:
 
 
 def test_none_has_types_without_a_label() -> None:
-    extra = {"entity": "Ann Lee", "object": "star", "verb": "", "icons": [["red", "star", 0]], "entities": [["Ann Lee", "per"]]}
+    extra = {
+        "entity": "Ann Lee",
+        "object": "star",
+        "verb": "",
+        "icons": [["red", "star", 0]],
+        "entities": [["Ann Lee", "per"]],
+    }
     steps = steps_of(ask(Example("x", "Ann Lee", (), "none", extra)))
     assert steps[1] == "no match , the text says Ann Lee ."
     assert steps[3:] == ["object misc , Ann Lee per .", "none .", "star and per means none ."]
@@ -209,13 +254,19 @@ def test_a_teacher_without_faults_is_always_right(train: list[Example]) -> None:
         assert chain_of(chain) == chain
         assert steps[5].endswith(f" means {relation} .")
         assert relation in steps[4].split()
-        assert f"object {OBJECTS[example.extra['object']][0]} , {example.extra['entity']} {kind_of(example)} ." == steps[3]
+        assert (
+            f"object {OBJECTS[example.extra['object']][0]} , {example.extra['entity']} {kind_of(example)} ."
+            == steps[3]
+        )
         assert re.search(rf"the crop is a \w+ {example.extra['object']} \.$", steps[0])
 
 
 def test_a_wrong_description_misnames_one_icon(train: list[Example]) -> None:
     for example in train[:200]:
-        right, wrong = (steps_of(ask(example, wrong_description=rate))[0].partition(" . ")[0].split(" , ") for rate in (0.0, 1.0))
+        right, wrong = (
+            steps_of(ask(example, wrong_description=rate))[0].partition(" . ")[0].split(" , ")
+            for rate in (0.0, 1.0)
+        )
         assert sum(one != other for one, other in zip(right, wrong, strict=True)) == 1
 
 
@@ -230,24 +281,43 @@ def test_a_wrong_reason_decides_wrongly(train: list[Example]) -> None:
 def test_a_broken_chain_is_caught_by_the_rule_filter(train: list[Example]) -> None:
     broken = [ask(example, broken_format=1.0) for example in train[:200]]
     assert {sum(f"step {number} :" in chain for number in range(1, 7)) for chain in broken} == {5}
-    assert {number for number in range(1, 7) for chain in broken if f"step {number} :" not in chain} == set(range(1, 7))
+    assert {
+        number for number in range(1, 7) for chain in broken if f"step {number} :" not in chain
+    } == set(range(1, 7))
     chains = [*broken, ask(train[0])]
     candidates = [Candidate("x", index, chain, None, None) for index, chain in enumerate(chains)]
     assert SixStepsFilter()(candidates, {}) == candidates[-1:]
 
 
 @pytest.mark.parametrize("kind", sorted(RIGHT))
-def test_faults_come_at_their_rates_and_belong_to_the_candidate(train: list[Example], kind: str) -> None:
-    wrong = [[ask(example, candidate, **{kind: 0.1}) != ask(example) for example in train] for candidate in (0, 1)]
+def test_faults_come_at_their_rates_and_belong_to_the_candidate(
+    train: list[Example], kind: str
+) -> None:
+    wrong = [
+        [ask(example, candidate, **{kind: 0.1}) != ask(example) for example in train]
+        for candidate in (0, 1)
+    ]
     assert all(0.07 < sum(found) / len(found) < 0.13 for found in wrong)
     assert wrong[0] != wrong[1]
     assert [ask(example, 1, **{kind: 0.1}) != ask(example) for example in train] == wrong[1]
 
 
 def test_it_knows_only_its_own_world() -> None:
-    with pytest.raises(InputError, match="sample train-1: teacher=more_toy knows MORE's toy world only"):
-        ask(Example("train-1", "Browns place Josh Gordon", (), "none", {"entity": "Browns", "object": "person"}))
+    with pytest.raises(
+        InputError, match="sample train-1: teacher=more_toy knows MORE's toy world only"
+    ):
+        ask(
+            Example(
+                "train-1",
+                "Browns place Josh Gordon",
+                (),
+                "none",
+                {"entity": "Browns", "object": "person"},
+            )
+        )
     with pytest.raises(InputError, match=r"teacher.wrong_reason=1.5: a share between 0 and 1"):
         MORETemplateTeacher(wrong_description=0, wrong_reason=1.5, broken_format=0)
-    teacher = MORETemplateTeacher(seed=2, wrong_description=0.0, wrong_reason=0.25, broken_format=0.0)
+    teacher = MORETemplateTeacher(
+        seed=2, wrong_description=0.0, wrong_reason=0.25, broken_format=0.0
+    )
     assert dict(teacher.parameters) == {"seed": 2, **RIGHT, "wrong_reason": 0.25}

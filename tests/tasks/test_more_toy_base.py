@@ -37,7 +37,11 @@ def test_held_out_titles_do_not_come_up() -> None:
     held_out = {make_more_scene(again).text for _ in range(300)}
     scene = make_more_scene(random.Random(2))
     questions = [make_object_lesson(rng, scene, 0, held_out)[0] for _ in range(300)]
-    assert not [title for title in held_out if any(f"text : {title} ." in question for question in questions)]
+    assert not [
+        title
+        for title in held_out
+        if any(f"text : {title} ." in question for question in questions)
+    ]
 
 
 def test_no_lesson_is_the_task(lessons: list[tuple[MoreScene, int, str, str]]) -> None:
@@ -53,7 +57,11 @@ def test_no_lesson_is_the_task(lessons: list[tuple[MoreScene, int, str, str]]) -
 
 
 def test_the_object_is_described_as_it_is(lessons: list[tuple[MoreScene, int, str, str]]) -> None:
-    described = [(scene, place, response) for scene, place, question, response in lessons if question == "describe the object ."]
+    described = [
+        (scene, place, response)
+        for scene, place, question, response in lessons
+        if question == "describe the object ."
+    ]
     assert len(described) > 50
     for scene, place, response in described:
         colour, icon, _ = scene.icons[place]
@@ -82,7 +90,14 @@ def test_the_shipped_base_sees_objects_and_knows_no_label() -> None:
         shown = [picture, picture.crop(crop_of(icon, quadrant, rng))]
         right += answer(backbone, "describe the object .", shown) == f"a {colour} {icon}"
         name = scene.entities[0][0]
-        labels += answer(backbone, f"text : {scene.text} . what is the relation of the object and {name} ?", shown) in MORE_LABELS
+        labels += (
+            answer(
+                backbone,
+                f"text : {scene.text} . what is the relation of the object and {name} ?",
+                shown,
+            )
+            in MORE_LABELS
+        )
     assert right >= 15
     assert labels == 0
 
@@ -93,7 +108,9 @@ def answer(backbone: Qwen25VL, question: str, shown: list[Image.Image]) -> str:
     ids = prompt.ids[None]
     pixels = backbone.processor(images=shown, return_tensors="pt")
     kinds = (ids == backbone.model.config.image_token_id).int()
-    out = backbone.model.generate(input_ids=ids, mm_token_type_ids=kinds, **pixels, max_new_tokens=12, do_sample=False)
+    out = backbone.model.generate(
+        input_ids=ids, mm_token_type_ids=kinds, **pixels, max_new_tokens=12, do_sample=False
+    )
     return backbone.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
 
 

@@ -40,8 +40,12 @@ def task() -> MORE:
 
 def bytes_in(*texts: str) -> set[str]:
     """The pieces of words that the base does not know, but for the digits of the steps."""
-    tokenizer = build_tokenizer(SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML)
-    return {piece for text in texts for piece in tokenizer.tokenize(text) if piece.startswith("<0x")} - DIGITS
+    tokenizer = build_tokenizer(
+        SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
+    )
+    return {
+        piece for text in texts for piece in tokenizer.tokenize(text) if piece.startswith("<0x")
+    } - DIGITS
 
 
 def test_the_toy_profile_has_the_labels_of_the_world(task: MORE) -> None:
@@ -55,11 +59,18 @@ def test_the_toy_prompt_is_of_words_that_the_base_knows(task: MORE, train: list[
 def test_responses_are_of_words_that_the_base_knows(task: MORE, train: list[Example]) -> None:
     teacher = MORETemplateTeacher(wrong_description=0.5, wrong_reason=0.5, broken_format=0.0)
     chains = [asyncio.run(teacher.ask(Request("distil", example, 0, ""))).text for example in train]
-    assert bytes_in(*(task.target(example, chain) for example, chain in zip(train, chains, strict=True))) == set()
+    assert (
+        bytes_in(
+            *(task.target(example, chain) for example, chain in zip(train, chains, strict=True))
+        )
+        == set()
+    )
     assert bytes_in("say") == {"<0x73>", "<0x79>"}
 
 
-def test_an_opened_crop_shows_its_icon_whole_and_a_sliver_of_the_others(train: list[Example]) -> None:
+def test_an_opened_crop_shows_its_icon_whole_and_a_sliver_of_the_others(
+    train: list[Example],
+) -> None:
     empty = draw_scene([])
     for example in train:
         whole, crop = (open_picture(picture, max_pixels=1 << 20) for picture in example.pictures)

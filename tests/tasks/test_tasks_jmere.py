@@ -33,7 +33,9 @@ def response(answer: str) -> str:
 
 def test_the_labels_are_those_of_the_paper() -> None:
     assert len(RELATIONS) == 21
-    assert {kind for pairs in RELATIONS.values() for pair in pairs for kind in pair.split("-")} == set(TYPES)
+    assert {
+        kind for pairs in RELATIONS.values() for pair in pairs for kind in pair.split("-")
+    } == set(TYPES)
 
 
 def test_the_configuration_has_the_same_labels() -> None:
@@ -41,7 +43,9 @@ def test_the_configuration_has_the_same_labels() -> None:
     configured = OmegaConf.to_container(node)
     assert isinstance(configured, dict)
     assert tuple(configured["types"]) == TYPES
-    assert list(relation_pairs(configured["relations"]).items()) == list(relation_pairs(RELATIONS).items())
+    assert list(relation_pairs(configured["relations"]).items()) == list(
+        relation_pairs(RELATIONS).items()
+    )
 
 
 def test_the_prompt_gives_labels_and_text_then_the_form() -> None:
@@ -62,15 +66,24 @@ def test_the_zero_shot_prompt_is_the_same_without_the_form() -> None:
     assert direct.endswith("Extract all 5-tuples.")
 
 
-@pytest.mark.parametrize("text", ["{types} {relations} {text}", "{0} {} {x!r} {{", "100 % {text", "\\1 \\g<0>"])
+@pytest.mark.parametrize(
+    "text", ["{types} {relations} {text}", "{0} {} {x!r} {{", "100 % {text", "\\1 \\g<0>"]
+)
 def test_text_with_braces_stays_as_it_is(text: str) -> None:
     example = Example("x", text, (), ())
-    assert task(instruction="[{types}|{text}]", types=["per"]).prompt(example).startswith(f"[per|{text}] First")
+    assert (
+        task(instruction="[{types}|{text}]", types=["per"])
+        .prompt(example)
+        .startswith(f"[per|{text}] First")
+    )
     assert f"The text data is: {{{text}}}\n" in task().prompt(example)
 
 
 def test_a_configuration_may_give_another_instruction() -> None:
-    toy = task(instruction="text : {text} . extract the quintuples .", response=Reasoned("think then answer ."))
+    toy = task(
+        instruction="text : {text} . extract the quintuples .",
+        response=Reasoned("think then answer ."),
+    )
     assert toy.prompt(EMPTY) == "text : nothing . extract the quintuples . think then answer ."
 
 
@@ -99,9 +112,17 @@ def test_predictions_spell_relations_as_gold_does(relation: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", response(""), response("none"), response("[Josh Gordon, per, Browns, org, works for]"), response("[a, per]"),
-     response("[Josh Gordon, PERSON, Browns, org, member of]"), response("[]") + "[]"],
-)  # fmt: skip
+    [
+        "",
+        "[]",
+        response(""),
+        response("none"),
+        response("[Josh Gordon, per, Browns, org, works for]"),
+        response("[a, per]"),
+        response("[Josh Gordon, PERSON, Browns, org, member of]"),
+        response("[]") + "[]",
+    ],
+)
 def test_an_invalid_response_is_none(text: str) -> None:
     assert task().parse(text) is None
 
@@ -120,7 +141,12 @@ def test_a_wrong_type_pair_is_a_wrong_quintuple_and_not_an_invalid_one() -> None
 
 
 def test_scores_by_hand() -> None:
-    examples = [TWEET, EMPTY, Example("test-2", "x", (), (BAKER,)), Example("test-3", "y", (), (JOSH,))]
+    examples = [
+        TWEET,
+        EMPTY,
+        Example("test-2", "x", (), (BAKER,)),
+        Example("test-3", "y", (), (JOSH,)),
+    ]
     wrong = JOSH._replace(relation="peer")
     predictions = [[JOSH, JOSH, wrong], [JOSH], None, [JOSH]]
     scores = task().score(predictions, examples, bootstrap_samples=200, seed=0)
@@ -136,7 +162,10 @@ def test_scores_by_hand() -> None:
     assert 0 <= low < 0.5 < high <= 1
     assert json.loads(json.dumps(scores)) == scores
     assert scores == task().score(predictions, examples, bootstrap_samples=200, seed=0)
-    assert scores["quintuple"]["ci95"] != task().score(predictions, examples, bootstrap_samples=200, seed=1)["quintuple"]["ci95"]
+    assert (
+        scores["quintuple"]["ci95"]
+        != task().score(predictions, examples, bootstrap_samples=200, seed=1)["quintuple"]["ci95"]
+    )
 
 
 def test_correct_adds_up_to_the_score() -> None:
@@ -186,14 +215,21 @@ def test_the_breakdown_by_hand() -> None:
     examples = [Example("x", "", (), (first,), {}), Example("y", "", (), (other,), {})]
     found = task().breakdown([[turned], [other, other._replace(relation="couple")]], examples)
     assert (found["direction_blind"]["correct"], found["direction_blind"]["predicted"]) == (2, 3)
-    assert {name: scores["f1"] for name, scores in found["per_relation"].items()} == {"couple": 0, "member of": 0, "peer": 1}
-    assert {name: (scores["correct"], scores["gold"]) for name, scores in found["per_type"].items()} == {"org": (1, 1), "per": (3, 3)}
+    assert {name: scores["f1"] for name, scores in found["per_relation"].items()} == {
+        "couple": 0,
+        "member of": 0,
+        "peer": 1,
+    }
+    assert {
+        name: (scores["correct"], scores["gold"]) for name, scores in found["per_type"].items()
+    } == {"org": (1, 1), "per": (3, 3)}
 
 
 def test_votes_over_quintuples_and_over_answers() -> None:
     assert task().votes([[JOSH], [JOSH], [BAKER, PEER], [BAKER], [BAKER, JOSH], None]) == {
-        "quintuple": {JOSH, BAKER}, "answer set": {JOSH},
-    }  # fmt: skip
+        "quintuple": {JOSH, BAKER},
+        "answer set": {JOSH},
+    }
     assert task().votes([None]) == {"quintuple": set(), "answer set": set()}
 
 

@@ -24,10 +24,27 @@ def task(**changes: Any) -> MORE:
 
 
 def example(
-    gold: str = AWARDED, *, text: str = "Obama gets the prize", entity: str = "prize", entities: int = 1, objects: int = 1
+    gold: str = AWARDED,
+    *,
+    text: str = "Obama gets the prize",
+    entity: str = "prize",
+    entities: int = 1,
+    objects: int = 1,
 ) -> Example:
-    extra = {"img_id": "1.jpg", "entity": entity, "object": "person_0", "entity_count": entities, "object_count": objects}
-    return Example("test-0", text, (Picture(Path("1.jpg")), Picture(Path("1.jpg"), (417, 5, 931, 15))), gold, extra)
+    extra = {
+        "img_id": "1.jpg",
+        "entity": entity,
+        "object": "person_0",
+        "entity_count": entities,
+        "object_count": objects,
+    }
+    return Example(
+        "test-0",
+        text,
+        (Picture(Path("1.jpg")), Picture(Path("1.jpg"), (417, 5, 931, 15))),
+        gold,
+        extra,
+    )
 
 
 def response(answer: str) -> str:
@@ -36,11 +53,18 @@ def response(answer: str) -> str:
 
 def test_the_labels_are_those_of_the_data() -> None:
     assert len(set(LABELS)) == 20
-    assert {kind for label in LABELS for kind in label.split("/")[1:3]} == {"per", "org", "loc", "misc"}
+    assert {kind for label in LABELS for kind in label.split("/")[1:3]} == {
+        "per",
+        "org",
+        "loc",
+        "misc",
+    }
 
 
 def test_the_configuration_has_the_same_labels() -> None:
-    configured = OmegaConf.to_container(OmegaConf.load(Path(__file__).parents[2] / "conf" / "task" / "more.yaml"))
+    configured = OmegaConf.to_container(
+        OmegaConf.load(Path(__file__).parents[2] / "conf" / "task" / "more.yaml")
+    )
     assert isinstance(configured, dict)
     assert tuple(configured["labels"]) == LABELS
 
@@ -51,7 +75,10 @@ def test_the_prompt_gives_entity_labels_and_text_then_the_form() -> None:
     assert "The candidate labels are: /per/per/opponent, /per/per/partner, " in prompt
     assert ", /loc/loc/contain, none.\n" in prompt
     assert "The text data is: {Obama gets the prize}\n" in prompt
-    assert "The first image is the picture of a news article, the second image shows one object of it." in prompt
+    assert (
+        "The first image is the picture of a news article, the second image shows one object of it."
+        in prompt
+    )
     assert not any(secret in prompt for secret in ("417", "931", "person_0", "1.jpg"))
     assert prompt.endswith(f" {reasoning_instruction()}")
 
@@ -65,10 +92,15 @@ def test_the_zero_shot_prompt_is_the_same_without_the_form() -> None:
     assert f"{direct} {reasoning_instruction()}" == task().prompt(example())
 
 
-@pytest.mark.parametrize("name", ["{text}", "{labels} {entity}", "{0} {} {x!r} {{", "\\1 \\g<0>", '"'])
+@pytest.mark.parametrize(
+    "name", ["{text}", "{labels} {entity}", "{0} {} {x!r} {{", "\\1 \\g<0>", '"']
+)
 def test_texts_and_entities_with_braces_stay_as_they_are(name: str) -> None:
     made = task(instruction="[{entity}|{text}|{labels}]", labels=[AWARDED], response=Direct())
-    assert made.prompt(example(entity=name, text=f"a {name} b")) == f"[{name}|a {name} b|{AWARDED}, none]"
+    assert (
+        made.prompt(example(entity=name, text=f"a {name} b"))
+        == f"[{name}|a {name} b|{AWARDED}, none]"
+    )
 
 
 def test_without_an_instruction_the_prompt_is_entity_and_text() -> None:
@@ -93,7 +125,17 @@ def test_the_leading_slash_may_be_needed(slash: str, expected: str | None) -> No
     assert task(slash=slash).parse(response("none")) == "none"
 
 
-@pytest.mark.parametrize("text", ["", AWARDED, response(""), response("awarded"), response("/per/misc/enemy"), response(AWARDED) + "."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        AWARDED,
+        response(""),
+        response("awarded"),
+        response("/per/misc/enemy"),
+        response(AWARDED) + ".",
+    ],
+)
 def test_an_invalid_response_is_none(text: str) -> None:
     assert task().parse(text) is None
 
@@ -105,7 +147,10 @@ def test_an_invalid_response_is_none(text: str) -> None:
         ({"labels": [AWARDED, "none"]}, r"^task\.labels: 'none' is given twice or not of the form"),
         ({"labels": ["per/misc/awarded"]}, r"^task\.labels: 'per/misc/awarded'"),
         ({"labels": ["/per/awarded"]}, r"^task\.labels: '/per/awarded'"),
-        ({"labels": [AWARDED, MEMBER, AWARDED]}, r"^task\.labels: '/per/misc/awarded' is given twice"),
+        (
+            {"labels": [AWARDED, MEMBER, AWARDED]},
+            r"^task\.labels: '/per/misc/awarded' is given twice",
+        ),
     ],
 )
 def test_wrong_settings_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -115,20 +160,32 @@ def test_wrong_settings_are_refused(changes: dict[str, Any], message: str) -> No
 
 def test_scores_by_hand() -> None:
     examples = [
-        example(AWARDED, entities=1, objects=2), example(MEMBER, entities=1, objects=2), example("none", entities=2, objects=2),
-        example("none", entities=2, objects=10), example(AWARDED, entities=2, objects=10),
-    ]  # fmt: skip
+        example(AWARDED, entities=1, objects=2),
+        example(MEMBER, entities=1, objects=2),
+        example("none", entities=2, objects=2),
+        example("none", entities=2, objects=10),
+        example(AWARDED, entities=2, objects=10),
+    ]
     predictions = [AWARDED, AWARDED, "none", MEMBER, None]
     found = task().score(predictions, examples, bootstrap_samples=200, seed=0)
     assert list(found) == ["relation"]
     scores = found["relation"]
     # right: the first and the third. Relations: correct 1, predicted 3, gold 3. AWARDED: F1 2/4, MEMBER: F1 0.
-    assert (scores["correct"], scores["predicted"], scores["gold"], scores["samples"]) == (1, 3, 3, 5)
-    assert (scores["precision"], scores["recall"], scores["f1"]) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert (scores["correct"], scores["predicted"], scores["gold"], scores["samples"]) == (
+        1,
+        3,
+        3,
+        5,
+    )
+    assert (scores["precision"], scores["recall"], scores["f1"]) == pytest.approx(
+        (1 / 3, 1 / 3, 1 / 3)
+    )
     assert (scores["accuracy"], scores["macro_f1"]) == pytest.approx((2 / 5, 1 / 4))
     assert list(scores["by_entities"]) == ["1", "2"]
     assert list(scores["by_objects"]) == ["2", "10"]
-    assert [part["accuracy"] for part in scores["by_entities"].values()] == pytest.approx([1 / 2, 1 / 3])
+    assert [part["accuracy"] for part in scores["by_entities"].values()] == pytest.approx(
+        [1 / 2, 1 / 3]
+    )
     assert [part["accuracy"] for part in scores["by_objects"].values()] == pytest.approx([2 / 3, 0])
     assert [part["f1"] for part in scores["by_objects"].values()] == pytest.approx([1 / 2, 0])
     assert [part["samples"] for part in scores["by_objects"].values()] == [3, 2]
@@ -139,9 +196,19 @@ def test_scores_by_hand() -> None:
 
 
 def test_correct_adds_up_to_accuracy() -> None:
-    examples, predictions = [example(), example("none"), example("none"), example()], [AWARDED, "none", None, "none"]
-    assert [task().correct(*pair) for pair in zip(predictions, examples, strict=True)] == [1, 1, 0, 0]
-    scores = task().score(predictions, examples, bootstrap_samples=0, seed=0)[task().selection_metric]
+    examples, predictions = (
+        [example(), example("none"), example("none"), example()],
+        [AWARDED, "none", None, "none"],
+    )
+    assert [task().correct(*pair) for pair in zip(predictions, examples, strict=True)] == [
+        1,
+        1,
+        0,
+        0,
+    ]
+    scores = task().score(predictions, examples, bootstrap_samples=0, seed=0)[
+        task().selection_metric
+    ]
     assert scores["accuracy"] == 2 / 4
     assert (scores["ci95"], scores["accuracy_ci95"]) == ([0.0, 1.0], [0.0, 1.0])
 
@@ -163,17 +230,27 @@ def test_the_task_is_frozen_and_picklable() -> None:
 def test_what_a_sample_is_counted_and_explained_by() -> None:
     labels = ("/per/org/member_of", "/per/org/leader_of", "/org/org/subsidiary")
     more = MORE(labels=labels, response=Reasoned())
-    example, none = (Example(name, "", (), gold, {}) for name, gold in (("x", labels[0]), ("y", "none")))
+    example, none = (
+        Example(name, "", (), gold, {}) for name, gold in (("x", labels[0]), ("y", "none"))
+    )
     assert more.counts(labels[0], example) == {"relation": (1, 1, 1), "accuracy": (1, 1, 1)}
     assert more.counts("none", none) == {"relation": (0, 0, 0), "accuracy": (1, 1, 1)}
     assert more.counts(None, none) == {"relation": (0, 0, 0), "accuracy": (0, 1, 1)}
     assert more.errors(labels[1], example, truncated=False) == {"wrong relation": 1}
     assert more.confused(None, example) == {(labels[0], ""): 1}
     found = more.breakdown([labels[1], labels[2], "none"], [example, none, none])
-    assert {name: (scores["correct"], scores["predicted"], scores["gold"]) for name, scores in found["per_relation"].items()} == {
-        labels[0]: (0, 0, 1), labels[1]: (0, 1, 0), labels[2]: (0, 1, 0),
-    }  # fmt: skip
-    assert {name: scores["predicted"] for name, scores in found["per_type"].items()} == {"/per/org": 1, "/org/org": 1}
+    assert {
+        name: (scores["correct"], scores["predicted"], scores["gold"])
+        for name, scores in found["per_relation"].items()
+    } == {
+        labels[0]: (0, 0, 1),
+        labels[1]: (0, 1, 0),
+        labels[2]: (0, 1, 0),
+    }
+    assert {name: scores["predicted"] for name, scores in found["per_type"].items()} == {
+        "/per/org": 1,
+        "/org/org": 1,
+    }
 
 
 def test_votes_over_labels() -> None:

@@ -23,7 +23,10 @@ def test_the_reasoning_instruction_is_that_of_figure_11() -> None:
     assert Reasoned().instruction == ""
 
 
-@pytest.mark.parametrize("response", ["", ANSWER, f"<answer>{ANSWER}</answer>", f"<think>x</think> so <answer>{ANSWER}</answer>"])
+@pytest.mark.parametrize(
+    "response",
+    ["", ANSWER, f"<answer>{ANSWER}</answer>", f"<think>x</think> so <answer>{ANSWER}</answer>"],
+)
 def test_no_answer_is_read_from_another_form(response: str) -> None:
     assert Reasoned().answer_of(response) == ""
 

@@ -38,7 +38,9 @@ def lessons(held_out: set[str]) -> list[Lesson]:
 
 def kind_of(lesson: Lesson) -> str:
     starts = {"describe the": "describe", "text :": "name", "copy the": "copy"}
-    kind = next((kind for start, kind in starts.items() if lesson.question.startswith(start)), "ask")
+    kind = next(
+        (kind for start, kind in starts.items() if lesson.question.startswith(start)), "ask"
+    )
     return f"think_{kind}" if lesson.question.endswith("think then answer .") else kind
 
 
@@ -51,14 +53,20 @@ def test_no_lesson_uses_a_held_out_tweet(lessons: list[Lesson], held_out: set[st
     tweets = [found[1] for lesson in lessons if (found := TWEET.search(lesson.question))]
     assert len(tweets) > 100
     assert not held_out & set(tweets)
-    assert not [lesson for lesson in lessons if any(len(text.split()) > 4 and text in lesson.question for text in held_out)]
+    assert not [
+        lesson
+        for lesson in lessons
+        if any(len(text.split()) > 4 and text in lesson.question for text in held_out)
+    ]
 
 
 def test_no_lesson_says_a_relation(lessons: list[Lesson]) -> None:
     """Word lists to copy hold any word of the world, and mean nothing."""
     for lesson in lessons:
         if kind_of(lesson) != "copy":
-            assert not [name for name in RELATION_NAMES if re.search(rf"\b{name}\b", lesson.response)], lesson
+            assert not [
+                name for name in RELATION_NAMES if re.search(rf"\b{name}\b", lesson.response)
+            ], lesson
         assert "extract" not in lesson.question or kind_of(lesson) == "copy"
 
 
@@ -85,7 +93,9 @@ def test_responses_are_right(lessons: list[Lesson]) -> None:
 
 def test_the_real_splits_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "make_scene", lambda rng: ToySource(seed=0).scenes("test")[0])
-    tokenizer = build_tokenizer(SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML)
+    tokenizer = build_tokenizer(
+        SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
+    )
     batches = LessonBatches(tokenizer, pool=2, seed=0)
     for split in ("train", "val", "test"):
         assert {scene.text for scene in ToySource(seed=0).scenes(split)} <= batches.held_out
@@ -94,7 +104,9 @@ def test_the_real_splits_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_batch_teaches_the_response_alone() -> None:
-    tokenizer = build_tokenizer(SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML)
+    tokenizer = build_tokenizer(
+        SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
+    )
     batch = next(LessonBatches(tokenizer, pool=3, seed=0).batches(4))
     for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
         learned = labels[labels != -100]
@@ -117,10 +129,16 @@ def test_the_shipped_base_is_small_and_loads() -> None:
 
 
 @pytest.mark.slow
-def test_pre_training_writes_a_checkpoint_that_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "build_model", lambda tokenizer: build_model(tokenizer, width=64, layers=1))
+def test_pre_training_writes_a_checkpoint_that_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        base, "build_model", lambda tokenizer: build_model(tokenizer, width=64, layers=1)
+    )
     batches = LessonBatches
-    monkeypatch.setattr(base, "LessonBatches", lambda tokenizer, pool, seed: batches(tokenizer, pool=4, seed=seed))
+    monkeypatch.setattr(
+        base, "LessonBatches", lambda tokenizer, pool, seed: batches(tokenizer, pool=4, seed=seed)
+    )
     base.pretrain(tmp_path, steps=3, batch_size=2, lr=1e-3, seed=0)
     backbone = Qwen25VL(str(tmp_path))
     prompt = backbone.encode("text : wow .", [draw_scene([("red", "heart", 0)])])

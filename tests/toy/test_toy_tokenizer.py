@@ -62,7 +62,9 @@ def test_tweets_answers_and_chains_need_no_bytes() -> None:
     assert len(byte_ids) == 256
     rng = random.Random(0)
     for scene in (make_scene(rng) for _ in range(300)):
-        response = f"<think> picture . </think> <answer> {format_quintuples(scene.quintuples)} </answer>"
+        response = (
+            f"<think> picture . </think> <answer> {format_quintuples(scene.quintuples)} </answer>"
+        )
         assert not byte_ids & set(encode(scene.text) + encode(response))
     for relation in RELATIONS:
         assert not byte_ids & set(encode(relation.replace("_", " ")))

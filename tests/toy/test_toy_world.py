@@ -26,7 +26,9 @@ def scenes() -> list[Scene]:
 
 
 def test_scenes_are_reproducible() -> None:
-    assert [make_scene(random.Random(seed)) for seed in range(5)] == [make_scene(random.Random(seed)) for seed in range(5)]
+    assert [make_scene(random.Random(seed)) for seed in range(5)] == [
+        make_scene(random.Random(seed)) for seed in range(5)
+    ]
     assert make_scene(random.Random(0)) != make_scene(random.Random(1))
 
 
@@ -39,7 +41,9 @@ def test_every_quintuple_is_one_of_the_world_and_of_the_task(scenes: list[Scene]
             assert f"{head_type}-{tail_type}" in allowed[relation]
             assert head != tail
             seen.add((head_type, tail_type, relation))
-    assert seen == {(*pair, relation) for pair, relations in words.RELATIONS.items() for relation in relations}
+    assert seen == {
+        (*pair, relation) for pair, relations in words.RELATIONS.items() for relation in relations
+    }
 
 
 def test_entities_stand_in_the_tweet_in_their_order(scenes: list[Scene]) -> None:
@@ -49,7 +53,10 @@ def test_entities_stand_in_the_tweet_in_their_order(scenes: list[Scene]) -> None
         assert places == sorted(places)
         assert len(dict(scene.entities)) == len(scene.entities)
         for quintuple in scene.quintuples:
-            assert {(quintuple.head, quintuple.head_type), (quintuple.tail, quintuple.tail_type)} <= set(scene.entities)
+            assert {
+                (quintuple.head, quintuple.head_type),
+                (quintuple.tail, quintuple.tail_type),
+            } <= set(scene.entities)
         assert " ".join(scene.text.split()) == scene.text
 
 
@@ -85,7 +92,10 @@ def test_icons_stand_in_different_quadrants(scenes: list[Scene]) -> None:
 
 def test_names_of_two_types_never_look_alike() -> None:
     halves = {kind: set(first) | set(second) for kind, (first, second) in words.NAMES.items()}
-    full = {kind: {f"{one} {two}" for one in first for two in second} for kind, (first, second) in words.NAMES.items()}
+    full = {
+        kind: {f"{one} {two}" for one in first for two in second}
+        for kind, (first, second) in words.NAMES.items()
+    }
     assert all(len(half) >= 16 for half in halves.values())
     assert all(not full[one] & full[other] for one, other in combinations(full, 2))
 
@@ -96,11 +106,18 @@ def test_describe_names_the_icons_in_reading_order() -> None:
 
 def test_all_icons_look_different_in_every_colour() -> None:
     assert set(DRAWERS) == set(words.ICONS)
-    drawn = {(icon, colour): draw_scene([(colour, icon, 0)]) for icon in words.ICONS for colour in words.COLOURS}
+    drawn = {
+        (icon, colour): draw_scene([(colour, icon, 0)])
+        for icon in words.ICONS
+        for colour in words.COLOURS
+    }
     for one, other in combinations(drawn.values(), 2):
         box = ImageChops.difference(one, other).getbbox()
         assert box is not None
-    shapes = [draw_scene([("black", icon, 0)]).convert("L").point(lambda value: 255 * (value < 128)) for icon in words.ICONS]
+    shapes = [
+        draw_scene([("black", icon, 0)]).convert("L").point(lambda value: 255 * (value < 128))
+        for icon in words.ICONS
+    ]
     for one, other in combinations(shapes, 2):
         assert sum(ImageChops.difference(one, other).histogram()[1:]) > 150  # pixels, of 56 x 56
 
@@ -130,7 +147,9 @@ def test_splits_are_reproducible_and_share_no_tweet() -> None:
 
 
 def test_the_default_splits_share_no_tweet() -> None:
-    texts = [{scene.text for scene in ToySource().scenes(split)} for split in ("train", "val", "test")]
+    texts = [
+        {scene.text for scene in ToySource().scenes(split)} for split in ("train", "val", "test")
+    ]
     assert [len(part) for part in texts] == [600, 200, 400]
     assert not texts[0] & texts[1] | texts[0] & texts[2] | texts[1] & texts[2]
 
@@ -143,7 +162,10 @@ def test_examples_carry_text_picture_gold_and_scene(tmp_path: Path) -> None:
         assert (example.text, example.gold) == (scene.text, scene.quintuples)
         assert [tuple(icon) for icon in example.extra["icons"]] == list(scene.icons)
         with Image.open(example.pictures[0].path) as picture:
-            assert ImageChops.difference(picture.convert("RGB"), draw_scene(scene.icons)).getbbox() is None
+            assert (
+                ImageChops.difference(picture.convert("RGB"), draw_scene(scene.icons)).getbbox()
+                is None
+            )
 
 
 def test_two_data_sets_keep_their_own_pictures(tmp_path: Path) -> None:
@@ -155,6 +177,13 @@ def test_two_data_sets_keep_their_own_pictures(tmp_path: Path) -> None:
 
 
 def test_content_tells_data_sets_apart() -> None:
-    marks = {ToySource(seed=seed, sizes={**SMALL, "val": count}).content() for seed in (0, 1) for count in (15, 16)}
+    marks = {
+        ToySource(seed=seed, sizes={**SMALL, "val": count}).content()
+        for seed in (0, 1)
+        for count in (15, 16)
+    }
     assert len(marks) == 4
-    assert ToySource(seed=0, sizes=SMALL).content() == ToySource(seed=0, sizes=SMALL, images="elsewhere").content()
+    assert (
+        ToySource(seed=0, sizes=SMALL).content()
+        == ToySource(seed=0, sizes=SMALL, images="elsewhere").content()
+    )

@@ -19,7 +19,13 @@ from training_runs import loop_config, train_grpo, train_sft
 
 
 def trainer_at(step: int, **more: Any) -> Any:
-    values = {"global_step": step, "accumulate_grad_batches": 2, "loggers": [], "is_global_zero": True, **more}
+    values = {
+        "global_step": step,
+        "accumulate_grad_batches": 2,
+        "loggers": [],
+        "is_global_zero": True,
+        **more,
+    }
     return SimpleNamespace(**values)
 
 
@@ -27,7 +33,10 @@ def module_with(value: float) -> Any:
     return SimpleNamespace(policy=SimpleNamespace(adapter_state=lambda: {"w": torch.tensor(value)}))
 
 
-@pytest.mark.parametrize(("steps", "validations", "at"), [(6, 3, {2, 4, 6}), (5, 2, {2, 5}), (3, 1, {3}), (2, 5, {0, 1, 2}), (4, 0, {4})])
+@pytest.mark.parametrize(
+    ("steps", "validations", "at"),
+    [(6, 3, {2, 4, 6}), (5, 2, {2, 5}), (3, 1, {3}), (2, 5, {0, 1, 2}), (4, 0, {4})],
+)
 def test_when_is_validated(steps: int, validations: int, at: set[int]) -> None:
     assert BestAdapter(lambda: 0.0, steps=steps, validations=validations).at == at
 
@@ -36,13 +45,21 @@ def test_the_earliest_best_adapter_is_kept() -> None:
     scores = iter([0.2, 0.5, 0.5, 0.4])
     best = BestAdapter(lambda: next(scores), steps=4, validations=4)
     for step in range(1, 5):
-        for index in (2 * step - 2, 2 * step - 1):  # two micro-batches a step, the second one ends it
+        for index in (
+            2 * step - 2,
+            2 * step - 1,
+        ):  # two micro-batches a step, the second one ends it
             best.on_train_batch_end(trainer_at(step), module_with(step), None, None, index)
     assert (best.f1, best.step, float(best.adapter["w"])) == (0.5, 2, 2.0)
     assert best.history == [(1, 0.2), (2, 0.5), (3, 0.5), (4, 0.4)]
     again = BestAdapter(lambda: 0.0, steps=4, validations=4)
     again.load_state_dict(best.state_dict())
-    assert (again.f1, again.step, again.adapter, again.history) == (best.f1, best.step, best.adapter, best.history)
+    assert (again.f1, again.step, again.adapter, again.history) == (
+        best.f1,
+        best.step,
+        best.adapter,
+        best.history,
+    )
 
 
 def test_zero_is_a_score_worth_keeping() -> None:
@@ -51,14 +68,18 @@ def test_zero_is_a_score_worth_keeping() -> None:
     assert (best.f1, float(best.adapter["w"])) == (0.0, 3.0)
 
 
-def test_the_policy_ends_as_the_best_adapter(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+def test_the_policy_ends_as_the_best_adapter(
+    make_policy: Any, examples: list[Any], tmp_path: Path
+) -> None:
     policy, hashes, scores = make_policy("qwen"), [], iter([0.1, 0.9, 0.3, 0.9])
 
     def validate() -> float:
         hashes.append(policy.adapter_hash("policy"))
         return next(scores)
 
-    best = train_sft(policy, examples, tmp_path, epochs=2, validate=validate, loop=loop_config(validations=4))
+    best = train_sft(
+        policy, examples, tmp_path, epochs=2, validate=validate, loop=loop_config(validations=4)
+    )
     assert len(set(hashes)) == 4
     assert policy.adapter_hash("policy") == hashes[1]
     assert (best.step, best.f1) == (2, 0.9)
@@ -66,7 +87,10 @@ def test_the_policy_ends_as_the_best_adapter(make_policy: Any, examples: list[An
 
 def rollouts(step: int) -> Any:
     rows = [{"step": step, "response": f"{step}-{number}"} for number in range(4)]
-    return SimpleNamespace(last_rollouts=SimpleNamespace(step=step, rows=lambda advantages: rows), advantages=lambda rollouts: None)
+    return SimpleNamespace(
+        last_rollouts=SimpleNamespace(step=step, rows=lambda advantages: rows),
+        advantages=lambda rollouts: None,
+    )
 
 
 def batch(**changes: Any) -> MicroBatch:
@@ -82,7 +106,9 @@ def test_rollout_rows_are_thinned(tmp_path: Path) -> None:
     rows = RolloutRows(path, every=2, kept=3)
     for step in range(4):
         rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, batch(), 0)
-    rows.on_train_batch_end(trainer_at(5), rollouts(4), None, batch(update=1), 0)  # the same samples once more
+    rows.on_train_batch_end(
+        trainer_at(5), rollouts(4), None, batch(update=1), 0
+    )  # the same samples once more
     rows.on_train_batch_end(trainer_at(5, is_global_zero=False), rollouts(4), None, batch(), 0)
     assert responses(path) == ["0-0", "0-1", "0-2", "2-0", "2-1", "2-2"]
 
@@ -117,9 +143,14 @@ def test_metrics_are_cut_at_the_resume_point(tmp_path: Path) -> None:
         file.write("2,train/lo")
     log.start_at(2)
     assert log.path.read_text().splitlines() == [
-        "step,name,value", "1,val/f1,0.5", "0,seconds/sample,2", "0,train/loss,0.333333333",
-        "2,val/f1,0.5", "1,seconds/sample,2", "1,train/loss,0.333333333",
-    ]  # fmt: skip
+        "step,name,value",
+        "1,val/f1,0.5",
+        "0,seconds/sample,2",
+        "0,train/loss,0.333333333",
+        "2,val/f1,0.5",
+        "1,seconds/sample,2",
+        "1,train/loss,0.333333333",
+    ]
 
 
 def test_a_training_leaves_the_signals_to_the_run(

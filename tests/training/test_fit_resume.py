@@ -75,20 +75,42 @@ class Dying(pl.Callback):
             die()
 
 
-def run(kind: str, folder: Path, make_policy: Any, examples: list[Any], *, every: int, prepare: Any = None) -> None:
+def run(
+    kind: str,
+    folder: Path,
+    make_policy: Any,
+    examples: list[Any],
+    *,
+    every: int,
+    prepare: Any = None,
+) -> None:
     """Six steps of two micro-batches with dropout (SFT) and a validation that moves with the weights; writes the outcome."""
     callbacks = (prepare() if prepare else None) or []
     policy = end_early(make_policy("qwen", dropout=0.3 if kind == "sft" else 0.0))
     if kind != "sft":
         policy.add_reference()
     train = train_sft if kind == "sft" else train_grpo
-    config = grpo_config(updates_per_group=2, clip_low=0.2, clip_high=0.2) if kind == "grpo, two updates" else None
+    config = (
+        grpo_config(updates_per_group=2, clip_low=0.2, clip_high=0.2)
+        if kind == "grpo, two updates"
+        else None
+    )
     best = train(
-        policy, examples, folder, epochs=3 if config is None else 1.5, config=config, callbacks=callbacks,
+        policy,
+        examples,
+        folder,
+        epochs=3 if config is None else 1.5,
+        config=config,
+        callbacks=callbacks,
         validate=mean_length(policy, examples[:3]),
         loop=loop_config(checkpoint_every=every, validations=3),
-    )  # fmt: skip
-    outcome = {"history": best.history, "f1": best.f1, "step": best.step, "hash": policy.adapter_hash(POLICY)}
+    )
+    outcome = {
+        "history": best.history,
+        "f1": best.f1,
+        "step": best.step,
+        "hash": policy.adapter_hash(POLICY),
+    }
     (folder / "outcome.json").write_text(json.dumps(outcome))
     policy.save_adapter(folder / "adapter")
 
@@ -145,7 +167,10 @@ def test_killed_and_resumed_equals_uninterrupted(
         every, prepare = KILLS[name]
         folder = tmp_path / name
         folder.mkdir()
-        assert killed(kind, folder, make_policy, examples, every=every, prepare=prepare) == -signal.SIGKILL, name
+        assert (
+            killed(kind, folder, make_policy, examples, every=every, prepare=prepare)
+            == -signal.SIGKILL
+        ), name
         assert not (folder / "outcome.json").exists()
         assert bool(list(folder.glob("step-*.ckpt"))) == (name != "before the first resume point")
         run(kind, folder, make_policy, examples, every=every)

@@ -11,18 +11,29 @@ from torch import Tensor
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader
 from mmie.training.sft import SFTModule
-from training_runs import WordTask, demonstrations, end_early, grpo_config, length_reward, sft_config
+from training_runs import (
+    WordTask,
+    demonstrations,
+    end_early,
+    grpo_config,
+    length_reward,
+    sft_config,
+)
 
 STEP = [6, 0, 2, 1]
 LAYOUTS = [(4, 1), (2, 1), (1, 1), (2, 2), (1, 2), (1, 4)]  # micro-batch size, processes
 SMALLEST = [(1, 1), (1, 2)]
 
 
-def measured(module: Any, items: list[Any], sizes: list[int], *, micro: int, world: int) -> tuple[Tensor, Tensor]:
+def measured(
+    module: Any, items: list[Any], sizes: list[int], *, micro: int, world: int
+) -> tuple[Tensor, Tensor]:
     """Loss and gradient as Lightning and DDP make them: mean over micro-batches, then over processes."""
     losses, gradients = [], []
     for rank in range(world):
-        loader = StepLoader(items, [STEP], sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world)
+        loader = StepLoader(
+            items, [STEP], sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world
+        )
         module.policy.zero_grad()
         for index, batch in enumerate(loader):
             loss = module.training_step(batch, index) / loader.accumulate
@@ -86,7 +97,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
     + [("qwen", options) for options in OPTIONS.values()],
     ids=["llava", "llava, responses in chunks", *OPTIONS],
 )
-def test_grpo_step(make_policy: Any, examples: list[Any], kind: str, options: dict[str, Any]) -> None:
+def test_grpo_step(
+    make_policy: Any, examples: list[Any], kind: str, options: dict[str, Any]
+) -> None:
     policy = warmed_up(make_policy(kind))
     module = GRPOModule(policy, WordTask(), length_reward, grpo_config(**options), steps=1, seed=3)
     check(module, examples, [1] * len(examples), SMALLEST if options else LAYOUTS)
@@ -97,13 +110,23 @@ def test_grpo_step(make_policy: Any, examples: list[Any], kind: str, options: di
 
 
 @pytest.mark.parametrize("micro", [1, 2])
-def test_the_token_mean_is_over_the_whole_step(make_policy: Any, examples: list[Any], micro: int) -> None:
+def test_the_token_mean_is_over_the_whole_step(
+    make_policy: Any, examples: list[Any], micro: int
+) -> None:
     policy = warmed_up(make_policy("qwen"))
-    module = quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(normalise="token"), steps=1, seed=3))
+    module = quiet(
+        GRPOModule(
+            policy, WordTask(), length_reward, grpo_config(normalise="token"), steps=1, seed=3
+        )
+    )
     wanted = measured(module, examples, [1] * 8, micro=4, world=1)
     found = measured(module, examples, [1] * 8, micro=micro, world=1)
     per_response = measured(
-        quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(), steps=1, seed=3)), examples, [1] * 8, micro=4, world=1
+        quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(), steps=1, seed=3)),
+        examples,
+        [1] * 8,
+        micro=4,
+        world=1,
     )
     torch.testing.assert_close(found[0], wanted[0], rtol=1e-6, atol=0)
     torch.testing.assert_close(found[1], wanted[1], rtol=1e-6, atol=1e-9)
@@ -113,10 +136,24 @@ def test_the_token_mean_is_over_the_whole_step(make_policy: Any, examples: list[
 def test_chunks_of_responses_change_nothing(make_policy: Any, examples: list[Any]) -> None:
     policy = warmed_up(make_policy("llava"))
     found = [
-        measured(quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(micro_responses=size), steps=1, seed=3)),
-                 examples, [1] * 8, micro=4, world=1)
+        measured(
+            quiet(
+                GRPOModule(
+                    policy,
+                    WordTask(),
+                    length_reward,
+                    grpo_config(micro_responses=size),
+                    steps=1,
+                    seed=3,
+                )
+            ),
+            examples,
+            [1] * 8,
+            micro=4,
+            world=1,
+        )
         for size in (None, 1, 5, 100)
-    ]  # fmt: skip
+    ]
     for loss, gradient in found[1:]:
         torch.testing.assert_close(loss, found[0][0], rtol=1e-9, atol=0)
         torch.testing.assert_close(gradient, found[0][1], rtol=1e-9, atol=1e-12)

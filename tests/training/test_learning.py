@@ -15,7 +15,11 @@ from training_runs import grpo_config, loop_config, sft_config, train_grpo, trai
 
 
 def frozen(policy: Any) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in policy.model.state_dict().items() if f".{POLICY}." not in name}
+    return {
+        name: value.clone()
+        for name, value in policy.model.state_dict().items()
+        if f".{POLICY}." not in name
+    }
 
 
 def column(folder: Path, name: str) -> list[float]:
@@ -24,7 +28,9 @@ def column(folder: Path, name: str) -> list[float]:
 
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
-def test_sft_learns_a_tiny_set_and_leaves_the_base_alone(make_policy: Any, examples: list[Any], tmp_path: Path, kind: str) -> None:
+def test_sft_learns_a_tiny_set_and_leaves_the_base_alone(
+    make_policy: Any, examples: list[Any], tmp_path: Path, kind: str
+) -> None:
     policy = make_policy(kind)
     before, mark = frozen(policy), policy.adapter_hash(POLICY)
     train_sft(policy, examples[:4], tmp_path, epochs=12, config=sft_config(lr=0.03))
@@ -45,7 +51,9 @@ def probability(policy: Any, examples: list[Any], word: str) -> float:
     assert len(token) == 1
     from training_runs import WordTask
 
-    batch = policy.batch([policy.encode(WordTask().prompt(example), example.pictures) for example in examples])
+    batch = policy.batch(
+        [policy.encode(WordTask().prompt(example), example.pictures) for example in examples]
+    )
     given = policy.given([token] * len(examples))
     return float(policy.logps(batch, given, temperature=1.0).detach().exp().mean())
 
@@ -56,7 +64,11 @@ def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
     policy = make_policy("qwen")
     ids = policy.backbone.tokenizer.get_vocab()
     choice = {ids["heart"], ids["boat"], ids["star"], *policy.eos_ids}
-    monkeypatch.setattr(type(policy), "suppressed", sorted(set(range(policy.model.config.get_text_config().vocab_size)) - choice))
+    monkeypatch.setattr(
+        type(policy),
+        "suppressed",
+        sorted(set(range(policy.model.config.get_text_config().vocab_size)) - choice),
+    )
     policy.add_reference()
     before, marks = frozen(policy), (policy.adapter_hash(POLICY), policy.adapter_hash(REFERENCE))
     first = {word: probability(policy, examples, word) for word in ("heart", "boat", "star")}
@@ -65,10 +77,20 @@ def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
         return {"reward": float(response.startswith("heart"))}
 
     config = grpo_config(lr=0.02, group_size=16, temperature=1.0, max_new_tokens=6, kl_coef=0.01)
-    train_grpo(policy, examples, tmp_path, epochs=4, reward=reward, config=config, loop=loop_config(max_grad_norm=10.0))
+    train_grpo(
+        policy,
+        examples,
+        tmp_path,
+        epochs=4,
+        reward=reward,
+        config=config,
+        loop=loop_config(max_grad_norm=10.0),
+    )
     last = {word: probability(policy, examples, word) for word in first}
     assert last["heart"] > 2 * first["heart"]
-    assert last["heart"] / first["heart"] > 2 * max(last["boat"] / first["boat"], last["star"] / first["star"])
+    assert last["heart"] / first["heart"] > 2 * max(
+        last["boat"] / first["boat"], last["star"] / first["star"]
+    )
     rewards = column(tmp_path, "train/reward")
     assert len(rewards) == 8
     assert sum(rewards[-3:]) > sum(rewards[:3])
@@ -87,12 +109,16 @@ def test_only_rl_keeps_near_the_base(make_policy: Any, examples: list[Any], tmp_
     assert column(tmp_path, "train/kl")[0] > 1e-4
 
 
-def test_equal_rewards_move_nothing_but_for_the_kl(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+def test_equal_rewards_move_nothing_but_for_the_kl(
+    make_policy: Any, examples: list[Any], tmp_path: Path
+) -> None:
     policy = make_policy("qwen")
     policy.add_reference()
     mark = policy.adapter_hash(POLICY)
     config = grpo_config(kl_coef=0.0)
-    train_grpo(policy, examples, tmp_path, epochs=0.5, config=config, reward=lambda *_: {"reward": 1.0})
+    train_grpo(
+        policy, examples, tmp_path, epochs=0.5, config=config, reward=lambda *_: {"reward": 1.0}
+    )
     assert column(tmp_path, "train/zero_variance_groups") == [1.0]
     assert column(tmp_path, "train/gradient_norm") == [0.0]
     assert policy.adapter_hash(POLICY) == mark

@@ -14,7 +14,17 @@ from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
 from mmie.training.rollouts import Rollouts
 from mmie.training.sft import SFTModule
-from training_runs import WordTask, demonstrations, end_early, grpo_config, length_reward, loop_config, sft_config, train_grpo, train_sft
+from training_runs import (
+    WordTask,
+    demonstrations,
+    end_early,
+    grpo_config,
+    length_reward,
+    loop_config,
+    sft_config,
+    train_grpo,
+    train_sft,
+)
 
 
 class Watch(pl.Callback):
@@ -27,7 +37,9 @@ class Watch(pl.Callback):
         self.modes.add(module.policy.training)
 
 
-def test_dropout_is_live_in_sft_and_off_in_grpo(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+def test_dropout_is_live_in_sft_and_off_in_grpo(
+    make_policy: Any, examples: list[Any], tmp_path: Path
+) -> None:
     sft, grpo = Watch(), Watch()
     policy = make_policy("qwen", dropout=0.1)
     train_sft(policy, examples, tmp_path, epochs=1, callbacks=[sft])
@@ -51,15 +63,21 @@ def test_all_passes_of_a_grpo_step_are_of_one_policy(make_policy: Any, examples:
     assert 0 < logged["train/sampling_logp_gap"] < 1e-5
 
 
-def test_gradient_checkpointing_recomputes_and_changes_nothing(make_policy: Any, examples: list[Any]) -> None:
+def test_gradient_checkpointing_recomputes_and_changes_nothing(
+    make_policy: Any, examples: list[Any]
+) -> None:
     gradients, calls = [], []
     for checkpointing in (False, True):
         policy = make_policy("qwen")
-        module = quiet(SFTModule(policy, sft_config(), steps=1, gradient_checkpointing=checkpointing))
+        module = quiet(
+            SFTModule(policy, sft_config(), steps=1, gradient_checkpointing=checkpointing)
+        )
         layer = policy.backbone.model.model.language_model.layers[1].mlp
         layer.register_forward_pre_hook(lambda *_, run=checkpointing: calls.append(run))
         module.on_fit_start()
-        module.training_step(MicroBatch(demonstrations(policy, examples)[:4], step=0, weight=1.0), 0).backward()
+        module.training_step(
+            MicroBatch(demonstrations(policy, examples)[:4], step=0, weight=1.0), 0
+        ).backward()
         gradients.append(torch.cat([value.grad.flatten() for value in policy.trainable()]))
         module.on_train_end()
         assert not policy.backbone.model.is_activation_checkpointing
@@ -81,11 +99,21 @@ def judged(policy: Any, texts: list[str], finished: list[bool], examples: list[A
 
 
 def tell(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, Any]:
-    return {"reward": float(len(response)), "seen": (response, predicted, gold, answer, gold_answer)}
+    return {
+        "reward": float(len(response)),
+        "seen": (response, predicted, gold, answer, gold_answer),
+    }
 
 
-def test_every_response_is_judged_against_its_own_example(make_policy: Any, examples: list[Any]) -> None:
-    rollouts = judged(make_policy("qwen"), ["red", "blue star", "ring", ""], [True, True, True, True], examples[:2])
+def test_every_response_is_judged_against_its_own_example(
+    make_policy: Any, examples: list[Any]
+) -> None:
+    rollouts = judged(
+        make_policy("qwen"),
+        ["red", "blue star", "ring", ""],
+        [True, True, True, True],
+        examples[:2],
+    )
     assert [part["seen"] for part in rollouts.parts] == [
         ("red", ("red",), ("red",), "red", "red"),
         ("blue star", ("blue", "star"), ("red",), "blue star", "red"),
@@ -97,7 +125,9 @@ def test_every_response_is_judged_against_its_own_example(make_policy: Any, exam
     assert rollouts.rewards.tolist() == [[3, 9], [4, 0]]
 
 
-def test_a_response_cut_at_the_limit_is_invalid_whatever_it_says(make_policy: Any, examples: list[Any]) -> None:
+def test_a_response_cut_at_the_limit_is_invalid_whatever_it_says(
+    make_policy: Any, examples: list[Any]
+) -> None:
     rollouts = judged(make_policy("llava"), ["red", "red"], [True, False], examples[:1])
     assert [part["seen"][:2] for part in rollouts.parts] == [("red", ("red",)), ("", None)]
     assert [part["truncated"] for part in rollouts.parts] == [0, 1]
@@ -109,7 +139,9 @@ def test_a_response_cut_at_the_limit_is_invalid_whatever_it_says(make_policy: An
 
 def test_learning_rate_rises_and_falls(make_policy: Any) -> None:
     """Ten steps, a fifth of them warm-up: 1/2, 1, then in eighths down to 1/8 at the last one."""
-    module = SFTModule(make_policy("qwen"), sft_config(lr=1.0, warmup_ratio=0.2, weight_decay=0.3), steps=10)
+    module = SFTModule(
+        make_policy("qwen"), sft_config(lr=1.0, warmup_ratio=0.2, weight_decay=0.3), steps=10
+    )
     parts = module.configure_optimizers()
     optimizer, scheduler = parts["optimizer"], parts["lr_scheduler"]["scheduler"]
     rates = []
@@ -124,7 +156,9 @@ def test_learning_rate_rises_and_falls(make_policy: Any) -> None:
     assert [id(value) for value in held] == [id(value) for value in module.policy.trainable()]
 
 
-def test_a_checkpoint_holds_the_adapter_alone(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+def test_a_checkpoint_holds_the_adapter_alone(
+    make_policy: Any, examples: list[Any], tmp_path: Path
+) -> None:
     policy = make_policy("qwen")
     policy.add_reference()
     train_grpo(policy, examples, tmp_path, epochs=1, loop=loop_config(checkpoint_every=1))

@@ -33,7 +33,9 @@ def counted(policy: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return passes
 
 
-def first_text(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, float]:
+def first_text(
+    response: str, predicted: Any, gold: Any, answer: str, gold_answer: str
+) -> dict[str, float]:
     """Differs in the groups whose gold is short only."""
     return {"reward": float(len(response)) if len(gold_answer) < 5 else 1.0}
 
@@ -46,12 +48,16 @@ def test_groups_of_equal_rewards_cost_no_forward_without_kl(
     for options, wanted in (({}, [4, 4]), ({"kl_coef": 0.0}, [2])):
         passes.clear()
         module = module_of(policy, first_text, **options)
-        module.training_step(MicroBatch([examples[place] for place in (0, 1, 2, 3)], step=0, weight=1.0), 0).backward()
+        module.training_step(
+            MicroBatch([examples[place] for place in (0, 1, 2, 3)], step=0, weight=1.0), 0
+        ).backward()
         assert [len(example.gold) for example in examples[:4]] == [1, 2, 3, 1]
         assert passes == wanted
 
 
-def test_a_step_without_any_signal_moves_nothing_and_still_has_gradients_to_share(make_policy: Any, examples: list[Any]) -> None:
+def test_a_step_without_any_signal_moves_nothing_and_still_has_gradients_to_share(
+    make_policy: Any, examples: list[Any]
+) -> None:
     policy = end_early(make_policy("llava"))
     module = module_of(policy, lambda *_: {"reward": 1.0}, kl_coef=0.0)
     loss = module.training_step(MicroBatch(examples[:2], step=0, weight=1.0), 0)
@@ -60,27 +66,39 @@ def test_a_step_without_any_signal_moves_nothing_and_still_has_gradients_to_shar
     assert all(value.grad is not None and not value.grad.any() for value in policy.trainable())
 
 
-def test_left_out_groups_change_neither_loss_nor_gradient(make_policy: Any, examples: list[Any]) -> None:
+def test_left_out_groups_change_neither_loss_nor_gradient(
+    make_policy: Any, examples: list[Any]
+) -> None:
     """Against the same loss with every group computed: a KL term too small to see asks for all forwards."""
     policy = end_early(make_policy("qwen")).double()
     found = []
     for kl_coef in (0.0, 1e-30):
         policy.zero_grad()
-        loss = module_of(policy, first_text, kl_coef=kl_coef).training_step(MicroBatch(examples[:4], step=0, weight=1.0), 0)
+        loss = module_of(policy, first_text, kl_coef=kl_coef).training_step(
+            MicroBatch(examples[:4], step=0, weight=1.0), 0
+        )
         loss.backward()
-        found.append((loss.detach(), torch.cat([value.grad.flatten() for value in policy.trainable()])))
+        found.append(
+            (loss.detach(), torch.cat([value.grad.flatten() for value in policy.trainable()]))
+        )
     torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=1e-12)
     torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-9, atol=1e-12)
     assert found[0][1].norm() > 1e-4
 
 
-def test_groups_of_equal_rewards_are_drawn_again_up_to_a_bound(make_policy: Any, examples: list[Any]) -> None:
+def test_groups_of_equal_rewards_are_drawn_again_up_to_a_bound(
+    make_policy: Any, examples: list[Any]
+) -> None:
     policy = end_early(make_policy("qwen"))
     calls: list[str] = []
 
-    def reward(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, float]:
+    def reward(
+        response: str, predicted: Any, gold: Any, answer: str, gold_answer: str
+    ) -> dict[str, float]:
         calls.append(gold_answer)
-        return {"reward": float(len(calls)) if gold_answer == "red" else 1.0}  # "red" is told apart at once, the others never
+        return {
+            "reward": float(len(calls)) if gold_answer == "red" else 1.0
+        }  # "red" is told apart at once, the others never
 
     actor = Actor(policy, WordTask(), reward, grpo_config(resamples=2), seed=0)
     rollouts = actor.roll_out(examples[:2], step=5)
@@ -90,20 +108,28 @@ def test_groups_of_equal_rewards_are_drawn_again_up_to_a_bound(make_policy: Any,
     assert rollouts.texts[3:] != once.texts[3:]
 
 
-def test_old_log_probabilities_are_those_of_the_rollout(make_policy: Any, examples: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_log_probabilities_are_those_of_the_rollout(
+    make_policy: Any, examples: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With two updates a group the second one's ratio is not 1: the policy has moved since it sampled."""
     policy = end_early(make_policy("qwen"))
     ratios: list[float] = []
 
-    def loss(logps: Any, old_logps: Any, ref_logps: Any, advantages: Any, mask: Any, **_: Any) -> Any:
-        ratios.append(float(torch.where(mask, (logps - old_logps).exp() - 1, 0.0).abs().max().detach()))
+    def loss(
+        logps: Any, old_logps: Any, ref_logps: Any, advantages: Any, mask: Any, **_: Any
+    ) -> Any:
+        ratios.append(
+            float(torch.where(mask, (logps - old_logps).exp() - 1, 0.0).abs().max().detach())
+        )
         return (advantages.unsqueeze(1) * torch.where(mask, logps, 0.0)).mean()
 
     monkeypatch.setattr("mmie.training.grpo.grpo_loss", loss)
     module = module_of(policy, updates_per_group=2)
     optimizer = torch.optim.SGD(policy.trainable(), lr=3.0)
     texts = []
-    for batch in StepLoader(examples, [[0, 1], [2, 3]], sizes=[1] * 8, micro_batch_size=2, updates=2):
+    for batch in StepLoader(
+        examples, [[0, 1], [2, 3]], sizes=[1] * 8, micro_batch_size=2, updates=2
+    ):
         optimizer.zero_grad()
         module.training_step(batch, 0).backward()
         optimizer.step()
@@ -115,10 +141,14 @@ def test_old_log_probabilities_are_those_of_the_rollout(make_policy: Any, exampl
     assert texts[1] != texts[2]
 
 
-def test_several_updates_a_group_train_through_the_loop(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
+def test_several_updates_a_group_train_through_the_loop(
+    make_policy: Any, examples: list[Any], tmp_path: Path
+) -> None:
     policy = end_early(make_policy("qwen"))
     config = grpo_config(updates_per_group=2, clip_low=0.2, clip_high=0.28)
-    best = train_grpo(policy, examples, tmp_path, epochs=1, config=config, loop=loop_config(validations=4))
+    best = train_grpo(
+        policy, examples, tmp_path, epochs=1, config=config, loop=loop_config(validations=4)
+    )
     assert [step for step, _ in best.history] == [1, 2, 3, 4]
     rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()[1:]]
     assert [step for step, name, _ in rows if name == "train/loss"] == ["0", "1", "2", "3"]

@@ -15,7 +15,9 @@ from training_runs import TRAINER, end_early, grpo_config, loop_config, train_gr
 TWO = replace(TRAINER, devices=2, strategy="ddp_fork")
 
 
-def short_on_one_rank(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str) -> dict[str, float]:
+def short_on_one_rank(
+    response: str, predicted: Any, gold: Any, answer: str, gold_answer: str
+) -> dict[str, float]:
     """Rewards that differ in some groups only, so that one process may have nothing to learn from while the other has."""
     return {"reward": float(len(response)) if len(gold_answer) % 2 else 1.0}
 
@@ -27,12 +29,20 @@ def short_on_one_rank(response: str, predicted: Any, gold: Any, answer: str, gol
         (train_sft, {}),
         (train_grpo, {}),
         (train_grpo, {"config": grpo_config(normalise="token")}),
-        (train_grpo, {"config": grpo_config(kl_coef=0.0, resamples=1), "reward": short_on_one_rank}),
+        (
+            train_grpo,
+            {"config": grpo_config(kl_coef=0.0, resamples=1), "reward": short_on_one_rank},
+        ),
     ],
     ids=["SFT", "GRPO", "token mean", "unequal work"],
 )
 def test_two_processes_equal_one(
-    train: Any, options: dict[str, Any], make_policy: Any, examples: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: Any,
+    options: dict[str, Any],
+    make_policy: Any,
+    examples: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     states = []
     for name, trainer in {"one": TRAINER, "two": TWO}.items():
@@ -40,7 +50,15 @@ def test_two_processes_equal_one(
         (tmp_path / name).mkdir()
         policy = end_early(make_policy("qwen"))
         policy.add_reference()
-        train(policy, examples, tmp_path / name, epochs=2, micro=1, loop=loop_config(checkpoint_every=3), **options)
+        train(
+            policy,
+            examples,
+            tmp_path / name,
+            epochs=2,
+            micro=1,
+            loop=loop_config(checkpoint_every=3),
+            **options,
+        )
         states.append(torch.load(tmp_path / name / "step-3.ckpt", weights_only=False)["state_dict"])
     assert len(states[0]) == 28
     for name, value in states[0].items():

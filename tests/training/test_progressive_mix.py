@@ -12,9 +12,13 @@ HARD = {0, 3, 4, 9}
 EASY = [index not in HARD for index in range(20)]  # 4 hard, 16 easy
 
 
-def parts(alpha: float, epoch: int, easy: list[bool] = EASY, seed: int = 0) -> tuple[list[int], list[int]]:
+def parts(
+    alpha: float, epoch: int, easy: list[bool] = EASY, seed: int = 0
+) -> tuple[list[int], list[int]]:
     indices = ProgressiveMix(alpha=alpha)(epoch, samples=len(easy), seed=seed, easy=easy)
-    return sorted(index for index in indices if not easy[index]), sorted(index for index in indices if easy[index])
+    return sorted(index for index in indices if not easy[index]), sorted(
+        index for index in indices if easy[index]
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,14 +69,20 @@ def test_negative_alpha_is_refused() -> None:
 
 def test_order_and_choice_belong_to_seed_and_epoch() -> None:
     mix = ProgressiveMix(alpha=0.5)
-    drawn = [tuple(mix(epoch, samples=20, seed=seed, easy=EASY)) for epoch in (0, 1) for seed in (0, 1)]
+    drawn = [
+        tuple(mix(epoch, samples=20, seed=seed, easy=EASY)) for epoch in (0, 1) for seed in (0, 1)
+    ]
     assert len(set(drawn)) == 4
-    assert drawn == [tuple(mix(epoch, samples=20, seed=seed, easy=EASY)) for epoch in (0, 1) for seed in (0, 1)]
+    assert drawn == [
+        tuple(mix(epoch, samples=20, seed=seed, easy=EASY)) for epoch in (0, 1) for seed in (0, 1)
+    ]
     assert list(drawn[0]) != sorted(drawn[0])
 
 
 def test_the_plan_takes_the_epochs_as_they_are() -> None:
     """8 + 6 + 5 samples in three epochs: four steps of four, three are left out."""
-    plan = plan_steps(ProgressiveMix(alpha=0.5), samples=20, epochs=3, batch_size=4, seed=0, easy=EASY)
+    plan = plan_steps(
+        ProgressiveMix(alpha=0.5), samples=20, epochs=3, batch_size=4, seed=0, easy=EASY
+    )
     assert [len(step) for step in plan] == [4] * 4
     assert {index for step in plan[:2] for index in step} >= HARD

@@ -19,11 +19,17 @@ REWARDS = [1.0, 0.0, 0.5, 0.5]
 @pytest.fixture
 def rollouts() -> Rollouts:
     examples = [Example("a", "one", (Picture(Path("a.png")),), ()), Example("b", "two", (), ())]
-    parts = [{"reward": reward, "r_q": reward / 2, "invalid": float(reward == 0)} for reward in REWARDS]
+    parts = [
+        {"reward": reward, "r_q": reward / 2, "invalid": float(reward == 0)} for reward in REWARDS
+    ]
     mask = torch.tensor([[1, 0], [1, 1], [1, 0], [1, 1]]).bool()
     sampled = torch.tensor([[-1.25, 9], [-1.25, -0.25], [-1.25, 9], [-1.25, -1.25]])
-    responses = Completions(torch.arange(8).view(4, 2), mask, sampled, torch.tensor([True, False, True, True]))
-    prompts = [Prompt(torch.tensor([number]), torch.zeros(1, 1), torch.empty(0, 4)) for number in range(2)]
+    responses = Completions(
+        torch.arange(8).view(4, 2), mask, sampled, torch.tensor([True, False, True, True])
+    )
+    prompts = [
+        Prompt(torch.tensor([number]), torch.zeros(1, 1), torch.empty(0, 4)) for number in range(2)
+    ]
     return Rollouts(3, examples, prompts, responses, ["w", "x", "y", "z"], parts, 2)
 
 
@@ -31,12 +37,22 @@ def test_rows(rollouts: Rollouts) -> None:
     assert rollouts.rewards.tolist() == [[1.0, 0.0], [0.5, 0.5]]
     rows = rollouts.rows(torch.tensor([[0.7, -0.7], [0.0, 0.0]]))
     assert [(row["id"], row["text"], row["response"], row["reward"]) for row in rows] == [
-        ("a", "one", "w", 1.0), ("a", "one", "x", 0.0), ("b", "two", "y", 0.5), ("b", "two", "z", 0.5),
-    ]  # fmt: skip
+        ("a", "one", "w", 1.0),
+        ("a", "one", "x", 0.0),
+        ("b", "two", "y", 0.5),
+        ("b", "two", "z", 0.5),
+    ]
     assert rows[1] == {
-        "step": 3, "id": "a", "image": ["a.png"], "text": "one", "response": "x",
-        "reward": 0.0, "r_q": 0.0, "invalid": 1.0, "advantage": pytest.approx(-0.7),
-    }  # fmt: skip
+        "step": 3,
+        "id": "a",
+        "image": ["a.png"],
+        "text": "one",
+        "response": "x",
+        "reward": 0.0,
+        "r_q": 0.0,
+        "invalid": 1.0,
+        "advantage": pytest.approx(-0.7),
+    }
 
 
 def test_measure_counts_the_responses_own_tokens_alone(rollouts: Rollouts) -> None:
@@ -45,10 +61,16 @@ def test_measure_counts_the_responses_own_tokens_alone(rollouts: Rollouts) -> No
     assert found == pytest.approx(
         {
             "train/reward": 0.5,
-            "train/r_q": 0.25, "train/invalid": 0.25, "train/reward_std": sqrt(0.5) / 2, "train/zero_variance_groups": 0.5,
-            "train/kl": exp(-0.5) + 0.5 - 1, "train/length_mean": 1.5, "train/length_max": 2, "train/sampling_logp_gap": 0.75,
+            "train/r_q": 0.25,
+            "train/invalid": 0.25,
+            "train/reward_std": sqrt(0.5) / 2,
+            "train/zero_variance_groups": 0.5,
+            "train/kl": exp(-0.5) + 0.5 - 1,
+            "train/length_mean": 1.5,
+            "train/length_max": 2,
+            "train/sampling_logp_gap": 0.75,
         }
-    )  # fmt: skip
+    )
 
 
 def test_measure_without_forwards(rollouts: Rollouts) -> None:
@@ -59,13 +81,19 @@ def test_measure_without_forwards(rollouts: Rollouts) -> None:
 
 def test_the_gap_to_the_rollout_is_that_of_computed_groups(rollouts: Rollouts) -> None:
     logps = rollouts.responses.logps + torch.tensor([[0.25], [0.0], [9.0], [9.0]])
-    assert measure(rollouts, logps, None, sampled=[0])["train/sampling_logp_gap"] == pytest.approx(0.25)
+    assert measure(rollouts, logps, None, sampled=[0])["train/sampling_logp_gap"] == pytest.approx(
+        0.25
+    )
     assert measure(rollouts, logps, None, sampled=[])["train/sampling_logp_gap"] == 0.0
 
 
 def test_some_of_the_examples(rollouts: Rollouts) -> None:
     second = rollouts.at([1])
-    assert (second.texts, second.rewards.tolist(), [example.id for example in second.examples]) == (["y", "z"], [[0.5, 0.5]], ["b"])
+    assert (second.texts, second.rewards.tolist(), [example.id for example in second.examples]) == (
+        ["y", "z"],
+        [[0.5, 0.5]],
+        ["b"],
+    )
     assert second.responses.tokens.tolist() == [[4, 5], [6, 7]]
     assert rollouts.at([0]).responses.finished.tolist() == [True, False]
     assert (int(rollouts.tokens), int(second.tokens)) == (6, 3)
@@ -73,9 +101,15 @@ def test_some_of_the_examples(rollouts: Rollouts) -> None:
 
 def test_examples_are_replaced_in_their_places(rollouts: Rollouts) -> None:
     long = Completions(
-        torch.full((2, 3), 9), torch.tensor([[1, 1, 1], [1, 0, 0]]).bool(), torch.zeros(2, 3), torch.tensor([True, True])
-    )  # fmt: skip
-    fresh = [{"reward": 2.0, "r_q": 1.0, "invalid": 0.0}, {"reward": 0.0, "r_q": 0.0, "invalid": 0.0}]
+        torch.full((2, 3), 9),
+        torch.tensor([[1, 1, 1], [1, 0, 0]]).bool(),
+        torch.zeros(2, 3),
+        torch.tensor([True, True]),
+    )
+    fresh = [
+        {"reward": 2.0, "r_q": 1.0, "invalid": 0.0},
+        {"reward": 0.0, "r_q": 0.0, "invalid": 0.0},
+    ]
     other = Rollouts(3, rollouts.examples[:1], rollouts.prompts[:1], long, ["p", "q"], fresh, 2)
     both = rollouts.replaced([0], other)
     assert both.texts == ["p", "q", "y", "z"]

@@ -50,24 +50,35 @@ class Work:
     def draw_pictures(self, folder: Path) -> list[Path]:
         """A new picture of noise for each prompt of each step."""
         rng = np.random.default_rng(0)
-        paths = [folder / f"{number}.png" for number in range(self.prompts * (self.steps + self.warmup))]
+        paths = [
+            folder / f"{number}.png" for number in range(self.prompts * (self.steps + self.warmup))
+        ]
         for path in paths:
-            Image.fromarray(rng.integers(0, 255, (self.image_size, self.image_size, 3), dtype=np.uint8)).save(path)
+            Image.fromarray(
+                rng.integers(0, 255, (self.image_size, self.image_size, 3), dtype=np.uint8)
+            ).save(path)
         return paths
 
 
 def write_checkpoint(folder: Path, *, width: int = 256, layers: int = 4) -> None:
     """A random Qwen2.5-VL, 6 M parameters at this size, with a tokenizer of invented words."""
     torch.manual_seed(0)
-    vocabulary = {word: number for number, word in enumerate([*SPECIAL, "user", "assistant", *_words()])}
+    vocabulary = {
+        word: number for number, word in enumerate([*SPECIAL, "user", "assistant", *_words()])
+    }
     words = Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIAL[0]))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     words.decoder = decoders.Fuse()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words, eos_token="<|im_end|>", pad_token="<|endoftext|>", extra_special_tokens=[SPECIAL[1], *SPECIAL[3:]]
+        tokenizer_object=words,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        extra_special_tokens=[SPECIAL[1], *SPECIAL[3:]],
     )
     tokenizer.chat_template = CHATML
-    model = build_model(tokenizer, width=width, layers=layers, mlp_width=4 * width, vision_width=128, vision_depth=4)
+    model = build_model(
+        tokenizer, width=width, layers=layers, mlp_width=4 * width, vision_width=128, vision_depth=4
+    )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     image_processor().save_pretrained(folder)
@@ -75,4 +86,6 @@ def write_checkpoint(folder: Path, *, width: int = 256, layers: int = 4) -> None
 
 def _words() -> list[str]:
     syllables = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
-    return [first + second for first in syllables for second in syllables][: VOCABULARY - len(SPECIAL) - 2]
+    return [first + second for first in syllables for second in syllables][
+        : VOCABULARY - len(SPECIAL) - 2
+    ]

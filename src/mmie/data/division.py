@@ -22,6 +22,8 @@ def stratified(classes: Mapping[str, str], *, share: float, seed: int) -> list[s
     drawn = {
         name
         for label, names in members.items()
-        for name in random.Random(f"share-{seed}-{label}").sample(names, max(1, int(share * len(names) + 0.5)))
+        for name in random.Random(f"share-{seed}-{label}").sample(
+            names, max(1, int(share * len(names) + 0.5))
+        )
     }
     return [name for name in classes if name in drawn]

@@ -72,7 +72,9 @@ class Labels:
         if not (found.head.strip() and found.tail.strip()):
             raise InputError(f"{where}: an entity has no name; correct or remove it")
         head, tail = (clean(name, f"{where}: an entity") for name in (found.head, found.tail))
-        head_type, tail_type = (self._type(kind, where) for kind in (found.head_type, found.tail_type))
+        head_type, tail_type = (
+            self._type(kind, where) for kind in (found.head_type, found.tail_type)
+        )
         relation = self._relation(found.relation, (head_type, tail_type), where)
         pair, pairs = f"{head_type}-{tail_type}", self.pairs[relation]
         if pair.casefold() not in (allowed.casefold() for allowed in pairs):

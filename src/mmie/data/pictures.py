@@ -21,8 +21,14 @@ from mmie.types import Picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 UNREADABLE = (  # what Pillow raises over broken files
-    OSError, EOFError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
-)  # fmt: skip
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,
+    struct.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
 GREY = (128, 128, 128)
 WHITE = (255, 255, 255, 255)
 MAX_ASPECT = 100  # Qwen2.5-VL's image processor refuses 200
@@ -66,9 +72,7 @@ class PictureFolder:
         self.folder = Path(folder)
         self.missing = missing
 
-    def find(
-        self, split: str, names: Sequence[str], *, track: Track = untracked
-    ) -> list[Picture]:
+    def find(self, split: str, names: Sequence[str], *, track: Track = untracked) -> list[Picture]:
         """One picture for each name; every file is decoded once to know that it can be.
 
         Args:
@@ -145,7 +149,9 @@ def _with_suffixes(place: Path, name: str) -> list[Path]:
     return [place / f"{name}.{suffix}" for suffix in SUFFIXES]
 
 
-def open_picture(picture: Picture, *, max_pixels: int, blank_size: tuple[int, int] = (112, 112)) -> Image.Image:
+def open_picture(
+    picture: Picture, *, max_pixels: int, blank_size: tuple[int, int] = (112, 112)
+) -> Image.Image:
     """The picture upright, cut to its box, in RGB, on white where it is transparent; mid-grey for a blank one.
 
     Args:
@@ -164,11 +170,15 @@ def open_picture(picture: Picture, *, max_pixels: int, blank_size: tuple[int, in
         with _opened(picture.path) as image:
             shown = _shown(image)
     except UNREADABLE as error:
-        raise InputError(f"{picture.path}: not a readable picture ({error}); replace the file") from error
+        raise InputError(
+            f"{picture.path}: not a readable picture ({error}); replace the file"
+        ) from error
     if picture.box is not None:
         box = clipped(picture.box, shown.size)
         if box is None:
-            raise InputError(f"{picture.path}: the box {picture.box} holds no pixel of the picture, whose size is {shown.size}; correct it")
+            raise InputError(
+                f"{picture.path}: the box {picture.box} holds no pixel of the picture, whose size is {shown.size}; correct it"
+            )
         shown = shown.crop(box)
     size = _bounded(*shown.size, max_pixels)
     return shown if size == shown.size else shown.resize(size, Image.Resampling.BICUBIC)
@@ -186,7 +196,11 @@ def upright_size(path: Path) -> tuple[int, int]:
     """Width and height as ``open_picture`` shows a sound file, which is not decoded for it."""
     with _opened(path) as image:
         width, height = image.size
-        return (height, width) if image.getexif().get(ExifTags.Base.Orientation) in TURNED else (width, height)
+        return (
+            (height, width)
+            if image.getexif().get(ExifTags.Base.Orientation) in TURNED
+            else (width, height)
+        )
 
 
 def picture_to_json(picture: Picture, images: Path | None = None) -> Any:
@@ -264,12 +278,17 @@ def _shown(image: Image.Image) -> Image.Image:
     if upright.mode == "I;16":  # 16 bits of grey, which Pillow would clip to white
         upright = upright.point(lambda value: value / 256, "L")
     if upright.has_transparency_data:
-        upright = Image.alpha_composite(Image.new("RGBA", upright.size, WHITE), upright.convert("RGBA"))
+        upright = Image.alpha_composite(
+            Image.new("RGBA", upright.size, WHITE), upright.convert("RGBA")
+        )
     return upright.convert("RGB")
 
 
 def _bounded(width: int, height: int, max_pixels: int) -> tuple[int, int]:
     """The largest size of this shape within ``max_pixels``."""
-    width, height = max(width, math.ceil(height / MAX_ASPECT)), max(height, math.ceil(width / MAX_ASPECT))
+    width, height = (
+        max(width, math.ceil(height / MAX_ASPECT)),
+        max(height, math.ceil(width / MAX_ASPECT)),
+    )
     scale = min(1.0, math.sqrt(max_pixels / (width * height)))
     return int(width * scale), int(height * scale)

@@ -60,9 +60,7 @@ class Sample:
 def text_of(tokens: Sequence[Any], where: str) -> str:
     """The tokens joined by single blanks; InputError where there is none or one is no text."""
     if not all(isinstance(token, str) for token in tokens) or not "".join(tokens).strip():
-        raise InputError(
-            f"{where}: 'token' must be a list of words; correct or remove this entry"
-        )
+        raise InputError(f"{where}: 'token' must be a list of words; correct or remove this entry")
     return clean(" ".join(tokens), f"{where}: 'token'")
 
 
@@ -151,7 +149,9 @@ def to_examples(
 def digest(files: Iterable[Path], pictures: PictureFolder) -> str:
     """The first 16 hex digits of the SHA-256 of the files' bytes and of the pictures' names and sizes."""
     parts = [hashlib.sha256(read(path)).hexdigest() for path in files]
-    return hashlib.sha256(repr((parts, pictures.listing())).encode(errors="surrogateescape")).hexdigest()[:16]
+    return hashlib.sha256(
+        repr((parts, pictures.listing())).encode(errors="surrogateescape")
+    ).hexdigest()[:16]
 
 
 def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str, int]]:
@@ -169,7 +169,9 @@ def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str,
         pairs = _same_samples(splits[one], splits[other])
         if pairs:
             example = f"{pairs[0][0]} is {pairs[0][1]}"
-            raise InputError(f"data: {one} and {other} share {len(pairs)} samples ({example}); take them out of one of the two")
+            raise InputError(
+                f"data: {one} and {other} share {len(pairs)} samples ({example}); take them out of one of the two"
+            )
     return {"shared_sentences": shared_sentences(splits)}
 
 
@@ -177,7 +179,9 @@ def _refuse_no_text(examples: Sequence[Example]) -> None:
     """What no reader cleaned, as of a source of one's own, is refused before any training."""
     for example in examples:
         if not example.text.strip():
-            raise InputError(f"data: the text of sample {example.id} is blank; correct or remove it")
+            raise InputError(
+                f"data: the text of sample {example.id} is blank; correct or remove it"
+            )
         for text in strings([example.text, example.gold, example.extra]):
             refuse_no_text(text, f"data: a text of sample {example.id}")
 
@@ -185,20 +189,34 @@ def _refuse_no_text(examples: Sequence[Example]) -> None:
 def shared_sentences(splits: Mapping[str, Sequence[Example]]) -> dict[str, int]:
     """For each two splits, as ``train/val``, the number of texts that stand in both."""
     texts = {name: {example.text for example in examples} for name, examples in splits.items()}
-    return {f"{one}/{other}": len(texts[one] & texts[other]) for one, other in combinations(splits, 2)}
+    return {
+        f"{one}/{other}": len(texts[one] & texts[other]) for one, other in combinations(splits, 2)
+    }
 
 
 def _same_samples(one: Sequence[Example], other: Sequence[Example]) -> list[tuple[str, str]]:
     """The samples of ``other`` that are in ``one``, too, each with the id of its first twin before its own."""
     shared = {example.text for example in one} & {example.text for example in other}
-    twins = {key: example.id for example in reversed(one) if example.text in shared for key in _identities(example)}
-    found = ((example.id, [twins[key] for key in _identities(example) if key in twins]) for example in other if example.text in shared)
+    twins = {
+        key: example.id
+        for example in reversed(one)
+        if example.text in shared
+        for key in _identities(example)
+    }
+    found = (
+        (example.id, [twins[key] for key in _identities(example) if key in twins])
+        for example in other
+        if example.text in shared
+    )
     return [(ids[0], id) for id, ids in found if ids]
 
 
 def _identities(example: Example) -> list[tuple[Any, ...]]:
     """Text, entity, object and boxes, with the picture's name and with the pictures' bytes where there are any; equal in one: the same."""
-    contents = [picture.path and hashlib.sha256(picture.path.read_bytes()).digest() for picture in example.pictures]
+    contents = [
+        picture.path and hashlib.sha256(picture.path.read_bytes()).digest()
+        for picture in example.pictures
+    ]
     known = [example.extra.get("img_id"), None if None in contents else tuple(contents)]
     boxes = tuple(picture.box for picture in example.pictures)
     about = example.text, example.extra.get("entity"), example.extra.get("object"), boxes
@@ -226,9 +244,7 @@ def examples_to_jsonl(path: Path, examples: Iterable[Example], *, images: Path) 
         unfinished.unlink(missing_ok=True)
 
 
-def examples_from_jsonl(
-    path: Path, *, revive: Callable[[Any], Any], images: Path
-) -> list[Example]:
+def examples_from_jsonl(path: Path, *, revive: Callable[[Any], Any], images: Path) -> list[Example]:
     """What ``examples_to_jsonl`` wrote.
 
     Args:

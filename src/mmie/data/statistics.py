@@ -15,7 +15,9 @@ from mmie.types import Example
 LabelsOf = Callable[[Example], Mapping[str, Sequence[str]]]
 
 
-def statistics(splits: Mapping[str, Sequence[Example]], *, labels_of: LabelsOf, unit: str) -> dict[str, Any]:
+def statistics(
+    splits: Mapping[str, Sequence[Example]], *, labels_of: LabelsOf, unit: str
+) -> dict[str, Any]:
     """Split → counts, and ``shared_sentences``; JSON values only.
 
     A split's counts: ``samples``; under ``unit`` the number of its relations; the groups of ``labels_of`` by label, as JMERE's
@@ -28,14 +30,19 @@ def statistics(splits: Mapping[str, Sequence[Example]], *, labels_of: LabelsOf, 
 def _counts(examples: Sequence[Example], labels_of: LabelsOf, unit: str) -> dict[str, Any]:
     labels = [labels_of(example) for example in examples]
     groups = dict.fromkeys(group for of_sample in labels for group in of_sample)
-    counted = {group: _by_frequency(label for of_sample in labels for label in of_sample[group]) for group in groups}
+    counted = {
+        group: _by_frequency(label for of_sample in labels for label in of_sample[group])
+        for group in groups
+    }
     words = [len(example.text.split()) for example in examples]
     return {
         "samples": len(examples),
         unit: sum(counted.get("relations", {}).values()),
         **counted,
         "words": {"mean": round(sum(words) / max(len(words), 1), 2), "max": max(words, default=0)},
-        "blank_pictures": sum(picture.path is None for example in examples for picture in example.pictures),
+        "blank_pictures": sum(
+            picture.path is None for example in examples for picture in example.pictures
+        ),
     }
 
 

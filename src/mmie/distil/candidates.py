@@ -47,7 +47,13 @@ class Chains(Protocol):
 
 
 def run_distillation(
-    examples: Sequence[Example], teacher: Teacher, record: Record, *, candidates: int, chains: Chains, progress: Callable[[int], None]
+    examples: Sequence[Example],
+    teacher: Teacher,
+    record: Record,
+    *,
+    candidates: int,
+    chains: Chains,
+    progress: Callable[[int], None],
 ) -> list[Candidate]:
     """``distil`` for callers that do not await it, be it in a running event loop (a notebook)."""
     return run_to_end(
@@ -66,7 +72,13 @@ def run_to_end(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def distil(
-    examples: Sequence[Example], teacher: Teacher, record: Record, *, candidates: int, chains: Chains, progress: Callable[[int], None]
+    examples: Sequence[Example],
+    teacher: Teacher,
+    record: Record,
+    *,
+    candidates: int,
+    chains: Chains,
+    progress: Callable[[int], None],
 ) -> list[Candidate]:
     """All candidates of all samples, in the samples' order, then by index.
 

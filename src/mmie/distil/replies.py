@@ -36,12 +36,10 @@ FAILED = {"error", "network_error", "abort", "failed"}  # the server ended the a
 _CONTENT = re.compile(
     r"content[_ -]?(filter|policy|management)|responsible.?ai|safety|moderation|flagged"
 )
-_SET_UP = (
-    re.compile(  # some servers say with status 200 or 400 what others say with 401, 402 or 404
-        r"insufficient.?(quota|credit|fund|balance)|credit balance|billing|payment required"
-        r"|(invalid|incorrect|missing|no) api.?key|api.?key (is )?(invalid|not valid|missing)"
-        r"|model.?not.?found|no such model|model .{0,100}does not exist|authentication|unauthori[sz]ed"
-    )
+_SET_UP = re.compile(  # some servers say with status 200 or 400 what others say with 401, 402 or 404
+    r"insufficient.?(quota|credit|fund|balance)|credit balance|billing|payment required"
+    r"|(invalid|incorrect|missing|no) api.?key|api.?key (is )?(invalid|not valid|missing)"
+    r"|model.?not.?found|no such model|model .{0,100}does not exist|authentication|unauthori[sz]ed"
 )
 _BAD_REQUEST = re.compile(
     r"invalid.?request|bad.?request|too long|too large|context.?length|invalid.?image"

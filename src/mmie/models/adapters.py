@@ -81,15 +81,22 @@ class AdaptedModel(nn.Module):
 
     def trainable(self) -> list[nn.Parameter]:
         """The parameters an optimizer must hold: all of them in the ``policy`` adapter, never none."""
-        named = [(name, value) for name, value in self.model.named_parameters() if value.requires_grad]
+        named = [
+            (name, value) for name, value in self.model.named_parameters() if value.requires_grad
+        ]
         strangers = [name for name, _ in named if f".{POLICY}." not in name]
         if strangers or not named:
-            raise RuntimeError(f"{len(named)} trainable parameters, outside the policy adapter: {strangers[:3]}")
+            raise RuntimeError(
+                f"{len(named)} trainable parameters, outside the policy adapter: {strangers[:3]}"
+            )
         return [value for _, value in named]
 
     def adapter_state(self, name: str = POLICY) -> dict[str, Tensor]:
         """The adapter's weights under PEFT's own names, on the CPU."""
-        return {key: value.detach().cpu().clone() for key, value in get_peft_model_state_dict(self.model, adapter_name=name).items()}
+        return {
+            key: value.detach().cpu().clone()
+            for key, value in get_peft_model_state_dict(self.model, adapter_name=name).items()
+        }
 
     def load_adapter_state(self, state: dict[str, Tensor], name: str = POLICY) -> None:
         """Raises InputError where the weights are of another model or another rank."""
@@ -97,7 +104,9 @@ class AdaptedModel(nn.Module):
         given = {key: value.shape for key, value in state.items()}
         if wanted != given:
             odd = sorted(set(wanted.items()) ^ set(given.items()))[0][0]
-            raise InputError(f"the adapter does not fit this model (first at {odd}): it belongs to another checkpoint or lora.rank")
+            raise InputError(
+                f"the adapter does not fit this model (first at {odd}): it belongs to another checkpoint or lora.rank"
+            )
         set_peft_model_state_dict(self.model, state, adapter_name=name)
 
     def add_reference(self) -> None:
@@ -116,11 +125,18 @@ class AdaptedModel(nn.Module):
         """Loads a saved adapter into ``policy``; raises InputError where it is missing, broken or does not fit."""
         file, settings = folder / "adapter_model.safetensors", folder / "adapter_config.json"
         try:
-            state, alpha = load_file(file), json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"]
+            state, alpha = (
+                load_file(file),
+                json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"],
+            )
         except UNREADABLE as error:
-            raise InputError(f"{folder}: no whole adapter there ({error}): run the training stage that writes it") from error
+            raise InputError(
+                f"{folder}: no whole adapter there ({error}): run the training stage that writes it"
+            ) from error
         if alpha != self.lora.lora_alpha:
-            raise InputError(f"{settings}: the adapter was trained with lora.alpha={alpha}, not {self.lora.lora_alpha}: set it so")
+            raise InputError(
+                f"{settings}: the adapter was trained with lora.alpha={alpha}, not {self.lora.lora_alpha}: set it so"
+            )
         self.load_adapter_state(state)
 
     def adapter_hash(self, name: str) -> str:
@@ -141,8 +157,14 @@ class AdaptedModel(nn.Module):
     def save_merged(self, folder: Path) -> None:
         """Writes base plus policy adapter as one ordinary checkpoint folder; the policy itself is not touched."""
         base = self.model.get_base_model()
-        weights = {name.replace(".base_layer.", "."): value for name, value in base.state_dict().items() if ".lora_" not in name}
-        layers: dict[str, Any] = {name: layer for name, layer in base.named_modules() if isinstance(layer, LoraLayer)}
+        weights = {
+            name.replace(".base_layer.", "."): value
+            for name, value in base.state_dict().items()
+            if ".lora_" not in name
+        }
+        layers: dict[str, Any] = {
+            name: layer for name, layer in base.named_modules() if isinstance(layer, LoraLayer)
+        }
         for name, layer in layers.items():
             weight = layer.get_base_layer().weight.data
             weights[f"{name}.weight"] = (weight + layer.get_delta_weight(POLICY)).to(weight.dtype)

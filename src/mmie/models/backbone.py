@@ -51,7 +51,9 @@ class Backbone(Protocol):
     def vision_settings(self) -> str:
         """All else that features depend on: the image processor's settings, the layers taken."""
 
-    def encode(self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None) -> Prompt:
+    def encode(
+        self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None
+    ) -> Prompt:
         """Chat template, expanded placeholders, positions; ``features`` [n, H] of each picture where known."""
 
     def vision_features(self, picture: Image.Image) -> Tensor:
@@ -94,11 +96,18 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
     config = load_pretrained(AutoConfig, path)
     if config.model_type != loader.config_class.model_type:
         wanted = f"where {loader.__name__} needs {loader.config_class.model_type}"
-        raise InputError(f"model.path={path}: it is a checkpoint of {config.model_type}, {wanted}: choose the other model")
+        raise InputError(
+            f"model.path={path}: it is a checkpoint of {config.model_type}, {wanted}: choose the other model"
+        )
     model, loading = load_pretrained(
-        loader, path, config=config, dtype=DTYPES[dtype], attn_implementation=attention,
-        output_loading_info=True, ignore_mismatched_sizes=True,
-    )  # fmt: skip
+        loader,
+        path,
+        config=config,
+        dtype=DTYPES[dtype],
+        attn_implementation=attention,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
     lacking = sorted({*loading["missing_keys"], *(key[0] for key in loading["mismatched_keys"])})
     if lacking:
         raise InputError(
@@ -112,7 +121,9 @@ def load_tokenizer(path: str) -> Any:
     """The tokenizer of the folder; InputError where it has no chat template."""
     tokenizer = load_pretrained(AutoTokenizer, path)
     if tokenizer.chat_template is None:
-        raise InputError(f"model.path={path}: its tokenizer has no chat template: put chat_template.jinja into the folder")
+        raise InputError(
+            f"model.path={path}: its tokenizer has no chat template: put chat_template.jinja into the folder"
+        )
     return tokenizer
 
 
@@ -132,11 +143,23 @@ def expand(rendered: str, placeholder: str, counts: Sequence[int]) -> str:
     """Replaces the i-th placeholder by ``counts[i]`` copies; the number of placeholders must be that of the pictures."""
     parts = rendered.split(placeholder)
     if len(parts) != len(counts) + 1:
-        shown = f"the chat template shows {len(parts) - 1} pictures where the sample has {len(counts)}"
+        shown = (
+            f"the chat template shows {len(parts) - 1} pictures where the sample has {len(counts)}"
+        )
         raise InputError(f"{shown}: check the template of model.path")
-    return "".join(part + placeholder * count for part, count in zip(parts, (*counts, 0), strict=True))
+    return "".join(
+        part + placeholder * count for part, count in zip(parts, (*counts, 0), strict=True)
+    )
 
 
 def conversation(text: str, pictures: int) -> list[dict[str, Any]]:
     """One user turn: the pictures, then the text."""
-    return [{"role": "user", "content": [*({"type": "image"} for _ in range(pictures)), {"type": "text", "text": text}]}]
+    return [
+        {
+            "role": "user",
+            "content": [
+                *({"type": "image"} for _ in range(pictures)),
+                {"type": "text", "text": text},
+            ],
+        }
+    ]

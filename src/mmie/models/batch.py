@@ -50,20 +50,37 @@ class Completions:
 
 def pad_prompts(prompts: Sequence[Prompt], *, pad_id: int, device: torch.device) -> PromptBatch:
     """Stacks prompts of unequal length, padding on the left with masked positions."""
-    ids = pad_sequence([prompt.ids for prompt in prompts], batch_first=True, padding_value=pad_id, padding_side="left")
-    mask = pad_sequence(
-        [torch.ones(len(prompt.ids), dtype=torch.bool) for prompt in prompts], batch_first=True, padding_side="left"
+    ids = pad_sequence(
+        [prompt.ids for prompt in prompts],
+        batch_first=True,
+        padding_value=pad_id,
+        padding_side="left",
     )
-    positions = pad_sequence([prompt.positions.T for prompt in prompts], batch_first=True, padding_side="left").permute(2, 0, 1)
+    mask = pad_sequence(
+        [torch.ones(len(prompt.ids), dtype=torch.bool) for prompt in prompts],
+        batch_first=True,
+        padding_side="left",
+    )
+    positions = pad_sequence(
+        [prompt.positions.T for prompt in prompts], batch_first=True, padding_side="left"
+    ).permute(2, 0, 1)
     last = torch.stack([prompt.positions.max() + 1 for prompt in prompts])
     features = torch.cat([prompt.features.to(device) for prompt in prompts])
     lengths = [len(prompt.features) for prompt in prompts]
-    return PromptBatch(ids.to(device), mask.to(device), positions.to(device), last.to(device), features, lengths)
+    return PromptBatch(
+        ids.to(device), mask.to(device), positions.to(device), last.to(device), features, lengths
+    )
 
 
-def pad_completions(responses: Sequence[Sequence[int]], *, pad_id: int, device: torch.device) -> Completions:
+def pad_completions(
+    responses: Sequence[Sequence[int]], *, pad_id: int, device: torch.device
+) -> Completions:
     """Given token lists as completions; every list counts as finished."""
-    tokens = pad_sequence([torch.tensor(list(ids), dtype=torch.long) for ids in responses], batch_first=True, padding_value=pad_id)
+    tokens = pad_sequence(
+        [torch.tensor(list(ids), dtype=torch.long) for ids in responses],
+        batch_first=True,
+        padding_value=pad_id,
+    )
     lengths = torch.tensor([len(ids) for ids in responses])
     mask = torch.arange(tokens.shape[1])[None] < lengths[:, None]
     zeros = torch.zeros(tokens.shape)
@@ -76,8 +93,11 @@ def rows_at(completions: Completions, rows: Sequence[int]) -> Completions:
     mask = completions.mask[rows]
     used = max(1, int(mask.any(0).sum()))
     return Completions(
-        completions.tokens[rows, :used], mask[:, :used], completions.logps[rows, :used], completions.finished[rows]
-    )  # fmt: skip
+        completions.tokens[rows, :used],
+        mask[:, :used],
+        completions.logps[rows, :used],
+        completions.finished[rows],
+    )
 
 
 def joined(parts: Sequence[Completions]) -> Completions:
@@ -88,6 +108,8 @@ def joined(parts: Sequence[Completions]) -> Completions:
         return torch.cat([pad(value, (0, length - value.shape[1])) for value in values])
 
     return Completions(
-        wide([part.tokens for part in parts]), wide([part.mask for part in parts]), wide([part.logps for part in parts]),
+        wide([part.tokens for part in parts]),
+        wide([part.mask for part in parts]),
+        wide([part.logps for part in parts]),
         torch.cat([part.finished for part in parts]),
-    )  # fmt: skip
+    )

@@ -26,7 +26,9 @@ class RoomyLayer(DynamicLayer):
         self._keys, self._values = _widened(keys), _widened(values)
         self._show()
 
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
         start, self._length = self._length, self._length + key_states.shape[-2]
         while self._length > self._keys.shape[-2]:
             self._keys, self._values = _widened(self._keys), _widened(self._values)
@@ -39,7 +41,10 @@ class RoomyLayer(DynamicLayer):
         self._show()
 
     def _show(self) -> tuple[Tensor, Tensor]:
-        self.keys, self.values = self._keys[:, :, : self._length], self._values[:, :, : self._length]
+        self.keys, self.values = (
+            self._keys[:, :, : self._length],
+            self._values[:, :, : self._length],
+        )
         return self.keys, self.values
 
 

@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from mmie.models.backbone import Prompt, conversation, expand, load_model, load_pretrained, load_tokenizer, plain, resolve_path
+from mmie.models.backbone import (
+    Prompt,
+    conversation,
+    expand,
+    load_model,
+    load_pretrained,
+    load_tokenizer,
+    plain,
+    resolve_path,
+)
 
 PLACEHOLDER = "<image>"
 
@@ -28,7 +37,9 @@ class Llava:
 
     def __init__(self, path: str, *, dtype: str = "float32", attention: str = "sdpa") -> None:
         folder = resolve_path(path)
-        self.model = load_model(LlavaForConditionalGeneration, folder, dtype=dtype, attention=attention)
+        self.model = load_model(
+            LlavaForConditionalGeneration, folder, dtype=dtype, attention=attention
+        )
         self.tokenizer = load_tokenizer(folder)
         self.processor = load_pretrained(CLIPImageProcessorPil, folder)
         self.marker_ids = [self.model.config.image_token_id]
@@ -53,11 +64,24 @@ class Llava:
         )
         return outputs.pooler_output[0]
 
-    def encode(self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None) -> Prompt:
-        features = [self.vision_features(picture) for picture in pictures] if features is None else features
+    def encode(
+        self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None
+    ) -> Prompt:
+        features = (
+            [self.vision_features(picture) for picture in pictures]
+            if features is None
+            else features
+        )
         turn = conversation(plain(text, self.tokenizer), len(pictures))
-        rendered = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        rendered = self.tokenizer.apply_chat_template(
+            turn, tokenize=False, add_generation_prompt=True
+        )
         expanded = expand(rendered, PLACEHOLDER, [len(feature) for feature in features])
         ids = self.tokenizer(expanded, add_special_tokens=True, return_tensors="pt")["input_ids"][0]
-        shown = torch.cat([torch.empty(0, self.model.config.text_config.hidden_size, device=self.model.device), *features])
+        shown = torch.cat(
+            [
+                torch.empty(0, self.model.config.text_config.hidden_size, device=self.model.device),
+                *features,
+            ]
+        )
         return Prompt(ids, torch.arange(len(ids))[None], shown)

@@ -69,14 +69,20 @@ class Policy(AdaptedModel):
             encoded = self.backbone.encode(text, images, features)
             self._prompts[key] = (encoded.ids, encoded.positions)
         hidden = self.backbone.model.config.text_config.hidden_size
-        return Prompt(*self._prompts[key], torch.cat([torch.empty(0, hidden, device=self.device), *features]))
+        return Prompt(
+            *self._prompts[key], torch.cat([torch.empty(0, hidden, device=self.device), *features])
+        )
 
     def features(self, picture: Picture) -> Tensor:
         """The frozen vision tower's output for one picture, [image tokens, hidden size]."""
 
         def compute() -> Tensor:
-            with torch.autocast(self.device.type, enabled=False):  # a trainer's precision is no part of what is kept
-                return self.backbone.vision_features(open_picture(picture, max_pixels=self.max_pixels))
+            with torch.autocast(
+                self.device.type, enabled=False
+            ):  # a trainer's precision is no part of what is kept
+                return self.backbone.vision_features(
+                    open_picture(picture, max_pixels=self.max_pixels)
+                )
 
         return self.vision(picture, compute).to(self.device)
 
@@ -89,7 +95,10 @@ class Policy(AdaptedModel):
             self.vision = VisionCache(max_bytes=max_bytes)
             return
         settings = f"{self.backbone.vision_settings} {self.max_pixels}"
-        self.vision = VisionCache(FeatureStore(folder / tower_digest(self.backbone.vision_modules, settings)), max_bytes=max_bytes)
+        self.vision = VisionCache(
+            FeatureStore(folder / tower_digest(self.backbone.vision_modules, settings)),
+            max_bytes=max_bytes,
+        )
 
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
         return pad_prompts(prompts, pad_id=self.pad_id, device=self.device)
@@ -105,24 +114,51 @@ class Policy(AdaptedModel):
 
     def text(self, completions: Completions) -> list[str]:
         """The responses as text, without special tokens."""
-        rows = [tokens[mask].tolist() for tokens, mask in zip(completions.tokens.cpu(), completions.mask.cpu(), strict=True)]
-        return self.backbone.tokenizer.batch_decode(rows, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        rows = [
+            tokens[mask].tolist()
+            for tokens, mask in zip(completions.tokens.cpu(), completions.mask.cpu(), strict=True)
+        ]
+        return self.backbone.tokenizer.batch_decode(
+            rows, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
 
     def sample(
-        self, prompts: PromptBatch, uniforms: Tensor, *, temperature: float, side_by_side: int | None = None
+        self,
+        prompts: PromptBatch,
+        uniforms: Tensor,
+        *,
+        temperature: float,
+        side_by_side: int | None = None,
     ) -> Completions:
         """G responses a prompt from the active adapter, in eval mode (no dropout); arguments as in ``sampling.sample``."""
         with self.evaluating():
             return sample(
-                self.model, prompts, uniforms, temperature=temperature,
-                suppressed=self.suppressed, eos_ids=self.eos_ids, pad_id=self.pad_id, side_by_side=side_by_side,
-            )  # fmt: skip
+                self.model,
+                prompts,
+                uniforms,
+                temperature=temperature,
+                suppressed=self.suppressed,
+                eos_ids=self.eos_ids,
+                pad_id=self.pad_id,
+                side_by_side=side_by_side,
+            )
 
     def logps(
-        self, prompts: PromptBatch, completions: Completions, *, temperature: float, micro_responses: int | None = None
+        self,
+        prompts: PromptBatch,
+        completions: Completions,
+        *,
+        temperature: float,
+        micro_responses: int | None = None,
     ) -> Tensor:
         """Per-token log-probabilities [N, T] with each prompt computed once; see ``completion_logps``."""
-        return completion_logps(self.model, prompts, completions, temperature=temperature, micro_responses=micro_responses)
+        return completion_logps(
+            self.model,
+            prompts,
+            completions,
+            temperature=temperature,
+            micro_responses=micro_responses,
+        )
 
     def row_logps(self, prompts: PromptBatch, completions: Completions) -> Tensor:
         """The same from plain rows; works with gradient checkpointing."""

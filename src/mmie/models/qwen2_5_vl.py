@@ -10,7 +10,16 @@ from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from mmie.models.backbone import Prompt, conversation, expand, load_model, load_pretrained, load_tokenizer, plain, resolve_path
+from mmie.models.backbone import (
+    Prompt,
+    conversation,
+    expand,
+    load_model,
+    load_pretrained,
+    load_tokenizer,
+    plain,
+    resolve_path,
+)
 
 PLACEHOLDER = "<|image_pad|>"
 MARKERS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>")
@@ -29,9 +38,18 @@ class Qwen25VL:
     # The language model only: the usual seven names also hit the vision MLP's gate, up and down projections.
     lora_targets = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 
-    def __init__(self, path: str, *, dtype: str = "float32", max_pixels: int | None = None, attention: str = "sdpa") -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        dtype: str = "float32",
+        max_pixels: int | None = None,
+        attention: str = "sdpa",
+    ) -> None:
         folder = resolve_path(path)
-        self.model = load_model(Qwen2_5_VLForConditionalGeneration, folder, dtype=dtype, attention=attention)
+        self.model = load_model(
+            Qwen2_5_VLForConditionalGeneration, folder, dtype=dtype, attention=attention
+        )
         self.tokenizer = load_tokenizer(folder)
         bound = {} if max_pixels is None else {"max_pixels": max_pixels}
         self.processor = load_pretrained(Qwen2VLImageProcessorPil, folder, **bound)
@@ -56,25 +74,45 @@ class Qwen25VL:
 
         settings = self.processor
         height, width = smart_resize(
-            picture.height, picture.width, factor=settings.patch_size * settings.merge_size,
-            min_pixels=settings.size["shortest_edge"], max_pixels=settings.size["longest_edge"],
-        )  # fmt: skip
+            picture.height,
+            picture.width,
+            factor=settings.patch_size * settings.merge_size,
+            min_pixels=settings.size["shortest_edge"],
+            max_pixels=settings.size["longest_edge"],
+        )
         return torch.tensor([[1, height // settings.patch_size, width // settings.patch_size]])
 
     @torch.no_grad()
     def vision_features(self, picture: Image.Image) -> Tensor:
         pixels, grid = self._pixels(picture)
         device = self.model.device
-        return self.model.model.get_image_features(pixels.to(device), grid.to(device)).pooler_output[0]
+        return self.model.model.get_image_features(
+            pixels.to(device), grid.to(device)
+        ).pooler_output[0]
 
-    def encode(self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None) -> Prompt:
-        features = [self.vision_features(picture) for picture in pictures] if features is None else features
+    def encode(
+        self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None
+    ) -> Prompt:
+        features = (
+            [self.vision_features(picture) for picture in pictures]
+            if features is None
+            else features
+        )
         turn = conversation(plain(text, self.tokenizer), len(pictures))
-        rendered = self.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        rendered = self.tokenizer.apply_chat_template(
+            turn, tokenize=False, add_generation_prompt=True
+        )
         expanded = expand(rendered, PLACEHOLDER, [len(feature) for feature in features])
         ids = self.tokenizer(expanded, add_special_tokens=False, return_tensors="pt")["input_ids"]
         grids = torch.cat([self._grid(picture) for picture in pictures]) if pictures else None
         kinds = (ids == self.model.config.image_token_id).int()
-        positions, _ = self.model.model.get_rope_index(ids, mm_token_type_ids=kinds, image_grid_thw=grids)
-        shown = torch.cat([torch.empty(0, self.model.config.text_config.hidden_size, device=self.model.device), *features])
+        positions, _ = self.model.model.get_rope_index(
+            ids, mm_token_type_ids=kinds, image_grid_thw=grids
+        )
+        shown = torch.cat(
+            [
+                torch.empty(0, self.model.config.text_config.hidden_size, device=self.model.device),
+                *features,
+            ]
+        )
         return Prompt(ids[0], positions[:, 0], shown)

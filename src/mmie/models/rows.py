@@ -15,15 +15,21 @@ from mmie.models.batch import Completions, PromptBatch
 from mmie.models.shared_prefix import as_positions, continued, image_outputs
 
 
-def row_logps(model: Any, prompts: PromptBatch, completions: Completions, *, temperature: float = 1.0) -> Tensor:
+def row_logps(
+    model: Any, prompts: PromptBatch, completions: Completions, *, temperature: float = 1.0
+) -> Tensor:
     """log π(o_{i,t} | q, o_{i,<t}) with the prompt repeated for each of its G responses, [N, T]."""
     group_size = len(completions.tokens) // len(prompts.ids)
     length = completions.tokens.shape[1]
     owners = torch.arange(len(prompts.ids), device=prompts.ids.device).repeat_interleave(group_size)
     positions = torch.cat([prompts.positions[:, owners], continued(prompts, owners, length)], dim=2)
     outputs = model(
-        input_ids=torch.cat([prompts.ids.repeat_interleave(group_size, dim=0), completions.tokens], dim=1),
-        attention_mask=torch.cat([prompts.mask.repeat_interleave(group_size, dim=0), completions.mask], dim=1).long(),
+        input_ids=torch.cat(
+            [prompts.ids.repeat_interleave(group_size, dim=0), completions.tokens], dim=1
+        ),
+        attention_mask=torch.cat(
+            [prompts.mask.repeat_interleave(group_size, dim=0), completions.mask], dim=1
+        ).long(),
         position_ids=as_positions(positions),
         mm_encoder_outputs=image_outputs(repeat_features(prompts, group_size)),
         use_cache=False,

@@ -134,7 +134,9 @@ def tower_digest(modules: Sequence[nn.Module], settings: str) -> str:
 
 
 def _digest(features: Tensor) -> str:
-    return hashlib.sha256(f"{features.dtype} {tuple(features.shape)}".encode() + _bytes(features)).hexdigest()
+    return hashlib.sha256(
+        f"{features.dtype} {tuple(features.shape)}".encode() + _bytes(features)
+    ).hexdigest()
 
 
 def _bytes(value: Tensor) -> bytes:

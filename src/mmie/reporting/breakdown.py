@@ -34,9 +34,11 @@ class Systems:
         """A table of these runs; ``scale`` says what its numbers are."""
         run, seeds = self.runs[0], ", ".join(str(run.seed) for run in self.runs)
         return Table(
-            name=f"{self.profile}-{run.task}-{name}", title=f"{run.task.upper()}: {title} ({self.profile} profile)",
-            caption=f"{self.full} after its {self.warm_up}, experiment {run.experiment}, seeds {seeds}; {scale}.", **parts,
-        )  # fmt: skip
+            name=f"{self.profile}-{run.task}-{name}",
+            title=f"{run.task.upper()}: {title} ({self.profile} profile)",
+            caption=f"{self.full} after its {self.warm_up}, experiment {run.experiment}, seeds {seeds}; {scale}.",
+            **parts,
+        )
 
 
 def breakdowns(runs: Sequence[Run], profile: str) -> list[Table]:
@@ -48,12 +50,29 @@ def breakdowns(runs: Sequence[Run], profile: str) -> list[Table]:
         InputError: an analysis has another shape than a run leaves.
     """
     made: list[Table] = []
-    for task, experiment, warm_up, full in (("jmere", "jmere_r1", "warm-up", "JMERE-R1"), ("more", "more_r1", "stage 1", "MORE-R1")):
-        having = [run for run in runs if run.task == task and {warm_up, full} <= run.analysis.keys()]
+    for task, experiment, warm_up, full in (
+        ("jmere", "jmere_r1", "warm-up", "JMERE-R1"),
+        ("more", "more_r1", "stage 1", "MORE-R1"),
+    ):
+        having = [
+            run for run in runs if run.task == task and {warm_up, full} <= run.analysis.keys()
+        ]
         if having:
-            first = min((run.experiment != experiment, backbone_told(run) != "", run.experiment, backbone(run)) for run in having)
+            first = min(
+                (
+                    run.experiment != experiment,
+                    backbone_told(run) != "",
+                    run.experiment,
+                    backbone(run),
+                )
+                for run in having
+            )
             chosen = [run for run in having if (run.experiment, backbone(run)) == first[2:]]
-            made += [table for table in _tables(Systems(profile, tuple(chosen), warm_up, full)) if table.rows]
+            made += [
+                table
+                for table in _tables(Systems(profile, tuple(chosen), warm_up, full))
+                if table.rows
+            ]
     return made
 
 
@@ -67,18 +86,38 @@ def _tables(systems: Systems) -> Iterator[Table]:
 def _by_class(systems: Systems, key: str, what: str) -> Table:
     """P, R and F1 of each class, from the counts of all seeds together; the most frequent class first."""
     pooled = [_pooled(systems, model, key) for model in systems.models]
-    gold = {name: max(counts.get(name, (0, 0, 0))[2] for counts in pooled) for counts in pooled for name in counts}
+    gold = {
+        name: max(counts.get(name, (0, 0, 0))[2] for counts in pooled)
+        for counts in pooled
+        for name in counts
+    }
     values, cells = [], []
     for name in sorted(gold, key=lambda name: (-gold[name], name)):
         scores = [_prf(counts.get(name, (0, 0, gold[name]))) for counts in pooled]
         for model, prf in zip(systems.models, scores, strict=True):
-            values += [Value(name, title, value, runs=systems.runs, model=model) for title, value in zip(TITLES, prf, strict=True)]
+            values += [
+                Value(name, title, value, runs=systems.runs, model=model)
+                for title, value in zip(TITLES, prf, strict=True)
+            ]
         gained = scores[1][2] - scores[0][2]
-        values += [Value(name, title, value, runs=systems.runs) for title, value in (("gold", gold[name]), ("Δ F1", gained))]
+        values += [
+            Value(name, title, value, runs=systems.runs)
+            for title, value in (("gold", gold[name]), ("Δ F1", gained))
+        ]
         both = [f"{prf[part]:.1f}" for part in range(3) for prf in scores]
         cells.append((name, str(gold[name]), *both, signed(gained)))
-    header = ("", "gold", *(f"{title} {model}" for title in TITLES for model in systems.models), "Δ F1")
-    parts = {"header": header, "rows": tuple(cells), "values": tuple(values), "brief": (0, 1, 6, 7, 8)}
+    header = (
+        "",
+        "gold",
+        *(f"{title} {model}" for title in TITLES for model in systems.models),
+        "Δ F1",
+    )
+    parts = {
+        "header": header,
+        "rows": tuple(cells),
+        "values": tuple(values),
+        "brief": (0, 1, 6, 7, 8),
+    }
     return systems.table(key.replace("_", "-"), f"scores by {what}", f"%, {POOLED}", **parts)
 
 
@@ -88,17 +127,27 @@ def _errors(systems: Systems) -> Table:
     for index, model in enumerate(systems.models):
         for run in systems.runs:
             for kind, count in _mapping(run, model, "errors").items():
-                kinds.setdefault(kind, [0.0, 0.0])[index] += _number(run, model, f"errors.{kind}", count) / len(systems.runs)
+                kinds.setdefault(kind, [0.0, 0.0])[index] += _number(
+                    run, model, f"errors.{kind}", count
+                ) / len(systems.runs)
     digits = 0 if len(systems.runs) == 1 else 1
     values, cells = [], []
     for kind, counts in kinds.items():
         for model, count in zip(systems.models, counts, strict=True):
             values.append(Value(kind, "errors", count, runs=systems.runs, model=model))
         values.append(Value(kind, "Δ", counts[1] - counts[0], runs=systems.runs))
-        cells.append((kind, *(f"{count:.{digits}f}" for count in counts), signed(counts[1] - counts[0], digits)))
+        cells.append(
+            (
+                kind,
+                *(f"{count:.{digits}f}" for count in counts),
+                signed(counts[1] - counts[0], digits),
+            )
+        )
     header = ("", *systems.models, "Δ")
     scale = "number on the test set, mean over seeds"
-    return systems.table("errors", "kinds of errors", scale, header=header, rows=tuple(cells), values=tuple(values))
+    return systems.table(
+        "errors", "kinds of errors", scale, header=header, rows=tuple(cells), values=tuple(values)
+    )
 
 
 def _direction(systems: Systems) -> Table:
@@ -108,22 +157,44 @@ def _direction(systems: Systems) -> Table:
     for model in systems.models:
         if not all(_mapping(run, model, "direction_blind") for run in systems.runs):
             continue
-        exact = _summed([_counts(run, model, "quintuple", run.models[model].get("quintuple")) for run in systems.runs])
-        blind = _summed([_counts(run, model, "direction_blind", run.analysis[model]["direction_blind"]) for run in systems.runs])
+        exact = _summed(
+            [
+                _counts(run, model, "quintuple", run.models[model].get("quintuple"))
+                for run in systems.runs
+            ]
+        )
+        blind = _summed(
+            [
+                _counts(run, model, "direction_blind", run.analysis[model]["direction_blind"])
+                for run in systems.runs
+            ]
+        )
         f1 = [_prf(exact)[2], _prf(blind)[2]]
         f1.append(f1[1] - f1[0])
-        values += [Value(model, title, value, runs=systems.runs, model=model) for title, value in zip(titles, f1, strict=True)]
+        values += [
+            Value(model, title, value, runs=systems.runs, model=model)
+            for title, value in zip(titles, f1, strict=True)
+        ]
         cells.append((model, *(f"{value:.1f}" for value in f1[:2]), signed(f1[2])))
     scale = f"%, {POOLED}; direction-blind: a swapped head and tail counts as correct, as in EEGA"
     header = ("", *titles)
-    return systems.table("direction-blind", "direction of the relation", scale, header=header, rows=tuple(cells), values=tuple(values))
+    return systems.table(
+        "direction-blind",
+        "direction of the relation",
+        scale,
+        header=header,
+        rows=tuple(cells),
+        values=tuple(values),
+    )
 
 
 def _pooled(systems: Systems, model: str, key: str) -> dict[str, Counts]:
     found: dict[str, list[Counts]] = {}
     for run in systems.runs:
         for name, scores in _mapping(run, model, key).items():
-            found.setdefault(name or NOTHING, []).append(_counts(run, model, f"{key}.{name}", scores))
+            found.setdefault(name or NOTHING, []).append(
+                _counts(run, model, f"{key}.{name}", scores)
+            )
     return {name: _summed(counts) for name, counts in found.items()}
 
 
@@ -151,7 +222,9 @@ def _mapping(run: Run, model: str, key: str) -> Mapping[str, Any]:
 def _counts(run: Run, model: str, key: str, scores: Any) -> Counts:
     if not isinstance(scores, Mapping):
         raise InputError(f"{run.path}: analysis.{model}.{key} holds no scores; run again")
-    correct, predicted, gold = (_number(run, model, f"{key}.{name}", scores.get(name)) for name in COUNTS)
+    correct, predicted, gold = (
+        _number(run, model, f"{key}.{name}", scores.get(name)) for name in COUNTS
+    )
     return correct, predicted, gold
 
 

@@ -18,7 +18,18 @@ from mmie.significance import randomisation_over_seeds
 
 Counts = list[tuple[int, int, int]]
 
-WITHOUT_EFFECT = {"seed", "artifacts", "logger", "report", "predict", "export", "stages", "paper", "vision", "data.images"}
+WITHOUT_EFFECT = {
+    "seed",
+    "artifacts",
+    "logger",
+    "report",
+    "predict",
+    "export",
+    "stages",
+    "paper",
+    "vision",
+    "data.images",
+}
 INTERVALS = {"f1": "ci95", "accuracy": "accuracy_ci95"}
 
 
@@ -38,12 +49,19 @@ def newest(runs: Iterable[Run]) -> tuple[list[Run], list[tuple[str, str]]]:
         alike[run.profile, run.task, backbone(run), run.experiment, run.seed].append(run)
     kept, notes = [], []
     for group in alike.values():
-        *older, last = sorted(group, key=lambda run: (str(run.found.get("date") or ""), str(run.path)))
+        *older, last = sorted(
+            group, key=lambda run: (str(run.found.get("date") or ""), str(run.path))
+        )
         kept.append(last)
         others = [run for run in older if _identity(run) != _identity(last)]
         if others:
             told = f"{last.experiment}, seed {last.seed}: {len(others) + 1} runs differ in configuration or commit; the newest is used"
-            notes.append((last.experiment, f"{told} ({_when(last)}), left out: {', '.join(map(_when, others))}."))
+            notes.append(
+                (
+                    last.experiment,
+                    f"{told} ({_when(last)}), left out: {', '.join(map(_when, others))}.",
+                )
+            )
     return kept, [*notes, *_unlike(kept)]
 
 
@@ -54,12 +72,25 @@ def _unlike(runs: Iterable[Run]) -> Iterator[tuple[str, str]]:
         alike[run.profile, run.task, backbone(run), run.experiment].append(run)
     for (*_, experiment), seeds in alike.items():
         settings = [dict(_settings(run.config)) for run in seeds if run.config]
-        keys = sorted({key for one in settings for key in one if any(one[key] != other.get(key) for other in settings)})
+        keys = sorted(
+            {
+                key
+                for one in settings
+                for key in one
+                if any(one[key] != other.get(key) for other in settings)
+            }
+        )
         if keys:
-            yield experiment, f"{experiment}: the runs of its seeds differ in {', '.join(keys)}; their mean is of different systems."
+            yield (
+                experiment,
+                f"{experiment}: the runs of its seeds differ in {', '.join(keys)}; their mean is of different systems.",
+            )
         commits = dict.fromkeys(run.commit[:10] for run in seeds)
         if len(commits) > 1:
-            yield experiment, f"{experiment}: the runs of its seeds are of the commits {', '.join(commits)}."
+            yield (
+                experiment,
+                f"{experiment}: the runs of its seeds are of the commits {', '.join(commits)}.",
+            )
 
 
 def _settings(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
@@ -88,7 +119,11 @@ def runs_of(row: Row, runs: Sequence[Run]) -> dict[int, Run]:
     found = {}
     for experiment in reversed(row.experiments):
         for run in runs:
-            if run.experiment == experiment and backbone(run) == row.backbone and row.model in run.models:
+            if (
+                run.experiment == experiment
+                and backbone(run) == row.backbone
+                and row.model in run.models
+            ):
                 found[run.seed] = run
     return dict(sorted(found.items()))
 
@@ -103,22 +138,41 @@ def scored(run: Run, model: str, column: Column, *, row: str) -> Value | None:
     if column.score not in scores:
         return None
     interval = scores.get(INTERVALS.get(column.score, ""))
-    numbers = [scores[column.score], *(interval if isinstance(interval, list) else () if interval is None else (None,))]
-    if any(type(number) not in (int, float) or not isfinite(number) for number in numbers) or len(numbers) == 2:
-        raise InputError(f"{run.path}: models.{model}.test/{column.measure}.{column.score} is no number with its interval; run again")
+    numbers = [
+        scores[column.score],
+        *(interval if isinstance(interval, list) else () if interval is None else (None,)),
+    ]
+    if (
+        any(type(number) not in (int, float) or not isfinite(number) for number in numbers)
+        or len(numbers) == 2
+    ):
+        raise InputError(
+            f"{run.path}: models.{model}.test/{column.measure}.{column.score} is no number with its interval; run again"
+        )
     value, *low_high = (100 * number for number in numbers)
-    return Value(row, column.title, value, (low_high[0], low_high[1]) if low_high else None, (run,), model)
+    return Value(
+        row, column.title, value, (low_high[0], low_high[1]) if low_high else None, (run,), model
+    )
 
 
-def compared(first: tuple[Mapping[int, Run], str], second: tuple[Mapping[int, Run], str], column: Column) -> Comparison | None:
+def compared(
+    first: tuple[Mapping[int, Run], str], second: tuple[Mapping[int, Run], str], column: Column
+) -> Comparison | None:
     """``first`` minus ``second`` (runs by seed, and the model) on their common seeds; None without any, or where test sets differ."""
     (ours, model), (others, other) = first, second
     pairs = [(ours[seed], others[seed]) for seed in sorted(ours.keys() & others.keys())]
-    values = [(scored(a, model, column, row=""), scored(b, other, column, row="")) for a, b in pairs]
+    values = [
+        (scored(a, model, column, row=""), scored(b, other, column, row="")) for a, b in pairs
+    ]
     differences = [a.value - b.value for a, b in values if a and b]
-    if len(differences) < max(len(pairs), 1) or not all(_same_test(a, model, b, other, column.measure) for a, b in pairs):
+    if len(differences) < max(len(pairs), 1) or not all(
+        _same_test(a, model, b, other, column.measure) for a, b in pairs
+    ):
         return None
-    sides = [_counts(a, model, column.measure) for a, _ in pairs], [_counts(b, other, column.measure) for _, b in pairs]
+    sides = (
+        [_counts(a, model, column.measure) for a, _ in pairs],
+        [_counts(b, other, column.measure) for _, b in pairs],
+    )
     runs = tuple({run.path: run for pair in pairs for run in pair}.values())
     known = all(map(all, sides)) and len({a.analysis[model]["ids"] for a, _ in pairs}) == 1
     return Comparison(mean(differences), _p(*sides, runs=runs) if known else None, runs)
@@ -129,7 +183,9 @@ def _p(first: Sequence[Counts], second: Sequence[Counts], *, runs: Sequence[Run]
         return randomisation_over_seeds(first, second).p
     except ValueError as error:
         files = ", ".join(str(run.path) for run in runs)
-        raise InputError(f"{files}: equal ids of the test samples, but counts of {error}; run one again") from error
+        raise InputError(
+            f"{files}: equal ids of the test samples, but counts of {error}; run one again"
+        ) from error
 
 
 def _same_test(first: Run, model: str, second: Run, other: str, measure: str) -> bool:
@@ -145,8 +201,12 @@ def _counts(run: Run, model: str, measure: str) -> Counts:
     analysis = run.analysis.get(model, {})
     told = analysis.get("counts", {}) if analysis.get("ids") else {}
     counts = told.get(measure, []) if isinstance(told, dict) else [None]
-    if not isinstance(counts, list) or not all(isinstance(sample, list) and [*map(type, sample)] == [int] * 3 for sample in counts):
-        raise InputError(f"{run.path}: analysis.{model}.counts.{measure} is no list of (correct, predicted, gold); run again")
+    if not isinstance(counts, list) or not all(
+        isinstance(sample, list) and [*map(type, sample)] == [int] * 3 for sample in counts
+    ):
+        raise InputError(
+            f"{run.path}: analysis.{model}.counts.{measure} is no list of (correct, predicted, gold); run again"
+        )
     return [(correct, predicted, gold) for correct, predicted, gold in counts]
 
 
@@ -155,5 +215,7 @@ def _identity(run: Run) -> tuple[Any, Any]:
 
 
 def _when(run: Run) -> str:
-    date, configuration = (run.found.get(key) or "unknown" for key in ("date", "config_fingerprint"))
+    date, configuration = (
+        run.found.get(key) or "unknown" for key in ("date", "config_fingerprint")
+    )
     return f"date {date}, commit {run.commit[:10]}, configuration {configuration}"

@@ -12,14 +12,31 @@ from mmie.reporting.runs import Run
 from mmie.reporting.table import Table, Value
 
 CSV_HEADER = (
-    "table", "row", "column", "origin", "value", "low", "high",
-    "seed", "experiment", "model", "command", "commit", "date", "path", "source",
-)  # fmt: skip
+    "table",
+    "row",
+    "column",
+    "origin",
+    "value",
+    "low",
+    "high",
+    "seed",
+    "experiment",
+    "model",
+    "command",
+    "commit",
+    "date",
+    "path",
+    "source",
+)
 
 
 def markdown(table: Table) -> str:
     """The caption, the table, its notes, and the list of where each cell comes from."""
-    lines = [_markdown_row(table.header), "|" + "---|" + "---:|" * (len(table.header) - 1), *map(_markdown_row, table.rows)]
+    lines = [
+        _markdown_row(table.header),
+        "|" + "---|" + "---:|" * (len(table.header) - 1),
+        *map(_markdown_row, table.rows),
+    ]
     notes = [f"- {in_markdown(note)}" for note in table.notes]
     parts = [in_markdown(table.caption), "\n".join(lines), *(["\n".join(notes)] if notes else [])]
     return "\n\n".join([*parts, "Where each cell comes from:", "\n".join(_origins(table))]) + "\n"
@@ -34,7 +51,19 @@ def csv_text(table: Table) -> str:
         low, high = (f"{bound:.2f}" for bound in value.interval) if value.interval else ("", "")
         number = f"{value.value:.4f}" if value.column == "p" else f"{value.value:.2f}"
         origin = "ours" if value.runs else "paper"
-        writer.writerow((table.name, value.row, value.column, origin, number, low, high, *_runs_columns(value), value.source))
+        writer.writerow(
+            (
+                table.name,
+                value.row,
+                value.column,
+                origin,
+                number,
+                low,
+                high,
+                *_runs_columns(value),
+                value.source,
+            )
+        )
     return text.getvalue()
 
 
@@ -43,11 +72,24 @@ def latex(table: Table) -> str:
     columns = "l" + "r" * (len(table.header) - 1)
     body = [_latex_row(row) for row in table.rows]
     caption = rf"\caption{{{in_latex(table.title)}. {in_latex(table.caption)}}}"
-    return "\n".join((
-        r"\begin{table}", r"\centering", caption, rf"\label{{tab:{table.name}}}",
-        rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(table.header), r"\midrule", *body, r"\bottomrule", r"\end{tabular}",
-        rf"\par\smallskip\footnotesize {' '.join(map(in_latex, table.notes))}", r"\end{table}", "",
-    ))  # fmt: skip
+    return "\n".join(
+        (
+            r"\begin{table}",
+            r"\centering",
+            caption,
+            rf"\label{{tab:{table.name}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            _latex_row(table.header),
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            rf"\par\smallskip\footnotesize {' '.join(map(in_latex, table.notes))}",
+            r"\end{table}",
+            "",
+        )
+    )
 
 
 def short_path(path: Path) -> str:
@@ -59,8 +101,15 @@ def _origins(table: Table) -> list[str]:
     """For each row the runs of its cells; rows of the same runs (breakdowns) in one line."""
     rows: dict[tuple[Path, ...], tuple[list[str], list[Run]]] = {}
     for label in dict.fromkeys(value.row for value in table.values):
-        runs = {run.path: run for value in table.values if value.row == label and len(value.runs) == 1 for run in value.runs}
-        runs = runs or {run.path: run for value in table.values if value.row == label for run in value.runs}
+        runs = {
+            run.path: run
+            for value in table.values
+            if value.row == label and len(value.runs) == 1
+            for run in value.runs
+        }
+        runs = runs or {
+            run.path: run for value in table.values if value.row == label for run in value.runs
+        }
         if runs:
             rows.setdefault(tuple(runs), ([], [*runs.values()]))[0].append(label)
     lines = []

@@ -35,7 +35,12 @@ def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = N
     for drawing in drawn:
         drawing.save(folder / "figures")
     page = folder / "README.md"
-    write_text(page, "\n".join(["# Results\n", f"Runs: {len(runs)}.\n", *map(_section, made), *map(_shown, drawn)]))
+    write_text(
+        page,
+        "\n".join(
+            ["# Results\n", f"Runs: {len(runs)}.\n", *map(_section, made), *map(_shown, drawn)]
+        ),
+    )
     return page
 
 

@@ -44,12 +44,17 @@ class Run:
     @property
     def command(self) -> str:
         """As typed; for results that do not tell, the one that makes such a run."""
-        return self.found.get("command") or f"python run.py +experiment={self.experiment} profile={self.profile} seed={self.seed}"
+        return (
+            self.found.get("command")
+            or f"python run.py +experiment={self.experiment} profile={self.profile} seed={self.seed}"
+        )
 
     @property
     def models(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Model → measure, without ``test/`` → scores by the chosen reader; weakest paradigm first."""
-        return {model: _by_chosen_reader(measures) for model, measures in self.found["models"].items()}
+        return {
+            model: _by_chosen_reader(measures) for model, measures in self.found["models"].items()
+        }
 
     @property
     def analysis(self) -> dict[str, dict[str, Any]]:
@@ -72,7 +77,11 @@ class Run:
 
 
 def _by_chosen_reader(measures: dict[str, Any]) -> dict[str, Any]:
-    own = {measure: scores for measure, scores in measures.items() if not measure.endswith(OTHER_READER)}
+    own = {
+        measure: scores
+        for measure, scores in measures.items()
+        if not measure.endswith(OTHER_READER)
+    }
     return {measure.removeprefix("test/"): scores for measure, scores in own.items()}
 
 
@@ -83,7 +92,9 @@ def load_runs(sources: Iterable[str | Path]) -> list[Run]:
         InputError: a source is not there, holds no results, or a file is none.
     """
     paths = sorted({path.resolve() for source in sources for path in _results_in(Path(source))})
-    return sorted((_load(path) for path in paths), key=lambda run: (run.experiment, run.seed, str(run.path)))
+    return sorted(
+        (_load(path) for path in paths), key=lambda run: (run.experiment, run.seed, str(run.path))
+    )
 
 
 def _results_in(source: Path) -> Sequence[Path]:

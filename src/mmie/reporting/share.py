@@ -40,10 +40,16 @@ def share(sources: Sequence[str], out: Path, *, title: str, wandb: str | None = 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="results.json, or a folder with runs")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "runs", nargs="+", metavar="RUN", help="results.json, or a folder with runs"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the HTML file to write")
-    parser.add_argument("--wandb", metavar="ENTITY/PROJECT", help="publish a wandb report there, too")
+    parser.add_argument(
+        "--wandb", metavar="ENTITY/PROJECT", help="publish a wandb report there, too"
+    )
     parser.add_argument("--title", default="Results")
     given = parser.parse_args()
     try:

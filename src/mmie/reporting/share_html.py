@@ -63,11 +63,19 @@ def _as_html(child: object) -> str:
     return child if isinstance(child, Markup) else escape(visible(str(child)))
 
 
-def grid(header: Sequence[object], rows: Iterable[Sequence[object]], *, texts: Sequence[int] = (0,)) -> Markup:
+def grid(
+    header: Sequence[object], rows: Iterable[Sequence[object]], *, texts: Sequence[int] = (0,)
+) -> Markup:
     """A table that scrolls sideways when it has to; the columns in ``texts`` stand left, numbers right."""
 
     def line(kind: str, cells: Sequence[object]) -> Markup:
-        return tag("tr", *(tag(kind, cell, class_="text" if index in texts else "") for index, cell in enumerate(cells)))
+        return tag(
+            "tr",
+            *(
+                tag(kind, cell, class_="text" if index in texts else "")
+                for index, cell in enumerate(cells)
+            ),
+        )
 
     body = tag("tbody", *(line("td", row) for row in rows))
     return tag("div", tag("table", tag("thead", line("th", header)), body), class_="wide")

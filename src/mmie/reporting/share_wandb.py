@@ -14,10 +14,15 @@ from mmie.reporting.table import Table
 
 STEP = "trainer/global_step"
 CURVES = {  # title → metric; wandb's names are <stage>-<name in metrics.csv>
-    "SFT loss": "sft-train/loss", "SFT validation F1": "sft-val/f1", "reward": "grpo-train/reward", "GRPO validation F1": "grpo-val/f1",
-    "KL to the reference": "grpo-train/kl", "tokens of a response": "grpo-train/length_mean",
-    "groups of equal rewards": "grpo-train/zero_variance_groups", "GRPO loss": "grpo-train/loss",
-}  # fmt: skip
+    "SFT loss": "sft-train/loss",
+    "SFT validation F1": "sft-val/f1",
+    "reward": "grpo-train/reward",
+    "GRPO validation F1": "grpo-val/f1",
+    "KL to the reference": "grpo-train/kl",
+    "tokens of a response": "grpo-train/length_mean",
+    "groups of equal rewards": "grpo-train/zero_variance_groups",
+    "GRPO loss": "grpo-train/loss",
+}
 PARTS = "^grpo-train/r_.*"
 
 
@@ -30,7 +35,9 @@ def publish(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str
     from mmie.stages.tracking import has_key
 
     if not has_key():
-        raise InputError("--wandb: no key for wandb; run `wandb login` or set WANDB_API_KEY (the page is written)")
+        raise InputError(
+            "--wandb: no key for wandb; run `wandb login` or set WANDB_API_KEY (the page is written)"
+        )
     made = report(title, runs, tables, place)
     import wandb
 
@@ -38,7 +45,9 @@ def publish(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str
         made.save()
     except (wandb.Error, OSError, ValueError) as error:
         told = " ".join(str(error).split())
-        raise InputError(f"--wandb {place}: wandb does not take the report ({told}); the page is written") from error
+        raise InputError(
+            f"--wandb {place}: wandb does not take the report ({told}); the page is written"
+        ) from error
     return made.url
 
 
@@ -55,18 +64,30 @@ def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str)
         import wandb_workspaces.reports.v2 as wr
     except ImportError as error:
         install = "pip install -c constraints.txt -e '.[report]'"
-        raise InputError(f"--wandb: wandb-workspaces is not installed; {install} (the page is written)") from error
+        raise InputError(
+            f"--wandb: wandb-workspaces is not installed; {install} (the page is written)"
+        ) from error
     marks = [run.found.get("config_fingerprint", "") for run in runs]
-    shown = wr.Runset(entity=entity, project=project, name="these runs", filters=f"Tags() in {marks}")
+    shown = wr.Runset(
+        entity=entity, project=project, name="these runs", filters=f"Tags() in {marks}"
+    )
     responses = wr.WeavePanelSummaryTable(table_name="rollouts", layout=wr.Layout(w=24, h=16))
     blocks: list[Any] = [
-        wr.P(f"{len(runs)} runs."), wr.H1("Runs"), wr.MarkdownBlock(_plain_table(RUN_HEADER, run_rows(runs))),
-        wr.H1("What differs"), *(wr.MarkdownBlock(_plain_table(*grid)) for grid in differences(runs).values()),
-        wr.H1("Tables"), *(wr.MarkdownBlock(markdown(table)) for table in tables),
-        wr.H1("Curves"), wr.PanelGrid(runsets=[shown], panels=_curves(wr) + _bars(wr, runs)),
-        wr.H1("Rollouts"), wr.PanelGrid(runsets=[shown], panels=[responses]),
-    ]  # fmt: skip
-    return wr.Report(entity=entity, project=project, title=title[:128], blocks=blocks, width="fluid")
+        wr.P(f"{len(runs)} runs."),
+        wr.H1("Runs"),
+        wr.MarkdownBlock(_plain_table(RUN_HEADER, run_rows(runs))),
+        wr.H1("What differs"),
+        *(wr.MarkdownBlock(_plain_table(*grid)) for grid in differences(runs).values()),
+        wr.H1("Tables"),
+        *(wr.MarkdownBlock(markdown(table)) for table in tables),
+        wr.H1("Curves"),
+        wr.PanelGrid(runsets=[shown], panels=_curves(wr) + _bars(wr, runs)),
+        wr.H1("Rollouts"),
+        wr.PanelGrid(runsets=[shown], panels=[responses]),
+    ]
+    return wr.Report(
+        entity=entity, project=project, title=title[:128], blocks=blocks, width="fluid"
+    )
 
 
 def _curves(wr: Any) -> list[Any]:
@@ -77,8 +98,12 @@ def _curves(wr: Any) -> list[Any]:
 
 
 def _bars(wr: Any, runs: Sequence[Run]) -> list[Any]:
-    measures = dict.fromkeys(measure for run in runs for scores in run.models.values() for measure in scores)
-    return [wr.BarPlot(title=f"F1, {measure}", metrics=[f"test/{measure}/f1"]) for measure in measures]
+    measures = dict.fromkeys(
+        measure for run in runs for scores in run.models.values() for measure in scores
+    )
+    return [
+        wr.BarPlot(title=f"F1, {measure}", metrics=[f"test/{measure}/f1"]) for measure in measures
+    ]
 
 
 def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

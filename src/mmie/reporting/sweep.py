@@ -57,7 +57,9 @@ class Job:
 
     def shown(self, names: Sequence[str]) -> str:
         """The job in the words of the command line."""
-        return " ".join(f"{name}={short(self.overrides[name])}" for name in names if name in self.overrides)
+        return " ".join(
+            f"{name}={short(self.overrides[name])}" for name in names if name in self.overrides
+        )
 
 
 def load_jobs(folder: Path) -> list[Job]:
@@ -72,10 +74,14 @@ def _job(note: dict[str, Any], folder: Path) -> Job:
     given = (override.lstrip("+").partition("=") for override in note["overrides"])
     results = own / "results.json"
     return Job(
-        note["job"], {name: value for name, _, value in given}, note["validation_f1"],
+        note["job"],
+        {name: value for name, _, value in given},
+        note["validation_f1"],
         _metrics(results) if note["error"] is None and results.exists() else {},
-        note["seconds"], str(own.relative_to(root)) if own.is_relative_to(root) else str(own), note["error"],
-    )  # fmt: skip
+        note["seconds"],
+        str(own.relative_to(root)) if own.is_relative_to(root) else str(own),
+        note["error"],
+    )
 
 
 def _metrics(path: Path) -> dict[str, dict[str, Any]]:
@@ -120,9 +126,19 @@ def as_csv(jobs: Sequence[Job]) -> str:
         score = job.test_score
         test = [score["f1"], *score["ci95"]] if score else [None] * 3
         values = [job.overrides.get(name) for name in names]
-        writer.writerow([
-            job.number, job.state, int(job is best), *values, job.validation_f1, *test, job.seconds, job.folder, job.error,
-        ])  # fmt: skip
+        writer.writerow(
+            [
+                job.number,
+                job.state,
+                int(job is best),
+                *values,
+                job.validation_f1,
+                *test,
+                job.seconds,
+                job.folder,
+                job.error,
+            ]
+        )
     return text.getvalue()
 
 
@@ -161,14 +177,22 @@ def _failure(job: Job, names: Sequence[str]) -> str:
 def score_table(jobs: Sequence[Job]) -> Table:
     """The same for a terminal of 80 columns: keys by their last part, no folders."""
     best, names = best_of(jobs), varying(jobs)
-    table = Table(title=f"{CHOICE[:-1]}: *", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(
+        title=f"{CHOICE[:-1]}: *",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("job", justify="right", no_wrap=True)
     for name in names:
         table.add_column(plain(name.rpartition(".")[2]), overflow="fold")
     for column in ("val F1", "test F1", "seconds"):
         table.add_column(column, justify="right", no_wrap=True)
     for job in jobs:
-        number, *values, f1, test, seconds, state, _ = _row(job, names, mark="{} *" if job is best else "{}")
+        number, *values, f1, test, seconds, state, _ = _row(
+            job, names, mark="{} *" if job is best else "{}"
+        )
         cells = [number, *values, state if job.error else f1, test, seconds]
         style = "bold" if job is best else "red" if job.error else None
         table.add_row(*map(plain, cells), style=style)
@@ -182,11 +206,20 @@ def _columns(jobs: Sequence[Job]) -> list[str]:
 
 def _row(job: Job, names: Sequence[str], *, mark: str) -> list[str]:
     score = job.test_score
-    test = f"{_percent(score['f1'])} [{_percent(score['ci95'][0])}, {_percent(score['ci95'][1])}]" if score else "–"
+    test = (
+        f"{_percent(score['f1'])} [{_percent(score['ci95'][0])}, {_percent(score['ci95'][1])}]"
+        if score
+        else "–"
+    )
     return [
-        mark.format(job.number), *(short(job.overrides.get(name, "")) for name in names), mark.format(_percent(job.validation_f1)),
-        test, f"{job.seconds:.0f}", job.state, job.folder,
-    ]  # fmt: skip
+        mark.format(job.number),
+        *(short(job.overrides.get(name, "")) for name in names),
+        mark.format(_percent(job.validation_f1)),
+        test,
+        f"{job.seconds:.0f}",
+        job.state,
+        job.folder,
+    ]
 
 
 def _percent(share: float | None) -> str:

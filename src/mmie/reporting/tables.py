@@ -75,12 +75,17 @@ def _alone(published: Published, runs: Sequence[Run]) -> Published:
     nothing = (None,) * len(published.columns)
     rows = [
         replace(
-            row, label=f"{systems[row.label]} ({name})", printed=nothing, backbone=name, source="", system=systems[row.label],
+            row,
+            label=f"{systems[row.label]} ({name})",
+            printed=nothing,
+            backbone=name,
+            source="",
+            system=systems[row.label],
             against=f"{systems[row.against]} ({name})" if row.against else "",
         )
         for row in ours
         for name in names
-    ]  # fmt: skip
+    ]
     return replace(published, rows=tuple(rows), remarks=())
 
 
@@ -117,11 +122,24 @@ def _filled(
     main = (at, at + 1) if beside else (at,)
     used = {run.experiment for of_row in found.values() for run in of_row.values()}
     return Table(
-        name=f"{profile}-{published.name}", title=f"{published.title} ({profile} profile)",
-        caption=BESIDE_PAPER.format(source=published.source) if beside else ALONE.get(profile, f"The {profile} profile."),
-        header=header, rows=tuple(cells), values=tuple(values), brief=(0, *main, *range(len(header) - len(COMMON), len(header))),
-        notes=(OURS, ABSENT, *_what_is_compared(published), *published.remarks, *_sources(published), *_told(used, notes)),
-    )  # fmt: skip
+        name=f"{profile}-{published.name}",
+        title=f"{published.title} ({profile} profile)",
+        caption=BESIDE_PAPER.format(source=published.source)
+        if beside
+        else ALONE.get(profile, f"The {profile} profile."),
+        header=header,
+        rows=tuple(cells),
+        values=tuple(values),
+        brief=(0, *main, *range(len(header) - len(COMMON), len(header))),
+        notes=(
+            OURS,
+            ABSENT,
+            *_what_is_compared(published),
+            *published.remarks,
+            *_sources(published),
+            *_told(used, notes),
+        ),
+    )
 
 
 def _titles(column: Column, whose: str, *, beside: bool) -> list[str]:
@@ -228,7 +246,11 @@ def _others(
         cells.append((label, *map(cell, scores), str(len(of_row))))
     told = _told({experiment for experiment, *_ in groups}, notes)
     return Table(
-        name=f"{profile}-{task}-others", title=f"{task.upper()}: other runs ({profile} profile)",
-        caption="Runs that are no row of a paper's table.", header=("", *(column.title for column in columns), "seeds"),
-        rows=tuple(cells), values=tuple(values), notes=(OURS, *told),
-    )  # fmt: skip
+        name=f"{profile}-{task}-others",
+        title=f"{task.upper()}: other runs ({profile} profile)",
+        caption="Runs that are no row of a paper's table.",
+        header=("", *(column.title for column in columns), "seeds"),
+        rows=tuple(cells),
+        values=tuple(values),
+        notes=(OURS, *told),
+    )

@@ -28,7 +28,9 @@ class Phase:
     adapter: Artifact | None
 
 
-def answers(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[Responded]:
+def answers(
+    context: Context, phase: Phase, examples: Sequence[Example], path: Path
+) -> list[Responded]:
     """One response a sample, in order; a killed run goes on after the last whole batch in the file.
 
     Args:
@@ -42,13 +44,20 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
     rows = whole_lines(path, keys=["id", "response", "truncated"])
     done = [Responded(row["response"], row["truncated"]) for row in rows]
     left = examples[len(done) :]
-    with answering(context, phase), context.progress(f"answering ({phase.name})", len(left)) as advance:
+    with (
+        answering(context, phase),
+        context.progress(f"answering ({phase.name})", len(left)) as advance,
+    ):
         for start in range(0, len(left), config.batch_size):
             part = left[start : start + config.batch_size]
             responses = respond(
-                context.policy, phase.task, part, sampling=Sampling(config.temperature, config.max_new_tokens),
-                batch_size=config.batch_size, seed=context.config.seed,
-            )  # fmt: skip
+                context.policy,
+                phase.task,
+                part,
+                sampling=Sampling(config.temperature, config.max_new_tokens),
+                batch_size=config.batch_size,
+                seed=context.config.seed,
+            )
             keep(context, phase, part, responses, path)
             done += responses
             advance(len(part))
@@ -56,12 +65,18 @@ def answers(context: Context, phase: Phase, examples: Sequence[Example], path: P
 
 
 def keep(
-    context: Context, phase: Phase, examples: Sequence[Example], responses: Sequence[Responded], path: Path
+    context: Context,
+    phase: Phase,
+    examples: Sequence[Example],
+    responses: Sequence[Responded],
+    path: Path,
 ) -> None:
     """Appends one line per response to the file of ``answers``."""
     lenient, images = context.config.evaluation.lenient, context.source.images
     pairs = zip(examples, responses, strict=True)
-    rows = [_row(phase.task, example, response, images, lenient=lenient) for example, response in pairs]
+    rows = [
+        _row(phase.task, example, response, images, lenient=lenient) for example, response in pairs
+    ]
     with path.open("a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
@@ -77,7 +92,9 @@ def answering(context: Context, phase: Phase) -> Iterator[None]:
     yield
 
 
-def _row(task: Any, example: Example, response: Responded, images: Path, *, lenient: bool) -> dict[str, Any]:
+def _row(
+    task: Any, example: Example, response: Responded, images: Path, *, lenient: bool
+) -> dict[str, Any]:
     """What ``answers`` writes of a sample; the pictures' paths are relative to ``images``."""
     reading = task.read(response.text, lenient=lenient)
     asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}

@@ -128,7 +128,12 @@ class Context:
                 body(folder)
         seconds = round(time.perf_counter() - start, 2)
         made_in = round(self.store.meta(name, mark)["seconds"], 2)
-        self.stages[label or name] = {"seconds": seconds, "cached": cached, "made_in": made_in, "fingerprint": mark}
+        self.stages[label or name] = {
+            "seconds": seconds,
+            "cached": cached,
+            "made_in": made_in,
+            "fingerprint": mark,
+        }
         if cached:
             kept = f"{label or name}: kept from before ({self.store.path(name, mark)})"
             self.console.print(plain(kept, "dim"))
@@ -147,7 +152,9 @@ class Context:
             log.info("waiting for the first process of this run to finish %s", finished)
         while not self.store.ready(name, mark):
             if os.getppid() != parent:
-                raise InputError(f"{name}: the first process of this run is gone; start the run again, it goes on from there")
+                raise InputError(
+                    f"{name}: the first process of this run is gone; start the run again, it goes on from there"
+                )
             time.sleep(POLL)
         return finished
 
@@ -176,7 +183,10 @@ class Context:
         if self.on_gpu:
             policy.to(torch.device("cuda", local_rank(self.config.trainer)))
         vision = self.config.vision
-        policy.keep_features(self.store.root / "vision" if vision.on_disk else None, max_bytes=int(vision.memory_gb * 1e9))
+        policy.keep_features(
+            self.store.root / "vision" if vision.on_disk else None,
+            max_bytes=int(vision.memory_gb * 1e9),
+        )
         self.fresh_adapter = policy.adapter_state()
         return policy
 
@@ -189,7 +199,9 @@ class Context:
     @property
     def vision(self) -> dict[str, int]:
         """How many pictures this run took through the vision tower, and how many features it read from disk."""
-        cache = self.policy.vision if "policy" in vars(self) else None  # a run whose stages were all kept loads no model
+        cache = (
+            self.policy.vision if "policy" in vars(self) else None
+        )  # a run whose stages were all kept loads no model
         return {"computed": cache.computed if cache else 0, "from_disk": cache.read if cache else 0}
 
     @cached_property

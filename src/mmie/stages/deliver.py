@@ -55,8 +55,12 @@ def check(context: Context) -> None:
     asked = context.reasoned.asked
     if "predict" in config.stages and not context.follower:
         context.questions = questions(config.predict, asked)
-    if {"predict", "export"} & {*config.stages} and not (config.sft or config.grpo or config.predict.adapter):
-        raise InputError("predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one")
+    if {"predict", "export"} & {*config.stages} and not (
+        config.sft or config.grpo or config.predict.adapter
+    ):
+        raise InputError(
+            "predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one"
+        )
     if "export" in config.stages and not context.follower:
         _export_folder(context)
 
@@ -85,7 +89,9 @@ def _rows(context: Context, examples: Sequence[Example]) -> list[dict[str, Any]]
         batch_size=len(examples),
         seed=config.seed,
     )
-    readings = [task.read(response.text, lenient=config.evaluation.lenient) for response in responses]
+    readings = [
+        task.read(response.text, lenient=config.evaluation.lenient) for response in responses
+    ]
     return [
         {
             "id": example.id,
@@ -110,7 +116,10 @@ def export(context: Context, adapter: Artifact | None) -> Path:
     policy.save_adapter(folder / "adapter")
     if config.merged:
         policy.save_merged(folder / "merged")
-    write_json(folder / "origin.json", {"stages": context.stages, "config": context.config, "versions": versions()})
+    write_json(
+        folder / "origin.json",
+        {"stages": context.stages, "config": context.config, "versions": versions()},
+    )
     print(f"exported to {folder}", flush=True)
     return folder
 

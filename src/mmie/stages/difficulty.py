@@ -25,7 +25,10 @@ def difficulty(
     def body(folder: Path) -> None:
         examples = training_examples(context, data_stage, division, "grpo")
         responses = answers(context, phase, examples, folder / "answers.jsonl")
-        readings = [task.read(response.text, lenient=context.config.evaluation.lenient) for response in responses]
+        readings = [
+            task.read(response.text, lenient=context.config.evaluation.lenient)
+            for response in responses
+        ]
         right = {
             example.id: task.is_right(reading.prediction, example, invalid=reading.invalid)
             for example, reading in zip(examples, readings, strict=True)
@@ -35,7 +38,9 @@ def difficulty(
     parts = keys.difficulty(context, phase, data_stage, division)
     artifact = context.stage("difficulty", parts, body)
     easy = json.loads((artifact.folder / "easy.json").read_text(encoding="utf-8"))
-    context.console.print(f"{task.warmed_up} answers {sum(easy.values()):,} of {len(easy):,} rightly (easy), the rest are hard")
+    context.console.print(
+        f"{task.warmed_up} answers {sum(easy.values()):,} of {len(easy):,} rightly (easy), the rest are hard"
+    )
     return artifact
 
 

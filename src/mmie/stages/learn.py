@@ -36,28 +36,63 @@ def sft(
     task = context.direct if config.response == "direct" else context.reasoned
 
     def body(folder: Path) -> None:
-        examples = {example.id: example for example in training_examples(context, data_stage, division, "sft")}
+        examples = {
+            example.id: example
+            for example in training_examples(context, data_stage, division, "sft")
+        }
         chains: dict[str, str | None] = dict.fromkeys(examples)
         if filter_stage is not None:
-            chains = {candidate.example_id: candidate.chain for candidate in chosen(filter_stage.folder)}
+            chains = {
+                candidate.example_id: candidate.chain for candidate in chosen(filter_stage.folder)
+            }
         policy = context.policy
         policy.load_adapter_state(context.fresh_adapter)
         items = [
-            Demonstration(examples[name], task.prompt(examples[name]), policy.response_ids(task.target(examples[name], chain)))
+            Demonstration(
+                examples[name],
+                task.prompt(examples[name]),
+                policy.response_ids(task.target(examples[name], chain)),
+            )
             for name, chain in chains.items()
         ]
         plan = _plan(
-            context, "sft.batch_size", batch_size=config.batch_size, samples=len(items), epochs=config.epochs, schedule=Uniform()
+            context,
+            "sft.batch_size",
+            batch_size=config.batch_size,
+            samples=len(items),
+            epochs=config.epochs,
+            schedule=Uniform(),
         )
         module = SFTModule(
-            policy, config, steps=len(plan), gradient_checkpointing=config.gradient_checkpointing, seed=context.config.seed
+            policy,
+            config,
+            steps=len(plan),
+            gradient_checkpointing=config.gradient_checkpointing,
+            seed=context.config.seed,
         )
         sizes = [len(item.response_ids) for item in items]
 
         def loader(rank: int, world_size: int) -> StepLoader:
-            return StepLoader(items, plan, sizes=sizes, micro_batch_size=config.micro_batch_size, rank=rank, world_size=world_size)
+            return StepLoader(
+                items,
+                plan,
+                sizes=sizes,
+                micro_batch_size=config.micro_batch_size,
+                rank=rank,
+                world_size=world_size,
+            )
 
-        _train(context, Fit(module, loader, _validation(context, task, data_stage), folder, wandb_loggers(context, "sft")), config)
+        _train(
+            context,
+            Fit(
+                module,
+                loader,
+                _validation(context, task, data_stage),
+                folder,
+                wandb_loggers(context, "sft"),
+            ),
+            config,
+        )
 
     parts = keys.sft(context, config, data_stage, division, filter_stage)
     return context.stage("sft", parts, body)
@@ -94,18 +129,37 @@ def grpo(
         )
         reward = node(context.config.reward)
         updates = config.updates_per_group
-        module = GRPOModule(policy, context.reasoned, reward, config, steps=len(plan) * updates, seed=context.config.seed)
+        module = GRPOModule(
+            policy,
+            context.reasoned,
+            reward,
+            config,
+            steps=len(plan) * updates,
+            seed=context.config.seed,
+        )
 
         def loader(rank: int, world_size: int) -> StepLoader:
             sizes = [1] * len(examples)
             return StepLoader(
-                examples, plan, sizes=sizes, micro_batch_size=config.micro_prompts, updates=updates, rank=rank, world_size=world_size
+                examples,
+                plan,
+                sizes=sizes,
+                micro_batch_size=config.micro_prompts,
+                updates=updates,
+                rank=rank,
+                world_size=world_size,
             )
 
         logger = context.config.logger
-        rows = RolloutRows(folder / "rollouts.jsonl", every=logger.rollouts_every, kept=logger.rollouts_kept)
+        rows = RolloutRows(
+            folder / "rollouts.jsonl", every=logger.rollouts_every, kept=logger.rollouts_kept
+        )
         validate = _validation(context, context.reasoned, data_stage)
-        _train(context, Fit(module, loader, validate, folder, wandb_loggers(context, "grpo"), [rows]), config)
+        _train(
+            context,
+            Fit(module, loader, validate, folder, wandb_loggers(context, "grpo"), [rows]),
+            config,
+        )
 
     parts = keys.grpo(
         context, config, data_stage, division, reference=sft_stage, difficulty=difficulty
@@ -113,27 +167,43 @@ def grpo(
     return context.stage("grpo", parts, body)
 
 
-def _plan(context: Context, key: str, *, batch_size: int, samples: int, epochs: float, **options: Any) -> list[list[int]]:
-    plan = plan_steps(batch_size=batch_size, samples=samples, epochs=epochs, seed=context.config.seed, **options)
+def _plan(
+    context: Context, key: str, *, batch_size: int, samples: int, epochs: float, **options: Any
+) -> list[list[int]]:
+    plan = plan_steps(
+        batch_size=batch_size, samples=samples, epochs=epochs, seed=context.config.seed, **options
+    )
     if not plan:
-        raise InputError(f"{key}={batch_size} is more than {samples} samples × {epochs} epochs: not one step; make it smaller")
+        raise InputError(
+            f"{key}={batch_size} is more than {samples} samples × {epochs} epochs: not one step; make it smaller"
+        )
     return plan
 
 
 def _validation(context: Context, task: Any, data_stage: Artifact) -> Callable[[], float]:
     config = context.config.evaluation
-    examples: list[Example] = context.examples(data_stage.folder, "val")[: config.validation_samples]
+    examples: list[Example] = context.examples(data_stage.folder, "val")[
+        : config.validation_samples
+    ]
     sampling = Sampling(config.temperature, config.max_new_tokens)
 
     def f1() -> float:
         responses = respond(
-            context.policy, task, examples, sampling=sampling, batch_size=config.batch_size, seed=context.config.seed
+            context.policy,
+            task,
+            examples,
+            sampling=sampling,
+            batch_size=config.batch_size,
+            seed=context.config.seed,
         )
         readings = [task.read(response.text, lenient=config.lenient) for response in responses]
         scores = task.score(
-            [reading.prediction for reading in readings], examples,
-            bootstrap_samples=0, seed=0, invalid=[reading.invalid for reading in readings],
-        )  # fmt: skip
+            [reading.prediction for reading in readings],
+            examples,
+            bootstrap_samples=0,
+            seed=0,
+            invalid=[reading.invalid for reading in readings],
+        )
         return float(scores[task.selection_metric]["f1"])
 
     return f1
@@ -144,6 +214,9 @@ def _train(context: Context, training: Fit, config: SFTConfig | GRPOConfig) -> N
     if context.follower:
         return
     context.policy.save_adapter(training.folder / "adapter")
-    write_json(training.folder / "validations.json", {"best_step": best.step, "best_f1": best.f1, "history": best.history})
+    write_json(
+        training.folder / "validations.json",
+        {"best_step": best.step, "best_f1": best.f1, "history": best.history},
+    )
     shown = ", ".join(f"step {step}: {f1:.3f}" for step, f1 in best.history)
     context.console.print(f"validation F1 ({shown}); kept step {best.step}")

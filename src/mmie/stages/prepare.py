@@ -38,7 +38,10 @@ def data(context: Context) -> Artifact:
         for split, examples in splits.items():
             examples_to_jsonl(folder / f"{split}.jsonl", examples, images=source.images)
         task = context.reasoned
-        write_json(folder / "statistics.json", {**statistics(splits, labels_of=task.labels_of, unit=task.unit), **shared})
+        write_json(
+            folder / "statistics.json",
+            {**statistics(splits, labels_of=task.labels_of, unit=task.unit), **shared},
+        )
 
     artifact = context.stage("data", keys.data(context), body)
     _restore_pictures(context, artifact.folder)
@@ -76,14 +79,22 @@ def divided(context: Context, data_stage: Artifact) -> Artifact | None:
 
     def body(folder: Path) -> None:
         examples = context.examples(data_stage.folder, "train")
-        classes = {example.id: " ".join(sorted(task.labels_of(example)["relations"])) for example in examples}
+        classes = {
+            example.id: " ".join(sorted(task.labels_of(example)["relations"]))
+            for example in examples
+        }
         first = set(stratified(classes, share=share, seed=context.config.seed))
         write_json(folder / "sft.json", [name for name in classes if name in first])
         write_json(folder / "grpo.json", [name for name in classes if name not in first])
 
     artifact = context.stage("divide", keys.divide(context, data_stage), body)
-    counts = {name: len(json.loads((artifact.folder / f"{name}.json").read_text(encoding="utf-8"))) for name in ("sft", "grpo")}
-    context.console.print(f"training samples for the warm-up: {counts['sft']:,}, for GRPO: {counts['grpo']:,}")
+    counts = {
+        name: len(json.loads((artifact.folder / f"{name}.json").read_text(encoding="utf-8")))
+        for name in ("sft", "grpo")
+    }
+    context.console.print(
+        f"training samples for the warm-up: {counts['sft']:,}, for GRPO: {counts['grpo']:,}"
+    )
     return artifact
 
 
@@ -187,11 +198,15 @@ def filtered(context: Context, data_stage: Artifact, distil_stage: Artifact) -> 
 
 def _mention_unreadable(context: Context, candidates: list[Candidate]) -> None:
     """Notes how many of the teacher's scores are no numbers: the score filter drops these chains as if they were bad."""
-    scored = any(candidate.score is not None for candidate in candidates)  # MORE's teacher is asked for no scores
+    scored = any(
+        candidate.score is not None for candidate in candidates
+    )  # MORE's teacher is asked for no scores
     unreadable = sum(bool(candidate.chain) and candidate.score is None for candidate in candidates)
     if scored and unreadable:
         context.notes["unreadable_scores"] = unreadable
-        context.console.print(f"[yellow]{unreadable:,} scores of the teacher are unreadable; the score filter drops these chains")
+        context.console.print(
+            f"[yellow]{unreadable:,} scores of the teacher are unreadable; the score filter drops these chains"
+        )
 
 
 def _nothing_left(counts: list[dict[str, Any]], record: Path) -> str:

@@ -33,12 +33,16 @@ def report(context: Context, evaluated: dict[str, Path]) -> None:
     """
     if not evaluated:
         return
-    context.console.print(score_table(context, {name: metrics(folder) for name, folder in evaluated.items()}))
+    context.console.print(
+        score_table(context, {name: metrics(folder) for name, folder in evaluated.items()})
+    )
     for found in comparisons(context, evaluated):
         context.console.print(
             f"{found['first']} − {found['second']}: {100 * found['difference']:+.1f} F1, p = {found['p']:.2g} (paired randomisation)"
         )
-    divided = by_difficulty({name: analysed(folder) for name, folder in evaluated.items()}, context.reasoned.warmed_up)
+    divided = by_difficulty(
+        {name: analysed(folder) for name, folder in evaluated.items()}, context.reasoned.warmed_up
+    )
     if divided:
         context.console.print(difficulty_table(divided))
     with disk_errors(context.output):
@@ -55,7 +59,10 @@ def _keep_curves(context: Context) -> None:
     """``metrics/<stage>.csv`` and ``rollouts.jsonl``, as the learning stages wrote them."""
     for name in (name for name in COLLECTIVE if name in context.stages):
         folder = context.store.path(name, context.stages[name]["fingerprint"])
-        for source, target in (("metrics.csv", f"metrics/{name}.csv"), ("rollouts.jsonl", "rollouts.jsonl")):
+        for source, target in (
+            ("metrics.csv", f"metrics/{name}.csv"),
+            ("rollouts.jsonl", "rollouts.jsonl"),
+        ):
             if (folder / source).is_file():
                 (context.output / target).parent.mkdir(exist_ok=True)
                 shutil.copyfile(folder / source, context.output / target)
@@ -64,9 +71,16 @@ def _keep_curves(context: Context) -> None:
 def comparisons(context: Context, evaluated: dict[str, Path]) -> list[dict[str, Any]]:
     """Each model against the one before it: difference in the task's main F1, and p of the paired randomisation test."""
     measure = context.reasoned.selection_metric
-    counts = {name: analysed(folder)["counts"].get(measure, []) for name, folder in evaluated.items()}
+    counts = {
+        name: analysed(folder)["counts"].get(measure, []) for name, folder in evaluated.items()
+    }
     return [
-        {"first": later, "second": earlier, "measure": measure, **asdict(paired_randomisation(counts[later], counts[earlier]))}
+        {
+            "first": later,
+            "second": earlier,
+            "measure": measure,
+            **asdict(paired_randomisation(counts[later], counts[earlier])),
+        }
         for earlier, later in pairwise(counts)
     ]
 
@@ -89,11 +103,15 @@ def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) ->
 
 def difficulty_table(divided: dict[str, Any]) -> Table:
     """One row for each part and system: F1 of each measure, which is the accuracy for the measure of that name."""
-    table = Table(title="Test samples by what the warmed-up model gets right (easy) and wrong (hard): F1 in %")
+    table = Table(
+        title="Test samples by what the warmed-up model gets right (easy) and wrong (hard): F1 in %"
+    )
     table.title_justify, table.box, table.pad_edge = "left", SIMPLE_HEAD, False
     measures = list(next(iter(divided["easy"]["systems"].values())))
     for column in ("part", "model", *measures):
-        table.add_column(column, justify="left" if column in ("part", "model") else "right", no_wrap=True)
+        table.add_column(
+            column, justify="left" if column in ("part", "model") else "right", no_wrap=True
+        )
     for name, part in divided.items():
         for system, scores in part["systems"].items():
             cells = [f"{100 * scores[measure]['f1']:.1f}" for measure in measures]
@@ -103,7 +121,9 @@ def difficulty_table(divided: dict[str, Any]) -> Table:
 
 def _cells(score: dict[str, Any]) -> list[str]:
     low, high = score["ci95"]
-    parts = [f"{100 * score[name]:.1f}" for name in ("accuracy", "precision", "recall") if name in score]
+    parts = [
+        f"{100 * score[name]:.1f}" for name in ("accuracy", "precision", "recall") if name in score
+    ]
     return [*parts, f"{100 * score['f1']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"]
 
 
@@ -114,15 +134,32 @@ def write_results(context: Context, evaluated: dict[str, Path], *, command: str 
     printed = paper_row(config.paper, model=config.model, profile=config.profile, data=config.data)
     analyses = {name: analysed(folder) for name, folder in evaluated.items()}
     path = context.output / "results.json"
-    write_json(path, {
-        "command": command, "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "experiment": config.experiment, "task": context.reasoned.name, "profile": config.profile, "seed": config.seed,
-        "commit": commit(), "config_fingerprint": fingerprint(config=config), "versions": versions(),
-        "stages": context.stages, "metrics": [*models.values()][-1] if models else {}, "models": models,
-        "comparisons": comparisons(context, evaluated), "chains": _chains(context), "vision": context.vision, "notes": context.notes,
-        "voting": context.voting, "paper": printed, "config": _movable({**asdict(config), "paper": None}, config.artifacts),
-        "analysis": analyses, "by_difficulty": by_difficulty(analyses, context.reasoned.warmed_up),
-    })  # fmt: skip
+    write_json(
+        path,
+        {
+            "command": command,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "experiment": config.experiment,
+            "task": context.reasoned.name,
+            "profile": config.profile,
+            "seed": config.seed,
+            "commit": commit(),
+            "config_fingerprint": fingerprint(config=config),
+            "versions": versions(),
+            "stages": context.stages,
+            "metrics": [*models.values()][-1] if models else {},
+            "models": models,
+            "comparisons": comparisons(context, evaluated),
+            "chains": _chains(context),
+            "vision": context.vision,
+            "notes": context.notes,
+            "voting": context.voting,
+            "paper": printed,
+            "config": _movable({**asdict(config), "paper": None}, config.artifacts),
+            "analysis": analyses,
+            "by_difficulty": by_difficulty(analyses, context.reasoned.warmed_up),
+        },
+    )
     return path
 
 

@@ -29,9 +29,7 @@ def evaluate_teacher(context: Context, data_stage: Artifact) -> tuple[str, Artif
     """
     task = node(context.config.task, response=Direct(context.config.zero_shot.teacher_instruction))
     phase = Phase(node(context.config.teacher).model, task, None)
-    stage = evaluate(
-        context, phase, data_stage, respond=_respond, parts_of=keys.evaluate_teacher
-    )
+    stage = evaluate(context, phase, data_stage, respond=_respond, parts_of=keys.evaluate_teacher)
     return phase.name, stage
 
 

@@ -58,17 +58,35 @@ def summarise(context: Context, models: Mapping[str, Mapping[str, Mapping[str, A
 
 def _numbers(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
     for measure, scores in measures.items():
-        yield from ((f"{measure}/{name}", value) for name, value in scores.items() if isinstance(value, (int, float)))
-        yield from ((f"{measure}/f1_{end}", value) for end, value in zip(("low", "high"), scores.get("ci95", ()), strict=False))
+        yield from (
+            (f"{measure}/{name}", value)
+            for name, value in scores.items()
+            if isinstance(value, (int, float))
+        )
+        yield from (
+            (f"{measure}/f1_{end}", value)
+            for end, value in zip(("low", "high"), scores.get("ci95", ()), strict=False)
+        )
 
 
 def names(context: Context) -> dict[str, Any]:
     """Group, name and tags: a sweep's jobs share a group and are named by what varies; the fingerprint finds runs of this configuration."""
     config = context.config
     return {
-        "group": f"{config.experiment} {context.sweep}"[:NAME] if context.sweep else config.experiment,
-        "name": " ".join(context.overrides)[:NAME] or f"{config.experiment}-{config.profile}-seed{config.seed}",
-        "tags": [tag[:TAG] for tag in (config.experiment, config.profile, fingerprint(config=config), *context.overrides)],
+        "group": f"{config.experiment} {context.sweep}"[:NAME]
+        if context.sweep
+        else config.experiment,
+        "name": " ".join(context.overrides)[:NAME]
+        or f"{config.experiment}-{config.profile}-seed{config.seed}",
+        "tags": [
+            tag[:TAG]
+            for tag in (
+                config.experiment,
+                config.profile,
+                fingerprint(config=config),
+                *context.overrides,
+            )
+        ],
     }
 
 

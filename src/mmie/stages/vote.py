@@ -55,17 +55,28 @@ def vote(context: Context, phase: Phase, data_stage: Artifact) -> dict[str, Any]
         examples = context.examples(data_stage.folder, "test")
         responses = drawn(context, phase, examples, folder / "samples.jsonl")
         predictions = [
-            [phase.task.read(text, lenient=config.lenient).prediction for text in row] for row in responses
+            [phase.task.read(text, lenient=config.lenient).prediction for text in row]
+            for row in responses
         ]
-        scores = voted(phase.task, predictions, examples, bootstrap_samples=config.bootstrap_samples, seed=context.config.seed)
-        write_json(folder / "voting.json", {**scores, "diversity": diversity(predictions, responses)})
+        scores = voted(
+            phase.task,
+            predictions,
+            examples,
+            bootstrap_samples=config.bootstrap_samples,
+            seed=context.config.seed,
+        )
+        write_json(
+            folder / "voting.json", {**scores, "diversity": diversity(predictions, responses)}
+        )
 
     parts = keys.vote(context, phase, data_stage)
     artifact = context.stage("vote", parts, body, label=f"vote {phase.name}")
     return json.loads((artifact.folder / "voting.json").read_text(encoding="utf-8"))
 
 
-def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Path) -> list[list[str]]:
+def drawn(
+    context: Context, phase: Phase, examples: Sequence[Example], path: Path
+) -> list[list[str]]:
     """The responses to each sample, in order; a killed run goes on after the last whole line of
     the file.
 
@@ -81,22 +92,38 @@ def drawn(context: Context, phase: Phase, examples: Sequence[Example], path: Pat
     done: list[list[str]] = [row["responses"] for row in whole_lines(path, keys=["responses"])]
     left = examples[len(done) :]
     width = max(1, min(config.batch_size, config.vote_rows // config.samples))
-    with answering(context, phase), context.progress(f"voting ({phase.name})", len(left)) as advance:
+    with (
+        answering(context, phase),
+        context.progress(f"voting ({phase.name})", len(left)) as advance,
+    ):
         for start in range(0, len(left), width):
             part = left[start : start + width]
             responses = respond_often(
-                context.policy, phase.task, part, samples=config.samples, side_by_side=config.vote_rows,
-                sampling=Sampling(config.temperature, config.max_new_tokens), seed=context.config.seed,
-            )  # fmt: skip
+                context.policy,
+                phase.task,
+                part,
+                samples=config.samples,
+                side_by_side=config.vote_rows,
+                sampling=Sampling(config.temperature, config.max_new_tokens),
+                seed=context.config.seed,
+            )
             with path.open("a", encoding="utf-8") as file:
-                file.writelines(_line(phase.task, *pair, lenient=config.lenient) for pair in zip(part, responses, strict=True))
+                file.writelines(
+                    _line(phase.task, *pair, lenient=config.lenient)
+                    for pair in zip(part, responses, strict=True)
+                )
             done += responses
             advance(len(part))
     return done
 
 
 def voted(
-    task: Task, predictions: Sequence[Sequence[Any | None]], examples: Sequence[Example], *, bootstrap_samples: int, seed: int
+    task: Task,
+    predictions: Sequence[Sequence[Any | None]],
+    examples: Sequence[Example],
+    *,
+    bootstrap_samples: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Scores of the votes over the number of responses that vote.
 
@@ -119,8 +146,14 @@ def voted(
         for way, majority in _majorities(task, predictions, count).items():
             scores = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)
             _extend(curves.setdefault(way, {}), scores, main=task.selection_metric)
-    final = {way: task.breakdown(majority, examples)["per_relation"] for way, majority in _majorities(task, predictions, samples).items()}
-    per_relation = {way: {relation: found["f1"] for relation, found in scores.items()} for way, scores in final.items()}
+    final = {
+        way: task.breakdown(majority, examples)["per_relation"]
+        for way, majority in _majorities(task, predictions, samples).items()
+    }
+    per_relation = {
+        way: {relation: found["f1"] for relation, found in scores.items()}
+        for way, scores in final.items()
+    }
     return {"k": counts, **curves, "per_relation": per_relation}
 
 
@@ -155,7 +188,9 @@ def diversity(
     }
 
 
-def _majorities(task: Task, predictions: Sequence[Sequence[Any | None]], count: int) -> dict[str, list[Any | None]]:
+def _majorities(
+    task: Task, predictions: Sequence[Sequence[Any | None]], count: int
+) -> dict[str, list[Any | None]]:
     """Way of voting → what the first ``count`` predictions for each sample amount to."""
     votes = [task.votes(row[:count]) for row in predictions]
     return {way: [vote[way] for vote in votes] for way in votes[0]}
@@ -164,13 +199,23 @@ def _majorities(task: Task, predictions: Sequence[Sequence[Any | None]], count: 
 def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
     """A row a number of responses, a column a model and way of voting."""
     title = "Votes of k responses: F1 in % and its 95 % interval"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)  # four curves in 80 columns
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False
+    )  # four curves in 80 columns
     table.add_column("k", justify="right", no_wrap=True)
-    curves = {(name, way): scores[way] for name, scores in voting.items() for way in scores if way not in NO_WAYS}
+    curves = {
+        (name, way): scores[way]
+        for name, scores in voting.items()
+        for way in scores
+        if way not in NO_WAYS
+    }
     for name, way in curves:
         table.add_column(plain(f"{name}\n{way}"), justify="right", no_wrap=True)
     for place, count in enumerate(next(iter(voting.values()))["k"]):
-        table.add_row(str(count), *(_cell(curve["f1"][place], *curve["ci95"][place]) for curve in curves.values()))
+        table.add_row(
+            str(count),
+            *(_cell(curve["f1"][place], *curve["ci95"][place]) for curve in curves.values()),
+        )
     return table
 
 
@@ -185,7 +230,9 @@ def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
     for name, scores in voting.items():
         of_model = _differences(scores.get("diversity", {}))
         for way in (way for way in scores if way not in NO_WAYS):
-            others = {measure: lists for measure, lists in scores[way].items() if measure not in PARTS}
+            others = {
+                measure: lists for measure, lists in scores[way].items() if measure not in PARTS
+            }
             for measure, lists in {"": scores[way], **others}.items():
                 cells = [f"{100 * lists[part][-1]:.1f}" for part in ("precision", "recall", "f1")]
                 table.add_row(plain(f"{name}, {way}"), measure, *cells, *of_model)
@@ -193,7 +240,9 @@ def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
 
 
 def _differences(measured: dict[str, float | None]) -> list[str]:
-    values = [measured.get(key) for key in ("distinct_answers", "answer_entropy_bits", "chain_distance")]
+    values = [
+        measured.get(key) for key in ("distinct_answers", "answer_entropy_bits", "chain_distance")
+    ]
     return ["–" if value is None else f"{value:.2f}" for value in values]
 
 

@@ -82,7 +82,11 @@ class Task(Protocol):
         """(gold relation, predicted relation) → count, right ones included; "" stands for nothing."""
 
     def breakdown(
-        self, predictions: Sequence[Any | None], examples: Sequence[Example], *, invalid: Invalid = None
+        self,
+        predictions: Sequence[Any | None],
+        examples: Sequence[Example],
+        *,
+        invalid: Invalid = None,
     ) -> dict[str, Any]:
         """``per_relation`` and ``per_type``: label → scores and counts; more where the task has more."""
 

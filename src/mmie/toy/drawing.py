@@ -55,7 +55,9 @@ def _tree(draw: Draw, x: int, y: int, c: Colour) -> None:
 
 
 def _kite(draw: Draw, x: int, y: int, c: Colour) -> None:
-    draw.polygon([(x + 28, y + 2), (x + 46, y + 20), (x + 28, y + 40), (x + 10, y + 20)], outline=c, width=6)
+    draw.polygon(
+        [(x + 28, y + 2), (x + 46, y + 20), (x + 28, y + 40), (x + 10, y + 20)], outline=c, width=6
+    )
     draw.line((x + 28, y + 40, x + 12, y + 54), fill=c, width=4)
 
 
@@ -84,9 +86,19 @@ def _cake(draw: Draw, x: int, y: int, c: Colour) -> None:
 DRAWERS: dict[str, Callable[[Draw, int, int, Colour], None]] = {
     "ball": lambda draw, x, y, c: draw.ellipse((x + 6, y + 6, x + 50, y + 50), fill=c),
     "ring": lambda draw, x, y, c: draw.ellipse((x + 6, y + 6, x + 50, y + 50), outline=c, width=8),
-    "heart": _heart, "house": _house, "crib": _crib, "mic": _mic, "medal": _medal, "flag": _flag, "tree": _tree,
-    "kite": _kite, "fence": _fence, "boat": _boat, "star": _star, "cake": _cake,
-}  # fmt: skip
+    "heart": _heart,
+    "house": _house,
+    "crib": _crib,
+    "mic": _mic,
+    "medal": _medal,
+    "flag": _flag,
+    "tree": _tree,
+    "kite": _kite,
+    "fence": _fence,
+    "boat": _boat,
+    "star": _star,
+    "cake": _cake,
+}
 
 
 def draw_scene(icons: Sequence[tuple[str, str, int]]) -> Image.Image:

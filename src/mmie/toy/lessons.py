@@ -15,7 +15,14 @@ from mmie.toy.tokenizer import world_words
 from mmie.toy.world import Scene, describe, make_scene
 
 THINK_FIRST = "think then answer ."
-LESSONS = {"describe": 0.26, "name": 0.26, "copy": 0.2, "ask": 0.08, "think_ask": 0.08, "think_name": 0.12}
+LESSONS = {
+    "describe": 0.26,
+    "name": 0.26,
+    "copy": 0.2,
+    "ask": 0.08,
+    "think_ask": 0.08,
+    "think_name": 0.12,
+}
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,22 @@ def make_lesson(rng: random.Random, scene: Scene, held_out: Collection[str]) -> 
     if kind == "think_name":
         said = " and ".join(name for name, _ in tweet.entities)
         chain = f"picture : {describe(scene.icons)} . the text says {said} ."
-        return Lesson(scene, f"text : {tweet.text} . name the entities . {THINK_FIRST}", _reasoned(chain, named))
+        return Lesson(
+            scene,
+            f"text : {tweet.text} . name the entities . {THINK_FIRST}",
+            _reasoned(chain, named),
+        )
     if kind == "copy":
         listed = _word_list(rng)
         return Lesson(scene, f"copy the list : {' ; '.join(listed)} .", f"[{', '.join(listed)}]")
     question, answer = _question(rng, scene)
     if kind == "ask":
         return Lesson(scene, question, answer)
-    return Lesson(scene, f"{question} {THINK_FIRST}", _reasoned(f"picture : {describe(scene.icons)} .", answer))
+    return Lesson(
+        scene,
+        f"{question} {THINK_FIRST}",
+        _reasoned(f"picture : {describe(scene.icons)} .", answer),
+    )
 
 
 def _reasoned(chain: str, answer: str) -> str:
@@ -69,7 +84,13 @@ def _word_list(rng: random.Random) -> list[str]:
             first, second = words.NAMES[rng.choice(list(words.NAMES))]
             entries.append(f"{rng.choice(first)} {rng.choice(second)}")
         else:
-            entries.append(" ".join(rng.sample([word for word in world_words() if word.isalpha()], rng.randint(1, 2))))
+            entries.append(
+                " ".join(
+                    rng.sample(
+                        [word for word in world_words() if word.isalpha()], rng.randint(1, 2)
+                    )
+                )
+            )
     return entries
 
 

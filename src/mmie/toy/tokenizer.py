@@ -33,13 +33,24 @@ def world_words() -> list[str]:
     """Every word that the world, its prompts and its reasoning use, in a fixed order."""
     names = [word for halves in words.NAMES.values() for half in halves for word in half]
     clauses = [*words.OPENINGS, *words.LINKS, *words.SECOND_LINKS, *words.MENTIONS, *words.CLOSINGS]
-    verbs = [verb for relations in words.RELATIONS.values() for _, _, verb in relations.values() if verb]
-    labels = [word for relations in words.RELATIONS.values() for relation in relations for word in relation.split()]
+    verbs = [
+        verb for relations in words.RELATIONS.values() for _, _, verb in relations.values() if verb
+    ]
+    labels = [
+        word
+        for relations in words.RELATIONS.values()
+        for relation in relations
+        for word in relation.split()
+    ]
     said = [word for clause in clauses for word in clause.split()]
-    return list(dict.fromkeys([*names, *words.ICONS, *words.COLOURS, *verbs, *said, *labels, *GRAMMAR]))
+    return list(
+        dict.fromkeys([*names, *words.ICONS, *words.COLOURS, *verbs, *said, *labels, *GRAMMAR])
+    )
 
 
-def build_tokenizer(special: Sequence[str], *, end: str, pad: str, chat_template: str) -> PreTrainedTokenizerFast:
+def build_tokenizer(
+    special: Sequence[str], *, end: str, pad: str, chat_template: str
+) -> PreTrainedTokenizerFast:
     """A unigram tokenizer in which each word costs one token with or without the blank before it.
 
     Args:
@@ -49,15 +60,35 @@ def build_tokenizer(special: Sequence[str], *, end: str, pad: str, chat_template
         chat_template: Jinja source as in the backbone's own tokenizer folder.
     """
     whole = [*world_words(), *TAGS, *PUNCTUATION]
-    pieces = list(dict.fromkeys([*(BLANK + piece for piece in whole), *whole, BLANK, "user", "assistant", "USER", "ASSISTANT"]))
-    vocabulary = [(token, 0.0) for token in special] + [(f"<0x{byte:02X}>", -20.0) for byte in range(256)]
+    pieces = list(
+        dict.fromkeys(
+            [
+                *(BLANK + piece for piece in whole),
+                *whole,
+                BLANK,
+                "user",
+                "assistant",
+                "USER",
+                "ASSISTANT",
+            ]
+        )
+    )
+    vocabulary = [(token, 0.0) for token in special] + [
+        (f"<0x{byte:02X}>", -20.0) for byte in range(256)
+    ]
     vocabulary += [(piece, -1.0) for piece in pieces]
     unigram = Tokenizer(models.Unigram(vocabulary, unk_id=len(special), byte_fallback=True))
-    unigram.pre_tokenizer = pre_tokenizers.Metaspace(replacement=BLANK, prepend_scheme="never", split=True)
-    unigram.decoder = decoders.Sequence([decoders.Replace(BLANK, " "), decoders.ByteFallback(), decoders.Fuse()])
+    unigram.pre_tokenizer = pre_tokenizers.Metaspace(
+        replacement=BLANK, prepend_scheme="never", split=True
+    )
+    unigram.decoder = decoders.Sequence(
+        [decoders.Replace(BLANK, " "), decoders.ByteFallback(), decoders.Fuse()]
+    )
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=unigram, eos_token=end, pad_token=pad,
+        tokenizer_object=unigram,
+        eos_token=end,
+        pad_token=pad,
         extra_special_tokens=[token for token in special if token not in (end, pad)],
-    )  # fmt: skip
+    )
     tokenizer.chat_template = chat_template
     return tokenizer

@@ -58,7 +58,9 @@ def make_scene(rng: random.Random) -> Scene:
         kind = rng.choice(list(words.NAMES))
         entities.append((name_of(kind, rng, names), kind))
         body += [rng.choice(words.MENTIONS), entities[2][0]]
-    text = " ".join(part for part in (rng.choice(words.OPENINGS), *body, rng.choice(words.CLOSINGS)) if part)
+    text = " ".join(
+        part for part in (rng.choice(words.OPENINGS), *body, rng.choice(words.CLOSINGS)) if part
+    )
     return Scene(text, tuple(entities), _icons(facts, rng), tuple(facts))
 
 
@@ -87,7 +89,10 @@ def _icons(facts: list[Fact], rng: random.Random) -> tuple[tuple[str, str, int],
     shown += rng.sample(idle, max(0, rng.choice((2, 3)) - len(shown)))
     quadrants = sorted(rng.sample(range(4), len(shown)))
     rng.shuffle(shown)
-    return tuple((rng.choice(list(words.COLOURS)), icon, quadrant) for icon, quadrant in zip(shown, quadrants, strict=True))
+    return tuple(
+        (rng.choice(list(words.COLOURS)), icon, quadrant)
+        for icon, quadrant in zip(shown, quadrants, strict=True)
+    )
 
 
 def describe(icons: tuple[tuple[str, str, int], ...]) -> str:

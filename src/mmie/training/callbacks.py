@@ -56,13 +56,17 @@ class BestAdapter(pl.Callback):
 
     def __init__(self, validate: Callable[[], float], *, steps: int, validations: int) -> None:
         self.validate = validate
-        self.at = {round(steps * (turn + 1) / max(1, validations)) for turn in range(max(1, validations))}
+        self.at = {
+            round(steps * (turn + 1) / max(1, validations)) for turn in range(max(1, validations))
+        }
         self.f1 = -1.0
         self.step = 0
         self.adapter: dict[str, Tensor] = {}
         self.history: list[tuple[int, float]] = []
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         if not _stepped(trainer, batch_idx) or trainer.global_step not in self.at:
             return
         f1 = self.validate()
@@ -70,7 +74,11 @@ class BestAdapter(pl.Callback):
         for logger in trainer.loggers:
             logger.log_metrics({"val/f1": f1}, step=trainer.global_step)
         if f1 > self.f1:
-            self.f1, self.step, self.adapter = f1, trainer.global_step, module.policy.adapter_state()
+            self.f1, self.step, self.adapter = (
+                f1,
+                trainer.global_step,
+                module.policy.adapter_state(),
+            )
 
     def state_dict(self) -> dict[str, Any]:
         return {"f1": self.f1, "step": self.step, "adapter": self.adapter, "history": self.history}
@@ -101,9 +109,16 @@ class RolloutRows(pl.Callback):
             kept = [row for row in rows if row["step"] < trainer.global_step]
             write_text(self.path, "".join(map(_line, kept)))
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         rollouts = module.last_rollouts
-        if not self.every or not batch.opens_group or rollouts.step % self.every or not trainer.is_global_zero:
+        if (
+            not self.every
+            or not batch.opens_group
+            or rollouts.step % self.every
+            or not trainer.is_global_zero
+        ):
             return
         rows = rollouts.rows(module.advantages(rollouts))[: self.kept]
         with self.path.open("a", encoding="utf-8") as file:

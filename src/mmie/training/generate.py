@@ -40,7 +40,9 @@ def uniforms(keys: Sequence[str], *, group_size: int, sampling: Sampling) -> Ten
 
 def _numbers(key: str, rows: int, length: int) -> Tensor:
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big", signed=True)
-    return torch.rand(rows, length, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.rand(
+        rows, length, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
 
 
 @contextmanager
@@ -62,9 +64,15 @@ def finite_logits(names: Sequence[str], *, where: str = "") -> Iterator[None]:
 
 @torch.no_grad()
 def respond(
-    policy: Policy, task: Task, examples: Sequence[Example], *, sampling: Sampling, batch_size: int, seed: int,
+    policy: Policy,
+    task: Task,
+    examples: Sequence[Example],
+    *,
+    sampling: Sampling,
+    batch_size: int,
+    seed: int,
     progress: Callable[[int], None] = lambda done: None,
-) -> list[Responded]:  # fmt: skip
+) -> list[Responded]:
     """One response an example from the active adapter.
 
     Args:
@@ -79,8 +87,12 @@ def respond(
     responses: list[Responded] = []
     for start in range(0, len(examples), batch_size):
         part = examples[start : start + batch_size]
-        prompts = policy.batch([policy.encode(task.prompt(example), example.pictures) for example in part])
-        numbers = uniforms([f"respond-{seed}-{example.id}" for example in part], group_size=1, sampling=sampling)
+        prompts = policy.batch(
+            [policy.encode(task.prompt(example), example.pictures) for example in part]
+        )
+        numbers = uniforms(
+            [f"respond-{seed}-{example.id}" for example in part], group_size=1, sampling=sampling
+        )
         with finite_logits([example.id for example in part]):
             completions = policy.sample(prompts, numbers, temperature=sampling.temperature)
         responses += map(Responded, policy.text(completions), (~completions.finished).tolist())
@@ -90,8 +102,15 @@ def respond(
 
 @torch.no_grad()
 def respond_often(
-    policy: Policy, task: Task, examples: Sequence[Example], *, samples: int, side_by_side: int, sampling: Sampling, seed: int
-) -> list[list[str]]:  # fmt: skip
+    policy: Policy,
+    task: Task,
+    examples: Sequence[Example],
+    *,
+    samples: int,
+    side_by_side: int,
+    sampling: Sampling,
+    seed: int,
+) -> list[list[str]]:
     """Several responses an example, whose prompts are all prefilled at once and only once.
 
     Args:
@@ -103,10 +122,14 @@ def respond_often(
         sampling: temperature and length limit.
         seed: with the example's id and the response's index the only source of randomness.
     """
-    prompts = policy.batch([policy.encode(task.prompt(example), example.pictures) for example in examples])
+    prompts = policy.batch(
+        [policy.encode(task.prompt(example), example.pictures) for example in examples]
+    )
     keys = [
-        f"respond-{seed}-{example.id}" + (f"-{index}" if index else "") for example in examples for index in range(samples)
-    ]  # fmt: skip
+        f"respond-{seed}-{example.id}" + (f"-{index}" if index else "")
+        for example in examples
+        for index in range(samples)
+    ]
     numbers = uniforms(keys, group_size=1, sampling=sampling)
     with finite_logits([example.id for example in examples]):
         completions = policy.sample(

@@ -95,9 +95,7 @@ class GRPOModule(MeasuredModule):
 
     def groups_with_signal(self, advantages: Tensor) -> list[int]:
         """The groups to compute: without a KL term those of equal rewards have gradient 0."""
-        return [
-            place for place, group in enumerate(advantages) if self.grpo.kl_coef or group.any()
-        ]
+        return [place for place, group in enumerate(advantages) if self.grpo.kl_coef or group.any()]
 
     def reference_logps(self, rollouts: Rollouts, groups: Sequence[int]) -> Tensor | None:
         """log π_ref, [N, T], without gradient; None where eq. 7 has no KL term."""

@@ -47,10 +47,16 @@ class MetricsLog(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         with self.path.open("a", encoding="utf-8", newline="") as file:
-            rows = [[step or 0, name, f"{float(value):.9g}"] for name, value in sorted(metrics.items()) if name != "epoch"]
+            rows = [
+                [step or 0, name, f"{float(value):.9g}"]
+                for name, value in sorted(metrics.items())
+                if name != "epoch"
+            ]
             csv.writer(file).writerows(rows)
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
         """The configuration stands beside the file in results.json."""
 
 

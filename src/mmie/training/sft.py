@@ -52,9 +52,7 @@ class SFTModule(AdapterModule):
             policy.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
-        encoded = [
-            self.policy.encode(item.prompt, item.example.pictures) for item in batch.items
-        ]
+        encoded = [self.policy.encode(item.prompt, item.example.pictures) for item in batch.items]
         prompts = self.policy.batch(encoded)
         responses = self.policy.given([item.response_ids for item in batch.items])
         logps = self.policy.row_logps(prompts, responses)

@@ -20,7 +20,9 @@ from mmie.reporting.casebook.thumbnails import PLACES, beside, embedded, place, 
 from mmie.reporting.runs import load_runs
 
 
-def write_casebook(sources: list[str], out: Path, *, models: list[str], limit: int | None, pictures: str | None) -> None:
+def write_casebook(
+    sources: list[str], out: Path, *, models: list[str], limit: int | None, pictures: str | None
+) -> None:
     """Writes the page and says how much is on it.
 
     Args:
@@ -35,11 +37,16 @@ def write_casebook(sources: list[str], out: Path, *, models: list[str], limit: i
     found = thumbnails(picture for case in cases for picture in case.pictures)
     missing = sum(small is None for small in found.values())
     if missing:
-        print(f"warning: {missing} of {len(found)} pictures are missing or unreadable; placeholders stand in", file=sys.stderr)
+        print(
+            f"warning: {missing} of {len(found)} pictures are missing or unreadable; placeholders stand in",
+            file=sys.stderr,
+        )
     inside = (pictures or place(found.values())) == "embed"
     shown = embedded(found) if inside else beside(out, found)
     write_text(out, page(book(shown_models, cases, shown)))
-    print(f"{out}: {len(cases)} samples, {len(shown_models)} models, {out.stat().st_size / 2**20:.1f} MB")
+    print(
+        f"{out}: {len(cases)} samples, {len(shown_models)} models, {out.stat().st_size / 2**20:.1f} MB"
+    )
 
 
 def _count(text: str) -> int:
@@ -50,13 +57,26 @@ def _count(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mmie.reporting.casebook", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m mmie.reporting.casebook",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="a results.json, or a folder that is searched through for them")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="a results.json, or a folder that is searched through for them",
+    )
     parser.add_argument("--out", type=Path, required=True, help="the page to write")
-    parser.add_argument("--models", default="", help="names with commas between them; all models without")
+    parser.add_argument(
+        "--models", default="", help="names with commas between them; all models without"
+    )
     parser.add_argument("--limit", type=_count, help="samples to show, the first ones; all without")
-    parser.add_argument("--pictures", choices=PLACES, help="inside the page, or in a folder beside it; by size without: 15 MB go inside")
+    parser.add_argument(
+        "--pictures",
+        choices=PLACES,
+        help="inside the page, or in a folder beside it; by size without: 15 MB go inside",
+    )
     return parser
 
 
@@ -64,7 +84,13 @@ def main() -> None:
     arguments = _parser().parse_args()
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
     try:
-        write_casebook(arguments.runs, arguments.out, models=names, limit=arguments.limit, pictures=arguments.pictures)
+        write_casebook(
+            arguments.runs,
+            arguments.out,
+            models=names,
+            limit=arguments.limit,
+            pictures=arguments.pictures,
+        )
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -61,12 +61,16 @@ def read_models(runs: Sequence[Run], names: Sequence[str] = ()) -> list[Model]:
     """
     for run in runs:
         if run.task != runs[0].task:
-            raise InputError(f"{run.path}: its task is {run.task}, that of {runs[0].path} is {runs[0].task}; give runs of one task")
+            raise InputError(
+                f"{run.path}: its task is {run.task}, that of {runs[0].path} is {runs[0].task}; give runs of one task"
+            )
     files = [(name, run, path) for run in runs for name, path in _files(run)]
     for name in names:
         if name not in {known for known, *_ in files}:
             known = ", ".join(dict.fromkeys(known for known, *_ in files))
-            raise InputError(f"--models: there are no predictions of {name!r}; there are those of {known}")
+            raise InputError(
+                f"--models: there are no predictions of {name!r}; there are those of {known}"
+            )
     found: list[Model] = []
     for name, run, path in files:
         if not names or name in names:
@@ -78,7 +82,10 @@ def read_models(runs: Sequence[Run], names: Sequence[str] = ()) -> list[Model]:
 
 def labels(models: Sequence[Model]) -> list[str]:
     """Names that tell the models apart: with seed, with experiment, or with both where the name alone does not."""
-    return [_label_among(model, [other for other in models if other.name == model.name]) for model in models]
+    return [
+        _label_among(model, [other for other in models if other.name == model.name])
+        for model in models
+    ]
 
 
 def _label_among(model: Model, namesakes: Sequence[Model]) -> str:
@@ -87,7 +94,11 @@ def _label_among(model: Model, namesakes: Sequence[Model]) -> str:
         return ["", f" · {seed}", f" · {experiment}", f" · {experiment} {seed}"]
 
     other = [told(namesake) for namesake in namesakes]
-    apart = (own for at, own in enumerate(told(model)) if len({choices[at] for choices in other}) == len(namesakes))
+    apart = (
+        own
+        for at, own in enumerate(told(model))
+        if len({choices[at] for choices in other}) == len(namesakes)
+    )
     return model.name + next(apart, f"{told(model)[-1]} ({namesakes.index(model) + 1})")
 
 
@@ -107,7 +118,9 @@ def _says_the_same(one: Model, other: Model) -> bool:
 
 
 def _said(model: Model) -> Iterator[tuple[str, str, str, Gold]]:
-    return ((answer.id, answer.text, answer.response, answer.gold) for answer in model.answers.values())
+    return (
+        (answer.id, answer.text, answer.response, answer.gold) for answer in model.answers.values()
+    )
 
 
 def _answers(path: Path, run: Run) -> dict[str, Answer]:
@@ -126,11 +139,18 @@ def _answer(line: bytes, where: str, run: Run) -> Answer:
         gold, parsed = _label(row["gold"]), None if row["parsed"] is None else _label(row["parsed"])
         if parsed is not None and type(parsed) is not type(gold):
             raise TypeError(f"gold {gold!r} and parsed {parsed!r} do not fit")
-        id, text, response, entity = (_text(value) for value in (row["id"], row["text"], row["response"], row.get("entity") or ""))
+        id, text, response, entity = (
+            _text(value)
+            for value in (row["id"], row["text"], row["response"], row.get("entity") or "")
+        )
         invalid = int(row.get("invalid", 0))
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(f"{where}: not a line of predictions; leave this run out or run again") from error
-    return Answer(id, text, entity, pictures, gold, response, parsed, bool(row.get("truncated")), invalid)
+        raise InputError(
+            f"{where}: not a line of predictions; leave this run out or run again"
+        ) from error
+    return Answer(
+        id, text, entity, pictures, gold, response, parsed, bool(row.get("truncated")), invalid
+    )
 
 
 def _text(value: Any) -> str:
@@ -140,7 +160,11 @@ def _text(value: Any) -> str:
 
 
 def _label(value: Any) -> Gold:
-    return value if isinstance(value, str) else tuple(Quintuple(*map(_text, fields)) for fields in value)
+    return (
+        value
+        if isinstance(value, str)
+        else tuple(Quintuple(*map(_text, fields)) for fields in value)
+    )
 
 
 def _located(picture: Picture, run: Run) -> Picture:

@@ -50,7 +50,11 @@ class Case:
     @property
     def relations(self) -> list[str]:
         """The gold relations, each once."""
-        return [self.gold] if isinstance(self.gold, str) else [*dict.fromkeys(quintuple.relation for quintuple in self.gold)]
+        return (
+            [self.gold]
+            if isinstance(self.gold, str)
+            else [*dict.fromkeys(quintuple.relation for quintuple in self.gold)]
+        )
 
 
 def merged(models: Sequence[Model], limit: int | None = None) -> list[Case]:
@@ -63,8 +67,16 @@ def merged(models: Sequence[Model], limit: int | None = None) -> list[Case]:
     for model in models:
         for answer in model.answers.values():
             known, other = first.setdefault(answer.id, (answer, model))
-            _check(answer, known, f"{model.path}: sample {answer.id} has another", f"than in {other.path}")
-    return [_case(answer, [model.answers.get(answer.id) for model in models]) for answer, _ in [*first.values()][:limit]]
+            _check(
+                answer,
+                known,
+                f"{model.path}: sample {answer.id} has another",
+                f"than in {other.path}",
+            )
+    return [
+        _case(answer, [model.answers.get(answer.id) for model in models])
+        for answer, _ in [*first.values()][:limit]
+    ]
 
 
 def judge(answer: Answer) -> list[Judged]:
@@ -78,8 +90,13 @@ def judge(answer: Answer) -> list[Judged]:
     tried = max(answer.invalid, int(answer.parsed is None))
     unreadable = [Judged(None, None, TRUNCATED)] if cut else [Judged(None, None, INVALID)] * tried
     pairs = paired(answer.parsed, answer.gold)
-    kinds_of = (quintuple_errors([said] if said else [], [meant] if meant else []) for said, meant in pairs)
-    return unreadable + [Judged(said, meant, next(iter(kinds), "")) for (said, meant), kinds in zip(pairs, kinds_of, strict=True)]
+    kinds_of = (
+        quintuple_errors([said] if said else [], [meant] if meant else []) for said, meant in pairs
+    )
+    return unreadable + [
+        Judged(said, meant, next(iter(kinds), ""))
+        for (said, meant), kinds in zip(pairs, kinds_of, strict=True)
+    ]
 
 
 def verdict(parts: Sequence[Judged]) -> str:
@@ -89,7 +106,9 @@ def verdict(parts: Sequence[Judged]) -> str:
         return RIGHT
     if any(part.said for part in parts):
         return PARTLY if "" in kinds else WRONG
-    return next((kind for kind in kinds if kind in (INVALID, TRUNCATED)), PARTLY if "" in kinds else WRONG)
+    return next(
+        (kind for kind in kinds if kind in (INVALID, TRUNCATED)), PARTLY if "" in kinds else WRONG
+    )
 
 
 def steps(chain: str) -> list[str]:
@@ -102,9 +121,11 @@ def told(answer: Answer) -> dict[str, Any]:
     parts, response = judge(answer), parse_response(answer.response)
     raw = answer.response if response is None else response.answer
     return {
-        "verdict": verdict(parts), "parts": parts, "steps": steps(response.think) if response else [],
+        "verdict": verdict(parts),
+        "parts": parts,
+        "steps": steps(response.think) if response else [],
         "raw": raw if answer.parsed is None or answer.invalid else "",
-    }  # fmt: skip
+    }
 
 
 def _check(answer: Answer, known: Answer, what: str, where: str) -> None:
@@ -116,6 +137,12 @@ def _check(answer: Answer, known: Answer, what: str, where: str) -> None:
 def _case(first: Answer, answers: Sequence[Answer | None]) -> Case:
     """Pictures are those of the first run that still has them, the entity that of the first that tells it."""
     given = [answer for answer in answers if answer]
-    there = (answer.pictures for answer in given if all(picture.path and picture.path.is_file() for picture in answer.pictures))
+    there = (
+        answer.pictures
+        for answer in given
+        if all(picture.path and picture.path.is_file() for picture in answer.pictures)
+    )
     entity = next((answer.entity for answer in given if answer.entity), "")
-    return Case(first.id, first.text, entity, first.gold, next(there, first.pictures), tuple(answers))
+    return Case(
+        first.id, first.text, entity, first.gold, next(there, first.pictures), tuple(answers)
+    )

@@ -16,7 +16,9 @@ from mmie.reporting.casebook.cases import Case, told
 from mmie.types import Picture
 
 
-def book(models: Sequence[Model], cases: Sequence[Case], shown: Mapping[Picture, dict[str, Any]]) -> dict[str, Any]:
+def book(
+    models: Sequence[Model], cases: Sequence[Case], shown: Mapping[Picture, dict[str, Any]]
+) -> dict[str, Any]:
     """What the page knows.
 
     Args:
@@ -27,22 +29,31 @@ def book(models: Sequence[Model], cases: Sequence[Case], shown: Mapping[Picture,
     numbers = {picture: number for number, picture in enumerate(shown)}
     runs = {model.run.path: model.run for model in models}.values()
     return {
-        "models": labels(models), "kinds": KINDS, "pictures": [*shown.values()],
-        "runs": [f"{run.experiment}, {run.profile} profile, seed {run.seed}, commit {run.commit[:7]}" for run in runs],
+        "models": labels(models),
+        "kinds": KINDS,
+        "pictures": [*shown.values()],
+        "runs": [
+            f"{run.experiment}, {run.profile} profile, seed {run.seed}, commit {run.commit[:7]}"
+            for run in runs
+        ],
         "cases": [_case(case, numbers) for case in cases],
-    }  # fmt: skip
+    }
 
 
 def page(known: Mapping[str, Any]) -> str:
     """The whole page; ASCII but for the style and the script, so lone surrogates and NULs reach the reader's browser."""
     style, script = _part("style.css"), _part("case.js") + _part("page.js")
-    inside = all(picture.get("source", "data:").startswith("data:") for picture in known["pictures"])
+    inside = all(
+        picture.get("source", "data:").startswith("data:") for picture in known["pictures"]
+    )
     pictures = "data:" if inside else "'self' file:"
     policy = (
         f"default-src 'none'; img-src {pictures}; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
     )
-    return Template(_part("page.html")).substitute(policy=policy, style=style, script=script, book=block(known))
+    return Template(_part("page.html")).substitute(
+        policy=policy, style=style, script=script, book=block(known)
+    )
 
 
 def block(value: Any) -> str:
@@ -53,14 +64,21 @@ def block(value: Any) -> str:
 def _case(case: Case, numbers: Mapping[Picture, int]) -> dict[str, Any]:
     boxes = [picture.box for picture in case.pictures if picture.box]
     return {
-        "id": case.id, "text": case.text, "entity": case.entity, "relations": case.relations,
+        "id": case.id,
+        "text": case.text,
+        "entity": case.entity,
+        "relations": case.relations,
         "gold": [[case.gold]] if isinstance(case.gold, str) else case.gold,
         "pictures": [
-            {"number": numbers.get(picture), "part": picture.box is not None, "boxes": [] if picture.box else boxes}
+            {
+                "number": numbers.get(picture),
+                "part": picture.box is not None,
+                "boxes": [] if picture.box else boxes,
+            }
             for picture in case.pictures
         ],
         "answers": [answer and told(answer) for answer in case.answers],
-    }  # fmt: skip
+    }
 
 
 def _part(name: str) -> str:

@@ -35,17 +35,28 @@ class Thumbnail:
 
 def thumbnails(pictures: Iterable[Picture]) -> dict[Picture, Thumbnail | None]:
     """A thumbnail a picture, None where the file is missing or unreadable; blank pictures have none."""
-    return {picture: _thumbnail(picture) for picture in dict.fromkeys(pictures) if picture.path is not None}
+    return {
+        picture: _thumbnail(picture)
+        for picture in dict.fromkeys(pictures)
+        if picture.path is not None
+    }
 
 
 def place(found: Collection[Thumbnail | None]) -> str:
     """``embed`` as long as the pictures take no more than 15 MB in the page."""
-    return "embed" if sum(len(small.data) for small in found if small) * 4 / 3 <= EMBEDDED else "folder"
+    return (
+        "embed"
+        if sum(len(small.data) for small in found if small) * 4 / 3 <= EMBEDDED
+        else "folder"
+    )
 
 
 def embedded(found: Mapping[Picture, Thumbnail | None]) -> dict[Picture, dict[str, Any]]:
     """What the page says of each picture, the files themselves being in it."""
-    return {picture: _shown(picture, small, _data_uri(small) if small else "") for picture, small in found.items()}
+    return {
+        picture: _shown(picture, small, _data_uri(small) if small else "")
+        for picture, small in found.items()
+    }
 
 
 def beside(page: Path, found: Mapping[Picture, Thumbnail | None]) -> dict[Picture, dict[str, Any]]:
@@ -62,7 +73,9 @@ def beside(page: Path, found: Mapping[Picture, Thumbnail | None]) -> dict[Pictur
             name = small and f"{hashlib.sha256(small.data).hexdigest()[:16]}.{small.kind}"
             if small and name:
                 (folder / name).write_bytes(small.data)
-            shown[picture] = _shown(picture, small, quote(f"{folder.name}/{name}", errors="surrogateescape"))
+            shown[picture] = _shown(
+                picture, small, quote(f"{folder.name}/{name}", errors="surrogateescape")
+            )
     return shown
 
 
@@ -74,7 +87,9 @@ def _thumbnail(picture: Picture) -> Thumbnail | None:
     except InputError:
         return None
     image.thumbnail((SIDE, SIDE))
-    kind, options = ("png", {"optimize": True}) if image.getcolors(COLOURS) else ("jpeg", {"quality": 85})
+    kind, options = (
+        ("png", {"optimize": True}) if image.getcolors(COLOURS) else ("jpeg", {"quality": 85})
+    )
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return Thumbnail(buffer.getvalue(), kind, size)

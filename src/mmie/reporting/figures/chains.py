@@ -33,9 +33,19 @@ def chains(runs: Sequence[Run]) -> list[Drawing]:
         axis.margins(x=0.18)
     for axis in axes[len(settings) :]:
         axis.remove()
-    of = "; ".join(f"{setting}: {', '.join(experiments)}" for setting, (_, _, experiments) in settings.items())
+    of = "; ".join(
+        f"{setting}: {', '.join(experiments)}" for setting, (_, _, experiments) in settings.items()
+    )
     caption = f"Candidates left after each filter, in order; mean over seeds. Experiments by filters: {of}.{note}"
-    return [drawing("figure7-chains", "candidates left after each filter, Figure 7", caption, run=runs[0], figure=figure)]
+    return [
+        drawing(
+            "figure7-chains",
+            "candidates left after each filter, Figure 7",
+            caption,
+            run=runs[0],
+            figure=figure,
+        )
+    ]
 
 
 def _settings(runs: Sequence[Run]) -> dict[str, tuple[dict[str, float], str, list[str]]]:
@@ -47,7 +57,10 @@ def _settings(runs: Sequence[Run]) -> dict[str, tuple[dict[str, float], str, lis
                 groups.setdefault(_setting(run), []).append((experiment, run))
     found = {}
     for setting, having in groups.items():
-        counts = [{key: number(run, f"chains.{key}", count) for key, count in run.found["chains"].items()} for _, run in having]
+        counts = [
+            {key: number(run, f"chains.{key}", count) for key, count in run.found["chains"].items()}
+            for _, run in having
+        ]
         means = {key: mean(of[key] for of in counts if key in of) for key in counts[0]}
         samples = f"{means.pop('samples'):,.0f} samples" if "samples" in means else ""
         found[setting] = means, samples, sorted({experiment for experiment, _ in having})
@@ -61,6 +74,10 @@ def _setting(run: Run) -> str:
     for name in run.found["chains"]:
         if name not in NO_FILTERS:
             parameters = config.get(name) if isinstance(config.get(name), Mapping) else {}
-            told = ", ".join(f"{key} {value}" for key, value in (parameters or {}).items() if not key.startswith("_"))
+            told = ", ".join(
+                f"{key} {value}"
+                for key, value in (parameters or {}).items()
+                if not key.startswith("_")
+            )
             names.append(f"{name} ({told})" if told else name)
     return ", ".join(names) or "no filter"

@@ -20,11 +20,17 @@ from mmie.results import LARGEST
 
 FILE = "metrics/grpo.csv"
 PANELS = {
-    "train/reward": "reward", "train/r_q": "accuracy reward, r_q", "train/r_p": "partial reward, r_p", "train/r_f": "format reward, r_f",
-    "train/r_l": "length reward, r_l", "train/r_a": "answer reward, r_a", "train/kl": "KL to the reference",
-    "train/length_mean": "tokens a response", "train/zero_variance_groups": "share of groups without variance",
+    "train/reward": "reward",
+    "train/r_q": "accuracy reward, r_q",
+    "train/r_p": "partial reward, r_p",
+    "train/r_f": "format reward, r_f",
+    "train/r_l": "length reward, r_l",
+    "train/r_a": "answer reward, r_a",
+    "train/kl": "KL to the reference",
+    "train/length_mean": "tokens a response",
+    "train/zero_variance_groups": "share of groups without variance",
     "val/f1": "F1 on the validation split",
-}  # fmt: skip
+}
 WINDOW = 9  # steps that a curve is smoothed by: its step, four before and four after
 MANY = 4  # experiments in one figure
 Curve = dict[int, float]
@@ -34,27 +40,48 @@ def curves(runs: Sequence[Run]) -> list[Drawing]:
     """A panel a measure, a colour an experiment: the mean over seeds, a band from the lowest to the highest; of many, the full systems."""
     having = [run for run in runs if run.file(FILE)]
     found, note = kept(having if len(by_experiment(having)) <= MANY else full_systems(having))
-    read = {experiment: [_read(run) for run in alike] for experiment, alike in by_experiment(found).items()}
-    panels = [name for name in PANELS if any(name in of_run for of_runs in read.values() for of_run in of_runs)]
+    read = {
+        experiment: [_read(run) for run in alike]
+        for experiment, alike in by_experiment(found).items()
+    }
+    panels = [
+        name
+        for name in PANELS
+        if any(name in of_run for of_runs in read.values() for of_run in of_runs)
+    ]
     if not panels:
         return []
     rows = -(-len(panels) // 3)
     figure, axes = canvas(rows, 3, 0.9 + 2.1 * rows + 0.2 * len(read) / 2, sharex=True)
     for axis, name in zip(axes, panels, strict=False):
         for index, of_runs in enumerate(read.values()):
-            _panel(axis, [of_run[name] for of_run in of_runs if name in of_run], index, smooth=not name.startswith("val/"))
+            _panel(
+                axis,
+                [of_run[name] for of_run in of_runs if name in of_run],
+                index,
+                smooth=not name.startswith("val/"),
+            )
         axis.set_title(PANELS[name])
         axis.xaxis.set_tick_params(labelbottom=True)
     for axis in axes[len(panels) :]:
         axis.remove()
     handles = [Line2D([], [], linewidth=2, **_look(index)) for index in range(len(read))]
-    labels = [f"{experiment} ({len(of_runs)} seed{'s' * (len(of_runs) > 1)})" for experiment, of_runs in read.items()]
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(labels)), handlelength=4)
+    labels = [
+        f"{experiment} ({len(of_runs)} seed{'s' * (len(of_runs) > 1)})"
+        for experiment, of_runs in read.items()
+    ]
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=min(2, len(labels)), handlelength=4
+    )
     caption = (
         f"Reinforcement, over steps: mean of the seeds, the band from the lowest to the highest, smoothed over {WINDOW} steps; validation"
         f" not smoothed, and between two validations a straight line. An experiment ends where its shortest seed does.{note}"
     )
-    return [drawing("training", "training curves of GRPO, over steps", caption, run=runs[0], figure=figure)]
+    return [
+        drawing(
+            "training", "training curves of GRPO, over steps", caption, run=runs[0], figure=figure
+        )
+    ]
 
 
 def _panel(axis: Axes, seeds: Sequence[Curve], index: int, *, smooth: bool) -> None:
@@ -62,10 +89,14 @@ def _panel(axis: Axes, seeds: Sequence[Curve], index: int, *, smooth: bool) -> N
     if not seeds:
         return
     begin, end = max(min(curve) for curve in seeds), min(max(curve) for curve in seeds)
-    steps = [step for step in sorted({step for curve in seeds for step in curve}) if begin <= step <= end]
+    steps = [
+        step for step in sorted({step for curve in seeds for step in curve}) if begin <= step <= end
+    ]
     values = np.array([_smoothed(curve, WINDOW // 2 if smooth else 0, steps) for curve in seeds])
     look = _look(index)
-    axis.fill_between(steps, values.min(0), values.max(0), color=look["color"], alpha=0.18, linewidth=0)
+    axis.fill_between(
+        steps, values.min(0), values.max(0), color=look["color"], alpha=0.18, linewidth=0
+    )
     axis.plot(steps, values.mean(0), linewidth=2, **look)
 
 
@@ -105,4 +136,6 @@ def _row(line: str, path: Path, place: int) -> tuple[int, str, float]:
             raise ValueError(f"no step: {step}")
         return int(step), name, float(value)
     except (ValueError, csv.Error) as error:
-        raise InputError(f"{path}:{place}: not step,name,value; delete the line or run again") from error
+        raise InputError(
+            f"{path}:{place}: not step,name,value; delete the line or run again"
+        ) from error

@@ -15,15 +15,35 @@ from mmie.files import disk_errors, slug
 from mmie.reporting.runs import Run
 
 WIDTH = 8.6  # inches; what a page of the repository has room for
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")  # Okabe and Ito
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#000000",
+)  # Okabe and Ito
 MARKERS = "os^DvPX"
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo")
 LOOK: dict[Any, Any] = {
-    "font.family": "DejaVu Sans", "font.size": 9.5, "axes.titlesize": 10, "figure.titlesize": 11, "legend.fontsize": 9,
-    "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.handlelength": 3.2, "axes.spines.top": False, "axes.spines.right": False,
-    "legend.frameon": False, "hatch.linewidth": 0.6, "text.parse_math": False, "svg.hashsalt": "mmie", "savefig.dpi": 150,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.titlesize": 10,
+    "figure.titlesize": 11,
+    "legend.fontsize": 9,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.handlelength": 3.2,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "hatch.linewidth": 0.6,
+    "text.parse_math": False,
+    "svg.hashsalt": "mmie",
+    "savefig.dpi": 150,
+}
 
 
 @dataclass(frozen=True)
@@ -64,13 +84,22 @@ def canvas(rows: int, columns: int, height: float, **axes: Any) -> tuple[Figure,
 def line_look(index: int) -> dict[str, Any]:
     """Colour, marker and line of the index-th series; colours and markers begin again after the seventh, with another line."""
     turn = index + index // len(COLOURS)
-    return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)], "linestyle": LINES[turn % len(LINES)]}
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": LINES[turn % len(LINES)],
+    }
 
 
 def bar_look(index: int) -> dict[str, Any]:
     """Colour and hatch of the index-th series."""
     turn = index + index // len(COLOURS)
-    return {"color": COLOURS[index % len(COLOURS)], "hatch": HATCHES[turn % len(HATCHES)], "edgecolor": "white", "linewidth": 0}
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "hatch": HATCHES[turn % len(HATCHES)],
+        "edgecolor": "white",
+        "linewidth": 0,
+    }
 
 
 def legend_below(figure: Figure, axis: Axes) -> None:

@@ -40,7 +40,9 @@ def seeds(runs: Sequence[Run]) -> str:
     return f"seed{'s' * (len(found) > 1)} {', '.join(map(str, found))}"
 
 
-def mean_and_band(values: Sequence[float], intervals: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+def mean_and_band(
+    values: Sequence[float], intervals: Sequence[Sequence[float]]
+) -> tuple[float, float, float]:
     """(value, low, high): one seed's value and its interval (itself without one), or mean ± standard deviation of several."""
     average, deviation = spread(values)
     if deviation is not None:
@@ -55,7 +57,11 @@ def band_told(numbers: Iterable[int]) -> str:
     low, high = min(found), max(found)
     if high == 1:
         return "95 % interval, 1 seed"
-    return f"mean ± sd, {high} seeds" if low > 1 else f"mean ± sd of up to {high} seeds, 95 % interval of 1"
+    return (
+        f"mean ± sd, {high} seeds"
+        if low > 1
+        else f"mean ± sd of up to {high} seeds, 95 % interval of 1"
+    )
 
 
 def mapping(run: Run, key: str, found: Any) -> Mapping[str, Any]:

@@ -47,7 +47,9 @@ def agreement(human: Sequence[Path], candidates: Path) -> Drawing:
         _read_scores(path, teacher, people)
     scored = {chain: score for chain in people if (score := teacher[chain]) is not None}
     if not scored:
-        raise InputError(f"{', '.join(map(str, human))}: no chain that {candidates} has a score of; give the people's scores of its chains")
+        raise InputError(
+            f"{', '.join(map(str, human))}: no chain that {candidates} has a score of; give the people's scores of its chains"
+        )
     differences = [score - mean(people[chain].values()) for chain, score in scored.items()]
     annotators = len({annotator for chain in scored for annotator in people[chain]})
     near = sum(abs(difference) <= NEAR + 1e-9 for difference in differences) / len(differences)
@@ -66,7 +68,12 @@ def _histogram(differences: Sequence[float], title: str, caption: str) -> Drawin
     half = round(1 / WIDTH)
     edges = [(place - 0.5) * WIDTH for place in range(-half, half + 2)]
     axis.axvspan(-NEAR, NEAR, color="#E8E8E8", linewidth=0, zorder=0)
-    axis.hist([round(difference, 9) for difference in differences], bins=edges, color=COLOURS[0], rwidth=0.9)
+    axis.hist(
+        [round(difference, 9) for difference in differences],
+        bins=edges,
+        color=COLOURS[0],
+        rwidth=0.9,
+    )
     axis.set_xlabel(f"teacher score − mean human score (grey: within {NEAR})")
     axis.set_ylabel("chains")
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -80,8 +87,14 @@ def _teacher_scores(path: Path) -> dict[Chain, float | None]:
     found: dict[Chain, float | None] = {}
     for line, candidate in enumerate(candidates_from_jsonl(path), start=1):
         chain, score = (candidate.example_id, candidate.index), candidate.score
-        if score is not None and (type(score) not in (int, float) or not 0 <= score <= 1) or type(chain[1]) is not int:
-            raise InputError(f"{path}:{line}: index {chain[1]!r}, score {score!r}: not a whole number and 0..1; distil again")
+        if (
+            score is not None
+            and (type(score) not in (int, float) or not 0 <= score <= 1)
+            or type(chain[1]) is not int
+        ):
+            raise InputError(
+                f"{path}:{line}: index {chain[1]!r}, score {score!r}: not a whole number and 0..1; distil again"
+            )
         found[chain] = score
     return found
 
@@ -92,17 +105,25 @@ def _read_scores(path: Path, known: Iterable[Chain], found: dict[Chain, dict[str
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             if missing := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
-                raise InputError(f"{path}:1: no column {missing[0]}; the header is {','.join(COLUMNS)}")
+                raise InputError(
+                    f"{path}:1: no column {missing[0]}; the header is {','.join(COLUMNS)}"
+                )
             for row in reader:
                 chain, annotator, score = _row(row, f"{path}:{reader.line_num}")
                 where = f"{path}:{reader.line_num}"
                 if chain not in known:
-                    raise InputError(f"{where}: {chain[0]}, candidate {chain[1]} is no chain of the teacher's; correct the line")
+                    raise InputError(
+                        f"{where}: {chain[0]}, candidate {chain[1]} is no chain of the teacher's; correct the line"
+                    )
                 if annotator in found[chain]:
-                    raise InputError(f"{where}: {annotator} has scored this chain before; keep one of the lines")
+                    raise InputError(
+                        f"{where}: {annotator} has scored this chain before; keep one of the lines"
+                    )
                 found[chain][annotator] = score
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error}); save it as UTF-8 with the columns {','.join(COLUMNS)}") from error
+        raise InputError(
+            f"{path}: cannot be read as CSV ({error}); save it as UTF-8 with the columns {','.join(COLUMNS)}"
+        ) from error
 
 
 def _row(row: dict[str, str], where: str) -> tuple[Chain, str, float]:
@@ -111,16 +132,25 @@ def _row(row: dict[str, str], where: str) -> tuple[Chain, str, float]:
     try:
         candidate, score = int(row["candidate"]), float(row["score"])
     except (ValueError, TypeError) as error:
-        raise InputError(f"{where}: candidate {row['candidate']!r}, score {row['score']!r}: give a whole number and 0..1") from error
+        raise InputError(
+            f"{where}: candidate {row['candidate']!r}, score {row['score']!r}: give a whole number and 0..1"
+        ) from error
     if not 0 <= score <= 1 or not row["id"] or not row["annotator"] or None in row:
-        raise InputError(f"{where}: score {score:g}, id {row['id']!r}, annotator {row['annotator']!r}: give a score 0..1 and both names")
+        raise InputError(
+            f"{where}: score {score:g}, id {row['id']!r}, annotator {row['annotator']!r}: give a score 0..1 and both names"
+        )
     return (row["id"], candidate), row["annotator"], score
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--human", type=Path, nargs="+", required=True, help="CSV files of scores")
-    for name, told in (("candidates", "candidates.jsonl of stage distil"), ("out", "folder of the figure")):
+    for name, told in (
+        ("candidates", "candidates.jsonl of stage distil"),
+        ("out", "folder of the figure"),
+    ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=told)
     arguments = parser.parse_args()
     try:

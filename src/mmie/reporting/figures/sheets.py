@@ -61,14 +61,19 @@ class Design:
             )
 
 
-def write_sheets(candidates: Path, examples: Path, images: Path, out: Path, design: Design) -> list[Path]:
+def write_sheets(
+    candidates: Path, examples: Path, images: Path, out: Path, design: Design
+) -> list[Path]:
     """Writes ``annotator-01.csv`` and so on; an existing sheet may hold somebody's scores and is never written over.
 
     Raises:
         InputError: a file cannot be read or written, there are too few samples, or a sheet is
         there already.
     """
-    known = {example.id: example for example in examples_from_jsonl(examples, revive=lambda gold: gold, images=images)}
+    known = {
+        example.id: example
+        for example in examples_from_jsonl(examples, revive=lambda gold: gold, images=images)
+    }
     drawn = draw(candidates_from_jsonl(candidates), design, candidates)
     if unknown := [sample[0].example_id for sample in drawn if sample[0].example_id not in known]:
         raise InputError(

@@ -47,7 +47,9 @@ def quintuple_errors(
     return kinds
 
 
-def paired(predicted: Collection[Quintuple] | None, gold: Collection[Quintuple]) -> list[tuple[Quintuple | None, Quintuple | None]]:
+def paired(
+    predicted: Collection[Quintuple] | None, gold: Collection[Quintuple]
+) -> list[tuple[Quintuple | None, Quintuple | None]]:
     """Each predicted quintuple with the gold one that it is, or is a slip of; None for no partner.
     Each stands in one pair.
 
@@ -58,7 +60,10 @@ def paired(predicted: Collection[Quintuple] | None, gold: Collection[Quintuple])
     said = [Quintuple(*item) for item in sorted(folded_set(predicted))]
     meant = [Quintuple(*item) for item in sorted(folded_set(gold))]
     same = [item for item in said if item in meant]
-    rest, left = [item for item in said if item not in same], [item for item in meant if item not in same]
+    rest, left = (
+        [item for item in said if item not in same],
+        [item for item in meant if item not in same],
+    )
     pairs: list[tuple[Quintuple | None, Quintuple | None]] = [(item, item) for item in same]
     near = _nearest(rest, left)
     pairs += [(rest[row], left[column]) for row, column in near]
@@ -67,10 +72,14 @@ def paired(predicted: Collection[Quintuple] | None, gold: Collection[Quintuple])
     return pairs + [(None, item) for column, item in enumerate(left) if column not in columns]
 
 
-def relations_confused(pairs: Iterable[tuple[Quintuple | None, Quintuple | None]]) -> Counter[tuple[str, str]]:
+def relations_confused(
+    pairs: Iterable[tuple[Quintuple | None, Quintuple | None]],
+) -> Counter[tuple[str, str]]:
     """(gold relation, predicted relation) → count over the pairs of ``paired``, "" for no
     partner."""
-    return Counter((right.relation if right else "", said.relation if said else "") for said, right in pairs)
+    return Counter(
+        (right.relation if right else "", said.relation if said else "") for said, right in pairs
+    )
 
 
 def _kind(wrong: Quintuple | None, right: Quintuple | None) -> str:
@@ -83,7 +92,11 @@ def _kind(wrong: Quintuple | None, right: Quintuple | None) -> str:
         return DIRECTION
     if (wrong.head, wrong.tail) != (right.head, right.tail):
         return SPAN
-    return TYPE if (wrong.head_type, wrong.tail_type) != (right.head_type, right.tail_type) else RELATION
+    return (
+        TYPE
+        if (wrong.head_type, wrong.tail_type) != (right.head_type, right.tail_type)
+        else RELATION
+    )
 
 
 def _nearest(rest: list[Quintuple], left: list[Quintuple]) -> list[tuple[int, int]]:
@@ -91,7 +104,11 @@ def _nearest(rest: list[Quintuple], left: list[Quintuple]) -> list[tuple[int, in
         return []
     shared = np.array([[_shared(said, meant) for meant in left] for said in rest])
     rows, columns = linear_sum_assignment(shared, maximize=True)
-    return [(int(row), int(column)) for row, column in zip(rows, columns, strict=True) if shared[row, column]]
+    return [
+        (int(row), int(column))
+        for row, column in zip(rows, columns, strict=True)
+        if shared[row, column]
+    ]
 
 
 def _shared(said: Quintuple, meant: Quintuple) -> int:

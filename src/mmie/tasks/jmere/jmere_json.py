@@ -73,9 +73,7 @@ class JMEREJson:
 
     def load(self, split: str, *, track: Track = untracked) -> list[Example]:
         samples = self._samples(self._file(known_split(split)))
-        return to_examples(
-            split, samples, limit=self.limit, pictures=self.pictures, track=track
-        )
+        return to_examples(split, samples, limit=self.limit, pictures=self.pictures, track=track)
 
     @property
     def images(self) -> Path:
@@ -96,7 +94,9 @@ class JMEREJson:
                     "img_id": str() | int() as img_id,
                     "label_list": [*labels],
                 }:
-                    quintuples = dict.fromkeys(self._quintuple(label, where) for label in _flat(labels))
+                    quintuples = dict.fromkeys(
+                        self._quintuple(label, where) for label in _flat(labels)
+                    )
                     text, name = text_of(tokens, where), picture_name(img_id, where)
                     yield Sample(text, name, tuple(quintuples))
                 case _:

@@ -30,7 +30,11 @@ from mmie.errors import InputError
 from mmie.labels import RelationPairs
 from mmie.types import Example, Quintuple
 
-FILES = {"train": ["mnre_train.txt"], "val": ["mnre_val .txt", "mnre_val.txt"], "test": ["mnre_test.txt"]}
+FILES = {
+    "train": ["mnre_train.txt"],
+    "val": ["mnre_val .txt", "mnre_val.txt"],
+    "test": ["mnre_test.txt"],
+}
 NONE = "none"  # however it is capitalised
 
 
@@ -77,9 +81,7 @@ class MNRE:
 
     def load(self, split: str, *, track: Track = untracked) -> list[Example]:
         samples = self._samples(known_split(split))
-        return to_examples(
-            split, samples, limit=self.limit, pictures=self.pictures, track=track
-        )
+        return to_examples(split, samples, limit=self.limit, pictures=self.pictures, track=track)
 
     @property
     def images(self) -> Path:
@@ -90,10 +92,14 @@ class MNRE:
 
     def _samples(self, split: str) -> Iterator[Sample]:
         lines = self._lines(file_of(self.root, *FILES[split]))
-        for (labelled, _), run in groupby(lines, key=lambda line: (line.quintuple is not None, line.tokens)):
+        for (labelled, _), run in groupby(
+            lines, key=lambda line: (line.quintuple is not None, line.tokens)
+        ):
             if labelled:
                 first, *others = run
-                quintuples = dict.fromkeys(line.quintuple for line in (first, *others) if line.quintuple)
+                quintuples = dict.fromkeys(
+                    line.quintuple for line in (first, *others) if line.quintuple
+                )
                 yield Sample(text_of(first.tokens, first.where), first.img_id, tuple(quintuples))
 
     def _lines(self, path: Path) -> Iterator[_Line]:
@@ -112,10 +118,14 @@ class MNRE:
                     needed = "token, h and t with a name, img_id and relation"
                     raise InputError(f"{where}: not a line of MNRE-2; it needs {needed}")
 
-    def _quintuple(self, head: str, tail: str, relation: str | None, where: str) -> Quintuple | None:
+    def _quintuple(
+        self, head: str, tail: str, relation: str | None, where: str
+    ) -> Quintuple | None:
         if relation is None or relation.strip().lower() == NONE:
             return None
         match relation.strip().split("/"):
             case ["", head_type, tail_type, name]:
                 return self.labels.checked(Quintuple(head, head_type, tail, tail_type, name), where)
-        raise InputError(f"{where}: relation {relation!r} is not of the form /per/org/member_of; correct it")
+        raise InputError(
+            f"{where}: relation {relation!r} is not of the form /per/org/member_of; correct it"
+        )

@@ -14,7 +14,9 @@ class RepredictionFilter:
     They are compared as sets of folded strings, like everywhere.
     """
 
-    def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Collection[Quintuple]]) -> list[Candidate]:
+    def __call__(
+        self, candidates: Sequence[Candidate], gold: Mapping[str, Collection[Quintuple]]
+    ) -> list[Candidate]:
         """The candidates that lead to the gold answer, in their order; ``gold`` maps sample id to quintuples."""
         read = [candidate for candidate in candidates if candidate.repredicted is not None]
         return [

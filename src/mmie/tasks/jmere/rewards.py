@@ -38,7 +38,9 @@ def accuracy_reward(predicted: Iterable[Quintuple], gold: Iterable[Quintuple]) -
     return 2 * len(n & m) / (len(n) + len(m)) if n or m else 1.0
 
 
-def partial_reward(predicted: Iterable[Quintuple], gold: Iterable[Quintuple], answer: str, gold_answer: str) -> float:
+def partial_reward(
+    predicted: Iterable[Quintuple], gold: Iterable[Quintuple], answer: str, gold_answer: str
+) -> float:
     """Eq. 3: r_p = w / 5n + (1 − ED(Ŷ, Y) / max(|Ŷ|, |Y|)); 0..2.
 
     w counts the correct components of the n distinct predicted quintuples, ED is the edit distance
@@ -77,7 +79,9 @@ class JMEREReward:
 
     def __init__(self, *, alpha: float, beta: float, invalid_zeroes: str = "accuracy") -> None:
         if invalid_zeroes not in INVALID_ZEROES:
-            raise InputError(f"reward.invalid_zeroes: {invalid_zeroes!r} is unknown; use {' or '.join(INVALID_ZEROES)}")
+            raise InputError(
+                f"reward.invalid_zeroes: {invalid_zeroes!r} is unknown; use {' or '.join(INVALID_ZEROES)}"
+            )
         self.alpha = alpha
         self.beta = beta
         self.invalid_zeroes = invalid_zeroes
@@ -109,5 +113,7 @@ class JMEREReward:
 
 def _matched_components(predicted: set[Item], gold: set[Item]) -> int:
     """The most components that a one-to-one matching of the two sets makes equal."""
-    equal = np.array([[sum(a == b for a, b in zip(p, g, strict=True)) for g in gold] for p in predicted])
+    equal = np.array(
+        [[sum(a == b for a, b in zip(p, g, strict=True)) for g in gold] for p in predicted]
+    )
     return int(equal[linear_sum_assignment(equal, maximize=True)].sum())

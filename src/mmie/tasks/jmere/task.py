@@ -97,7 +97,9 @@ class JMERE:
 
     def parse(self, response: str) -> list[Quintuple] | None:
         """The quintuples in order, None where the form is broken or any of them is invalid."""
-        return parse_quintuples(self.answer_of(response), types=self.types, relations=self.relations)
+        return parse_quintuples(
+            self.answer_of(response), types=self.types, relations=self.relations
+        )
 
     def read(self, response: str, *, lenient: bool) -> Reading:
         """The quintuples one by one (``mmie.reading``), or the whole answer as ``parse`` reads it."""
@@ -126,7 +128,11 @@ class JMERE:
         self, prediction: Collection[Quintuple] | None, example: Example, *, invalid: int = 0
     ) -> bool:
         """Whether the two sets of quintuples are equal, and nothing invalid stands beside them."""
-        return not invalid and prediction is not None and folded_set(prediction) == folded_set(example.gold)
+        return (
+            not invalid
+            and prediction is not None
+            and folded_set(prediction) == folded_set(example.gold)
+        )
 
     def correct(self, prediction: Collection[Quintuple] | None, example: Example) -> int:
         """The number of gold quintuples that are predicted."""
@@ -140,12 +146,19 @@ class JMERE:
         return {name: counts_of(p, g, invalid=extra)[0] for name, (p, g, extra) in measured.items()}
 
     def errors(
-        self, prediction: Collection[Quintuple] | None, example: Example, *, truncated: bool, invalid: int = 0
+        self,
+        prediction: Collection[Quintuple] | None,
+        example: Example,
+        *,
+        truncated: bool,
+        invalid: int = 0,
     ) -> Counter[str]:
         """Kind of error → count; a slip is one error."""
         return quintuple_errors(prediction, example.gold, truncated=truncated, invalid=invalid)
 
-    def confused(self, prediction: Collection[Quintuple] | None, example: Example) -> Counter[tuple[str, str]]:
+    def confused(
+        self, prediction: Collection[Quintuple] | None, example: Example
+    ) -> Counter[tuple[str, str]]:
         """(gold relation, predicted relation) → count, of quintuples that belong together."""
         return relations_confused(paired(prediction, example.gold))
 
@@ -161,10 +174,15 @@ class JMERE:
         Invalid items have no relation and no type; they count in ``direction_blind`` alone.
         """
         gold = [example.gold for example in examples]
-        blind = [direction_blind(prediction or ()) for prediction in predictions], [direction_blind(sample) for sample in gold]
+        blind = (
+            [direction_blind(prediction or ()) for prediction in predictions],
+            [direction_blind(sample) for sample in gold],
+        )
         found = _measured(predictions, gold, invalid)["entity"][:2]
         return {
-            "per_relation": {name: asdict(scores) for name, scores in per_relation(predictions, gold).items()},
+            "per_relation": {
+                name: asdict(scores) for name, scores in per_relation(predictions, gold).items()
+            },
             "per_type": {name: asdict(scores) for name, scores in per_relation(*found).items()},
             "direction_blind": asdict(micro_prf(*blind, invalid=invalid)),
         }
@@ -184,9 +202,14 @@ class JMERE:
         bootstrap interval of F1; [0, 1], which says nothing, without bootstrap samples.
         """
         measured = _measured(predictions, [example.gold for example in examples], invalid)
-        return {name: _scores(*pair, samples=bootstrap_samples, seed=seed) for name, pair in measured.items()}
+        return {
+            name: _scores(*pair, samples=bootstrap_samples, seed=seed)
+            for name, pair in measured.items()
+        }
 
-    def votes(self, predictions: Sequence[Collection[Quintuple] | None]) -> dict[str, Collection[Quintuple] | None]:
+    def votes(
+        self, predictions: Sequence[Collection[Quintuple] | None]
+    ) -> dict[str, Collection[Quintuple] | None]:
         """Over single quintuples and over whole answer sets (figure 5)."""
         return {"quintuple": majority_vote(predictions), "answer set": majority_answer(predictions)}
 
@@ -201,7 +224,10 @@ def _measured(
     invalid: Invalid,
 ) -> dict[str, tuple[Predicted, Gold, Invalid]]:
     """Measure → what is predicted, gold, and the number of invalid items of each sample."""
-    found = [entities(prediction or ()) for prediction in predictions], [entities(sample) for sample in gold]
+    found = (
+        [entities(prediction or ()) for prediction in predictions],
+        [entities(sample) for sample in gold],
+    )
     doubled = None if invalid is None else [2 * count for count in invalid]
     return {"quintuple": (predictions, gold, invalid), "entity": (*found, doubled)}
 

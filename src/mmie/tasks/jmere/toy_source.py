@@ -92,9 +92,14 @@ class ToySource:
             name = f"{split}-{number:05d}"
             path = folder / f"{name}.png"
             draw_scene(scene.icons).save(path)
-            examples.append(Example(name, scene.text, (Picture(path),), scene.quintuples, _extra(scene)))
+            examples.append(
+                Example(name, scene.text, (Picture(path),), scene.quintuples, _extra(scene))
+            )
         return examples
 
 
 def _extra(scene: Scene) -> dict[str, object]:
-    return {"icons": [list(icon) for icon in scene.icons], "facts": [asdict(fact) for fact in scene.facts]}
+    return {
+        "icons": [list(icon) for icon in scene.icons],
+        "facts": [asdict(fact) for fact in scene.facts],
+    }

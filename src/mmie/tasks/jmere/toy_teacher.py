@@ -44,13 +44,22 @@ class TemplateTeacher:
     max_refused = 0.0
 
     def __init__(
-        self, *, seed: int = 0, wrong_description: float, wrong_alignment: float, wrong_quintuple: float,
-        broken_format: float, wrong_score: float = 0.05,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        seed: int = 0,
+        wrong_description: float,
+        wrong_alignment: float,
+        wrong_quintuple: float,
+        broken_format: float,
+        wrong_score: float = 0.05,
+    ) -> None:
         self.rates = {
-            "wrong_description": wrong_description, "wrong_alignment": wrong_alignment,
-            "wrong_quintuple": wrong_quintuple, "broken_format": broken_format, "wrong_score": wrong_score,
-        }  # fmt: skip
+            "wrong_description": wrong_description,
+            "wrong_alignment": wrong_alignment,
+            "wrong_quintuple": wrong_quintuple,
+            "broken_format": broken_format,
+            "wrong_score": wrong_score,
+        }
         check_rates(self.rates)
         self.seed = seed
         self.parameters: Mapping[str, Any] = {"seed": seed, **self.rates}
@@ -61,7 +70,9 @@ class TemplateTeacher:
 
     def _words(self, request: Request) -> str:
         if "facts" not in request.example.extra:
-            raise InputError(f"sample {request.example.id}: teacher=jmere_toy knows the toy world only: use teacher=openai for other data")
+            raise InputError(
+                f"sample {request.example.id}: teacher=jmere_toy knows the toy world only: use teacher=openai for other data"
+            )
         match request.purpose:
             case "distil":
                 return self._chain(request)
@@ -101,7 +112,11 @@ class TemplateTeacher:
         """0.4 for a right description, 0.4 for the right clues, 0.2 for reasoning that is there; now and then 0.4 off."""
         truth = _truth(request.example)
         part = {name: _section(request.chain, name) for name in ("picture", "link", "reason")}
-        score = 0.4 * (part["picture"] == truth["picture"]) + 0.4 * (part["link"] == truth["link"]) + 0.2 * bool(part["reason"])
+        score = (
+            0.4 * (part["picture"] == truth["picture"])
+            + 0.4 * (part["link"] == truth["link"])
+            + 0.2 * bool(part["reason"])
+        )
         if self._errs(request, "wrong_score"):
             score = score - 0.4 if score > 0.5 else score + 0.4
         return round(score, 1)

@@ -77,7 +77,9 @@ class Boxes:
             cx, cy, w, h = map(float, () if isinstance(box, str | Mapping) else box)
         except (TypeError, ValueError, OverflowError):
             cx = cy = w = h = math.nan
-        if not (abs(cx) <= LARGEST and abs(cy) <= LARGEST and 0 < w <= LARGEST and 0 < h <= LARGEST):
+        if not (
+            abs(cx) <= LARGEST and abs(cy) <= LARGEST and 0 < w <= LARGEST and 0 < h <= LARGEST
+        ):
             shown = " ".join(repr(box).split())
             bound = f"(up to {LARGEST:g}, what is outside is cut off)"
             shares = f"cx, cy, w > 0, h > 0 as shares of the picture {bound}"

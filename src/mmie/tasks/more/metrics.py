@@ -54,10 +54,15 @@ def relation_scores(predicted: Predicted, gold: Gold, *, invalid: Invalid = None
     of_each = [scores.f1 for scores in per_relation(*relations).values()]
     return RelationScores(
         accuracy=_hits(predicted, gold) / len(gold) if gold else 0.0,
-        precision=micro.precision, recall=micro.recall, f1=micro.f1,
+        precision=micro.precision,
+        recall=micro.recall,
+        f1=micro.f1,
         macro_f1=sum(of_each) / len(of_each) if of_each else 0.0,
-        correct=micro.correct, predicted=micro.predicted, gold=micro.gold, samples=len(gold),
-    )  # fmt: skip
+        correct=micro.correct,
+        predicted=micro.predicted,
+        gold=micro.gold,
+        samples=len(gold),
+    )
 
 
 def bootstrap_relation_f1(
@@ -68,12 +73,16 @@ def bootstrap_relation_f1(
     return bootstrap_f1(*relations, invalid=invalid, samples=samples, seed=seed)
 
 
-def bootstrap_accuracy(predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
+def bootstrap_accuracy(
+    predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of accuracy: (low, high); hits among redrawn samples
     are binomial."""
     if not gold:
         return 0.0, 0.0
-    draws = np.random.default_rng(seed).binomial(len(gold), _hits(predicted, gold) / len(gold), size=samples)
+    draws = np.random.default_rng(seed).binomial(
+        len(gold), _hits(predicted, gold) / len(gold), size=samples
+    )
     low, high = np.percentile(draws / len(gold), [2.5, 97.5])
     return float(low), float(high)
 
@@ -92,7 +101,10 @@ def by_group(
     rows: dict[Group, list[tuple[Any, ...]]] = {group: [] for group in sorted(set(groups))}
     for group, *values in zip(groups, *columns, strict=True):
         rows[group].append(tuple(values))
-    return {group: measure(*(list(column) for column in zip(*of_group, strict=True))) for group, of_group in rows.items()}
+    return {
+        group: measure(*(list(column) for column in zip(*of_group, strict=True)))
+        for group, of_group in rows.items()
+    }
 
 
 def relations_of(labels: Predicted) -> list[tuple[tuple[str], ...]]:

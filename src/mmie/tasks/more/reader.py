@@ -81,7 +81,9 @@ class MORE:
         if not labels:
             raise InputError("data.labels: there is none; read these data with task=more")
         if degenerate_boxes not in DEGENERATE:
-            raise InputError(f"data.degenerate_boxes={degenerate_boxes}: use {' or '.join(DEGENERATE)}")
+            raise InputError(
+                f"data.degenerate_boxes={degenerate_boxes}: use {' or '.join(DEGENERATE)}"
+            )
         self.root = Path(root)
         self.pictures = PictureFolder(images, missing_images)
         self.labels = Spellings(labels)
@@ -100,12 +102,23 @@ class MORE:
         found = self.pictures.find(ON_DISK[split], names, track=track)
         cut = self._cut(taken, found, self._boxes(split))
         return [
-            Example(f"{split}-{number:05d}", fact.text, pictures, fact.label, {
-                "img_id": fact.img_id, "entity": fact.entity, "object": fact.object,
-                "entity_count": len(entities[fact.place]), "object_count": len(objects[fact.place]),
-            })
-            for number, (fact, pictures) in enumerate(zip(taken, zip(found, cut, strict=True), strict=True))
-        ]  # fmt: skip
+            Example(
+                f"{split}-{number:05d}",
+                fact.text,
+                pictures,
+                fact.label,
+                {
+                    "img_id": fact.img_id,
+                    "entity": fact.entity,
+                    "object": fact.object,
+                    "entity_count": len(entities[fact.place]),
+                    "object_count": len(objects[fact.place]),
+                },
+            )
+            for number, (fact, pictures) in enumerate(
+                zip(taken, zip(found, cut, strict=True), strict=True)
+            )
+        ]
 
     @property
     def images(self) -> Path:
@@ -149,7 +162,9 @@ class MORE:
             )
         return known
 
-    def _cut(self, facts: Sequence[_Fact], pictures: Sequence[Picture], path: Path) -> list[Picture]:
+    def _cut(
+        self, facts: Sequence[_Fact], pictures: Sequence[Picture], path: Path
+    ) -> list[Picture]:
         """The picture of each fact with its object's box."""
         boxes, size = Boxes(path), cache(upright_size)
         cut, degenerate = [], []
@@ -211,7 +226,9 @@ def read_labels(path: Path) -> list[str]:
     if not isinstance(numbers, dict) or not all(type(number) is int for number in numbers.values()):
         raise InputError(f"{path}: must map each label to a whole number; copy the file anew")
     if len({*numbers.values()}) < len(numbers) or NONE not in map(str.lower, numbers):
-        raise InputError(f"{path}: gives two labels one number, or has no {NONE!r}; copy the file anew")
+        raise InputError(
+            f"{path}: gives two labels one number, or has no {NONE!r}; copy the file anew"
+        )
     return [label for label in sorted(numbers, key=numbers.__getitem__) if label.lower() != NONE]
 
 

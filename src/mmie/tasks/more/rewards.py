@@ -50,12 +50,16 @@ class MOREReward:
         if unit not in UNITS:
             raise InputError(f"reward.unit: {unit!r} is unknown; use {' or '.join(UNITS)}")
         if threshold < 0 or steps < 1:
-            raise InputError(f"reward: threshold {threshold} and steps {steps} must be at least 0 and 1; correct them")
+            raise InputError(
+                f"reward: threshold {threshold} and steps {steps} must be at least 0 and 1; correct them"
+            )
         self.threshold = threshold
         self.unit = unit
         self.steps = steps
 
-    def __call__(self, response: str, predicted: str | None, gold: str, answer: str, gold_answer: str) -> dict[str, float]:
+    def __call__(
+        self, response: str, predicted: str | None, gold: str, answer: str, gold_answer: str
+    ) -> dict[str, float]:
         """Score one response; ``predicted`` None means that its answer is no label. The two answers as text play no part.
 
         Returns:

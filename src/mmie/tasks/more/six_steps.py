@@ -22,7 +22,9 @@ class SixStepsFilter:
 
     def __init__(self, steps: int = 6) -> None:
         if steps < 1:
-            raise InputError(f"filter.six_steps.steps: {steps} is out of range; it must be at least 1")
+            raise InputError(
+                f"filter.six_steps.steps: {steps} is out of range; it must be at least 1"
+            )
         self.steps = steps
 
     def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Any]) -> list[Candidate]:
@@ -31,4 +33,8 @@ class SixStepsFilter:
 
     def _is_sound(self, chain: str) -> bool:
         found = parse_steps(chain, steps=self.steps)
-        return found is not None and all(any(map(str.isalnum, text)) for text in found) and not _TAG.search(chain)
+        return (
+            found is not None
+            and all(any(map(str.isalnum, text)) for text in found)
+            and not _TAG.search(chain)
+        )

@@ -30,12 +30,27 @@ from mmie.types import Example, Reading
 from mmie.voting import most_frequent
 
 LABELS = (
-    "/per/per/opponent", "/per/per/partner", "/per/per/relatives", "/per/per/alternate_names",
-    "/per/org/opposed_to", "/per/org/leader_of", "/per/org/member_of",
-    "/per/loc/place_of_birth", "/per/loc/place_of_residence", "/per/loc/place_of_governance",
-    "/per/misc/present_in", "/per/misc/awarded", "/per/misc/party", "/per/misc/nationality", "/per/misc/president",
-    "/org/org/alternate_names", "/org/org/subsidiary", "/org/loc/locate_at", "/org/misc/present_in", "/loc/loc/contain",
-)  # fmt: skip
+    "/per/per/opponent",
+    "/per/per/partner",
+    "/per/per/relatives",
+    "/per/per/alternate_names",
+    "/per/org/opposed_to",
+    "/per/org/leader_of",
+    "/per/org/member_of",
+    "/per/loc/place_of_birth",
+    "/per/loc/place_of_residence",
+    "/per/loc/place_of_governance",
+    "/per/misc/present_in",
+    "/per/misc/awarded",
+    "/per/misc/party",
+    "/per/misc/nationality",
+    "/per/misc/president",
+    "/org/org/alternate_names",
+    "/org/org/subsidiary",
+    "/org/loc/locate_at",
+    "/org/misc/present_in",
+    "/loc/loc/contain",
+)
 
 _LABEL = re.compile(r"(/[^/\s]+){3}")
 
@@ -75,10 +90,18 @@ class MORE:
         if self.slash not in SLASHES:
             raise InputError(f"task.slash: {self.slash!r} is unknown; use {' or '.join(SLASHES)}")
         if not isinstance(self.labels, Sequence) or isinstance(self.labels, str) or not self.labels:
-            raise InputError(f"task.labels: {self.labels!r} is no list of labels; name at least one like /per/misc/awarded")
+            raise InputError(
+                f"task.labels: {self.labels!r} is no list of labels; name at least one like /per/misc/awarded"
+            )
         for label in self.labels:
-            if not isinstance(label, str) or not _LABEL.fullmatch(label) or list(self.labels).count(label) > 1:
-                raise InputError(f"task.labels: {label!r} is given twice or not of the form /per/misc/awarded; correct it")
+            if (
+                not isinstance(label, str)
+                or not _LABEL.fullmatch(label)
+                or list(self.labels).count(label) > 1
+            ):
+                raise InputError(
+                    f"task.labels: {label!r} is given twice or not of the form /per/misc/awarded; correct it"
+                )
 
     def prompt(self, example: Example) -> str:
         """The filled instruction, then what the response says about its form."""
@@ -152,13 +175,25 @@ class MORE:
         return Counter([(example.gold, prediction or "")])
 
     def breakdown(
-        self, predictions: Sequence[str | None], examples: Sequence[Example], *, invalid: Invalid = None
+        self,
+        predictions: Sequence[str | None],
+        examples: Sequence[Example],
+        *,
+        invalid: Invalid = None,
     ) -> dict[str, Any]:
         """By label, and by pair of object and entity type; none is nobody's, and neither is an invalid label."""
-        predicted, gold = relations_of(predictions), relations_of([example.gold for example in examples])
-        by_types = [[tuple((label, label.rpartition("/")[0]) for (label,) in sample) for sample in part] for part in (predicted, gold)]
+        predicted, gold = (
+            relations_of(predictions),
+            relations_of([example.gold for example in examples]),
+        )
+        by_types = [
+            [tuple((label, label.rpartition("/")[0]) for (label,) in sample) for sample in part]
+            for part in (predicted, gold)
+        ]
         return {
-            "per_relation": {name: asdict(scores) for name, scores in per_relation(predicted, gold).items()},
+            "per_relation": {
+                name: asdict(scores) for name, scores in per_relation(predicted, gold).items()
+            },
             "per_type": {name: asdict(scores) for name, scores in per_relation(*by_types).items()},
         }
 
@@ -201,5 +236,7 @@ class MORE:
         return value
 
 
-def _relation_scores(predicted: Sequence[str | None], gold: Sequence[str], invalid: Invalid) -> RelationScores:
+def _relation_scores(
+    predicted: Sequence[str | None], gold: Sequence[str], invalid: Invalid
+) -> RelationScores:
     return relation_scores(predicted, gold, invalid=invalid)

@@ -52,13 +52,25 @@ class ToyMORESource(ToySource):
             draw_scene(scene.icons).save(path)
             for fact in told:
                 pictures = Picture(path), Picture(path, fact.box)
-                examples.append(Example(f"{split}-{len(examples):05d}", scene.text, pictures, fact.label, _extra(scene, fact, told)))
+                examples.append(
+                    Example(
+                        f"{split}-{len(examples):05d}",
+                        scene.text,
+                        pictures,
+                        fact.label,
+                        _extra(scene, fact, told),
+                    )
+                )
         return examples
 
 
 def _extra(scene: MoreScene, fact: MoreFact, told: Sequence[MoreFact]) -> dict[str, object]:
     return {
-        "entity": fact.entity, "object": fact.object,
-        "entity_count": len({other.entity for other in told}), "object_count": len({other.object for other in told}),
-        "icons": [list(icon) for icon in scene.icons], "entities": [list(entity) for entity in scene.entities], "verb": scene.verb,
-    }  # fmt: skip
+        "entity": fact.entity,
+        "object": fact.object,
+        "entity_count": len({other.entity for other in told}),
+        "object_count": len({other.object for other in told}),
+        "icons": [list(icon) for icon in scene.icons],
+        "entities": [list(entity) for entity in scene.entities],
+        "verb": scene.verb,
+    }

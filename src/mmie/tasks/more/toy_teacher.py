@@ -36,8 +36,14 @@ class MORETemplateTeacher:
     max_pixels = 1 << 22
     max_refused = 0.0
 
-    def __init__(self, *, seed: int = 0, wrong_description: float, wrong_reason: float, broken_format: float) -> None:
-        self.rates = {"wrong_description": wrong_description, "wrong_reason": wrong_reason, "broken_format": broken_format}
+    def __init__(
+        self, *, seed: int = 0, wrong_description: float, wrong_reason: float, broken_format: float
+    ) -> None:
+        self.rates = {
+            "wrong_description": wrong_description,
+            "wrong_reason": wrong_reason,
+            "broken_format": broken_format,
+        }
         check_rates(self.rates)
         self.seed = seed
         self.parameters: Mapping[str, Any] = {"seed": seed, **self.rates}
@@ -95,4 +101,8 @@ class MORETemplateTeacher:
 def _matches(example: Example) -> bool:
     """Whether any icon of the picture has a relation with any entity of the text."""
     extra = example.extra
-    return any(label_of(icon, kind, extra["verb"]) != NONE for _, icon, _ in extra["icons"] for _, kind in extra["entities"])
+    return any(
+        label_of(icon, kind, extra["verb"]) != NONE
+        for _, icon, _ in extra["icons"]
+        for _, kind in extra["entities"]
+    )

@@ -19,11 +19,19 @@ from mmie.toy.drawing import HALF, draw_scene
 from mmie.toy.world import name_of
 
 MORE_LABELS = (
-    "/per/per/peer", "/per/per/couple", "/per/per/siblings",
-    "/per/org/member", "/per/loc/residence", "/per/loc/birth",
-    "/per/misc/awarded", "/per/misc/nationality",
-    "/org/org/subsidiary", "/org/loc/locate", "/org/misc/present", "/loc/loc/contain",
-)  # fmt: skip
+    "/per/per/peer",
+    "/per/per/couple",
+    "/per/per/siblings",
+    "/per/org/member",
+    "/per/loc/residence",
+    "/per/loc/birth",
+    "/per/misc/awarded",
+    "/per/misc/nationality",
+    "/org/org/subsidiary",
+    "/org/loc/locate",
+    "/org/misc/present",
+    "/loc/loc/contain",
+)
 
 # icon → (object type, {entity type: relation}); a type that is missing is none.
 OBJECTS: dict[str, tuple[str, dict[str, str]]] = {
@@ -37,12 +45,21 @@ OBJECTS: dict[str, tuple[str, dict[str, str]]] = {
     "boat": ("org", {"org": "subsidiary", "loc": "locate", "misc": "present"}),
     "house": ("loc", {"loc": "contain"}),
     "star": ("misc", {}),
-}  # fmt: skip
+}
 
 # (icon, entity type, verb of the title) → the relation that it then is.
-SAID = {("kite", "per", "joins"): "peer", ("medal", "loc", "lives"): "residence", ("flag", "misc", "wins"): "awarded"}
+SAID = {
+    ("kite", "per", "joins"): "peer",
+    ("medal", "loc", "lives"): "residence",
+    ("flag", "misc", "wins"): "awarded",
+}
 TURNING = {verb for _, _, verb in SAID}
-IDLE_VERBS = [verb for told in words.RELATIONS.values() for _, _, verb in told.values() if verb and verb not in TURNING]
+IDLE_VERBS = [
+    verb
+    for told in words.RELATIONS.values()
+    for _, _, verb in told.values()
+    if verb and verb not in TURNING
+]
 
 JITTER = 3  # pixels
 
@@ -92,7 +109,9 @@ def make_more_scene(rng: random.Random) -> MoreScene:
     body = [names[0], verb or (rng.choice(words.LINKS) if names[1:] else ""), *names[1:2]]
     for name in names[2:]:
         body += [rng.choice(words.SECOND_LINKS), name]
-    text = " ".join(part for part in (rng.choice(words.OPENINGS), *body, rng.choice(words.CLOSINGS)) if part)
+    text = " ".join(
+        part for part in (rng.choice(words.OPENINGS), *body, rng.choice(words.CLOSINGS)) if part
+    )
     return MoreScene(text, tuple(zip(names, kinds, strict=True)), _icons(rng), verb)
 
 
@@ -117,7 +136,10 @@ def _verb(kinds: list[str], rng: random.Random) -> str:
 def _icons(rng: random.Random) -> tuple[tuple[str, str, int], ...]:
     shown = rng.sample(list(OBJECTS), rng.choice((2, 3)))
     quadrants = sorted(rng.sample(range(4), len(shown)))
-    return tuple((rng.choice(list(words.COLOURS)), icon, quadrant) for icon, quadrant in zip(shown, quadrants, strict=True))
+    return tuple(
+        (rng.choice(list(words.COLOURS)), icon, quadrant)
+        for icon, quadrant in zip(shown, quadrants, strict=True)
+    )
 
 
 def crop_of(icon: str, quadrant: int, rng: random.Random) -> Box:

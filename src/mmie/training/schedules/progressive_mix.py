@@ -33,7 +33,9 @@ class ProgressiveMix:
             raise InputError(f"schedule.alpha: {alpha} is out of range; it must be 0 or more")
         self.alpha = alpha
 
-    def __call__(self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None) -> list[int]:
+    def __call__(
+        self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None
+    ) -> list[int]:
         """The shuffled indices of the epoch (from 0), a function of (seed, epoch) and of who is easy.
 
         Raises:
@@ -43,7 +45,9 @@ class ProgressiveMix:
         hard = [index for index in range(samples) if not easy[index]]
         known = [index for index in range(samples) if easy[index]]
         if not hard:
-            raise InputError("schedule: the warmed-up model answers every sample rightly, so none is hard; use schedule=all_mixed")
+            raise InputError(
+                "schedule: the warmed-up model answers every sample rightly, so none is hard; use schedule=all_mixed"
+            )
         rng = random.Random(f"mix-{seed}-{epoch}")
         chosen = [*hard, *_draw(rng, known, easy_samples(epoch, alpha=self.alpha, hard=len(hard)))]
         rng.shuffle(chosen)

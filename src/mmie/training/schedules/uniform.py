@@ -11,7 +11,9 @@ class Uniform:
 
     by_difficulty = False
 
-    def __call__(self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None = None) -> list[int]:
+    def __call__(
+        self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None = None
+    ) -> list[int]:
         """The order of ``samples`` indices in the given epoch; depends on (seed, epoch) alone."""
         order = list(range(samples))
         random.Random(f"uniform-{seed}-{epoch}").shuffle(order)
