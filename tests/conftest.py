@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-import pinned
+from helpers import pinned
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many workers run as there are cores
 
@@ -45,7 +45,7 @@ def checkpoint_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
     """Tiny random checkpoints in the folder layouts of the two backbones."""
     import torch
 
-    import checkpoints
+    from helpers import checkpoints
 
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("checkpoints")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hydra import compose, initialize_config_dir
 
-from configured import CONF
+from helpers.configured import CONF
 from mmie.command_line import readable, refuse_absent
 from mmie.config import to_run_config
 from mmie.errors import InputError

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from configured import CONF
+from helpers.configured import CONF
 from mmie.config import RunConfig, node, to_run_config
 from mmie.errors import InputError
 from mmie.labels import relation_names, relation_pairs

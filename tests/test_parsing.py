@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counting import calls
+from helpers.counting import calls
 from mmie.parsing import TYPES, fold, format_quintuples, parse_quintuples, parse_response
 from mmie.types import Quintuple, Response
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counting import calls
+from helpers.counting import calls
 from mmie.blocks import answer_text, thought_text
 from mmie.parsing import (
     TYPES,

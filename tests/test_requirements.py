@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pinned import CONSTRAINTS, differences, drift, pins
+from helpers.pinned import CONSTRAINTS, differences, drift, pins
 
 ROOT = Path(__file__).parents[1]
 LINES = CONSTRAINTS.read_text(encoding="utf-8").splitlines()

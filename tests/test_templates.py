@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
-from configured import CONF
+from helpers.configured import CONF
 from mmie.artifacts import Artifact
 from mmie.config import RunConfig, to_run_config
 from mmie.errors import InputError

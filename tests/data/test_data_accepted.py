@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from helpers.more_files import fact, write_labels, write_picture, write_split
 from mmie.data.pictures import PictureFolder
 from mmie.data.source import by_split, limits
 from mmie.errors import InputError
@@ -19,7 +20,6 @@ from mmie.tasks.more.reader import MORE
 from mmie.tasks.more.task import LABELS
 from mmie.tasks.more.toy_source import ToyMORESource
 from mmie.types import Picture, Quintuple
-from more_files import fact, write_labels, write_picture, write_split
 
 JOSH = Quintuple("Josh", "per", "Browns", "org", "member of")
 

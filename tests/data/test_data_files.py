@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from helpers.more_files import fact, write_split
 from mmie.data.files import HEAD, file_of, kind_of, read_text
 from mmie.errors import InputError
 from mmie.tasks.jmere.jmere_json import JMEREJson
@@ -20,7 +21,6 @@ from mmie.tasks.jmere.mnre import MNRE
 from mmie.tasks.jmere.task import RELATIONS, TYPES
 from mmie.tasks.more.reader import MORE
 from mmie.tasks.more.task import LABELS
-from more_files import fact, write_split
 
 SAMPLE = {"token": ["A", "b"], "img_id": "1.jpg", "label_list": []}
 TEXT = json.dumps([SAMPLE] * 9)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.more_files import fact, write_split
 from mmie.data.source import check_splits, picture_name
 from mmie.errors import InputError
 from mmie.tasks.jmere.jmere_json import JMEREJson
@@ -14,7 +15,6 @@ from mmie.tasks.more.reader import MORE
 from mmie.tasks.more.task import LABELS
 from mmie.text import clean, strings
 from mmie.types import Example, Picture
-from more_files import fact, write_split
 
 NO_TEXT = ["\ud800", "\udfff", "\0", "\x01", "\x1b", "\x7f", "\x9f", "\ud800\udc80\ud800"]
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from configured import prompts
+from helpers.configured import prompts
 from mmie.distil.answer import Answer
 from mmie.distil.candidates import (
     candidates_from_jsonl,

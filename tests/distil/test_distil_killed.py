@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import mmie
-from configured import prompts
+from helpers.configured import prompts
 from mmie.distil.candidates import run_distillation
 from mmie.distil.record import Record
 from mmie.distil.teacher import OpenAITeacher

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from configured import prompts
+from helpers.configured import prompts
 from mmie.distil.record import Record
 from mmie.distil.shown import shown as shown_to_the_teacher
 from mmie.distil.teacher import Request

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configured import prompts
+from helpers.configured import prompts
 from mmie.distil.answer import Answer
 from mmie.distil.candidates import run_distillation, run_to_end
 from mmie.distil.record import Record

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configured import prompts
+from helpers.configured import prompts
 from mmie.distil.chain_text import chain_of, parse_score
 from mmie.parsing import parse_response
 from mmie.tasks.jmere.chains import JMEREChains

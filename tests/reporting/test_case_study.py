@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from casebook_runs import GOLD, line, write_run
+from helpers.casebook_runs import GOLD, line, write_run
 from mmie.errors import InputError
 from mmie.reporting import case_study
 from mmie.reporting.case_study import write_case_study

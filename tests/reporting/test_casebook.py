@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from casebook_runs import GOLD, line, write_run
+from helpers.casebook_runs import GOLD, line, write_run
 from mmie.errors import InputError
 from mmie.reporting.casebook.__main__ import main
 from mmie.reporting.casebook.answers import Answer, labels, read_models

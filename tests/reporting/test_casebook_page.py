@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from casebook_runs import GOLD, browser, in_browser, line, write_run
+from helpers.casebook_runs import GOLD, browser, in_browser, line, write_run
 from mmie.reporting.casebook.__main__ import write_casebook
 
 pytestmark = pytest.mark.slow

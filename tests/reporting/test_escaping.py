@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from casebook_runs import browser, in_browser, line, write_run
+from helpers.casebook_runs import browser, in_browser, line, write_run
 from mmie.reporting.casebook.__main__ import write_casebook
 from mmie.reporting.escaping import in_code, in_latex, in_markdown
 from mmie.reporting.page import write_page

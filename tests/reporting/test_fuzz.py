@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 
-from casebook_runs import line, write_run
+from helpers.casebook_runs import line, write_run
 from mmie.errors import InputError
 from mmie.reporting.casebook.answers import read_models
 from mmie.reporting.casebook.cases import merged

@@ -13,7 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from configured import CONF
+from helpers.configured import CONF
 from mmie.artifacts import Store
 from mmie.config import PredictConfig, to_run_config
 from mmie.errors import InputError

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 
+from helpers.training_runs import WordTask, end_early, make_examples
 from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.config import to_run_config
 from mmie.pipeline import execute
@@ -17,7 +18,6 @@ from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Reasoned
 from mmie.types import Example, Quintuple
-from training_runs import WordTask, end_early, make_examples
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from configured import prompts
+from helpers.configured import prompts
 from mmie.distil.candidates import run_distillation
 from mmie.distil.chain_text import parse_score
 from mmie.distil.record import Record

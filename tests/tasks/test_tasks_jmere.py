@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from configured import instruction, reasoning_instruction
+from helpers.configured import instruction, reasoning_instruction
 from mmie.labels import relation_pairs
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.responses import Direct, Reasoned

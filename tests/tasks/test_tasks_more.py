@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from configured import instruction, reasoning_instruction
+from helpers.configured import instruction, reasoning_instruction
 from mmie.errors import InputError
 from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Direct, Reasoned

@@ -2,7 +2,7 @@
 
 import pytest
 
-from configured import reasoning_instruction
+from helpers.configured import reasoning_instruction
 from mmie.tasks.responses import Direct, Reasoned
 
 ANSWER = "[Josh Gordon, per, Browns, org, member of]"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from training_runs import make_examples
+from helpers.training_runs import make_examples
 
 
 @pytest.fixture(scope="session")

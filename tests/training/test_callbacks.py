@@ -12,10 +12,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from helpers.training_runs import loop_config, train_grpo, train_sft
 from mmie.training.callbacks import BestAdapter, RolloutRows
 from mmie.training.metrics_log import MetricsLog
 from mmie.training.plan import MicroBatch
-from training_runs import loop_config, train_grpo, train_sft
 
 
 def trainer_at(step: int, **more: Any) -> Any:

@@ -13,9 +13,16 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 
+from helpers.training_runs import (
+    end_early,
+    grpo_config,
+    loop_config,
+    mean_length,
+    train_grpo,
+    train_sft,
+)
 from mmie.models.adapters import POLICY
 from mmie.training.metrics_log import MetricsLog
-from training_runs import end_early, grpo_config, loop_config, mean_length, train_grpo, train_sft
 
 STEPS = 6
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.training_runs import WordTask, end_early
 from mmie.models import sampling as sampling_module
 from mmie.training.generate import Sampling, respond, respond_often, uniforms
-from training_runs import WordTask, end_early
 
 
 def test_numbers_belong_to_their_key() -> None:

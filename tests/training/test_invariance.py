@@ -8,10 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmie.training.grpo import GRPOModule
-from mmie.training.plan import StepLoader
-from mmie.training.sft import SFTModule
-from training_runs import (
+from helpers.training_runs import (
     WordTask,
     demonstrations,
     end_early,
@@ -19,6 +16,9 @@ from training_runs import (
     length_reward,
     sft_config,
 )
+from mmie.training.grpo import GRPOModule
+from mmie.training.plan import StepLoader
+from mmie.training.sft import SFTModule
 
 STEP = [6, 0, 2, 1]
 LAYOUTS = [(4, 1), (2, 1), (1, 1), (2, 2), (1, 2), (1, 4)]  # micro-batch size, processes

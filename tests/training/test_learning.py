@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.training_runs import grpo_config, loop_config, sft_config, train_grpo, train_sft
 from mmie.models.adapters import POLICY, REFERENCE
-from training_runs import grpo_config, loop_config, sft_config, train_grpo, train_sft
 
 
 def frozen(policy: Any) -> dict[str, Tensor]:
@@ -49,7 +49,7 @@ def probability(policy: Any, examples: list[Any], word: str) -> float:
     """The mean probability that a response begins with the word."""
     token = policy.backbone.tokenizer(word, add_special_tokens=False)["input_ids"]
     assert len(token) == 1
-    from training_runs import WordTask
+    from helpers.training_runs import WordTask
 
     batch = policy.batch(
         [policy.encode(WordTask().prompt(example), example.pictures) for example in examples]

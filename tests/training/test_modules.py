@@ -9,12 +9,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from mmie.models.adapters import POLICY
-from mmie.training.grpo import GRPOModule
-from mmie.training.plan import MicroBatch
-from mmie.training.rollouts import Rollouts
-from mmie.training.sft import SFTModule
-from training_runs import (
+from helpers.training_runs import (
     WordTask,
     demonstrations,
     end_early,
@@ -25,6 +20,11 @@ from training_runs import (
     train_grpo,
     train_sft,
 )
+from mmie.models.adapters import POLICY
+from mmie.training.grpo import GRPOModule
+from mmie.training.plan import MicroBatch
+from mmie.training.rollouts import Rollouts
+from mmie.training.sft import SFTModule
 
 
 class Watch(pl.Callback):

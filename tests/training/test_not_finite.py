@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.training_runs import WordTask, grpo_config, sft_config, train_grpo, train_sft
 from mmie.errors import NotFiniteError
 from mmie.losses import grpo_loss, kl_divergence
 from mmie.training.generate import Sampling, respond, respond_often
-from training_runs import WordTask, grpo_config, sft_config, train_grpo, train_sft
 
 
 def poison(policy: Any, value: float) -> Any:

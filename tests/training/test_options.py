@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.training_runs import (
+    WordTask,
+    end_early,
+    grpo_config,
+    length_reward,
+    loop_config,
+    train_grpo,
+)
 from mmie.training.actor import Actor
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch, StepLoader
-from training_runs import WordTask, end_early, grpo_config, length_reward, loop_config, train_grpo
 
 
 def module_of(policy: Any, reward: Any = length_reward, **options: Any) -> Any:

@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 import torch
 
-import training_runs
-from training_runs import TRAINER, end_early, grpo_config, loop_config, train_grpo, train_sft
+from helpers import training_runs
+from helpers.training_runs import (
+    TRAINER,
+    end_early,
+    grpo_config,
+    loop_config,
+    train_grpo,
+    train_sft,
+)
 
 TWO = replace(TRAINER, devices=2, strategy="ddp_fork")
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.training_runs import loop_config, mean_length, train_sft
 from mmie.errors import InputError
 from mmie.training.plan import MicroBatch, StepLoader
 from mmie.training.resume import PlainCheckpoints, ResumePoint
 from mmie.whole import listing
-from training_runs import loop_config, mean_length, train_sft
 
 
 def trainer_at(step: int, save: Callable[[Path], object] | None = None) -> Any:

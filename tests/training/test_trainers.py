@@ -12,11 +12,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from pytorch_lightning.utilities import rank_zero_only
 
-import training_runs
+from helpers import training_runs
+from helpers.training_runs import TRAINER, train_grpo, train_sft
 from mmie.config import TrainerConfig, to_run_config
 from mmie.errors import InputError
 from mmie.pipeline import execute
-from training_runs import TRAINER, train_grpo, train_sft
 
 ROOT = Path(__file__).parents[2]
 TRAINED = {
