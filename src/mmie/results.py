@@ -32,7 +32,7 @@ class Confused(NamedTuple):
 
     gold: str
     predicted: str
-    count: int
+    times: int
 
 
 @dataclass(frozen=True, kw_only=True)
