@@ -94,9 +94,9 @@ def line(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
     drawn = "-" if _numeric(values) else "none"
     tested = np.array(
         [
-            (x, 100 * score["f1"], *(100 * end for end in score["ci95"]))
+            (x, 100 * score.f1, *(100 * end for end in score.ci95))
             for x, job in placed
-            if (score := job.test_score)
+            if (score := job.test) and score.ci95
         ]
     )
     if tested.size:
