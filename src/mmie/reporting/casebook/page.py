@@ -6,13 +6,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 from mmie.error_kinds import KINDS
 from mmie.reporting.casebook.answers import Model, labels
 from mmie.reporting.casebook.cases import Case, told
+from mmie.reporting.rendering import Markup, html, part
 from mmie.types import Picture
 
 
@@ -29,7 +28,7 @@ def book(
     numbers = {picture: number for number, picture in enumerate(shown)}
     runs = {model.run.path: model.run for model in models}.values()
     return {
-        "models": labels(models),
+        "systems": labels(models),
         "kinds": KINDS,
         "pictures": [*shown.values()],
         "runs": [
@@ -41,18 +40,31 @@ def book(
 
 
 def page(known: Mapping[str, Any]) -> str:
-    """The whole page; ASCII but for the style and the script, so lone surrogates and NULs reach the reader's browser."""
-    style, script = _part("style.css"), _part("case.js") + _part("page.js")
-    inside = all(
-        picture.get("source", "data:").startswith("data:") for picture in known["pictures"]
-    )
+    """The whole page.
+
+    All but style and script is ASCII, so lone surrogates and NULs reach the reader's browser. The
+    page's policy forbids everything except its own style, its own script and its pictures.
+    """
+    style = part("colours.css") + part("casebook/style.css")
+    script = part("casebook/sample.js") + part("casebook/page.js")
+    sources = [picture.get("source", "data:") for picture in known["pictures"]]
+    inside = all(source.startswith("data:") for source in sources)
     pictures = "data:" if inside else "'self' file:"
     policy = (
-        f"default-src 'none'; img-src {pictures}; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+        "default-src 'none'",
+        f"img-src {pictures}",
+        f"style-src {_hash(style)}",
+        f"script-src {_hash(script)}",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "require-trusted-types-for 'script'",
     )
-    return Template(_part("page.html")).substitute(
-        policy=policy, style=style, script=script, book=block(known)
+    return html(
+        "casebook/page.html",
+        policy=Markup("; ".join(policy)),
+        style=Markup(style),
+        script=Markup(script),
+        book=Markup(block(known)),
     )
 
 
@@ -66,9 +78,9 @@ def _case(case: Case, numbers: Mapping[Picture, int]) -> dict[str, Any]:
     return {
         "id": case.id,
         "text": case.text,
-        "entity": case.entity,
-        "relations": case.relations,
-        "gold": [[case.gold]] if isinstance(case.gold, str) else case.gold,
+        "extra": extra_fields(case),
+        "labels": case.relations,
+        "gold": gold_parts(case),
         "pictures": [
             {
                 "number": numbers.get(picture),
@@ -81,8 +93,12 @@ def _case(case: Case, numbers: Mapping[Picture, int]) -> dict[str, Any]:
     }
 
 
-def _part(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+def gold_parts(case: Case) -> list[tuple[str, ...]]:
+    return [(case.gold,)] if isinstance(case.gold, str) else [*case.gold]
+
+
+def extra_fields(case: Case) -> dict[str, str]:
+    return {"entity": case.entity} if case.entity else {}
 
 
 def _hash(text: str) -> str:

@@ -55,17 +55,27 @@ class Drawing:
     caption: str
     figure: Figure
 
+    def svg(self) -> str:
+        """The file as text, the same for the same figure."""
+        return self._file("svg", {"Date": None}).decode()
+
     def save(self, folder: Path) -> list[Path]:
         """``<name>.svg`` and ``<name>.png``; InputError where they cannot be written."""
-        paths = [folder / f"{self.name}.{suffix}" for suffix in ("svg", "png")]
-        for path, metadata in zip(paths, ({"Date": None}, {"Software": None}), strict=True):
-            drawn = BytesIO()
-            with mpl.rc_context(LOOK):
-                self.figure.savefig(drawn, format=path.suffix[1:], metadata=metadata)
+        files = {"svg": self.svg().encode(), "png": self._file("png", {"Software": None})}
+        paths = []
+        for suffix, data in files.items():
+            path = folder / f"{self.name}.{suffix}"
             with disk_errors(path):
                 folder.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(drawn.getvalue())
+                path.write_bytes(data)
+            paths.append(path)
         return paths
+
+    def _file(self, kind: str, metadata: dict[str, Any]) -> bytes:
+        data = BytesIO()
+        with mpl.rc_context(LOOK):
+            self.figure.savefig(data, format=kind, metadata=metadata)
+        return data.getvalue()
 
 
 def drawing(name: str, title: str, caption: str, *, run: Run, figure: Figure) -> Drawing:
