@@ -30,8 +30,8 @@ def _leaves(value: Any, key: str, kind: Any) -> Iterator[tuple[str, str]]:
 
 
 def _counts(kind: Any, name: str) -> bool:
-    metadata = {field.name: field.metadata for field in fields(kind)} if kind else {}
-    return bool(metadata.get(name, {}).get("key", True))
+    known = {field.name: field.metadata for field in fields(kind)} if kind else {}
+    return name not in known or bool(known[name].get("key", True))
 
 
 def _kind_of(kind: Any, name: str) -> Any:

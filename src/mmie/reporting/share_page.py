@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from mmie.reporting import rendering
+from mmie.reporting.effects import effective
 from mmie.reporting.figures import Drawing
 from mmie.reporting.formats import short_path
+from mmie.reporting.numbers import NOTHING, percent
 from mmie.reporting.rollouts import sampled
 from mmie.reporting.runs import Run
-from mmie.reporting.table import NOTHING, Table
+from mmie.reporting.table import Table
 
-# Configuration keys that the page shows elsewhere, or that do not matter to a reader.
-NOT_COMPARED = ("seed", "experiment", "profile", "paper", "artifacts")
 RUN_HEADER = ("#", "experiment", "profile", "seed", "date", "commit", "F1", "command", "results")
 
 Grid = tuple[tuple[str, ...], list[tuple[str, ...]]]
@@ -41,7 +40,6 @@ def page(
         title=title,
         runs=run_rows(runs),
         differences=differences(runs),
-        without_config=[number for number, run, _ in numbered if not run.config],
         tables=[(table, _origins(table, runs)) for table in tables],
         figures=[(drawing, inline_svg(drawing.svg(), drawing.name)) for drawing in figures],
         rollouts=[entry for entry in numbered if entry[2] is not None],
@@ -54,26 +52,26 @@ def run_rows(runs: Sequence[Run]) -> list[tuple[str, ...]]:
 
 
 def _run_row(number: int, run: Run) -> tuple[str, ...]:
-    date = str(run.found.get("date") or NOTHING)[:16].replace("T", " ")
-    known = bool(run.found.get("command"))
-    command = run.command if known else f"{run.command} (not recorded; this makes such a run)"
+    results = run.results
     name = run.experiment, run.profile, str(run.seed)
-    return str(number), *name, date, run.commit[:10], _score(run), command, short_path(run.path)
+    date = results.date[:16].replace("T", " ")
+    made = date, run.commit[:10], _score(run), results.command, short_path(run.path)
+    return str(number), *name, *made
 
 
 def _score(run: Run) -> str:
-    """F1 of the last system that has one, on its first measure."""
-    for system, measures in reversed(run.models.items()):
-        for measure, scores in measures.items():
-            if scores.get("f1") is not None:
-                return f"{100 * scores['f1']:.1f} ({system}, {measure})"
-    return NOTHING
+    """F1 of the last system in the main measure."""
+    measure = run.results.main_measure
+    if measure not in run.results.last:
+        return NOTHING
+    return f"{percent(run.results.last[measure].f1)} ({[*run.systems][-1]}, {measure})"
 
 
 def differences(runs: Sequence[Run]) -> dict[str, Grid]:
     """Task → header and rows of the configuration keys in which its runs differ.
 
-    Runs with the same configuration share one column; seeds are not compared.
+    Runs with the same settings share one column. Seeds are not compared, nor are keys without
+    effect on a result.
     """
     grids = {task: _differing(runs, task) for task in dict.fromkeys(run.task for run in runs)}
     return {task: (header, rows) for task, (header, rows) in grids.items() if rows}
@@ -82,8 +80,8 @@ def differences(runs: Sequence[Run]) -> dict[str, Grid]:
 def _differing(runs: Sequence[Run], task: str) -> Grid:
     columns: dict[str, list[int]] = {}
     for number, run in enumerate(runs, 1):
-        if run.config and run.task == task:
-            settings = json.dumps(_flat(run.config), sort_keys=True)
+        if run.task == task:
+            settings = json.dumps(_compared(run), sort_keys=True)
             columns.setdefault(settings, []).append(number)
     header = [""]
     for numbers in columns.values():
@@ -97,21 +95,9 @@ def _differing(runs: Sequence[Run], task: str) -> Grid:
     return tuple(header), rows
 
 
-def _flat(config: dict[str, Any]) -> dict[str, str]:
-    """Dotted key → value, as JSON where it is not text."""
-    flat: dict[str, str] = {}
-    for name, value in config.items():
-        if name not in NOT_COMPARED:
-            _flatten(value, name, flat)
-    return flat
-
-
-def _flatten(value: Any, key: str, flat: dict[str, str]) -> None:
-    if isinstance(value, dict) and value:
-        for name, part in value.items():
-            _flatten(part, f"{key}.{name}", flat)
-    else:
-        flat[key] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _compared(run: Run) -> dict[str, str]:
+    settings = effective(run.results.config)
+    return {key: value for key, value in settings.items() if key != "seed"}
 
 
 def _origins(table: Table, runs: Sequence[Run]) -> dict[str, list[int]]:

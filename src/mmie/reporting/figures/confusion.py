@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from mmie.reporting.figures.drawing import WIDTH, Drawing, canvas, drawing
 from mmie.reporting.figures.groups import by_experiment, full_systems, newest_runs, seeds_in_words
@@ -15,6 +17,10 @@ from mmie.reporting.style import SHARES
 
 NOTHING = "nothing"
 DARK = 0.55  # share from which a cell's text is white
+CAPTION = (
+    "Rows: gold; columns: predicted; number of items, {seeds} together. The shade is the share of"
+    f" the row. “{NOTHING}” is a gold item that was missed, or a prediction that fits no gold item."
+)
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,10 @@ class Confusion:
     predicted: tuple[str, ...]
     counts: Counter[tuple[str, str]]
 
-    def share(self, gold: str, predicted: str) -> float:
-        """Of the row."""
-        return self.counts[gold, predicted] / sum(
-            self.counts[gold, label] for label in self.predicted
-        )
+    def shares(self, gold: str) -> list[float]:
+        """The cells of a row as shares of it."""
+        row = [self.counts[gold, label] for label in self.predicted]
+        return [number / sum(row) for number in row]
 
 
 def confusions(runs: Sequence[Run]) -> list[Drawing]:
@@ -49,14 +54,9 @@ def confusions(runs: Sequence[Run]) -> list[Drawing]:
         confusion = select(having, system)
         if confusion.counts:
             group = next(iter(having[-1].results.analysis[system].breakdown), "label")
-            caption = (
-                f"Rows: gold; columns: predicted; number of items, {seeds_in_words(having)} together."
-                f" The shade is the share of the row. “{NOTHING}” is a gold item that was missed,"
-                f" or a prediction that fits no gold item.{note}"
-            )
             title = f"confusion by {group}, {system} in {experiment}"
-            figure = _draw(confusion)
-            name = f"confusion-{experiment}"
+            caption = CAPTION.format(seeds=seeds_in_words(having)) + note
+            name, figure = f"confusion-{experiment}", _draw(confusion)
             figures.append(drawing(name, title, caption, run=runs[0], figure=figure))
     return figures
 
@@ -65,8 +65,8 @@ def select(runs: Sequence[Run], system: str) -> Confusion:
     """The confusion of one system in runs that have it."""
     counts: Counter[tuple[str, str]] = Counter()
     for run in runs:
-        for entry in run.results.analysis[system].confusion:
-            counts[entry.gold or NOTHING, entry.predicted or NOTHING] += entry.count
+        for gold, predicted, number in run.results.analysis[system].confusion:
+            counts[gold or NOTHING, predicted or NOTHING] += number
     totals: Counter[str] = Counter()
     for (gold, predicted), count in counts.items():
         totals[gold] += count
@@ -75,25 +75,23 @@ def select(runs: Sequence[Run], system: str) -> Confusion:
     return Confusion(tuple(label for label in labels if totals[label]), tuple(labels), counts)
 
 
-def _draw(confusion: Confusion):
+def _draw(confusion: Confusion) -> Figure:
     figure, (axis,) = canvas(1, 1, min(WIDTH + 0.6, 2.2 + 0.36 * len(confusion.gold)))
-    shares = [
-        [confusion.share(gold, label) for label in confusion.predicted] for gold in confusion.gold
-    ]
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "size": 9}
+    shares = [confusion.shares(gold) for gold in confusion.gold]
     image = axis.imshow(shares, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
     for row, gold in enumerate(confusion.gold):
         for column, label in enumerate(confusion.predicted):
-            if confusion.counts[gold, label]:
+            if number := confusion.counts[gold, label]:
                 colour = "white" if shares[row][column] > DARK else "black"
-                place = {"ha": "center", "va": "center", "color": colour, "size": 9}
-                axis.text(column, row, str(confusion.counts[gold, label]), **place)
+                axis.text(column, row, str(number), color=colour, **centred)
     _label(axis, confusion)
     figure.colorbar(image, ax=axis, label="share of the row", shrink=0.8)
     return figure
 
 
 def _label(axis: Axes, confusion: Confusion) -> None:
-    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     axis.set_xticks(range(len(confusion.predicted)), confusion.predicted, **turned)
     axis.set_yticks(range(len(confusion.gold)), confusion.gold)
     axis.set_xlabel("predicted")

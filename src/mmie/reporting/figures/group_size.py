@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from mmie.reporting.run_selection import newest
 from mmie.reporting.effects import effective
 from mmie.reporting.figures.drawing import Drawing, canvas, drawing, legend_below
 from mmie.reporting.figures.groups import Band, band, band_in_words, by_experiment
+from mmie.reporting.run_selection import newest
 from mmie.reporting.runs import Run
 from mmie.reporting.style import line_look
 

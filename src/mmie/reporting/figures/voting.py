@@ -27,7 +27,10 @@ from mmie.results import Curve, Voting
 PAPER_RANGE = (40.0, 80.0)  # % F1 at the centre and at the rim of the paper's radar
 FEWEST_LABELS = 3  # of a radar
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-GUESS = "The paper's text does not name the axes of its radar; one axis per label is our guess."
+GUESS = (
+    "The paper's radar runs from 40 to 80 %. Its text does not name the axes; one axis per label is"
+    " our guess."
+)
 
 
 @dataclass(frozen=True)
