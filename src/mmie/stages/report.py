@@ -153,7 +153,7 @@ def _chains(context: Context) -> dict[str, int]:
 
 
 def _analysis(found: Mapping[str, Any], systems: Mapping[str, Any]) -> Analysis:
-    breakdown = found.get("breakdown") or _groups(found, systems)
+    breakdown = found["breakdown"] if "breakdown" in found else _groups(found, systems)
     analysis: Analysis = from_json(Analysis, {**found, "breakdown": breakdown})
     return analysis
 
