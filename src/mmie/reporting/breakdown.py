@@ -86,7 +86,7 @@ def _by_label(pair: Pair, group: str) -> Table:
     titles = [f"{title} {system}" for title in TITLES for system in pair.systems]
     return pair.table(
         f"breakdown-{group}",
-        f"breakdown: {group}",
+        f"breakdown, {group}",
         "%, from the counts of all seeds together",
         columns=("gold", *titles, "Δ F1"),
         values=tuple(values),
