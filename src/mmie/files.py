@@ -115,7 +115,7 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("nested too deeply") from error
 
 
-def whole_lines(path: Path, *, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+def read_and_repair_jsonl(path: Path, *, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The JSON objects of a file that is written line by line, cut off after the last whole line.
 
     Args:

@@ -13,7 +13,7 @@ from mmie.artifacts import Artifact
 from mmie.data.files import read
 from mmie.data.pictures import picture_from_json, picture_to_json
 from mmie.errors import InputError
-from mmie.files import whole_lines, write_text
+from mmie.files import read_and_repair_jsonl, write_text
 from mmie.stages.context import Context
 from mmie.training.generate import Responded, Sampling, respond
 from mmie.types import Example
@@ -41,7 +41,7 @@ def answers(
             ``evaluation.reader``; null where no answer is found), invalid (the number of invalid items), correct.
     """
     config = context.config.evaluation
-    rows = whole_lines(path, keys=["id", "response", "truncated"])
+    rows = read_and_repair_jsonl(path, keys=["id", "response", "truncated"])
     done = [Responded(row["response"], row["truncated"]) for row in rows]
     left = examples[len(done) :]
     with (

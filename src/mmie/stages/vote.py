@@ -25,7 +25,7 @@ from rich.text import Text
 from mmie.artifacts import Artifact
 from mmie.blocks import thought_text
 from mmie.display import plain
-from mmie.files import whole_lines, write_json
+from mmie.files import read_and_repair_jsonl, write_json
 from mmie.stages import keys
 from mmie.stages.answers import Phase, answering
 from mmie.stages.context import Context
@@ -89,7 +89,9 @@ def drawn(
             unparsable).
     """
     config = context.config.evaluation
-    done: list[list[str]] = [row["responses"] for row in whole_lines(path, keys=["responses"])]
+    done: list[list[str]] = [
+        row["responses"] for row in read_and_repair_jsonl(path, keys=["responses"])
+    ]
     left = examples[len(done) :]
     width = max(1, min(config.batch_size, config.vote_rows // config.samples))
     with (
