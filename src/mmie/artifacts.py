@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.files import disk_errors, parse_json, plain, write_json
+from mmie.files import disk_errors, parse_json, to_json_types, write_json
 from mmie.files import lock as lock_file
 from mmie.whole import SCRATCH, damage, listing, sync, to_disk
 
@@ -48,7 +48,7 @@ def fingerprint(**parts: Any) -> str:
     Raises:
         TypeError, ValueError: a part is no JSON value even so, or not finite.
     """
-    values = json.loads(json.dumps(plain(parts)), parse_int=float)
+    values = json.loads(json.dumps(to_json_types(parts)), parse_int=float)
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -38,7 +38,7 @@ def slug(name: str) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """``write_text`` of indented JSON, a list of plain values on one line; dataclasses, tuples and paths as in ``fingerprint``."""
-    write_text(path, _indented(plain(value), "") + "\n")
+    write_text(path, _indented(to_json_types(value), "") + "\n")
 
 
 def _indented(value: Any, margin: str) -> str:
@@ -149,20 +149,20 @@ def _whole(line: bytes, keys: Sequence[str]) -> dict[str, Any] | None:
     return value if isinstance(value, dict) and all(key in value for key in keys) else None
 
 
-def plain(value: Any) -> Any:
+def to_json_types(value: Any) -> Any:
     """The value in JSON's own types.
 
     Raises:
         TypeError: a mapping has a key that is no string.
     """
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return to_json_types(asdict(value))
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise TypeError(f"keys must be strings: {list(value)}")
-        return {key: plain(entry) for key, entry in value.items()}
+        return {key: to_json_types(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
+        return [to_json_types(entry) for entry in value]
     return str(value) if isinstance(value, Path) else value
 
 

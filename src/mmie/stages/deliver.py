@@ -10,7 +10,7 @@ from typing import Any
 from mmie.artifacts import Artifact, versions
 from mmie.data.pictures import picture_to_json
 from mmie.errors import InputError
-from mmie.files import disk_errors, plain, write_json
+from mmie.files import disk_errors, to_json_types, write_json
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
 from mmie.training.generate import Sampling, respond
@@ -73,7 +73,9 @@ def _answer_all(context: Context, path: Path) -> None:
         for start in range(0, len(asked), size):
             rows = _rows(context, asked[start : start + size])
             with disk_errors(path), path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
+                file.writelines(
+                    json.dumps(to_json_types(row), ensure_ascii=False) + "\n" for row in rows
+                )
             advance(len(rows))
 
 
