@@ -13,7 +13,7 @@ from rich.table import Table
 
 from mmie.artifacts import Store
 from mmie.data.statistics import statistics_table
-from mmie.display import plain, terminal, visible
+from mmie.display import plain_text, terminal, visible
 from mmie.reporting.page import on_terminal
 from mmie.reporting.sweep import Job, score_table
 from mmie.reporting.table import Table as Results
@@ -40,7 +40,7 @@ def test_control_characters_become_visible() -> None:
 
 def test_a_terminal_prints_text_as_it_is() -> None:
     assert shown(HOSTILE, console=terminal()).strip() == HOSTILE
-    assert shown(plain(HOSTILE)).strip() == HOSTILE
+    assert shown(plain_text(HOSTILE)).strip() == HOSTILE
 
 
 def as_results() -> Any:

@@ -17,7 +17,7 @@ def visible(text: str) -> str:
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def plain(value: object, style: str = "") -> Text:
+def plain_text(value: object, style: str = "") -> Text:
     """A value for a terminal, in which neither markup nor emoji codes count."""
     return Text(visible(str(value)), style=style)
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from mmie.data.source import SPLITS, shared_sentences
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.types import Example
 
 LabelsOf = Callable[[Example], Mapping[str, Sequence[str]]]
@@ -54,19 +54,19 @@ def statistics_table(stats: Mapping[str, Any], *, unit: str) -> Table:
     """One column a split, labels in the order of the first split's counts."""
     splits = [split for split in SPLITS if split in stats]
     shared = ", ".join(f"{pair} {count}" for pair, count in stats["shared_sentences"].items())
-    caption = plain(f"sentences in two splits: {shared}")
+    caption = plain_text(f"sentences in two splits: {shared}")
     table = Table(title="Data", title_justify="left", caption=caption, caption_justify="left")
     table.add_column("")
     for split in splits:
         table.add_column(split, justify="right")
     for name in ("samples", unit, "blank_pictures"):
         counts = (f"{stats[split][name]:,}" for split in splits)
-        table.add_row(plain(name.replace("_", " ")), *counts)
+        table.add_row(plain_text(name.replace("_", " ")), *counts)
     table.add_row("words, mean", *(f"{stats[split]['words']['mean']:.1f}" for split in splits))
     table.add_row("words, max", *(f"{stats[split]['words']['max']:,}" for split in splits))
     for group in (name for name in stats[splits[0]] if name in ("entities", "relations")):
         table.add_section()
         for label in dict.fromkeys(label for split in splits for label in stats[split][group]):
             counts = (f"{stats[split][group].get(label, 0):,}" for split in splits)
-            table.add_row(plain(label), *counts)
+            table.add_row(plain_text(label), *counts)
     return table

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.files import write_text
 from mmie.reporting.escaping import in_code, in_markdown
 from mmie.results import JOB, JOB_RESULTS, read_json
@@ -186,7 +186,7 @@ def score_table(jobs: Sequence[Job]) -> Table:
     )
     table.add_column("job", justify="right", no_wrap=True)
     for name in names:
-        table.add_column(plain(name.rpartition(".")[2]), overflow="fold")
+        table.add_column(plain_text(name.rpartition(".")[2]), overflow="fold")
     for column in ("val F1", "test F1", "seconds"):
         table.add_column(column, justify="right", no_wrap=True)
     for job in jobs:
@@ -195,7 +195,7 @@ def score_table(jobs: Sequence[Job]) -> Table:
         )
         cells = [number, *values, state if job.error else f1, test, seconds]
         style = "bold" if job is best else "red" if job.error else None
-        table.add_row(*map(plain, cells), style=style)
+        table.add_row(*map(plain_text, cells), style=style)
     return table
 
 

@@ -15,7 +15,7 @@ from mmie.config import node
 from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.distil.answer import STATES
 from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, run_distillation
 from mmie.distil.desk import check_refused
@@ -50,7 +50,9 @@ def data(context: Context) -> Artifact:
     blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
     if any(blank.values()):
         context.notes["blank_pictures"] = blank
-        context.console.print(plain(f"blank pictures stand in for missing ones: {blank}", "yellow"))
+        context.console.print(
+            plain_text(f"blank pictures stand in for missing ones: {blank}", "yellow")
+        )
     return artifact
 
 
@@ -226,5 +228,5 @@ def _counts_table(counts: list[dict[str, Any]]) -> Table:
     for column in ("chains left after", "candidates", "samples"):
         table.add_column(column, justify="left" if column == "chains left after" else "right")
     for row in counts:
-        table.add_row(plain(row["stage"]), f"{row['candidates']:,}", f"{row['samples']:,}")
+        table.add_row(plain_text(row["stage"]), f"{row['candidates']:,}", f"{row['samples']:,}")
     return table

@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mmie.artifacts import commit, fingerprint, versions
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.files import disk_errors, slug, write_json
 from mmie.reporting.backbones import paper_row
 from mmie.significance import paired_randomisation
@@ -87,17 +87,17 @@ def comparisons(context: Context, evaluated: dict[str, Path]) -> list[dict[str, 
 
 def score_table(context: Context, rows: dict[str, dict[str, dict[str, Any]]]) -> Table:
     title = f"Test set, {context.config.profile} profile, seed {context.config.seed}: % and the 95 % bootstrap interval of F1"
-    table = Table(title=plain(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=plain_text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("model", no_wrap=True)
     first = next(iter(rows.values()))
     measures = [measure for measure in first if not measure.endswith((*SUFFIXES.values(),))]
     for measure in measures:
         name = measure.removeprefix("test/")
         for column in (*(["Acc"] if "accuracy" in first[measure] else []), "P", "R", f"{name} F1"):
-            table.add_column(plain(column), justify="right", no_wrap=True)
+            table.add_column(plain_text(column), justify="right", no_wrap=True)
     for name, scores in rows.items():
         cells = [cell for measure in measures for cell in _cells(scores[measure])]
-        table.add_row(plain(name), *map(plain, cells))
+        table.add_row(plain_text(name), *map(plain_text, cells))
     return table
 
 
@@ -115,7 +115,7 @@ def difficulty_table(divided: dict[str, Any]) -> Table:
     for name, part in divided.items():
         for system, scores in part["systems"].items():
             cells = [f"{100 * scores[measure]['f1']:.1f}" for measure in measures]
-            table.add_row(f"{name} ({part['samples']:,})", plain(system), *cells)
+            table.add_row(f"{name} ({part['samples']:,})", plain_text(system), *cells)
     return table
 
 

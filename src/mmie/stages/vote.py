@@ -24,7 +24,7 @@ from rich.text import Text
 
 from mmie.artifacts import Artifact
 from mmie.blocks import thought_text
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.files import read_and_repair_jsonl, write_json
 from mmie.stages import keys
 from mmie.stages.answers import Phase, answering
@@ -212,7 +212,7 @@ def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
         if way not in NO_WAYS
     }
     for name, way in curves:
-        table.add_column(plain(f"{name}\n{way}"), justify="right", no_wrap=True)
+        table.add_column(plain_text(f"{name}\n{way}"), justify="right", no_wrap=True)
     for place, count in enumerate(next(iter(voting.values()))["k"]):
         table.add_row(
             str(count),
@@ -237,7 +237,7 @@ def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
             }
             for measure, lists in {"": scores[way], **others}.items():
                 cells = [f"{100 * lists[part][-1]:.1f}" for part in ("precision", "recall", "f1")]
-                table.add_row(plain(f"{name}, {way}"), measure, *cells, *of_model)
+                table.add_row(plain_text(f"{name}, {way}"), measure, *cells, *of_model)
     return table
 
 
@@ -249,7 +249,7 @@ def _differences(measured: dict[str, float | None]) -> list[str]:
 
 
 def _cell(f1: float, low: float, high: float) -> Text:
-    return plain(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+    return plain_text(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
 
 
 def _line(task: Task, example: Example, responses: Sequence[str], *, lenient: bool) -> str:
