@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from mmie.display import visible
+from mmie.display import escape_invisible
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #59636e; --line: #d8dee4; --back: #ffffff; --tint: #f6f8fa; --link: #0a58ca; }
@@ -50,7 +50,11 @@ class Markup(str):
 
 def tag(name: str, *children: object, **attributes: str) -> Markup:
     """An element; children that are no ``Markup`` are escaped, and so are attributes (``class_`` is ``class``; empty ones are left out)."""
-    given = {key.rstrip("_"): escape(visible(value)) for key, value in attributes.items() if value}
+    given = {
+        key.rstrip("_"): escape(escape_invisible(value))
+        for key, value in attributes.items()
+        if value
+    }
     told = "".join(f' {key}="{value}"' for key, value in given.items())
     return Markup(f"<{name}{told}>{joined(children)}</{name}>")
 
@@ -60,7 +64,7 @@ def joined(children: Iterable[object]) -> Markup:
 
 
 def _as_html(child: object) -> str:
-    return child if isinstance(child, Markup) else escape(visible(str(child)))
+    return child if isinstance(child, Markup) else escape(escape_invisible(str(child)))
 
 
 def grid(
