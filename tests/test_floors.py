@@ -15,7 +15,7 @@ FLOORS = {
         "display",
         "files",
         "stopping",
-        "whole",
+        "integrity",
         "text",
         "items",
         "blocks",

@@ -12,7 +12,9 @@ from typing import Any
 SCRATCH = ("step-*", "part-*", ".*")  # helps an unfinished training to go on; no part of the result
 
 
-def listing(path: Path, *, hashed_up_to: float, skip: Iterable[str] = ()) -> dict[str, list[Any]]:
+def file_digests(
+    path: Path, *, hashed_up_to: float, skip: Iterable[str] = ()
+) -> dict[str, list[Any]]:
     """Name below ``path`` → [bytes, SHA-256] of every file; a file lists itself as ``.``.
 
     Args:
@@ -28,7 +30,7 @@ def listing(path: Path, *, hashed_up_to: float, skip: Iterable[str] = ()) -> dic
     return listed
 
 
-def damage(path: Path, listed: Mapping[str, Any]) -> str | None:
+def find_damage(path: Path, listed: Mapping[str, Any]) -> str | None:
     """The first way in which the files differ from what was listed; None where they are whole."""
     for name, entry in listed.items():
         file = path if name == "." else path / name
@@ -46,13 +48,13 @@ def damage(path: Path, listed: Mapping[str, Any]) -> str | None:
     return None
 
 
-def to_disk(path: Path) -> None:
+def sync_tree(path: Path) -> None:
     """Returns when the file, or the folder with all its files, would survive a power failure."""
     for entry in [path, *path.rglob("*")]:
-        sync(entry)
+        sync_file(entry)
 
 
-def sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
     """The same for one file, or for the names in one folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
