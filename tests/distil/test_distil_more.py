@@ -14,8 +14,8 @@ from PIL import Image
 
 from helpers.configured import prompts
 from mmie.distil.record import Record
-from mmie.distil.shown import shown as shown_to_the_teacher
 from mmie.distil.teacher import Request
+from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.tasks.more.chains import MOREChains
 from mmie.tasks.more.six_steps import SixStepsFilter
 from mmie.tasks.more.toy_teacher import MORETemplateTeacher
@@ -119,7 +119,7 @@ def test_the_teacher_sees_the_object_and_the_record_knows_it(tmp_path: Path) -> 
     picture.save(tmp_path / "p.png")
     whole = Picture(tmp_path / "p.png")
     parts = [replace(whole, box=box) for box in (None, (0, 0, 20, 20), (20, 0, 40, 20))]
-    files = [shown_to_the_teacher(part, max_pixels=10_000).data for part in parts]
+    files = [encode_for_teacher(part, max_pixels=10_000).data for part in parts]
     shown = [Image.open(BytesIO(file)).convert("RGB") for file in files]
     assert [image.size for image in shown] == [(40, 20), (20, 20), (20, 20)]
     assert [image.getpixel((1, 1)) for image in shown] == [(255, 0, 0), (255, 0, 0), (0, 0, 255)]

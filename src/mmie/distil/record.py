@@ -25,8 +25,8 @@ from weakref import WeakValueDictionary
 
 from mmie.distil.answer import STATES, Answer
 from mmie.distil.locks import Claim, locked
-from mmie.distil.shown import shown
 from mmie.distil.teacher import Request, Teacher
+from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
 from mmie.files import parse_json
 from mmie.types import Picture
@@ -155,7 +155,9 @@ class Record:
         if picture.path is None:
             return None
         if (picture, max_pixels) not in self._digests:
-            self._digests[picture, max_pixels] = shown(picture, max_pixels=max_pixels).digest
+            self._digests[picture, max_pixels] = encode_for_teacher(
+                picture, max_pixels=max_pixels
+            ).digest
         return self._digests[picture, max_pixels]
 
     def _refresh(self) -> None:

@@ -22,7 +22,7 @@ import openai
 
 from mmie.distil.answer import Answer
 from mmie.distil.replies import Complaint, read_reply
-from mmie.distil.shown import shown
+from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
 from mmie.types import Example
 
@@ -298,7 +298,7 @@ def _address(variable: str) -> str:
 
 def _image_parts(example: Example, max_pixels: int) -> list[dict[str, Any]]:
     there = [picture for picture in example.pictures if picture.path is not None]
-    pictures = [shown(picture, max_pixels=max_pixels) for picture in there]
+    pictures = [encode_for_teacher(picture, max_pixels=max_pixels) for picture in there]
     urls = [
         f"data:image/{picture.kind};base64,{base64.b64encode(picture.data).decode()}"
         for picture in pictures

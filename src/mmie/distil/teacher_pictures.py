@@ -26,7 +26,7 @@ _START = re.compile(
 
 
 @dataclass(frozen=True)
-class Shown:
+class EncodedPicture:
     """What goes to the server.
 
     Attributes:
@@ -41,7 +41,7 @@ class Shown:
     digest: str
 
 
-def shown(picture: Picture, *, max_pixels: int) -> Shown:
+def encode_for_teacher(picture: Picture, *, max_pixels: int) -> EncodedPicture:
     """The picture file as it is where servers take it, otherwise encoded anew as PNG or JPEG.
 
     Encoded anew are the part within a box, formats other than PNG, JPEG, WebP and GIF, animations
@@ -62,10 +62,10 @@ def shown(picture: Picture, *, max_pixels: int) -> Shown:
         raise InputError(f"{picture.path}: {reason}; put it there") from error
     kind = _START.match(data)
     if picture.box is None and kind and _is_taken(data, picture.path, max_pixels):
-        return Shown(data, str(kind.lastgroup), hashlib.sha256(data).hexdigest())
+        return EncodedPicture(data, str(kind.lastgroup), hashlib.sha256(data).hexdigest())
     image = open_picture(picture, max_pixels=max_pixels)
     change = f" box {picture.box} size {image.size}"
-    return Shown(*_encoded(image), hashlib.sha256(data + change.encode()).hexdigest())
+    return EncodedPicture(*_encoded(image), hashlib.sha256(data + change.encode()).hexdigest())
 
 
 def _is_taken(data: bytes, path: Path, max_pixels: int) -> bool:

@@ -7,8 +7,8 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from mmie.distil import shown as module
-from mmie.distil.shown import shown
+from mmie.distil import teacher_pictures as module
+from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
 from mmie.types import Picture
 
@@ -21,7 +21,7 @@ def saved(path, image, **options):
 
 
 def sent(picture, *, max_pixels=10_000):
-    result = shown(picture, max_pixels=max_pixels)
+    result = encode_for_teacher(picture, max_pixels=max_pixels)
     image = Image.open(BytesIO(result.data))
     image.load()
     assert image.format.lower() == result.kind
@@ -92,11 +92,11 @@ def test_what_is_no_picture_is_named(tmp_path, data):
     path = tmp_path / "note.png"
     path.write_bytes(data)
     with pytest.raises(InputError, match=r"note\.png: not a readable picture"):
-        shown(Picture(path), max_pixels=10_000)
+        encode_for_teacher(Picture(path), max_pixels=10_000)
 
 
 def test_a_missing_picture_is_named(tmp_path):
     with pytest.raises(
         InputError, match=r"missing\.png: cannot read the picture .*; put it there$"
     ):
-        shown(Picture(tmp_path / "missing.png"), max_pixels=10_000)
+        encode_for_teacher(Picture(tmp_path / "missing.png"), max_pixels=10_000)
