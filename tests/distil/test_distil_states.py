@@ -14,9 +14,9 @@ from test_distil_candidates import Scripted, examples, run
 from test_distil_record import Parrot, question
 
 import mmie
-from mmie.distil import desk
+from mmie.distil import dispatch
 from mmie.distil.answer import Answer
-from mmie.distil.desk import check_refused
+from mmie.distil.dispatch import check_refused
 from mmie.distil.record import Record, Unanswered
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.errors import InputError
@@ -128,7 +128,7 @@ def test_too_many_refusals_fail_the_run_after_all_were_asked(tmp_path, bound, fa
 
 
 def test_a_server_that_refuses_everything_is_not_asked_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(desk, "EARLY", 5)
+    monkeypatch.setattr(dispatch, "EARLY", 5)
     teacher, record = Scripted(distil=TURNED_AWAY, concurrency=2), Record(tmp_path / "r")
     with pytest.raises(
         InputError, match="requests were refused .* mend what the server complains about"

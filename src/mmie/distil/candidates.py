@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from mmie.distil.desk import Desk, Job
+from mmie.distil.dispatch import Dispatcher, Job
 from mmie.distil.record import Record
 from mmie.distil.teacher import Purpose, Request, Teacher
 from mmie.errors import InputError
@@ -98,7 +98,7 @@ async def distil(
     Raises:
         InputError: the first fault that concerns every request, after those under way have ended.
     """
-    desk = Desk(teacher, record, progress)
+    dispatcher = Dispatcher(teacher, record, progress)
     finished: dict[tuple[str, int], Candidate] = {}
 
     async def one(example: Example, index: int) -> None:
@@ -107,7 +107,7 @@ async def distil(
         async def ask(purpose: Purpose, prompt: str, *, chain: str = "") -> str:
             nonlocal asked
             asked += 1
-            return (await desk.ask(Request(purpose, example, index, prompt, chain))).usable
+            return (await dispatcher.ask(Request(purpose, example, index, prompt, chain))).usable
 
         finished[example.id, index] = await chains(ask, example, index)
         if asked < chains.requests:
@@ -118,7 +118,7 @@ async def distil(
             for index in range(candidates):
                 yield partial(one, example, index)
 
-    await desk.run(jobs())
+    await dispatcher.run(jobs())
     return [finished[example.id, index] for example in examples for index in range(candidates)]
 
 

@@ -18,7 +18,7 @@ from mmie.data.statistics import statistics, statistics_table
 from mmie.display import plain_text
 from mmie.distil.answer import STATES
 from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, run_distillation
-from mmie.distil.desk import check_refused
+from mmie.distil.dispatch import check_refused
 from mmie.distil.filters import apply_filters
 from mmie.distil.record import Record
 from mmie.errors import InputError

@@ -17,7 +17,7 @@ EARLY = (
 Job = Callable[[], Awaitable[None]]
 
 
-class Desk:
+class Dispatcher:
     """Where the jobs of one run ask the teacher.
 
     After the first InputError no request begins any more. Those under way come to their end, so
