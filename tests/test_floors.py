@@ -18,7 +18,7 @@ FLOORS = {
         "integrity",
         "text",
         "items",
-        "blocks",
+        "response_blocks",
         "reading",
         "label_reading",
         "parsing",

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.counting import calls
-from mmie.blocks import answer_text, thought_text
 from mmie.parsing import (
     TYPES,
     format_quintuples,
@@ -15,6 +14,7 @@ from mmie.parsing import (
     read_quintuples,
 )
 from mmie.reading import read_answer
+from mmie.response_blocks import answer_text, think_text
 from mmie.tasks.responses import Reasoned
 from mmie.types import Quintuple
 
@@ -170,10 +170,10 @@ def test_labels_come_back_as_the_configuration_spells_them() -> None:
 def test_the_answer_is_never_read_from_a_thought() -> None:
     assert answer_text("<think> the <answer> tag </think> yes") == "\n yes"
     assert answer_text("before <think> x </think> after") == "before \n after"
-    assert thought_text("<think> why </think> <answer>x</answer>") == "why"
-    assert thought_text("why </think> x") == "why"
-    assert thought_text("<think> why <answer>x") == "why"
-    assert thought_text("x") == ""
+    assert think_text("<think> why </think> <answer>x</answer>") == "why"
+    assert think_text("why </think> x") == "why"
+    assert think_text("<think> why <answer>x") == "why"
+    assert think_text("x") == ""
 
 
 PIECES = [

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-from mmie.blocks import answer_text
+from mmie.response_blocks import answer_text
 from mmie.text import label_key, nfc
 
 

@@ -23,9 +23,9 @@ from rich.table import Table
 from rich.text import Text
 
 from mmie.artifacts import Artifact
-from mmie.blocks import thought_text
 from mmie.display import plain_text
 from mmie.files import read_and_repair_jsonl, write_json
+from mmie.response_blocks import think_text
 from mmie.stages import keys
 from mmie.stages.answers import Phase, answering
 from mmie.stages.context import Context
@@ -181,7 +181,7 @@ def diversity(
         ``distinct_answers``, ``answer_entropy_bits``, and ``chain_distance`` (0..1) over the
         samples that have at least two chains; None where no sample has.
     """
-    chains = [[chain for chain in map(thought_text, row) if chain] for row in responses]
+    chains = [[chain for chain in map(think_text, row) if chain] for row in responses]
     distances = [distance for row in chains if (distance := chain_distance(row)) is not None]
     return {
         "distinct_answers": fmean(distinct_answers(row) for row in predictions),

@@ -22,7 +22,7 @@ def answer_text(text: str) -> str:
     return rest[start : closed[0] if closed else len(rest)]
 
 
-def thought_text(text: str) -> str:
+def think_text(text: str) -> str:
     """What is inside the first think block, whether both its tags are there or one; "" where
     neither is."""
     tags = {tag[1] + tag[2].lower(): tag for tag in reversed([*_TAG.finditer(text)])}
