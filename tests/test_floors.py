@@ -17,7 +17,7 @@ FLOORS = {
         "stopping",
         "integrity",
         "text",
-        "items",
+        "answer_items",
         "response_blocks",
         "reading",
         "label_reading",

@@ -29,7 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from mmie.items import Labels, format_items, hide_tags, parse_items, show_tags
+from mmie.answer_items import Labels, format_items, hide_tags, parse_items, show_tags
 from mmie.label_reading import read_label as read_label
 from mmie.reading import read_quintuples as read_quintuples
 from mmie.text import TAGS

@@ -26,7 +26,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from mmie.items import (
+from mmie.answer_items import (
     BOUNDARY,
     FIELD_CUT,
     Labels,
