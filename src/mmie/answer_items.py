@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mmie.text import blanks, fold, label_key
+from mmie.text import fold, label_key, underscores_to_blanks
 from mmie.types import Quintuple
 
 ESCAPE = r"\\[,\[\]\\\s]"
@@ -43,7 +43,7 @@ class Labels:
     def exact(cls, types: Iterable[str], relations: Iterable[str]) -> Labels:
         """Types match exactly, relations with underscores read as blanks."""
         spelled = {fold(kind): kind for kind in types}
-        return cls(spelled, {blanks(name): name for name in relations}, fold, blanks)
+        return cls(spelled, {underscores_to_blanks(name): name for name in relations}, fold, blanks)
 
     @classmethod
     def caseless(

@@ -20,7 +20,7 @@ from mmie.data.pictures import (
     untracked,
 )
 from mmie.errors import InputError
-from mmie.text import clean, refuse_no_text, strings
+from mmie.text import clean, nested_strings, refuse_invalid_characters
 from mmie.types import Example, Quintuple
 
 SPLITS = ("train", "val", "test")
@@ -75,7 +75,7 @@ def picture_name(img_id: str | int, where: str) -> str:
         raise InputError(
             f"{where}: img_id {img_id!r} is no file name inside data.images; correct it"
         )
-    refuse_no_text(name, f"{where}: img_id")
+    refuse_invalid_characters(name, f"{where}: img_id")
     return name
 
 
@@ -182,8 +182,8 @@ def _refuse_no_text(examples: Sequence[Example]) -> None:
             raise InputError(
                 f"data: the text of sample {example.id} is blank; correct or remove it"
             )
-        for text in strings([example.text, example.gold, example.extra]):
-            refuse_no_text(text, f"data: a text of sample {example.id}")
+        for text in nested_strings([example.text, example.gold, example.extra]):
+            refuse_invalid_characters(text, f"data: a text of sample {example.id}")
 
 
 def shared_sentences(splits: Mapping[str, Sequence[Example]]) -> dict[str, int]:
