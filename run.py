@@ -22,7 +22,7 @@ def main(cfg: DictConfig) -> float | None:
             raise  # mmie.sweeping notes it, and the other jobs go on
         refuse(error)
     finally:
-        stopping.check()  # whatever else failed after a signal failed because of it
+        stopping.raise_if_stopped()  # whatever else failed after a signal failed because of it
 
 
 def refuse(error: InputError) -> None:
@@ -31,7 +31,7 @@ def refuse(error: InputError) -> None:
 
 
 if __name__ == "__main__":
-    with stopping.owned():
+    with stopping.handle_signals():
         try:
             sys.argv[1:] = readable(sys.argv[1:])
             refuse_absent(sys.argv[1:], Path(__file__).parent / "conf")

@@ -29,7 +29,7 @@ def sleep():
     while True:
         time.sleep(0.01)
 {setup}
-with stopping.owned():
+with stopping.handle_signals():
 {body}
 """
 
@@ -72,7 +72,7 @@ SWALLOWED = "try:\n    sleep()\nexcept SystemExit:\n    {then}"
 
 @pytest.mark.parametrize(
     ("then", "status"),
-    [("sleep()", 143), ("stopping.check()", 143), ("raise ValueError", 143)],
+    [("sleep()", 143), ("stopping.raise_if_stopped()", 143), ("raise ValueError", 143)],
     ids=["goes on", "asks", "fails because of it"],
 )
 def test_a_swallowed_signal_ends_the_run_all_the_same(then: str, status: int) -> None:

@@ -42,7 +42,7 @@ class OwnSignals(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int
     ) -> None:
-        stopping.check()
+        stopping.raise_if_stopped()
 
 
 class BestAdapter(pl.Callback):
