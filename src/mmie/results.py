@@ -14,7 +14,7 @@ from typing import Any
 
 from mmie.errors import InputError
 from mmie.files import parse_json
-from mmie.voting import NO_WAYS
+from mmie.voting import OTHER_VOTING_KEYS
 
 LARGEST = 10**15  # no number of a run is larger; what is would overflow in a figure
 SHOWN = 40  # characters of a wrong value in a message
@@ -148,7 +148,7 @@ def votes(value: Any, key: str) -> None:
     """The votes of a model: ``k``, ``per_relation``, and a curve over k for each way of voting."""
     record({"k": listing(number)}, {"per_relation": mapping(mapping(number))})(value, key)
     _require(all(k >= 1 for k in value["k"]), value["k"], f"{key}.k", "not all 1 or more")
-    for way in value.keys() - set(NO_WAYS):
+    for way in value.keys() - set(OTHER_VOTING_KEYS):
         CURVE(value[way], _inner(key, way))
         for part in ("f1", "ci95"):
             found, at = value[way].get(part) or value["k"], f"{_inner(key, way)}.{part}"

@@ -32,7 +32,7 @@ from mmie.stages.context import Context
 from mmie.tasks.task import Task
 from mmie.training.generate import Sampling, respond_often
 from mmie.types import Example
-from mmie.voting import NO_WAYS, answer_entropy, chain_distance, distinct_answers
+from mmie.voting import OTHER_VOTING_KEYS, answer_entropy, chain_distance, distinct_answers
 
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100)
 PARTS = ("f1", "precision", "recall", "ci95")
@@ -209,7 +209,7 @@ def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
         (name, way): scores[way]
         for name, scores in voting.items()
         for way in scores
-        if way not in NO_WAYS
+        if way not in OTHER_VOTING_KEYS
     }
     for name, way in curves:
         table.add_column(plain_text(f"{name}\n{way}"), justify="right", no_wrap=True)
@@ -231,7 +231,7 @@ def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for name, scores in voting.items():
         of_model = _differences(scores.get("diversity", {}))
-        for way in (way for way in scores if way not in NO_WAYS):
+        for way in (way for way in scores if way not in OTHER_VOTING_KEYS):
             others = {
                 measure: lists for measure, lists in scores[way].items() if measure not in PARTS
             }

@@ -20,7 +20,7 @@ from mmie.reporting.figures.groups import (
     seeds,
 )
 from mmie.reporting.runs import Run
-from mmie.voting import NO_WAYS
+from mmie.voting import OTHER_VOTING_KEYS
 
 PAPER = (40.0, 80.0)  # % F1 at the centre and at the rim of the paper's radar
 FEW = 8  # relations whose names stand upright around a radar
@@ -58,7 +58,7 @@ def _series(runs: Sequence[Run]) -> dict[str, Votes]:
 
 def _ways(series: dict[str, Votes]) -> list[str]:
     named = (way for votes in series.values() for _, found in votes for way in found)
-    return [*dict.fromkeys(way for way in named if way not in NO_WAYS)]
+    return [*dict.fromkeys(way for way in named if way not in OTHER_VOTING_KEYS)]
 
 
 def _curves(series: dict[str, Votes], note: str) -> list[Drawing]:
