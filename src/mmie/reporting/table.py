@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mmie.files import slug
 from mmie.reporting.runs import Run
-from mmie.significance import spread
+from mmie.significance import mean_and_deviation
 
 NOTHING, MISSING = "–", "missing"
 
@@ -56,7 +56,7 @@ def cell(values: Sequence[Value]) -> str:
     """Mean ± standard deviation (n−1) of several seeds; one seed's value and its interval, where it has one."""
     if not values:
         return NOTHING
-    average, deviation = spread([entry.value for entry in values])
+    average, deviation = mean_and_deviation([entry.value for entry in values])
     if deviation is not None:
         return f"{average:.1f} ± {deviation:.1f}"
     low_high = values[0].interval

@@ -9,7 +9,7 @@ from typing import Any
 from mmie.errors import InputError
 from mmie.reporting.chosen import backbone_told, newest
 from mmie.reporting.runs import Run
-from mmie.significance import spread
+from mmie.significance import mean_and_deviation
 
 FULL = ("jmere_r1", "more_r1")  # what a report of many runs looks at closely
 
@@ -44,7 +44,7 @@ def mean_and_band(
     values: Sequence[float], intervals: Sequence[Sequence[float]]
 ) -> tuple[float, float, float]:
     """(value, low, high): one seed's value and its interval (itself without one), or mean ± standard deviation of several."""
-    average, deviation = spread(values)
+    average, deviation = mean_and_deviation(values)
     if deviation is not None:
         return average, average - deviation, average + deviation
     low, high = intervals[0] if intervals else (average, average)
