@@ -9,7 +9,7 @@ import pytest
 
 from mmie.data.labels import Labels
 from mmie.data.source import check_splits, text_of
-from mmie.distil.chain_text import chain_of
+from mmie.distil.chain_text import extract_chain
 from mmie.errors import InputError
 from mmie.templates import Places
 from mmie.text import (
@@ -100,7 +100,7 @@ def test_strings_are_found_at_every_depth() -> None:
 
 
 def test_a_chain_is_repaired_and_not_thrown_away() -> None:
-    assert chain_of("1. A caf\udce9.\x00") == "1. A caf\ufffd.\ufffd"
+    assert extract_chain("1. A caf\udce9.\x00") == "1. A caf\ufffd.\ufffd"
 
 
 def test_the_work_grows_linearly() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from mmie.distil.chain_text import chain_of
+from mmie.distil.chain_text import extract_chain
 from mmie.distil.teacher import Request
 from mmie.errors import InputError
 from mmie.parsing import parse_steps
@@ -251,7 +251,7 @@ def test_a_teacher_without_faults_is_always_right(train: list[Example]) -> None:
         chain = ask(example)
         steps = steps_of(chain)
         relation = example.gold.rpartition("/")[2]
-        assert chain_of(chain) == chain
+        assert extract_chain(chain) == chain
         assert steps[5].endswith(f" means {relation} .")
         assert relation in steps[4].split()
         assert (

@@ -31,7 +31,7 @@ def parse_score(text: str) -> float | None:
     return score if largest == 1 and 0.0 <= score <= 1.0 else None
 
 
-def chain_of(text: str) -> str:
+def extract_chain(text: str) -> str:
     """The chain in the teacher's words, without its own thinking and without a code fence around.
 
     A teacher that thinks first writes ``<think> … </think>`` and then the chain; some servers leave

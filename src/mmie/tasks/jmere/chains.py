@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from mmie.distil.candidates import Ask
-from mmie.distil.chain_text import chain_of, parse_score
+from mmie.distil.chain_text import extract_chain, parse_score
 from mmie.labels import RelationPairs, relation_names
 from mmie.parsing import format_quintuples
 from mmie.reading import read_answer
@@ -48,7 +48,7 @@ class JMEREChains:
         self.score = score
 
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
-        chain = chain_of(await ask("distil", self.distil_prompt(example)))
+        chain = extract_chain(await ask("distil", self.distil_prompt(example)))
         if not chain:
             return Candidate(example.id, index, chain="", repredicted=None, score=None)
         read = await ask("repredict", self.repredict_prompt(example, chain), chain=chain)
