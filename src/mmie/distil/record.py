@@ -24,7 +24,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from mmie.distil.answer import STATES, Answer
-from mmie.distil.locks import Claim, locked
+from mmie.distil.locks import Claim, open_locked
 from mmie.distil.teacher import Request, Teacher
 from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
@@ -71,7 +71,7 @@ class Record:
         self._size = self._lines = 0  # of the file, as far as it has been read
         self._digests: dict[tuple[Picture, int], str] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        with locked(path) as descriptor:
+        with open_locked(path) as descriptor:
             self._read_on(descriptor)
 
     @property
@@ -162,7 +162,7 @@ class Record:
 
     def _refresh(self) -> None:
         """Takes note of what other runs have added."""
-        with locked(self.path) as descriptor:
+        with open_locked(self.path) as descriptor:
             self._read_on(descriptor)
 
     def _read_on(self, descriptor: int) -> None:
@@ -178,7 +178,7 @@ class Record:
         self._size = size
 
     def _append(self, line: bytes) -> None:
-        with locked(self.path) as descriptor:
+        with open_locked(self.path) as descriptor:
             self._read_on(descriptor)
             if os.write(descriptor, line) < len(line):
                 os.ftruncate(descriptor, self._size)
