@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx2
@@ -35,23 +35,20 @@ RESERVED = ("model", "messages", "stream", "n")  # one whole answer to our own q
 SET_UP = (ImportError, ValueError, OSError, httpx2.InvalidURL)  # proxies, certificates, host names
 
 
-Purpose = Literal["distil", "repredict", "score", "answer"]
-
-
 @dataclass(frozen=True)
 class Request:
     """One question to the teacher.
 
     Attributes:
-        purpose: write a chain, read the quintuples off a chain, score a chain, or do the task
-            itself without being shown the right answer.
+        purpose: what the answer is for: ``answer`` where the teacher does the task itself without
+            being shown the right answer, else what the task's chains node calls it.
         example, candidate: the sample, whose pictures go with the question, and which of its
             candidates.
         prompt: the whole text of the question.
-        chain: the chain that is judged; empty for ``distil`` and ``answer``.
+        chain: the chain that is judged; empty where there is none yet.
     """
 
-    purpose: Purpose
+    purpose: str
     example: Example
     candidate: int
     prompt: str
