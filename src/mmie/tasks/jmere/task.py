@@ -62,7 +62,7 @@ class JMERE:
         types: entity types.
         relations: relation → type pairs such as ``per-org``, in any form that ``relation_pairs``
             reads, for the data sources to check; an answer with another pair is wrong, not invalid.
-            Kept as a mapping with underscores_to_blanks for underscores, as prompts, answers and quintuples have
+            Kept as a mapping with blanks for underscores, as prompts, answers and quintuples have
             them.
         response: how it responds.
         instruction: the prompt, with the place ``{text}`` and, where wanted, ``{types}`` and
