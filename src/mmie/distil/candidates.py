@@ -16,9 +16,8 @@ from typing import Any, Protocol, TypeVar
 
 from mmie.distil.dispatch import Dispatcher, Job
 from mmie.distil.record import Record
-from mmie.distil.teacher import Purpose, Request, Teacher
-from mmie.errors import InputError
-from mmie.files import write_text
+from mmie.distil.teacher import Request, Teacher
+from mmie.files import read_jsonl, write_text
 from mmie.types import Candidate, Example, Quintuple
 
 T = TypeVar("T")
@@ -30,7 +29,7 @@ class Ask(Protocol):
     "" where the answer is not whole: cut at the token limit, refused or empty.
     """
 
-    async def __call__(self, purpose: Purpose, prompt: str, *, chain: str = "") -> str: ...
+    async def __call__(self, purpose: str, prompt: str, *, chain: str = "") -> str: ...
 
 
 class Chains(Protocol):
@@ -104,7 +103,7 @@ async def distil(
     async def one(example: Example, index: int) -> None:
         asked = 0
 
-        async def ask(purpose: Purpose, prompt: str, *, chain: str = "") -> str:
+        async def ask(purpose: str, prompt: str, *, chain: str = "") -> str:
             nonlocal asked
             asked += 1
             return (await dispatcher.ask(Request(purpose, example, index, prompt, chain))).usable
@@ -130,29 +129,13 @@ def candidates_to_jsonl(candidates: Sequence[Candidate], path: Path) -> None:
 
 def candidates_from_jsonl(path: Path) -> list[Candidate]:
     """What ``candidates_to_jsonl`` wrote; InputError with file and line where it is not."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read ({error.strerror}); {_way_out(path)}") from error
-    numbered = enumerate(lines, start=1)
-    return [_read_candidate(line, f"{path}:{number}", path) for number, line in numbered]
-
-
-def _way_out(path: Path) -> str:
-    """The file alone must not be deleted: its folder would still count as finished."""
-    folder = f"delete the folder {path.parent} and run again"
-    return f"{folder}: it is made again from the teacher's record"
-
-
-def _read_candidate(line: bytes, where: str, path: Path) -> Candidate:
-    try:
-        return _candidate(json.loads(line))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{where}: not a candidate; {_way_out(path)}") from error
+    # The file alone must not be deleted: its folder would still count as finished.
+    remedy = f"delete the folder {path.parent} and run again: it is made from the teacher's record"
+    return read_jsonl(path, _candidate, what="a candidate", remedy=remedy)
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:
-    """Raises an error that ``_read_candidate`` knows where a field is missing or wrong."""
+    """Raises an error that ``read_jsonl`` knows where a field is missing or wrong."""
     read = row.pop("repredicted")
     quintuples = None if read is None else tuple(Quintuple(*fields) for fields in read)
     candidate = Candidate(**row, repredicted=quintuples)

@@ -16,7 +16,7 @@ import base64
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mmie.distil.answer import Answer
 from mmie.distil.replies import Complaint
@@ -32,24 +32,21 @@ LONGEST_PAUSE = 8.0  # seconds
 # Fields of a request that we set ourselves: each request wants one whole answer to our question.
 RESERVED = ("model", "messages", "stream", "n")
 
-Purpose = Literal["distil", "repredict", "score", "answer"]
-
 
 @dataclass(frozen=True)
 class Request:
     """One question to the teacher.
 
     Attributes:
-        purpose: ``distil`` asks for a chain, ``repredict`` for the quintuples that a chain implies,
-            ``score`` for a chain's score. ``answer`` has the teacher do the task itself, without
-            the gold answer.
+        purpose: what the answer is for. ``answer`` has the teacher do the task itself, without the
+            gold answer. All other purposes are named by the task's chains node.
         example: the sample; its pictures go with the question.
         candidate: the number of the sample's candidate that the question is about.
         prompt: the whole text of the question.
-        chain: the chain that is judged; empty for ``distil`` and ``answer``.
+        chain: the chain that is judged; empty if there is none yet.
     """
 
-    purpose: Purpose
+    purpose: str
     example: Example
     candidate: int
     prompt: str
