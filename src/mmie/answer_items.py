@@ -43,7 +43,12 @@ class Labels:
     def exact(cls, types: Iterable[str], relations: Iterable[str]) -> Labels:
         """Types match exactly, relations with underscores read as blanks."""
         spelled = {fold(kind): kind for kind in types}
-        return cls(spelled, {underscores_to_blanks(name): name for name in relations}, fold, blanks)
+        return cls(
+            spelled,
+            {underscores_to_blanks(name): name for name in relations},
+            fold,
+            underscores_to_blanks,
+        )
 
     @classmethod
     def caseless(

@@ -11,7 +11,7 @@ RelationPairs = Mapping[str, Sequence[str]] | Sequence[Any] | str
 
 
 def relation_pairs(relations: RelationPairs) -> dict[str, tuple[str, ...]]:
-    """Relation → type pairs such as ``per-org``, in the given order, with underscores_to_blanks for underscores.
+    """Relation → type pairs such as ``per-org``, in the given order, with blanks for underscores.
 
     Args:
         relations: a mapping from each relation to its pairs; or a text with one line for each,
@@ -33,7 +33,7 @@ def relation_pairs(relations: RelationPairs) -> dict[str, tuple[str, ...]]:
 
 
 def relation_names(relations: RelationPairs) -> list[str]:
-    """The relations alone, with underscores_to_blanks for underscores; a list may hold nothing but their names."""
+    """The relations alone, with blanks for underscores; a list may hold nothing but their names."""
     listed = isinstance(relations, Sequence) and not isinstance(relations, str)
     if listed and all(isinstance(name, str) and ":" not in name for name in relations):
         return [name.replace("_", " ") for name in relations]

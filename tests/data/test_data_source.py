@@ -221,7 +221,7 @@ def test_the_file_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(os, "replace", seen)
     examples = [example("a", "one"), example("b", "two")]
-    with pytest.raises(OSError, match="power cut"):
+    with pytest.raises(InputError, match="power cut"):
         examples_to_jsonl(tmp_path / "train.jsonl", examples, images=tmp_path)
     assert os.listdir(tmp_path) == []
 

@@ -267,5 +267,5 @@ def test_candidate_files_that_cannot_be_are_named(tmp_path):
     with pytest.raises(InputError, match="folder: cannot be written"):
         candidates_to_jsonl([], tmp_path / "folder")
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
-    with pytest.raises(InputError, match="missing: cannot read"):
+    with pytest.raises(InputError, match="missing: cannot be read"):
         candidates_from_jsonl(tmp_path / "missing")

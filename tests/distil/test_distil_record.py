@@ -73,7 +73,7 @@ def test_a_line_tells_what_was_asked(tmp_path):
         "candidate": 3,
         "model": "parrot",
         "answer": "Hé ☃\n 1",
-        "state": "integrity",
+        "state": "whole",
     }
 
 

@@ -17,7 +17,7 @@ _PATH = re.compile(r"/([^/]+)/([^/]+)/([^/]+)")  # /per/org/member_of
 
 
 class Spellings:
-    """Labels by what they mean: case, Unicode form, and underscores_to_blanks for underscores make no difference.
+    """Labels by what they mean: case, Unicode form, and blanks for underscores make no difference.
 
     Args:
         labels: in the spelling that is written.

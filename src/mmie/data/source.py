@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
@@ -20,6 +19,7 @@ from mmie.data.pictures import (
     untracked,
 )
 from mmie.errors import InputError
+from mmie.files import read_jsonl, replacing
 from mmie.text import clean, nested_strings, refuse_invalid_characters
 from mmie.types import Example, Quintuple
 
@@ -247,13 +247,11 @@ def examples_to_jsonl(path: Path, examples: Iterable[Example], *, images: Path) 
         {**vars(example), "pictures": [picture_to_json(one, images) for one in example.pictures]}
         for example in examples
     )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def examples_from_jsonl(path: Path, *, revive: Callable[[Any], Any], images: Path) -> list[Example]:
@@ -267,19 +265,10 @@ def examples_from_jsonl(path: Path, *, revive: Callable[[Any], Any], images: Pat
     Raises:
         InputError: file and line that hold something else.
     """
-    lines = read(path).splitlines()
-    return [
-        _example(line, f"{path}:{number}", revive, images)
-        for number, line in enumerate(lines, start=1)
-    ]
 
-
-def _example(line: bytes, where: str, revive: Callable[[Any], Any], images: Path) -> Example:
-    try:
-        row = json.loads(line)
+    def example(row: dict[str, Any]) -> Example:
         pictures = tuple(picture_from_json(value, images) for value in row.pop("pictures"))
         return Example(**{**row, "pictures": pictures, "gold": revive(row["gold"])})
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(
-            f"{where}: not a sample; delete the folder {Path(where).parent} and run again"
-        ) from error
+
+    remedy = f"delete the folder {path.parent} and run again"
+    return read_jsonl(path, example, what="a sample", remedy=remedy)

@@ -18,8 +18,7 @@ from typing import Any, Protocol, TypeVar
 from mmie.distil.dispatch import Dispatcher, Job
 from mmie.distil.record import Record
 from mmie.distil.teacher import Request, Teacher
-from mmie.errors import InputError
-from mmie.files import write_text
+from mmie.files import read_jsonl, write_text
 from mmie.types import Candidate, Example
 
 T = TypeVar("T")
@@ -134,29 +133,13 @@ def candidates_to_jsonl(candidates: Sequence[Candidate], path: Path) -> None:
 
 def candidates_from_jsonl(path: Path) -> list[Candidate]:
     """What ``candidates_to_jsonl`` wrote; InputError with file and line where it is not."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read ({error.strerror}); {_way_out(path)}") from error
-    numbered = enumerate(lines, start=1)
-    return [_read_candidate(line, f"{path}:{number}", path) for number, line in numbered]
-
-
-def _way_out(path: Path) -> str:
-    """The file alone must not be deleted: its folder would still count as finished."""
-    folder = f"delete the folder {path.parent} and run again"
-    return f"{folder}: it is made again from the teacher's record"
-
-
-def _read_candidate(line: bytes, where: str, path: Path) -> Candidate:
-    try:
-        return _candidate(json.loads(line))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{where}: not a candidate; {_way_out(path)}") from error
+    # The file alone must not be deleted: its folder would still count as finished.
+    remedy = f"delete the folder {path.parent} and run again: it is made from the teacher's record"
+    return read_jsonl(path, _candidate, what="a candidate", remedy=remedy)
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:
-    """Raises an error that ``_read_candidate`` knows where a field is missing or wrong."""
+    """Raises an error that ``read_jsonl`` knows where a field is missing or wrong."""
     if set(row) != {field.name for field in fields(Candidate)}:
         raise LookupError("fields")
     candidate = Candidate(**row)

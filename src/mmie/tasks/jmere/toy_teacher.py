@@ -80,7 +80,7 @@ class TemplateTeacher:
                 return f"<answer>{format_quintuples(reread(request.chain))}</answer>"
             case "score":
                 return f"Score: {self._score(request):.1f}"
-            case "answer":
+            case _:
                 raise InputError(NO_ANSWERS)
 
     async def close(self) -> None:
