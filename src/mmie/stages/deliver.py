@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def predict(context: Context, adapter: Artifact | None) -> None:
     batch by batch.
     """
     _load(context, adapter)
-    if _settings(context)["file"] is not None:
+    if context.config.predict["file"] is not None:
         path = context.output / "predictions.jsonl"
         _answer_all(context, path)
         print(f"predictions: {path}", flush=True)
@@ -54,9 +54,9 @@ def check(context: Context) -> None:
     config = context.config
     task = context.reasoned  # building it refuses a wrong label, whatever the stages are
     if "predict" in config.stages and not context.follower:
-        context.questions = questions(_settings(context), task)
+        context.questions = questions(context.config.predict, task)
     delivers = {"predict", "export"} & {*config.stages}
-    if delivers and not (config.sft or config.grpo or _settings(context)["adapter"]):
+    if delivers and not (config.sft or config.grpo or context.config.predict["adapter"]):
         reason = "this configuration trains none (sft and grpo are none)"
         raise InputError(f"predict.adapter: {reason}; give the folder of one")
     if "export" in config.stages and not context.follower:
@@ -144,14 +144,9 @@ def _task(context: Context) -> Task:
 
 
 def _load(context: Context, adapter: Artifact | None) -> None:
-    given = _settings(context)["adapter"]
+    given = context.config.predict["adapter"]
     if given is not None:
         context.policy.read_adapter(Path(given))
     else:
         assert adapter is not None
         context.policy.read_adapter(adapter.folder / "adapter")
-
-
-def _settings(context: Context) -> Mapping[str, Any]:
-    predict: Any = context.config.predict
-    return predict if isinstance(predict, Mapping) else vars(predict)
