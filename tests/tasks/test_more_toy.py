@@ -285,7 +285,7 @@ def test_a_broken_chain_is_caught_by_the_rule_filter(train: list[Example]) -> No
         number for number in range(1, 7) for chain in broken if f"step {number} :" not in chain
     } == set(range(1, 7))
     chains = [*broken, ask(train[0])]
-    candidates = [Candidate("x", index, chain, None, None) for index, chain in enumerate(chains)]
+    candidates = [Candidate("x", index, chain) for index, chain in enumerate(chains)]
     assert SixStepsFilter()(candidates, {}) == candidates[-1:]
 
 

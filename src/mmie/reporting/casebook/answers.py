@@ -135,11 +135,12 @@ def _answers(path: Path, run: Run) -> dict[str, Answer]:
 
 
 def _answer(line: bytes, where: str, run: Run) -> Answer:
+    fault = "not a line of predictions"
     try:
         row = parse_json(line)
-        if "judged" not in row:
-            reason = "written by an earlier version, without judged parts"
-            raise InputError(f"{where}: {reason}; leave this run out or run again")
+        if "judged" not in row and "parsed" in row:
+            fault = "written by an earlier version"
+            raise LookupError("judged")
         return Answer(
             id=_text(row["id"]),
             text=_text(row["text"]),
@@ -152,9 +153,7 @@ def _answer(line: bytes, where: str, run: Run) -> Answer:
             invalid=int(row["invalid"]),
         )
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(
-            f"{where}: not a line of predictions; leave this run out or run again"
-        ) from error
+        raise InputError(f"{where}: {fault}; leave this run out or run again") from error
 
 
 def _judged(said: Any, meant: Any, kind: Any) -> Judged:
