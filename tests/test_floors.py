@@ -40,6 +40,7 @@ FLOORS = {
         "command_line",
         "artifacts",
         "config",
+        "resolvers",
         "stages",
         "pipeline",
         "reporting",

@@ -25,7 +25,7 @@ def predict(context: Context, adapter: Artifact | None) -> None:
     batch by batch.
     """
     _load(context, adapter)
-    if context.config.predict.file is not None:
+    if context.config.predict["file"] is not None:
         path = context.output / "predictions.jsonl"
         _answer_all(context, path)
         print(f"predictions: {path}", flush=True)
@@ -56,7 +56,7 @@ def check(context: Context) -> None:
     if "predict" in config.stages and not context.follower:
         context.questions = questions(config.predict, asked)
     if {"predict", "export"} & {*config.stages} and not (
-        config.sft or config.grpo or config.predict.adapter
+        config.sft or config.grpo or config.predict["adapter"]
     ):
         raise InputError(
             "predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one"
@@ -141,7 +141,7 @@ def _task(context: Context):  # type: ignore[no-untyped-def]
 
 
 def _load(context: Context, adapter: Artifact | None) -> None:
-    given = context.config.predict.adapter
+    given = context.config.predict["adapter"]
     if given is not None:
         context.policy.read_adapter(Path(given))
     else:

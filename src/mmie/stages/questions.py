@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmie.config import PredictConfig
 from mmie.data.pictures import clipped, upright_size, verify_pictures
 from mmie.errors import InputError
 from mmie.text import clean
@@ -17,7 +16,7 @@ from mmie.types import Example, Picture
 STANDARD_INPUT = "-"
 
 
-def questions(config: PredictConfig, asked: Sequence[str]) -> list[Example]:
+def questions(config: Mapping[str, Any], asked: Sequence[str]) -> list[Example]:
     """The samples to answer, without gold, each checked as the data are.
 
     Args:
@@ -30,16 +29,16 @@ def questions(config: PredictConfig, asked: Sequence[str]) -> list[Example]:
         InputError: a line is no JSON object, a key is missing or its value cannot be used, an id
             stands twice, or there is no question.
     """
-    if config.file is None:
-        return [_question(vars(config), "predict.", "predict", asked)]
+    if config["file"] is None:
+        return [_question(config, "predict.", "predict", asked)]
     examples: dict[str, Example] = {}
-    for where, number, row in _rows(config.file):
+    for where, number, row in _rows(config["file"]):
         name = str(number if row.get("id") is None else row["id"])
         if name in examples:
             raise InputError(f"{where}id: {name!r} stands twice; give each line an id of its own")
         examples[name] = _question(row, where, name, asked)
     if not examples:
-        raise InputError(f"predict.file={config.file}: no line in it; write one JSON object a line")
+        raise InputError(f"predict.file={config['file']}: no line in it; write one JSON object a line")
     return list(examples.values())
 
 
