@@ -15,8 +15,8 @@ from PIL import Image, ImageChops
 from mmie.distil.chain_text import extract_chain
 from mmie.distil.teacher import Request
 from mmie.errors import InputError
-from mmie.parsing import parse_steps
 from mmie.tasks.more.six_steps import SixStepsFilter
+from mmie.tasks.more.steps import parse_steps
 from mmie.tasks.more.task import MORE
 from mmie.tasks.more.toy_source import SIZES, ToyMORESource
 from mmie.tasks.more.toy_teacher import MORETemplateTeacher

@@ -1,8 +1,8 @@
-"""The lenient reader of labels, for the evaluation of MORE.
+"""The two readers of labels: the strict one of the reward and the lenient one of the evaluation.
 
-The label is the last one that the answer mentions, with blanks or underscores, in any case and
-whatever stands around it. "None of" is no mention of ``none``. A label that is not offered but
-built of known types is an invalid one.
+The lenient reader takes the last label that the answer mentions, with blanks or underscores, in any
+case and whatever stands around it. "None of" is no mention of ``none``. A label that is not offered
+but built of known types is an invalid one.
 """
 
 from __future__ import annotations
@@ -14,10 +14,20 @@ from functools import lru_cache
 from mmie.response_blocks import answer_text
 from mmie.text import label_key, nfc
 
+SLASHES = {"strict": ("",), "lenient": ("", "/")}  # what may make an answer a label
+
+
+def parse_label(answer: str, *, labels: Collection[str], slash: str) -> str | None:
+    """The one of ``labels`` that the trimmed answer is, in the same case; None for anything else.
+
+    With ``slash="lenient"`` the leading slash may be missing, with ``"strict"`` it may not.
+    """
+    text = answer.strip()
+    return next((before + text for before in SLASHES[slash] if before + text in labels), None)
+
 
 def read_label(text: str, *, labels: Collection[str], slash: str) -> tuple[str | None, int]:
-    """Read the one label of a response: the last of ``labels`` that is mentioned, and the number
-    of invalid ones, 0 or 1.
+    """The last label that a response mentions, and the number of invalid ones, 0 or 1.
 
     None where no label is mentioned, or where the last one is not among ``labels``. With
     ``slash="strict"`` a label needs its leading slash.
