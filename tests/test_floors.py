@@ -28,6 +28,7 @@ FLOORS = {
         "voting",
         "templates",
         "labels",
+        "json_types",
         "results",
         "settings",
     ],
