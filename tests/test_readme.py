@@ -9,20 +9,18 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from pkgutil import resolve_name
 from types import SimpleNamespace
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from helpers.configured import run_config
 from mmie.command_line import readable
-from mmie.config import RunConfig, node, to_run_config
+from mmie.config import node
 from mmie.tasks import jmere
 from mmie.tasks.jmere.rewards import JMEREReward
 from mmie.tasks.more.rewards import MOREReward
@@ -56,12 +54,6 @@ DESCRIBED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
-
-
 @pytest.fixture
 def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """conf/ and mmie with the two files of the example."""
@@ -93,11 +85,6 @@ def jobs(command: str) -> list[list[str]]:
         for one in swept
     ]
     return [list(job) for job in product(*choices)]
-
-
-def run_config(conf: Path, overrides: list[str]) -> RunConfig:
-    with initialize_config_dir(str(conf), version_base="1.3"):
-        return to_run_config(compose("config", overrides))
 
 
 def test_the_first_two_bash_blocks_are_one_line_each() -> None:
@@ -141,13 +128,13 @@ def test_commands_are_found() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_composes(conf: Path, command: str) -> None:
     for overrides in jobs(command):
-        run_config(conf, overrides)
+        run_config(*overrides, conf=conf)
 
 
 def test_a_command_with_a_mistake_does_not_compose(conf: Path) -> None:
     [overrides] = jobs("python run.py grpo.group_sise=2")
     with pytest.raises(Exception, match="group_sise"):  # noqa: PT011  (Hydra's own)
-        run_config(conf, overrides)
+        run_config(*overrides, conf=conf)
 
 
 def test_a_sweep_is_the_product_of_its_choices() -> None:
