@@ -5,6 +5,8 @@ from math import prod
 from pathlib import Path
 
 import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
@@ -91,6 +93,21 @@ def test_every_option_fits_the_code(group: str, option: str) -> None:
     task = {"task": "more"} if option.startswith("more") else {}
     chosen = {"profile": "paper", "grpo": "none", **task, group: choice}
     run_config(*(f"{key}={value}" for key, value in chosen.items()))
+
+
+def test_values_set_in_a_copy_are_what_hydra_composes() -> None:
+    """What the helper of these tests does for speed."""
+    overrides = [
+        "task=more",
+        "sft.epochs=7",
+        "data.sizes={train: 3}",
+        "reward.threshold='9'",
+        "cot.chains.related='{text}, {object_type}'",
+        "evaluation.validation_samples=null",
+    ]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = hydra_compose("config", overrides)
+    assert composed == compose(*overrides)
 
 
 def test_no_override_is_the_toy_profile() -> None:

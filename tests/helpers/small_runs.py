@@ -32,7 +32,7 @@ SMALL = [
 
 
 def config_of(folder: Path, *overrides: str) -> RunConfig:
-    """The small run with its artefacts under ``folder``; where sft is none, its values are left out."""
+    """The small run with its artefacts under ``folder``; without sft, its values are left out."""
     small = SMALL
     if "+experiment=only_rl" in overrides:
         small = [item for item in SMALL if not item.startswith("sft.")]
