@@ -42,7 +42,7 @@ def compose(*overrides: str, conf: Path = CONF, whole: bool = False) -> DictConf
 
 
 def run_config(*overrides: str, conf: Path = CONF, artifacts: Path | None = None) -> RunConfig:
-    """The checked configuration, with its artefacts in a folder of the test's own if one is given."""
+    """The checked configuration; ``artifacts`` is a folder of the test's own."""
     cfg = compose(*overrides, conf=conf)
     if artifacts is not None:
         cfg.artifacts = str(artifacts)
