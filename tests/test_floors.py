@@ -27,6 +27,7 @@ FLOORS = {
         "voting",
         "templates",
         "labels",
+        "json_types",
         "results",
         "settings",
     ],
