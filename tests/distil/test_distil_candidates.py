@@ -16,7 +16,7 @@ from mmie.distil.candidates import (
 from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.tasks.jmere.chains import JMEREChains
-from mmie.types import Candidate, Quintuple
+from mmie.types import Candidate
 
 
 def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
