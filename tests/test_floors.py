@@ -23,7 +23,6 @@ FLOORS = {
         "parsing",
         "metrics",
         "significance",
-        "error_kinds",
         "voting",
         "templates",
         "labels",

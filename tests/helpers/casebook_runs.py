@@ -101,7 +101,7 @@ def in_browser(
     body: str,
     *,
     anchor: str = "",
-    options: Sequence[str] = ("--virtual-time-budget=3000",),
+    options: Sequence[str] = ("--virtual-time-budget=30000",),
 ) -> dict[str, Any]:
     """What the body of an async function returns that runs at the end of the opened page, and under ``problems`` what went wrong there.
 
