@@ -15,7 +15,7 @@ from rich.table import Table
 from helpers.results import SCORES, VOTING, results_of
 from mmie.artifacts import Store
 from mmie.data.statistics import statistics_table
-from mmie.display import plain, terminal, visible
+from mmie.display import escape_invisible, plain_text, terminal
 from mmie.reporting.page import on_terminal
 from mmie.reporting.sweep import Job, score_table
 from mmie.reporting.terminal import score_table as report_table
@@ -36,13 +36,16 @@ def shown(thing: Any, *, console: Console | None = None) -> str:
 
 
 def test_control_characters_become_visible() -> None:
-    assert visible("a\x1b[2J\rb\u202ec\u2066\x9b") == "a\\u001b[2J\\u000db\\u202ec\\u2066\\u009b"
-    assert visible("tab\tline\n é 模 \u200f אב 🎉") == "tab\tline\n é 模 \u200f אב 🎉"
+    assert (
+        escape_invisible("a\x1b[2J\rb\u202ec\u2066\x9b")
+        == "a\\u001b[2J\\u000db\\u202ec\\u2066\\u009b"
+    )
+    assert escape_invisible("tab\tline\n é 模 \u200f אב 🎉") == "tab\tline\n é 模 \u200f אב 🎉"
 
 
 def test_a_terminal_prints_text_as_it_is() -> None:
     assert shown(HOSTILE, console=terminal()).strip() == HOSTILE
-    assert shown(plain(HOSTILE)).strip() == HOSTILE
+    assert shown(plain_text(HOSTILE)).strip() == HOSTILE
 
 
 def as_results() -> Any:

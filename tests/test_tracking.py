@@ -14,11 +14,11 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from helpers.results import results_of
+from helpers.small_runs import config_of
 from mmie import pipeline
 from mmie.pipeline import execute
 from mmie.results import write_results
 from mmie.stages import tracking
-from test_pipeline import config_of
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
-from mmie.config import to_run_config
+from helpers.configured import CONF, run_config
 from mmie.json_types import from_json
 from mmie.reporting.backbones import CHOICES, LLAVA, QWEN, name_of, on_paper_data, paper_row
 from mmie.results import Node, Settings
 
-CONF = Path(__file__).parents[2] / "conf"
 TOY = "toy Qwen2.5-VL, 1.1 M"
 QWEN_TARGET, LLAVA_TARGET = "mmie.models.qwen2_5_vl.Qwen25VL", "mmie.models.llava.Llava"
 
@@ -74,11 +70,7 @@ def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:
 def test_results_carry_the_row_of_their_own_model(
     overrides: list[str], source: str | None, f1: float | None
 ) -> None:
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = to_run_config(compose("config", overrides))
-    finally:
-        GlobalHydra.instance().clear()
+    config = run_config(*overrides)
     settings = from_json(Settings, {"model": config.model, "data": config.data})
     found = paper_row(config.paper, settings, profile=config.profile)
     assert (found and found["source"]) == source

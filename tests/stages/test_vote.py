@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
+from helpers.configured import run_config
 from helpers.training_runs import WordTask, end_early, make_examples
 from mmie.artifacts import Artifact, Store, fingerprint
-from mmie.config import to_run_config
 from mmie.pipeline import execute
 from mmie.stages.answers import Phase
 from mmie.stages.context import Context
@@ -21,7 +20,6 @@ from mmie.types import Example, Quintuple
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
-ROOT = Path(__file__).parents[2]
 A, B, C = (
     Quintuple(name, "per", "Browns", "org", relation)
     for name, relation in (("a", "peer"), ("b", "peer"), ("c", "race"))
@@ -29,8 +27,7 @@ A, B, C = (
 
 
 def context_of(tmp_path: Path, *overrides: str) -> Context:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(compose("config", [f"artifacts={tmp_path}/artifacts", *overrides]))
+    config = run_config(*overrides, artifacts=tmp_path / "artifacts")
     return Context(config, Store(config.artifacts), tmp_path)
 
 

@@ -18,10 +18,10 @@ from mmie.errors import InputError
 from mmie.files import disk_errors, write_text
 from mmie.reporting import rendering
 from mmie.reporting.casebook.answers import Answer, labels, read_models
-from mmie.reporting.casebook.cases import RIGHT, Case, Judged, merged, told
-from mmie.reporting.casebook.page import extra_fields, gold_parts
+from mmie.reporting.casebook.cases import RIGHT, Case, merged, told
 from mmie.reporting.casebook.thumbnails import thumbnails
 from mmie.reporting.runs import load_runs
+from mmie.types import Judged
 
 SYSTEMS = ("SFT", "CoT-SFT", "Only-RL", "JMERE-R1")  # as in the paper's figure, from left to right
 
@@ -52,9 +52,9 @@ def write_case_study(
         "case_study.md",
         runs=list(zip(systems, (model.run for model in models), strict=True)),
         case=case,
-        extra=extra_fields(case),
+        extra=case.fields,
         pictures=_pictures(case, out),
-        gold="; ".join(map(_fields, gold_parts(case))),
+        gold="; ".join(map(_fields, case.gold)),
         answers=list(zip(systems, map(_told, case.answers), strict=True)),
     )
     write_text(out, page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmie.significance import spread
+from mmie.significance import mean_and_deviation
 
 NOTHING = "–"
 
@@ -24,7 +24,7 @@ def with_interval(share: float, interval: Sequence[float] | None) -> str:
 
 def over_seeds(shares: Sequence[float], interval: Sequence[float] | None) -> str:
     """Mean ± standard deviation (n − 1) in %; one seed's value with its own interval."""
-    average, deviation = spread(shares)
+    average, deviation = mean_and_deviation(shares)
     if deviation is None:
         return with_interval(average, interval)
     return f"{percent(average)} ± {percent(deviation)}"

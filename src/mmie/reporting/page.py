@@ -10,7 +10,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.files import write_text
 from mmie.reporting import rendering
 from mmie.reporting.figures import drawings
@@ -50,12 +50,12 @@ def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = N
 
 def on_terminal(table: Table) -> RichTable:
     """The columns that a terminal has room for."""
-    title = Text("\n").join([plain(table.title, "bold"), plain(table.caption)])
+    title = Text("\n").join([plain_text(table.title, "bold"), plain_text(table.caption)])
     grid = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     columns = table.brief or range(len(table.header))
     for index in columns:
         side: JustifyMethod = "right" if index else "left"
-        grid.add_column(plain(table.header[index]), justify=side, no_wrap=index > 0)
+        grid.add_column(plain_text(table.header[index]), justify=side, no_wrap=index > 0)
     for row in table.rows:
-        grid.add_row(*(plain(row[index]) for index in columns))
+        grid.add_row(*(plain_text(row[index]) for index in columns))
     return grid

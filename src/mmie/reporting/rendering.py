@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from mmie.display import visible
+from mmie.display import escape_invisible
 from mmie.reporting.escaping import in_code, in_markdown
 
 __all__ = ["Markup", "html", "markdown", "part"]
@@ -53,7 +53,7 @@ def _environment(**options: Any) -> Environment:
 
 
 def _text_in_html(value: object) -> str:
-    return value if isinstance(value, Markup) else visible(str(value))
+    return value if isinstance(value, Markup) else escape_invisible(str(value))
 
 
 def _text_in_markdown(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.reporting.numbers import NOTHING, p_value, percent, signed, with_interval
 from mmie.results import Comparison, DifficultyPart, Diversity, Results, Scores, Voting
 
@@ -25,12 +25,12 @@ def grid(
 ) -> Table:
     """A table; its first ``texts`` columns stand left, the others right."""
     style = {"title_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False, **more}
-    table = Table(title=plain(title), **style)
+    table = Table(title=plain_text(title), **style)
     for place, column in enumerate(columns):
         justify: Any = "left" if place < texts else "right"
-        table.add_column(plain(column), justify=justify, no_wrap=True)
+        table.add_column(plain_text(column), justify=justify, no_wrap=True)
     for row in rows:
-        table.add_row(*map(plain, row))
+        table.add_row(*map(plain_text, row))
     return table
 
 

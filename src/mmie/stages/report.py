@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mmie.artifacts import commit, fingerprint, versions
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
 from mmie.reporting.backbones import paper_row
@@ -52,7 +52,7 @@ def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str 
     analysis = {name: analysed(folder) for name, folder in evaluated.items()}
     movable = _movable({**asdict(config), "paper": None}, config.artifacts)
     settings = from_json(Settings, movable)
-    parts = {name: _analysis(part, systems[name]) for name, part in analysis.items()}
+    parts = from_json(dict[str, Analysis], analysis)
     divided = by_difficulty(analysis, task.warmed_up)
     return Results(
         experiment=config.experiment,
@@ -88,7 +88,7 @@ def report(context: Context, results: Results, evaluated: Mapping[str, Path]) ->
     for table in tables(results):
         context.console.print(table)
     for comparison in results.comparisons:
-        context.console.print(plain(comparison_line(comparison)))
+        context.console.print(plain_text(comparison_line(comparison)))
     with disk_errors(context.output):
         folder = context.output / "predictions"
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,24 +150,6 @@ def _chains(context: Context) -> dict[str, int]:
         return {}
     counts = _json(folder / "counts.json")
     return {**{row["stage"]: row["candidates"] for row in counts}, "samples": counts[-1]["samples"]}
-
-
-def _analysis(found: Mapping[str, Any], systems: Mapping[str, Any]) -> Analysis:
-    breakdown = found["breakdown"] if "breakdown" in found else _groups(found, systems)
-    analysis: Analysis = from_json(Analysis, {**found, "breakdown": breakdown})
-    return analysis
-
-
-def _groups(found: Mapping[str, Any], measures: Mapping[str, Any]) -> dict[str, Any]:
-    """The breakdown of tasks that keep its groups under keys of their own."""
-    groups = {"relation": found["per_relation"], "entity type": found["per_type"]}
-    if "direction_blind" in found:
-        groups["ignoring direction"] = {"all": found["direction_blind"]}
-    scores = next(iter(measures.values()))
-    if "by_entities" in scores:
-        groups["entities in the text"] = scores["by_entities"]
-        groups["objects in the picture"] = scores["by_objects"]
-    return groups
 
 
 def _voting(found: Mapping[str, Any], main: str) -> Voting:

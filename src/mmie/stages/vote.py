@@ -19,8 +19,8 @@ from statistics import fmean
 from typing import Any
 
 from mmie.artifacts import Artifact
-from mmie.blocks import thought_text
-from mmie.files import whole_lines, write_json
+from mmie.files import read_and_repair_jsonl, write_json
+from mmie.response_blocks import think_text
 from mmie.stages import keys
 from mmie.stages.answers import Phase, answering
 from mmie.stages.context import Context
@@ -84,7 +84,9 @@ def drawn(
             unparsable).
     """
     config = context.config.evaluation
-    done: list[list[str]] = [row["responses"] for row in whole_lines(path, keys=["responses"])]
+    done: list[list[str]] = [
+        row["responses"] for row in read_and_repair_jsonl(path, keys=["responses"])
+    ]
     left = examples[len(done) :]
     width = max(1, min(config.batch_size, config.vote_rows // config.samples))
     with (
@@ -142,7 +144,7 @@ def voted(
             scores = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)
             _extend(curves.setdefault(way, {}), scores, main=task.selection_metric)
     final = {
-        way: task.breakdown(majority, examples)["per_relation"]
+        way: next(iter(task.breakdown(majority, examples).values()), {})
         for way, majority in _majorities(task, predictions, samples).items()
     }
     per_relation = {
@@ -174,7 +176,7 @@ def diversity(
         ``distinct_answers``, ``answer_entropy_bits``, and ``chain_distance`` (0..1) over the
         samples that have at least two chains; None where no sample has.
     """
-    chains = [[chain for chain in map(thought_text, row) if chain] for row in responses]
+    chains = [[chain for chain in map(think_text, row) if chain] for row in responses]
     distances = [distance for row in chains if (distance := chain_distance(row)) is not None]
     return {
         "distinct_answers": fmean(distinct_answers(row) for row in predictions),

@@ -73,16 +73,6 @@ def block(value: Any) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", r"\u003c")
 
 
-def gold_parts(case: Case) -> list[tuple[str, ...]]:
-    """The parts of the gold answer, each as its fields."""
-    return [(case.gold,)] if isinstance(case.gold, str) else [*case.gold]
-
-
-def extra_fields(case: Case) -> dict[str, str]:
-    """What else a reader must know of the sample."""
-    return {"entity": case.entity} if case.entity else {}
-
-
 def _kinds(models: Sequence[Model], samples: Sequence[dict[str, Any]]) -> list[str]:
     """The kinds of errors: in the order of the results, then those that only answers have."""
     analyses = [model.run.results.analysis.get(model.name) for model in models]
@@ -95,13 +85,12 @@ def _kinds(models: Sequence[Model], samples: Sequence[dict[str, Any]]) -> list[s
 
 def _sample(case: Case, numbers: Mapping[Picture, int]) -> dict[str, Any]:
     boxes = [picture.box for picture in case.pictures if picture.box]
-    gold = gold_parts(case)
     return {
         "id": case.id,
         "text": case.text,
-        "extra": extra_fields(case),
-        "labels": list(dict.fromkeys(fields[-1] for fields in gold)),  # the label comes last
-        "gold": gold,
+        "extra": case.fields,
+        "labels": case.labels,
+        "gold": case.gold,
         "pictures": [_picture(picture, numbers, boxes) for picture in case.pictures],
         "answers": [answer and told(answer) for answer in case.answers],
     }

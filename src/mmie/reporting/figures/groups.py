@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mmie.files import slug
 from mmie.reporting.run_selection import newest, other_backbone
 from mmie.reporting.runs import Run
-from mmie.significance import spread
+from mmie.significance import mean_and_deviation
 
 
 class Band(NamedTuple):
@@ -21,7 +21,7 @@ class Band(NamedTuple):
 
 def band(values: Sequence[float], interval: Sequence[float] | None = None) -> Band:
     """Mean ± standard deviation of several seeds; one seed's value with its own interval."""
-    average, deviation = spread(values)
+    average, deviation = mean_and_deviation(values)
     if deviation is not None:
         return Band(average, average - deviation, average + deviation)
     low, high = interval or (average, average)

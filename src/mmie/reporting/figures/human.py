@@ -118,7 +118,7 @@ def _draw(differences: Sequence[float]) -> Figure:
 def _teacher_scores(path: Path) -> dict[Chain, float | None]:
     scores: dict[Chain, float | None] = {}
     for line, candidate in enumerate(candidates_from_jsonl(path), start=1):
-        index, score = candidate.index, candidate.score
+        index, score = candidate.index, candidate.verdicts.get("score")
         good = score is None or type(score) in (int, float) and 0 <= score <= 1
         if not good or type(index) is not int:
             raise InputError(
