@@ -1,4 +1,4 @@
-"""Each place shows hostile text as text; Markdown is read by a parser that knows CommonMark and tables."""
+"""Each place shows hostile text as text; a CommonMark parser reads the Markdown."""
 
 from __future__ import annotations
 
