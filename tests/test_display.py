@@ -16,12 +16,11 @@ from helpers.results import SCORES, VOTING, results_of
 from mmie.artifacts import Store
 from mmie.data.statistics import statistics_table
 from mmie.display import escape_invisible, plain_text, terminal
-from mmie.reporting.page import on_terminal
 from mmie.reporting.sweep import Job, score_table
-from mmie.reporting.terminal import score_table as report_table
-from mmie.reporting.terminal import voting_table
 from mmie.reporting.table import Table as Results
 from mmie.reporting.table import Value
+from mmie.reporting.terminal import in_brief, voting_table
+from mmie.reporting.terminal import score_table as report_table
 from mmie.stages.context import Context
 from mmie.stages.prepare import _counts_table
 
@@ -51,7 +50,7 @@ def test_a_terminal_prints_text_as_it_is() -> None:
 def as_results() -> Any:
     value = Value(row=HOSTILE, column=HOSTILE, kind="score", value=0.5)
     columns, values = (HOSTILE,), (value,)
-    return on_terminal(
+    return in_brief(
         Results(name="n", title=HOSTILE, caption=HOSTILE, columns=columns, values=values)
     )
 

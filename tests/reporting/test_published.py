@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from mmie.reporting.backbones import CHOICES
-from mmie.reporting.published import QWEN, Published, Row, main_experiment, published
+from mmie.reporting.published import QWEN, Published, Row, published
 
 PUBLISHED = (*published("jmere"), *published("more"))
 TABLE_1, TABLE_2, TABLE_3, MORE_MAIN, _ = PUBLISHED
@@ -100,5 +100,3 @@ def test_labels_are_unique_and_the_rows_are_all() -> None:
 
 def test_a_task_without_printed_tables_has_none() -> None:
     assert published("other") == published("../jmere") == published("") == ()
-    assert main_experiment("other", "JMERE-R1") == ""
-    assert main_experiment("more", "MORE-R1") == "more_r1"
