@@ -80,7 +80,7 @@ def as_statistics() -> Table:
     counts = {
         "samples": 1,
         HOSTILE: 1,
-        "relations": {HOSTILE: 1},
+        "labels": {HOSTILE: {HOSTILE: 1}},
         "words": {"mean": 1.0, "max": 1},
         "blank_pictures": 0,
     }
