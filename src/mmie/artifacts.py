@@ -38,6 +38,10 @@ class Artifact:
     folder: Path
     key: str
 
+    def load(self, name: str) -> Any:
+        """The value of one of its JSON files."""
+        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+
 
 def fingerprint(**parts: Any) -> str:
     """The first 16 hex digits of the SHA-256 of the parts' canonical JSON.

@@ -22,17 +22,17 @@ from transformers.utils.logging import disable_progress_bar
 
 from mmie import stopping
 from mmie.artifacts import Artifact, Store, fingerprint
-from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_config
+from mmie.config import ON_DEMAND, STAGES, RunConfig, node, to_run_config
 from mmie.display import terminal
 from mmie.errors import InputError
 from mmie.reporting.runs import load_runs
 from mmie.stages import deliver, learn, prepare, tracking
-from mmie.stages.answers import Phase
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate, metrics
 from mmie.stages.heartbeat import beating, watching
 from mmie.stages.report import report, write_results
+from mmie.stages.system import systems
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import diversity_table, vote, voting_table
 
@@ -81,7 +81,7 @@ def validation_f1(store: Store, stages: dict[str, dict[str, Any]]) -> float | No
     trained = next((name for name in ("grpo", "sft") if name in stages), None)
     if trained is None:
         return None
-    folder = store.path(trained, stages[trained]["fingerprint"])
+    folder = store.path(trained, stages[trained]["key"])
     return json.loads((folder / "validations.json").read_text(encoding="utf-8"))["best_f1"]
 
 
@@ -165,40 +165,38 @@ def stages(context: Context) -> dict[str, Path]:
     evaluated: dict[str, Path] = {}
     if config.predict.adapter is not None and set(config.stages) <= set(ON_DEMAND):
         return _deliver(context, None, evaluated)
-    data_stage = prepare.data(context)
+    data = prepare.data(context)
     if last == "data":
         return evaluated
-    sft_stage = grpo_stage = filter_stage = None
-    division = prepare.divided(context, data_stage)
+    sft = grpo = chains = None
+    samples = prepare.divided(context, data)
     if config.sft is not None and config.sft.response == "reasoned":
-        distil_stage = prepare.distil(context, data_stage, division)
+        distilled = prepare.distil(context, samples)
         if last == "distil":
             return evaluated
-        filter_stage = prepare.filtered(context, data_stage, distil_stage)
+        chains = prepare.filtered(context, data, distilled)
     if config.sft is not None and last not in ("distil", "filter"):
-        sft_stage = learn.sft(context, config.sft, data_stage, division, filter_stage)
+        sft = learn.sft(context, config.sft, samples, chains)
     if config.grpo is not None and last not in ("distil", "filter", "sft"):
         split = None
-        if sft_stage is not None and node(config.schedule).by_difficulty:
-            split = difficulty(context, data_stage, division, sft_stage)
-        grpo_stage = learn.grpo(
-            context, config.grpo, data_stage, division, sft_stage=sft_stage, difficulty=split
-        )
+        if sft is not None and node(config.schedule).by_difficulty:
+            split = difficulty(context, samples, sft)
+        grpo = learn.grpo(context, config.grpo, samples, reference=sft, difficulty=split)
     if {"evaluate", "report"} & set(config.stages):
         if "teacher" in config.zero_shot.systems:
-            name, stage = evaluate_teacher(context, data_stage)
+            name, stage = evaluate_teacher(context, data)
             evaluated[name] = stage.folder
-        for phase in phases(context, sft_stage, grpo_stage):
-            evaluated[phase.name] = evaluate(context, phase, data_stage).folder
-            if config.evaluation.samples > 1 and phase.adapter is not None:
-                context.voting[phase.name] = vote(context, phase, data_stage)
+        for system in systems(context, sft, grpo):
+            evaluated[system.name] = evaluate(context, system, data).folder
+            if config.evaluation.samples > 1 and system.adapter is not None:
+                context.voting[system.name] = vote(context, system, data)
     if "report" in config.stages and not context.follower:
         with stopping.at("in stage report"):
             report(context, evaluated)
         if context.voting:
             context.console.print(voting_table(context.voting))
             context.console.print(diversity_table(context.voting))
-    return _deliver(context, grpo_stage or sft_stage, evaluated)
+    return _deliver(context, grpo or sft, evaluated)
 
 
 def _check(context: Context) -> None:
@@ -234,34 +232,6 @@ def _deliver(
         with stopping.at("in stage export"):
             deliver.export(context, adapter)
     return evaluated
-
-
-def phases(
-    context: Context, sft_stage: Artifact | None, grpo_stage: Artifact | None
-) -> list[Phase]:
-    """The rows of the run's table: zero-shot, after the warm-up, after GRPO, as far as the configuration has them."""
-    rows = (
-        [Phase("zero-shot", context.direct, None)]
-        if "base" in context.config.zero_shot.systems
-        else []
-    )
-    if sft_stage is not None and context.config.sft is not None:
-        rows.append(_after_sft(context, context.config.sft, sft_stage))
-    if grpo_stage is not None:
-        rows.append(
-            Phase(context.reasoned.method if sft_stage else "Only-RL", context.reasoned, grpo_stage)
-        )
-    return rows
-
-
-def _after_sft(context: Context, sft: SFTConfig, stage: Artifact) -> Phase:
-    """SFT before GRPO is a warm-up; the paper's CoT-SFT is trained longer, and nothing follows it."""
-    if sft.response == "direct":
-        return Phase("SFT", context.direct, stage)
-    task = context.reasoned
-    return Phase(
-        task.chains_learned if context.config.grpo is None else task.warmed_up, task, stage
-    )
 
 
 def _last(config: RunConfig) -> str:

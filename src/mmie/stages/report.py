@@ -20,8 +20,9 @@ from mmie.reporting.backbones import paper_row
 from mmie.significance import paired_randomisation
 from mmie.stages.analysis import by_difficulty
 from mmie.stages.answers import copy_answers
-from mmie.stages.context import COLLECTIVE, Context
+from mmie.stages.context import Context
 from mmie.stages.evaluate import SUFFIXES, analysed, metrics
+from mmie.stages.stage import COLLECTIVE
 
 
 def report(context: Context, evaluated: dict[str, Path]) -> None:
@@ -58,7 +59,7 @@ def report(context: Context, evaluated: dict[str, Path]) -> None:
 def _keep_curves(context: Context) -> None:
     """``metrics/<stage>.csv`` and ``rollouts.jsonl``, as the learning stages wrote them."""
     for name in (name for name in COLLECTIVE if name in context.stages):
-        folder = context.store.path(name, context.stages[name]["fingerprint"])
+        folder = context.store.path(name, context.stages[name]["key"])
         for source, target in (
             ("metrics.csv", f"metrics/{name}.csv"),
             ("rollouts.jsonl", "rollouts.jsonl"),
@@ -177,6 +178,6 @@ def _chains(context: Context) -> dict[str, int]:
     """Candidates left by each filter, in order, and the samples that have one (JMERE-R1 Figure 7)."""
     if "filter" not in context.stages:
         return {}
-    folder = context.store.path("filter", context.stages["filter"]["fingerprint"])
+    folder = context.store.path("filter", context.stages["filter"]["key"])
     counts = json.loads((folder / "counts.json").read_text(encoding="utf-8"))
     return {**{row["stage"]: row["candidates"] for row in counts}, "samples": counts[-1]["samples"]}

@@ -1,0 +1,27 @@
+"""Loads the model of a run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from mmie.config import RunConfig, node
+from mmie.models.policy import Policy, build_policy
+
+
+def load_policy(config: RunConfig, *, vision: Path, device: torch.device | None) -> Policy:
+    """The base of ``config.model`` with an untrained adapter, and its cache of encoded pictures.
+
+    Args:
+        config: the resolved configuration.
+        vision: the folder for encoded pictures if ``vision.on_disk`` is set.
+        device: where the model computes; None leaves it on the CPU.
+    """
+    policy = build_policy(node(config.model), **asdict(config.lora), seed=config.seed)
+    if device is not None:
+        policy.to(device)
+    folder = vision if config.vision.on_disk else None
+    policy.keep_features(folder, max_bytes=int(config.vision.memory_gb * 1e9))
+    return policy
