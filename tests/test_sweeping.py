@@ -253,14 +253,14 @@ def test_the_sweeper_gets_validation_f1_of_the_last_training(
 
     def execute(config: Any, output: Path, **_: Any) -> Path:
         stages = {
-            "sft": {"cached": True, "fingerprint": "a"},
-            "grpo": {"cached": True, "fingerprint": f"b{config.reward['alpha']}"},
+            "sft": {"cached": True, "key": "a"},
+            "grpo": {"cached": True, "key": f"b{config.reward['alpha']}"},
         }
         kept = {"sft": 0.9, "grpo": 0.25 + config.reward["alpha"]}
         if config.seed:
             del stages["grpo"]
         for name, stage in stages.items():
-            folder = Store(config.artifacts).path(name, str(stage["fingerprint"]))
+            folder = Store(config.artifacts).path(name, str(stage["key"]))
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "validations.json").write_text(
                 json.dumps({"best_step": 3, "best_f1": kept[name], "history": [[3, kept[name]]]})
@@ -273,7 +273,7 @@ def test_the_sweeper_gets_validation_f1_of_the_last_training(
     arguments = ["-m", "reward.alpha=0.25,0.5", "seed=0,1", f"artifacts={tmp_path}/artifacts"]
     assert in_process(monkeypatch, tmp_path, *arguments) == 0
     assert [row[0] for row in picked(tmp_path, "validation_f1")] == ["0.5", "0.9", "0.75", "0.9"]
-    assert pipeline.validation_f1(Store(tmp_path), {"data": {"fingerprint": "c"}}) is None
+    assert pipeline.validation_f1(Store(tmp_path), {"data": {"key": "c"}}) is None
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -14,15 +14,16 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from mmie import pipeline
 from mmie.artifacts import Artifact, Store
 from mmie.checks import key_of
 from mmie.config import RunConfig, to_run_config
-from mmie.stages import context as context_module
-from mmie.stages import learn, prepare
-from mmie.stages.context import VERSIONS, Context
+from mmie.stages import checkpoint, learn, prepare
+from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate
+from mmie.stages.samples import Samples
+from mmie.stages.stage import VERSIONS
+from mmie.stages.system import systems
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import vote
 
@@ -46,14 +47,14 @@ class StageKeyError(Exception):
 class KeysOnly(Context):
     """A run whose stages say their key and do nothing."""
 
-    def _stage(self, name: str, mark: str, *_: Any, label: str) -> NoReturn:
-        raise StageKeyError(mark)
+    def _opened(self, name: str, key: str, *_: Any) -> NoReturn:
+        raise StageKeyError(key)
 
 
 @pytest.fixture(autouse=True)
 def _checkpoint_known_by_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy checkpoint is not read again for each of a hundred configurations."""
-    monkeypatch.setattr(context_module, "_identity", lambda file: file.name)
+    monkeypatch.setattr(checkpoint, "_digest", lambda file: file.name)
 
 
 @cache
@@ -76,17 +77,17 @@ def keys_of(config: RunConfig) -> dict[str, str]:
     assert config.grpo is not None
     data = said(prepare.data, context)
     division = said(prepare.divided, context, data)
-    distil = said(prepare.distil, context, data, division)
+    samples = Samples(data, division)
+    distil = said(prepare.distil, context, samples)
     chains = said(prepare.filtered, context, data, distil)
-    sft = said(learn.sft, context, config.sft, data, division, chains)
-    split = said(difficulty, context, data, division, sft)
-    grpo = said(learn.grpo, context, config.grpo, data, division, sft_stage=sft, difficulty=split)
+    sft = said(learn.sft, context, config.sft, samples, chains)
+    split = said(difficulty, context, samples, sft)
+    grpo = said(learn.grpo, context, config.grpo, samples, reference=sft, difficulty=split)
     stages = [data, division, distil, chains, sft, split, grpo]
     keys = dict(zip([*TEACHERS, *TRAINED], [stage.key for stage in stages], strict=True))
-    phases = pipeline.phases(context, sft, grpo)
-    for row, phase in zip(ROWS, phases, strict=True):
-        keys[f"evaluate {row}"] = said(evaluate, context, phase, data).key
-        keys[f"vote {row}"] = said(vote, context, phase, data).key
+    for row, system in zip(ROWS, systems(context, sft, grpo), strict=True):
+        keys[f"evaluate {row}"] = said(evaluate, context, system, data).key
+        keys[f"vote {row}"] = said(vote, context, system, data).key
     keys["evaluate teacher"] = said(evaluate_teacher, context, data).key
     return keys
 

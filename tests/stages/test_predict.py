@@ -17,7 +17,7 @@ from helpers.configured import CONF
 from mmie.artifacts import Store
 from mmie.config import PredictConfig, to_run_config
 from mmie.errors import InputError
-from mmie.stages import deliver
+from mmie.stages import answers, deliver
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
 from mmie.training.generate import Responded
@@ -147,7 +147,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return [Responded(LONG, truncated=False) for _ in examples]
 
     monkeypatch.setattr(deliver, "_load", lambda context, adapter: None)
-    monkeypatch.setattr(deliver, "respond", respond)
+    monkeypatch.setattr(answers, "respond", respond)
     monkeypatch.setattr(Context, "policy", None)
 
     def run(*overrides: str) -> list[int]:

@@ -1,6 +1,8 @@
 """Stage vote: what is asked, what is kept of it, and what comes out."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +10,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from helpers.training_runs import WordTask, end_early, make_examples
-from mmie.artifacts import Artifact, Store, fingerprint
+from mmie.artifacts import Artifact, Store
 from mmie.config import to_run_config
 from mmie.pipeline import execute
-from mmie.stages.answers import Phase
 from mmie.stages.context import Context
+from mmie.stages.stage import Stage
+from mmie.stages.system import System
 from mmie.stages.vote import drawn, vote, voted, voting_table
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.more.task import LABELS, MORE
@@ -45,7 +48,7 @@ def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
             tmp_path, *(f"evaluation.{key}={value}" for key, value in values.items())
         )
         context.policy = policy
-        responses = drawn(context, Phase("base", WordTask(), None), examples, tmp_path / name)
+        responses = drawn(context, System("base", WordTask(), None), examples, tmp_path / name)
         rows = [
             json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()
         ]
@@ -184,23 +187,22 @@ def test_labels_vote_too() -> None:
 def test_more_responses_are_another_vote_and_wider_passes_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks = []
+    keys = []
 
-    def stage(
-        self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str
-    ) -> Artifact:
-        marks.append((fingerprint(stage=name, **parts), label))
-        return Artifact(tmp_path, "")
+    @contextmanager
+    def opened(self: Context, name: str, key: str, parts: Any, label: str) -> Iterator[Stage]:
+        keys.append((key, label))
+        yield Stage(Artifact(tmp_path, key), False, tmp_path)
 
     (tmp_path / "voting.json").write_text("{}")
-    monkeypatch.setattr(Context, "stage", stage)
+    monkeypatch.setattr(Context, "_opened", opened)
     for overrides in ([], ["evaluation.vote_rows=7"], ["evaluation.samples=9"]):
         context = context_of(tmp_path, "evaluation.samples=5", *overrides)
-        phase = Phase("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark"))
-        vote(context, phase, Artifact(tmp_path, "data"))
-    assert marks[0] == marks[1]
-    assert marks[0][1] == "vote JMERE-R1"
-    assert marks[2][0] != marks[0][0]
+        system = System("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark"))
+        vote(context, system, Artifact(tmp_path, "data"))
+    assert keys[0] == keys[1]
+    assert keys[0][1] == "vote JMERE-R1"
+    assert keys[2][0] != keys[0][0]
 
 
 def test_the_table(tmp_path: Path) -> None:
@@ -272,7 +274,7 @@ def test_the_pipeline_votes_where_more_than_one_response_is_asked(
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["voting"] == three["voting"]
     assert capsys.readouterr().out.count("Votes of k responses") == 2
-    folder = tmp_path / "artifacts/vote" / three["stages"]["vote CoT-SFT"]["fingerprint"]
+    folder = tmp_path / "artifacts/vote" / three["stages"]["vote CoT-SFT"]["key"]
     rows = [
         json.loads(line)
         for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()

@@ -12,10 +12,11 @@ from hydra.core.global_hydra import GlobalHydra
 
 from mmie.artifacts import Artifact
 from mmie.config import node, to_run_config
-from mmie.pipeline import _command, phases
+from mmie.pipeline import _command
+from mmie.stages.system import systems as systems_of
 from mmie.tasks.responses import Direct, Reasoned
 
-CONF = Path(__file__).parents[1] / "conf"
+CONF = Path(__file__).parents[2] / "conf"
 STAGE = Artifact(Path("folder"), "key")
 
 
@@ -48,7 +49,7 @@ def test_systems_of_a_run(experiment: str, systems: list[str], profile: str) -> 
     direct, reasoned = (node(config.task, response=kind()) for kind in (Direct, Reasoned))
     context = SimpleNamespace(config=config, direct=direct, reasoned=reasoned)
     trained = [STAGE if part else None for part in (config.sft, config.grpo)]
-    assert [phase.name for phase in phases(context, *trained)] == systems  # type: ignore[arg-type]
+    assert [system.name for system in systems_of(context, *trained)] == systems  # type: ignore[arg-type]
 
 
 def test_the_recorded_command_makes_the_run_again() -> None:
