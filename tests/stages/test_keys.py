@@ -26,6 +26,7 @@ from mmie.stages.stage import VERSIONS
 from mmie.stages.system import systems
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import vote
+from mmie.tasks.jmere.jmere_json import JMEREJson
 
 CONF = Path(__file__).parents[2] / "conf"
 # One run that has every stage: a division, chains, a difficulty, votes and the teacher's own row.
@@ -33,8 +34,9 @@ WHOLE = [
     "sft_share=0.5",
     "schedule=progressive_mix",
     "evaluation.samples=3",
-    "data.sizes={train: 4, val: 2, test: 2}",
 ]
+SIZES = "data.sizes={train: 4, val: 2, test: 2}"
+FILES = "data=jmere_json"
 TEACHERS = ["data", "divide", "distil", "filter"]
 TRAINED = ["sft", "difficulty", "grpo"]
 ROWS = ["base", "warm-up", "policy"]
@@ -60,7 +62,8 @@ def _checkpoint_known_by_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @cache
 def composed(*overrides: str) -> RunConfig:
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return to_run_config(compose("config", [*WHOLE, *overrides]))
+        sizes = [] if FILES in overrides else [SIZES]
+        return to_run_config(compose("config", [*WHOLE, *sizes, *overrides]))
 
 
 def said(stage: Callable[..., Any], *arguments: Any, **options: Any) -> Artifact:
@@ -200,13 +203,13 @@ def after(stage: str, *, base: bool = False) -> set[str]:
 
 
 EVERY = {*after("data", base=True), "evaluate teacher"}
+STUDENTS = EVERY - set(TEACHERS)
 VOTES = {f"vote {row}" for row in ROWS}
 SCORES = {*VOTES, *(f"evaluate {row}" for row in ROWS)}
 POLICY = {"grpo", "evaluate policy", "vote policy"}
 FILTERS = composed().filter
 CHANGES = [
-    ("task.instruction", "Name all in {text}.", EVERY),
-    ("task.types", ["per", "org", "loc", "other"], EVERY),
+    ("task.instruction", "Name all in {text}.", STUDENTS),
     ("data.seed", 7, EVERY),
     ("data.sizes", {"train": 4, "val": 2, "test": 3}, EVERY),
     ("reasoning_instruction", "Think.", after("sft")),
@@ -240,8 +243,23 @@ def test_a_change_concerns_the_stages_that_depend_on_it(
     assert changed(with_value(path, value)) == stages
 
 
-def test_a_label_set_is_part_of_the_key() -> None:
-    assert changed(with_value("task.labels", ["/per/per/peer"], "task=more"), "task=more") == EVERY
+@pytest.mark.parametrize(
+    ("overrides", "first"),
+    [([], "distil"), ([FILES], "data")],
+    ids=["a source that reads no labels", "a source that reads them"],
+)
+def test_a_label_set_concerns_all_that_read_it(
+    overrides: list[str], first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The teacher's prompts list the labels, and files are read by them."""
+    monkeypatch.setattr(JMEREJson, "content", lambda self: "the same files")
+    config = composed(*overrides, "task.types=[per,org,loc,misc,other]")
+    assert changed(config, *overrides) == {*after(first), *STUDENTS}
+
+
+def test_the_labels_of_more_are_part_of_the_key() -> None:
+    other = composed("task=more", "task.labels=[/per/per/peer]")
+    assert changed(other, "task=more") >= STUDENTS
 
 
 def test_how_fast_and_where_a_teacher_is_asked_changes_no_key() -> None:

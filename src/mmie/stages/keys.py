@@ -7,6 +7,7 @@ changes all stages after it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmie.artifacts import Artifact
@@ -21,25 +22,32 @@ Parts = dict[str, Any]
 
 
 def data(context: Context) -> Parts:
-    """Where the files lie is left out: moved files are the same data."""
-    source = context.source
-    settings = {
-        name: value for name, value in context.config.data.items() if name not in source.places
-    }
-    return {"data": settings, "task": context.config.task, "files": source.content()}
+    """Where the files lie is left out: moved files are the same data.
+
+    The source is given all that it needs of the task, such as the labels. Beyond that the task
+    only counts what the statistics say of a sample, so its class is enough here.
+    """
+    config, source = context.config, context.source
+    settings = {name: value for name, value in config.data.items() if name not in source.places}
+    return {"data": settings, "counted by": _class(config.task), "files": source.content()}
 
 
 def divide(context: Context, data: Artifact) -> Parts:
+    """The task's class says to which class a sample belongs."""
     config = context.config
-    return {"data": data.key, "task": config.task, "share": config.sft_share, "seed": config.seed}
+    return {
+        "data": data.key,
+        "task": _class(config.task),
+        "share": config.sft_share,
+        "seed": config.seed,
+    }
 
 
 def distil(context: Context, samples: Samples) -> Parts:
-    config = context.config
+    """The teacher has prompts of its own, so another prompt of the student asks it nothing anew."""
     return {
         **_samples(samples),
-        "task": config.task,
-        "cot": key_of(config.cot, "distil"),
+        "cot": key_of(context.config.cot, "distil"),
         "teacher": _teacher(context),
     }
 
@@ -153,6 +161,10 @@ def _teacher(context: Context) -> list[Any]:
     """Which model and how it is asked; not how fast, how often, or with which key and address."""
     teacher = node(context.config.teacher)
     return [teacher.model, dict(teacher.parameters), teacher.max_pixels]
+
+
+def _class(part: Mapping[str, Any]) -> str:
+    return str(part["_target_"])
 
 
 def _key(artifact: Artifact | None) -> str | None:
