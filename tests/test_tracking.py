@@ -106,10 +106,10 @@ def test_what_varies_is_passed_on(
     )
     passed: dict[str, Any] = {}
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
-    monkeypatch.setattr(pipeline.HydraConfig, "get", lambda: job)
+    monkeypatch.setattr("mmie.job.HydraConfig.get", lambda: job)
     (tmp_path / "results.json").write_text('{"stages": {}}')
     config = SimpleNamespace(
-        stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(devices=1, num_nodes=1)
+        stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(processes=1)
     )
     monkeypatch.setattr(pipeline, "to_run_config", lambda _: config)
     monkeypatch.setattr(

@@ -79,7 +79,7 @@ def test_a_run_writes_its_own_tables_after_its_results(
 ) -> None:
     """The stages are left out here: they hand over what they would have evaluated, and the results are there already."""
     results = write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, folder="own")
-    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
+    monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
     monkeypatch.setattr(pipeline, "write_results", lambda context, evaluated, command: results)
     (tmp_path / "metrics.json").write_text("{}")
     monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
@@ -105,7 +105,7 @@ def test_wrong_paths_are_told_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "stages", lambda context: pytest.fail("it ran"))
-    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
+    monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
     with pytest.raises(InputError, match=r"nowhere: no results\.json there"):
         pipeline.execute(
             config_of(f"report.runs={tmp_path}/nowhere", "trainer.threads=null"), tmp_path

@@ -12,7 +12,6 @@ from hydra.core.global_hydra import GlobalHydra
 
 from mmie.artifacts import Artifact
 from mmie.config import node, to_run_config
-from mmie.pipeline import _command
 from mmie.stages.system import systems as systems_of
 from mmie.tasks.responses import Direct, Reasoned
 
@@ -50,11 +49,3 @@ def test_systems_of_a_run(experiment: str, systems: list[str], profile: str) -> 
     context = SimpleNamespace(config=config, direct=direct, reasoned=reasoned)
     trained = [STAGE if part else None for part in (config.sft, config.grpo)]
     assert [system.name for system in systems_of(context, *trained)] == systems  # type: ignore[arg-type]
-
-
-def test_the_recorded_command_makes_the_run_again() -> None:
-    """One point of an experiment that sweeps needs its mode; the artefacts' place is left out."""
-    task = ["+experiment=figure3_group_size", "grpo.group_size=2", "artifacts=/mine"]
-    alone = "python run.py +experiment=figure3_group_size grpo.group_size=2"
-    assert _command(task, ["run.py", *task]) == alone
-    assert _command(task, ["run.py", *task, "hydra.mode=RUN"]) == f"{alone} hydra.mode=RUN"

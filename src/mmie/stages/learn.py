@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmie.artifacts import Artifact
+from mmie.artifacts import Artifact, Store
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.errors import InputError
 from mmie.files import write_json
@@ -218,3 +218,18 @@ def _train(context: Context, config: SFTConfig | GRPOConfig, training: Fit) -> N
     )
     history = ", ".join(f"step {step}: {f1:.3f}" for step, f1 in best.history)
     context.console.print(f"validation F1 ({history}); kept step {best.step}")
+
+
+def validation_f1(store: Store, stages: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """The best validation F1 of the last training among a run's stages, whoever trained it.
+
+    Args:
+        store: the artefacts.
+        stages: as in ``results.json``.
+    """
+    trained = next((name for name in ("grpo", "sft") if name in stages), None)
+    if trained is None:
+        return None
+    key = stages[trained]["key"]
+    best: float = Artifact(store.path(trained, key), key).load("validations.json")["best_f1"]
+    return best

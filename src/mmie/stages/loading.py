@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from mmie.config import RunConfig, node
 from mmie.models.policy import Policy, build_policy
@@ -19,6 +20,7 @@ def load_policy(config: RunConfig, *, vision: Path, device: torch.device | None)
         vision: the folder for encoded pictures if ``vision.on_disk`` is set.
         device: where the model computes; None leaves it on the CPU.
     """
+    disable_progress_bar()  # of transformers, one for the files of a checkpoint
     policy = build_policy(node(config.model), **asdict(config.lora), seed=config.seed)
     if device is not None:
         policy.to(device)

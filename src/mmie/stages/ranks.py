@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import AbstractContextManager, nullcontext
 
-from mmie.artifacts import Store
+from mmie.artifacts import Store, fingerprint
+from mmie.config import RunConfig, TrainerConfig
 from mmie.errors import InputError
-from mmie.settings import TrainerConfig
+from mmie.stages.heartbeat import beating, watching
 
 RANKS = ("LOCAL_RANK", "RANK", "SLURM_PROCID")
 POLL = 0.5  # seconds between two looks at what the first process is doing
@@ -33,6 +35,14 @@ def local_rank(trainer: TrainerConfig) -> int:
     if trainer.processes == 1:
         return 0
     return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
+
+
+def in_touch(config: RunConfig, store: Store) -> AbstractContextManager[None]:
+    """Inside, the processes of one run notice each other's end; a single one has nobody to tell."""
+    if config.trainer.processes == 1:
+        return nullcontext()
+    path = store.root / "heartbeat" / fingerprint(config=config)
+    return watching(path) if is_follower(config.trainer) else beating(path)
 
 
 def wait_for_first(store: Store, stage: str, key: str) -> None:
