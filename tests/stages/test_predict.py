@@ -24,7 +24,8 @@ from mmie.training.generate import Responded
 from mmie.types import Picture
 
 JMERE, MORE = ("image", "text"), ("image", "text", "entity", "box")
-LONG = f"<think> {'very ' * 60}:100: [bold]sure[/bold] </think> <answer> [A, per, B, per, peer] </answer>"
+THOUGHT = f"<think> {'very ' * 60}:100: [bold]sure[/bold] </think>"
+LONG = f"{THOUGHT} <answer> [A, per, B, per, peer] </answer>"
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_a_file_without_a_question_is_refused(tmp_path: Path, content: bytes) ->
 
 @pytest.fixture
 def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``answer(*overrides)`` runs check and predict with a model that says LONG; gives batch sizes."""
+    """``answer(*overrides)`` lets a model that says LONG predict; returns the batches' sizes."""
     batches: list[int] = []
 
     def respond(policy: Any, task: Any, examples: Any, **_: Any) -> list[Responded]:

@@ -1,4 +1,4 @@
-"""wandb is optional: whatever it does, the run goes on, with one warning line and within a bound."""
+"""wandb is optional: whatever it does, the run goes on, soon and with one warning line."""
 
 from __future__ import annotations
 

@@ -39,7 +39,10 @@ def context_of(tmp_path: Path, *overrides: str) -> Context:
 
 @pytest.fixture
 def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
-    """``ask(file name, evaluation keys…)``: five responses to each of seven samples; gives the file's rows."""
+    """``ask(file name, evaluation keys…)`` asks for five responses to each of seven samples.
+
+    It returns the rows of the file.
+    """
     policy, examples = end_early(make_policy("qwen")), make_examples(pictures)[:7]
 
     def run(name: str, **keys: int) -> list[dict[str, Any]]:
@@ -63,7 +66,7 @@ def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
 def prompts_of(
     policy: Any, monkeypatch: pytest.MonkeyPatch, *, die_at: int | None = None
 ) -> list[tuple[int, int]]:
-    """What is asked from now on: (prompts, responses) of each pass; the pass number ``die_at`` does not come back."""
+    """Notes (prompts, responses) of each pass from now on; pass ``die_at`` does not return."""
     asked: list[tuple[int, int]] = []
     sample = type(policy).sample
 
@@ -136,7 +139,8 @@ def jmere() -> JMERE:
 def test_the_curve_by_hand() -> None:
     examples = [Example("test-0", "x", (), (A, B)), Example("test-1", "y", (), (C,))]
     predictions = [[[A], [A, B], None, [A, B], [B, C]], [[B], [C], [C], [B], None]]
-    # quintuples k=1: {A}, {B}; 2: {A}, {} (each half of two); 3: None out: {A}, {C}; 5: A, B in three of four, C in half of four
+    # quintuples k=1: {A}, {B}; 2: {A}, {} (each half of two); 3: None out: {A}, {C};
+    #            5: A, B in three of four, C in half of four
     # answers    k=1: {A}, {B}; 2: first of a tie: {A}, {B}; 3: {A}, {C}; 5: {A, B}, {B} (a tie)
     found = voted(jmere(), predictions, examples, bootstrap_samples=50, seed=0)
     assert found["k"] == [1, 2, 3, 5]
