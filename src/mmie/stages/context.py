@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from rich.console import Console
 
 from mmie import stopping
@@ -20,6 +19,7 @@ from mmie.data.source import SPLITS, Source, examples_from_jsonl
 from mmie.display import plain_text, terminal
 from mmie.errors import InputError, NotFiniteError
 from mmie.stages import checkpoint
+from mmie.stages.gpu import sees_gpu
 from mmie.stages.progress import progress
 from mmie.stages.ranks import is_follower, local_rank, wait_for_first
 from mmie.stages.stage import COLLECTIVE, VERSIONS, Stage
@@ -83,9 +83,9 @@ class Context:
         parts, label = {"version": VERSIONS[name], **parts}, label or name
         key = fingerprint(stage=name, **parts)
         place = f"in stage {label} ({self.store.partial(name, key)})"
-        with stopping.at(place, quiet=self.follower), _named(label):
-            with self._opened(name, key, parts, label) as stage:
-                yield stage
+        opened = self._opened(name, key, parts, label)
+        with stopping.at(place, quiet=self.follower), _named(label), opened as stage:
+            yield stage
 
     def _opened(
         self, name: str, key: str, parts: dict[str, Any], label: str
@@ -153,9 +153,9 @@ class Context:
         """The base with one adapter, loaded when it is first needed."""
         from mmie.stages.loading import load_policy
 
-        device = torch.device("cuda", local_rank(self.config.trainer)) if self.on_gpu else None
         with self.console.status("loading the model"):
-            policy = load_policy(self.config, vision=self.store.root / "vision", device=device)
+            gpu = local_rank(self.config.trainer) if self.on_gpu else None
+            policy = load_policy(self.config, vision=self.store.root / "vision", gpu=gpu)
         self._untrained_adapter = policy.adapter_state()
         return policy
 
@@ -170,7 +170,7 @@ class Context:
     def on_gpu(self) -> bool:
         """Whether the model computes on a GPU."""
         accelerator = self.config.trainer.accelerator
-        return accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
+        return accelerator == "gpu" or (accelerator == "auto" and sees_gpu())
 
     @property
     def vision(self) -> dict[str, int]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import torch
-
 from mmie.config import RunConfig, node
 from mmie.errors import InputError
 from mmie.stages import deliver
 from mmie.stages.context import Context
 from mmie.stages.due import due_stages
+from mmie.stages.gpu import sees_gpu
 
 WITHOUT_MODEL = {"data", "divide", "distil", "filter"}
 
@@ -40,6 +39,6 @@ def _check_gpu(config: RunConfig) -> None:
     trainer = config.trainer
     gpu_only = trainer.precision == "16-mixed" or trainer.strategy == "deepspeed_zero2"
     needs_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpu_only)
-    if needs_gpu and not torch.cuda.is_available():
+    if needs_gpu and not sees_gpu():
         what = f"trainer.accelerator={trainer.accelerator}: torch sees no GPU"
         raise InputError(f"{what}; take trainer=cpu, or install a torch build that fits the driver")
