@@ -99,7 +99,7 @@ def grpo(
     reference: Artifact | None,
     difficulty: Artifact | None,
 ) -> Artifact:
-    """GRPO from the warmed-up adapter, or from the base; writes ``adapter/`` and ``rollouts.jsonl``.
+    """GRPO, which starts from the warm-up or the base; writes ``adapter/`` and ``rollouts.jsonl``.
 
     Args:
         context: the run.
