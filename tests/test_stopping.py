@@ -228,5 +228,15 @@ def test_a_stage_without_a_folder_in_the_store_is_named_too(
     monkeypatch.setattr(pipeline.deliver, stage, interrupted)
     context: Any = SimpleNamespace(follower=False, config=SimpleNamespace(stages=[stage]))
     with pytest.raises(stopping.Stopped):
-        pipeline._report_and_deliver(context, {}, None)
+        pipeline._deliver(context, None)
     assert state.place == f"in stage {stage}"
+
+
+def test_an_interrupt_while_run_py_is_imported_is_one_line(tmp_path: Path) -> None:
+    interrupt = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "hydra.py").write_text(interrupt)
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'src'}"}
+    command = [sys.executable, str(ROOT / "run.py")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (130, "")
+    assert run.stderr == "stopped by SIGINT before anything was started\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mmie.artifacts import Artifact, Store
 from mmie.config import RunConfig, to_run_config
 from mmie.job import current_job, refuse_sweep_of_many_processes
 from mmie.reporting.runs import load_runs
+from mmie.results import read_results, write_results
 from mmie.stages import deliver, learn, preflight, prepare, tracking
 from mmie.stages.collect import collect
 from mmie.stages.context import Context
@@ -23,11 +23,11 @@ from mmie.stages.evaluate import evaluate, metrics
 from mmie.stages.learn import validation_f1
 from mmie.stages.quiet import quiet_libraries
 from mmie.stages.ranks import in_touch
-from mmie.stages.report import report, write_results
+from mmie.stages.report import report, results_of
 from mmie.stages.samples import Samples
 from mmie.stages.system import System, systems
 from mmie.stages.teacher_row import evaluate_teacher
-from mmie.stages.vote import diversity_table, vote, voting_table
+from mmie.stages.vote import vote
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -48,8 +48,7 @@ def run(cfg: DictConfig) -> float | None:
     if results is None:
         return None
     print(f"results: {results}", flush=True)
-    stages = json.loads(results.read_text(encoding="utf-8"))["stages"]
-    return validation_f1(Store(config.artifacts), stages)
+    return validation_f1(Store(config.artifacts), read_results(results).stages)
 
 
 def execute(
@@ -88,10 +87,13 @@ def execute(
             tracking.finish()
     if context.follower:
         return None
-    results = write_results(context, evaluated, command=command)
+    path, results = output / "results.json", results_of(context, evaluated, command=command)
+    write_results(path, results)
     if "report" in config.stages and evaluated:
-        collect(config, output, results)
-    return results
+        with stopping.at("in stage report"):
+            report(context, results, evaluated)
+        collect(config, output, path)
+    return path
 
 
 def stages(context: Context) -> dict[str, Path]:
@@ -116,7 +118,7 @@ def stages(context: Context) -> dict[str, Path]:
     if "evaluate" in due:
         evaluated = _evaluate(context, data, systems(context, sft, grpo))
     if not context.follower:
-        _report_and_deliver(context, evaluated, grpo or sft)
+        _deliver(context, grpo or sft)
     return evaluated
 
 
@@ -133,18 +135,9 @@ def _evaluate(context: Context, data: Artifact, rows: Iterable[System]) -> dict[
     return evaluated
 
 
-def _report_and_deliver(
-    context: Context, evaluated: dict[str, Path], adapter: Artifact | None
-) -> None:
-    """The chosen ones of the stages that keep nothing in the store."""
-    if "report" in context.config.stages:
-        with stopping.at("in stage report"):
-            report(context, evaluated)
-            for table in (voting_table, diversity_table) if context.voting else ():
-                context.console.print(table(context.voting))
-    if "predict" in context.config.stages:
-        with stopping.at("in stage predict"):
-            deliver.predict(context, adapter)
-    if "export" in context.config.stages:
-        with stopping.at("in stage export"):
-            deliver.export(context, adapter)
+def _deliver(context: Context, adapter: Artifact | None) -> None:
+    """Answers questions and exports the adapter, if these stages are chosen."""
+    for name, stage in (("predict", deliver.predict), ("export", deliver.export)):
+        if name in context.config.stages:
+            with stopping.at(f"in stage {name}"):
+                stage(context, adapter)

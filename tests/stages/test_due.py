@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mmie.config import RunConfig, shipped
+from helpers.configured import run_config
+from mmie.config import RunConfig
 from mmie.stages.due import due_stages
 
 TO_GRPO = {"data", "distil", "filter", "sft", "grpo"}
@@ -16,7 +17,7 @@ TO_GRPO = {"data", "distil", "filter", "sft", "grpo"}
 
 @cache
 def composed() -> RunConfig:
-    return shipped()
+    return run_config()
 
 
 def due(*chosen: str, **sections: Any) -> set[str]:
@@ -67,7 +68,7 @@ def test_a_division_comes_before_distillation_and_a_difficulty_before_grpo() -> 
 
 def test_an_adapter_that_is_given_needs_no_training() -> None:
     predict = copy.deepcopy(composed().predict)
-    predict.adapter = "an/adapter"
+    predict["adapter"] = "an/adapter"
     assert due("predict", predict=predict) == {"predict"}
     assert due("predict", "export", predict=predict) == {"predict", "export"}
     assert due("predict", "evaluate", predict=predict) == {*TO_GRPO, "evaluate", "predict"}

@@ -12,11 +12,11 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
+from helpers.configured import run_config
 from mmie.artifacts import Artifact, Store
 from mmie.checks import key_of
-from mmie.config import RunConfig, to_run_config
+from mmie.config import RunConfig
 from mmie.stages import checkpoint, learn, prepare
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
@@ -28,7 +28,6 @@ from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import vote
 from mmie.tasks.jmere.jmere_json import JMEREJson
 
-CONF = Path(__file__).parents[2] / "conf"
 # One run that has every stage: a division, chains, a difficulty, votes and the teacher's own row.
 WHOLE = [
     "sft_share=0.5",
@@ -61,9 +60,8 @@ def _checkpoint_known_by_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @cache
 def composed(*overrides: str) -> RunConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        sizes = [] if FILES in overrides else [SIZES]
-        return to_run_config(compose("config", [*WHOLE, *sizes, *overrides]))
+    sizes = [] if FILES in overrides else [SIZES]
+    return run_config(*WHOLE, *sizes, *overrides)
 
 
 def said(stage: Callable[..., Any], *arguments: Any, **options: Any) -> Artifact:
@@ -161,6 +159,8 @@ def another(value: Any) -> Any:
             return f"{value} other"
         case list():
             return [*value, "other"]
+        case dict():
+            return {**value, "other": 1}
         case None:
             return 1
     raise AssertionError(f"no other value for {value!r}")

@@ -142,26 +142,26 @@ def sampling(context: Context) -> Sampling:
 def response_file(context: Context, task: Task, path: Path) -> AnswerFile[Responded]:
     """A file of responses with what the reader of ``evaluation.reader`` finds in them.
 
-    A line has id, text, entity (MORE), image (paths relative to the source's folder), gold,
+    A line has id, text, the task's fields, image (paths relative to the source's folder), gold,
     response, truncated, parsed (null if there is no valid answer), invalid (the number of invalid
-    items) and correct.
+    items) and judged (the parts of ``Task.judge``).
     """
 
     def row(example: Example, response: Responded) -> Row:
         reading = task.read(response.text, lenient=context.config.evaluation.lenient)
-        asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}
-        images = context.source.images
+        prediction, invalid, images = reading.prediction, reading.invalid, context.source.images
+        judged = task.judge(prediction, example, truncated=response.truncated, invalid=invalid)
         return {
             "id": example.id,
             "text": example.text,
-            **asked,
+            **task.fields(example),
             "image": [picture_to_json(picture, images) for picture in example.pictures],
             "gold": example.gold,
             "response": response.text,
             "truncated": response.truncated,
-            "parsed": reading.prediction,
-            "invalid": reading.invalid,
-            "correct": task.correct(reading.prediction, example),
+            "parsed": prediction,
+            "invalid": invalid,
+            "judged": judged,
         }
 
     def from_row(row: Row) -> Responded:

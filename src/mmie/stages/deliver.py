@@ -1,4 +1,4 @@
-"""Stages predict and export: what one takes away from a finished run."""
+"""Stages predict and export: answers to questions of one's own, and the trained weights."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from mmie.files import disk_errors, write_json
 from mmie.stages.answers import AnswerFile, answer, ask_policy
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
+from mmie.tasks.task import Task
 from mmie.training.generate import Responded
 from mmie.types import Example
 
@@ -25,7 +26,7 @@ def predict(context: Context, adapter: Artifact | None) -> None:
     batch by batch.
     """
     _load(context, adapter)
-    if context.config.predict.file is not None:
+    if context.config.predict["file"] is not None:
         path = context.output / "predictions.jsonl"
         _answer_all(context, path)
         print(f"predictions: {path}", flush=True)
@@ -39,7 +40,7 @@ def predict(context: Context, adapter: Artifact | None) -> None:
     if row["parsed"] is None:
         context.console.print("no valid answer in this response", style="yellow")
     else:
-        for line in _task(context).shown(row["parsed"]):
+        for line in _task(context).describe(row["parsed"]):
             print(line)
     if row["invalid"]:
         context.console.print(f"invalid items beside it: {row['invalid']}", style="yellow")
@@ -49,20 +50,17 @@ def check(context: Context) -> None:
     """Before anything costs time: reads and checks the questions into ``context.questions``.
 
     Raises:
-        InputError: what ``predict`` is to answer or either stage is to take cannot be there when
-            the trainings are done.
+        InputError: a question cannot be answered, no adapter would be there when the trainings are
+            done, or the folder of the export cannot be made.
     """
     config = context.config
-    # This builds the task: a wrong label is refused here, whatever the stages are.
-    asked = context.reasoned.asked
+    task = context.reasoned  # building it refuses a wrong label, whatever the stages are
     if "predict" in config.stages and not context.follower:
-        context.questions = questions(config.predict, asked)
-    if {"predict", "export"} & {*config.stages} and not (
-        config.sft or config.grpo or config.predict.adapter
-    ):
-        raise InputError(
-            "predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one"
-        )
+        context.questions = questions(context.config.predict, task)
+    delivers = {"predict", "export"} & {*config.stages}
+    if delivers and not (config.sft or config.grpo or context.config.predict["adapter"]):
+        reason = "this configuration trains none (sft and grpo are none)"
+        raise InputError(f"predict.adapter: {reason}; give the folder of one")
     if "export" in config.stages and not context.follower:
         _export_folder(context)
 
@@ -84,12 +82,12 @@ def _responded(row: dict[str, Any]) -> Responded:
 
 
 def _row(context: Context, example: Example, response: Responded) -> dict[str, Any]:
-    """A question, what the model says to it, and the prediction in that, None if invalid."""
+    """A question, the response to it, and the prediction in that, None if invalid."""
     reading = _task(context).read(response.text, lenient=context.config.evaluation.lenient)
     return {
         "id": example.id,
         "text": example.text,
-        **example.extra,
+        **_task(context).fields(example),
         "image": [picture_to_json(picture) for picture in example.pictures],
         "response": response.text,
         "truncated": response.truncated,
@@ -99,7 +97,10 @@ def _row(context: Context, example: Example, response: Responded) -> dict[str, A
 
 
 def export(context: Context, adapter: Artifact | None) -> Path:
-    """Writes ``adapter/`` in PEFT layout and, where asked, ``merged/``, a whole checkpoint for ``from_pretrained`` or a serving engine."""
+    """Writes ``adapter/`` in PEFT layout and, if ``export.merged`` is set, ``merged/``.
+
+    The latter is a whole checkpoint for ``from_pretrained`` or a serving engine.
+    """
     config = context.config.export
     _load(context, adapter)
     folder = _export_folder(context)
@@ -116,7 +117,7 @@ def export(context: Context, adapter: Artifact | None) -> Path:
 
 
 def _export_folder(context: Context) -> Path:
-    """Made before the trainings, as a test of whether it can be."""
+    """The folder of the export, made before the trainings to find out whether it can be made."""
     folder = context.config.export.folder
     path = Path(folder) if folder else context.output / "export"
     with disk_errors(path):
@@ -124,13 +125,17 @@ def _export_folder(context: Context) -> Path:
     return path
 
 
-def _task(context: Context):  # type: ignore[no-untyped-def]
+def _task(context: Context) -> Task:
+    """With the way of responding that the adapter was trained for."""
     sft = context.config.sft
-    return context.direct if sft is not None and sft.response == "direct" else context.reasoned
+    task: Task = context.reasoned
+    if sft is not None and sft.response == "direct":
+        task = context.direct
+    return task
 
 
 def _load(context: Context, adapter: Artifact | None) -> None:
-    given = context.config.predict.adapter
+    given = context.config.predict["adapter"]
     if given is not None:
         context.policy.read_adapter(Path(given))
     else:

@@ -14,7 +14,7 @@ def due_stages(config: RunConfig) -> set[str]:
     evaluation and report: these take place only if they are chosen. A report evaluates first.
     """
     chosen = set(config.stages)
-    if config.predict.adapter is not None and chosen <= set(ON_DEMAND):
+    if config.predict["adapter"] is not None and chosen <= set(ON_DEMAND):
         return chosen  # the adapter of an earlier run is all that they need
     due = _up_to_last(config) & _configured(config)
     if {"evaluate", "report"} & chosen:

@@ -11,6 +11,7 @@ from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.errors import InputError
 from mmie.files import write_json
 from mmie.models.policy import Policy
+from mmie.results import StageRecord
 from mmie.stages import keys
 from mmie.stages.answers import answer, ask_policy
 from mmie.stages.context import Context
@@ -220,7 +221,7 @@ def _train(context: Context, config: SFTConfig | GRPOConfig, training: Fit) -> N
     context.console.print(f"validation F1 ({history}); kept step {best.step}")
 
 
-def validation_f1(store: Store, stages: Mapping[str, Mapping[str, Any]]) -> float | None:
+def validation_f1(store: Store, stages: Mapping[str, StageRecord]) -> float | None:
     """The best validation F1 of the last training among a run's stages, whoever trained it.
 
     Args:
@@ -230,6 +231,6 @@ def validation_f1(store: Store, stages: Mapping[str, Mapping[str, Any]]) -> floa
     trained = next((name for name in ("grpo", "sft") if name in stages), None)
     if trained is None:
         return None
-    key = stages[trained]["key"]
+    key = stages[trained].key
     best: float = Artifact(store.path(trained, key), key).load("validations.json")["best_f1"]
     return best

@@ -13,11 +13,11 @@ VERSIONS = {
     "data": 2,
     "divide": 2,
     "distil": 4,
-    "filter": 1,
+    "filter": 2,
     "sft": 1,
     "difficulty": 1,
     "grpo": 1,
-    "evaluate": 4,
+    "evaluate": 5,
     "vote": 3,
 }
 COLLECTIVE = ("sft", "grpo")  # the stages in which all processes of a run take part
