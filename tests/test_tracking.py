@@ -107,14 +107,11 @@ def test_what_varies_is_passed_on(
     passed: dict[str, Any] = {}
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
     monkeypatch.setattr("mmie.job.HydraConfig.get", lambda: job)
-    (tmp_path / "results.json").write_text('{"stages": {}}')
     config = SimpleNamespace(
         stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(processes=1)
     )
     monkeypatch.setattr(pipeline, "to_run_config", lambda _: config)
-    monkeypatch.setattr(
-        pipeline, "execute", lambda *_, **more: passed.update(more) or tmp_path / "results.json"
-    )
+    monkeypatch.setattr(pipeline, "execute", lambda *_, **more: passed.update(more))
     pipeline.run(OmegaConf.create())
     assert (passed["sweep"], passed["overrides"]) == (sweep, varied)
 

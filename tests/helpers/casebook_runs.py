@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from helpers.results import results_of
 from mmie.files import slug
+from mmie.json_types import to_json
 from mmie.tasks.jmere.errors import judge_quintuples
 from mmie.tasks.more.errors import judge_label
 from mmie.types import Judged
@@ -63,15 +65,8 @@ def judged(row: Mapping[str, Any]) -> list[Judged]:
 
 def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any) -> Path:
     """A run with predictions of each model; a line may be text. Gives its folder."""
-    found = {
-        "experiment": "jmere_r1",
-        "task": "jmere",
-        "profile": "toy",
-        "seed": 0,
-        "commit": "abcdef012",
-        **changes,
-    }
-    found["models"] = {name: {} for name in models}
+    found = {**to_json(results_of(commit="abcdef012")), **changes}
+    found["systems"] = {name: {} for name in models}
     (folder / "predictions").mkdir(parents=True)
     (folder / "results.json").write_text(json.dumps(found))
     for name, rows in models.items():

@@ -167,7 +167,7 @@ def _train_grpo(
         )
 
     path = folder / "rollouts.jsonl"
-    rows = RolloutRows(path, every=logger.rollouts_every, kept=logger.rollouts_kept)
+    rows = RolloutRows(path, every=logger.rollouts_every, per_step=logger.rollouts_kept)
     validate = _validation(context, task, samples.data)
     loggers = wandb_loggers(context, "grpo")
     _train(context, config, Fit(module, loader, validate, folder, loggers, [rows]))
