@@ -61,7 +61,7 @@ NO_TORCH = {
     "safetensors",
 }
 CONFIGURATION = {"hydra", "omegaconf"}
-MAY_CONFIGURE = {"config", "job", "pipeline", "sweeping", "command_line"}
+MAY_CONFIGURE = {"config", "job", "resolvers", "pipeline", "sweeping", "command_line"}
 
 
 def imports(source: str, *, package: str) -> Iterator[str]:

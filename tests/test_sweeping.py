@@ -14,7 +14,6 @@ import pytest
 from omegaconf import DictConfig
 
 import mmie
-from mmie.artifacts import Store
 from mmie.errors import InputError
 
 ROOT = Path(__file__).parents[1]
