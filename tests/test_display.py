@@ -101,7 +101,8 @@ def test_a_folder_may_be_called_like_markup(
     config = SimpleNamespace(trainer=SimpleNamespace(processes=1))
     context = Context(config, Store(root), tmp_path)  # type: ignore[arg-type]
     for _ in range(2):
-        artifact = context.stage("data", {}, lambda _: None, label="[/b] evaluate [red]")
+        with context.open("data", {}, label="[/b] evaluate [red]") as stage:
+            artifact = stage.artifact
         with context.progress("[/b] answering [red]", 1) as advance:
             advance(1)
     told = "".join(capsys.readouterr().out.split())

@@ -13,11 +13,9 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from helpers.results import results_of
 from helpers.small_runs import config_of
 from mmie import pipeline
 from mmie.pipeline import execute
-from mmie.results import write_results
 from mmie.stages import tracking
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -108,15 +106,12 @@ def test_what_varies_is_passed_on(
     )
     passed: dict[str, Any] = {}
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
-    monkeypatch.setattr(pipeline.HydraConfig, "get", lambda: job)
-    write_results(tmp_path / "results.json", results_of())
+    monkeypatch.setattr("mmie.job.HydraConfig.get", lambda: job)
     config = SimpleNamespace(
-        stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(devices=1, num_nodes=1)
+        stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(processes=1)
     )
     monkeypatch.setattr(pipeline, "to_run_config", lambda _: config)
-    monkeypatch.setattr(
-        pipeline, "execute", lambda *_, **more: passed.update(more) or tmp_path / "results.json"
-    )
+    monkeypatch.setattr(pipeline, "execute", lambda *_, **more: passed.update(more))
     pipeline.run(OmegaConf.create())
     assert (passed["sweep"], passed["overrides"]) == (sweep, varied)
 
