@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from helpers.results import results_of
 from mmie.files import slug
-from mmie.results import write_results
+from mmie.json_types import to_json
 from mmie.tasks.jmere.errors import judge_quintuples
 from mmie.tasks.more.errors import judge_label
 from mmie.types import Judged
@@ -65,10 +65,10 @@ def judged(row: Mapping[str, Any]) -> list[Judged]:
 
 def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any) -> Path:
     """A run with predictions of each model; a line may be text. Gives its folder."""
-    changes = {"commit": "abcdef012", **changes}
-    results = results_of(systems={name: {} for name in models}, **changes)
+    found = {**to_json(results_of(commit="abcdef012")), **changes}
+    found["systems"] = {name: {} for name in models}
     (folder / "predictions").mkdir(parents=True)
-    write_results(folder / "results.json", results)
+    (folder / "results.json").write_text(json.dumps(found))
     for name, rows in models.items():
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
         (folder / "predictions" / f"{slug(name)}.jsonl").write_text(
