@@ -30,14 +30,18 @@ def test_qwen_prompt_with_two_pictures(load_backbone: Any) -> None:
     prompt = backbone.encode("wow Ann Lee", [WIDE, TALL])
     assert backbone.tokenizer.decode(prompt.ids) == (
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
-        f"<|vision_start|>{'<|image_pad|>' * 8}<|vision_end|><|vision_start|>{'<|image_pad|>' * 6}<|vision_end|>"
+        f"<|vision_start|>{'<|image_pad|>' * 8}<|vision_end|>"
+        f"<|vision_start|>{'<|image_pad|>' * 6}<|vision_end|>"
         "wow Ann Lee<|im_end|>\n<|im_start|>assistant\n"
     )
     assert prompt.features.shape == (14, 64)
 
 
 def test_qwen_positions_by_hand(load_backbone: Any) -> None:
-    """Text counts in all three channels; a picture of 4 x 2 tokens takes one time, rows 0..1, columns 0..3."""
+    """Text counts in all three channels.
+
+    A picture of 4 x 2 tokens takes one time, rows 0..1 and columns 0..3.
+    """
     backbone = load_backbone("qwen")
     prompt = backbone.encode("wow", [WIDE])
     start = prompt.ids.tolist().index(backbone.tokenizer.get_vocab()["<|image_pad|>"])

@@ -1,4 +1,4 @@
-"""The shared prefix gives what plain rows give, and plain rows give what the model's own forward gives."""
+"""The shared prefix equals repeated rows, and repeated rows equal the model's own forward."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def completions(policy: Any) -> Any:
 
 @pytest.fixture
 def object_prompts(policy: Any, pictures: list[Any]) -> list[Any]:
-    """The same picture and text with other objects, and another picture: whole picture first, then the object's box."""
+    """Three prompts with the same picture and text but other objects, and one with another picture.
+
+    Each has the whole picture first and then the object's box.
+    """
     boxes = [(0, 0, 40, 40), (30, 20, 100, 70), (5, 5, 30, 60)]
     shown = [
         [pictures[0], replace(pictures[0], box=boxes[0])],
@@ -81,7 +84,7 @@ def gradient(policy: Any, logps: Tensor, mask: Tensor) -> Tensor:
 def test_empty_responses_are_scored_beside_others(
     policy: Any, prompts: list[Any], micro_responses: int | None
 ) -> None:
-    """Two of eight are empty: with four groups of like length these two are a group of their own."""
+    """Two of eight are empty, so with four groups by length these two are a group of their own."""
     batch, responses = (
         policy.batch(prompts),
         [[], [21, 22], [23], [], [24, 25, 26], [27], [28, 29], [30]],
@@ -111,7 +114,10 @@ def operations(value: Tensor) -> set[str]:
 def test_gradients_add_up_in_one_order(
     policy: Any, prompts: list[Any], completions: Any, passes: str
 ) -> None:
-    """The gradient of ``values[rows]`` adds up in any order where there are several threads: two runs would not be the same."""
+    """With several threads the gradient of ``values[rows]`` is summed in any order.
+
+    Two runs would then differ.
+    """
     batch = policy.batch(prompts)
     logps = (
         policy.logps(batch, completions, temperature=1.0)

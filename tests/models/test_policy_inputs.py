@@ -1,4 +1,4 @@
-"""What goes into the policy and comes out: prompts, pictures computed once, responses as tokens and text, modes."""
+"""What goes into the policy and comes out: prompts, features computed once, responses, modes."""
 
 from __future__ import annotations
 
@@ -73,9 +73,13 @@ def test_padding_of_responses_by_hand() -> None:
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
 def test_a_response_and_its_tokens(make_policy: Any, kind: str) -> None:
-    """The turn's end belongs to the response, no beginning mark does, and the text comes back as it was."""
+    """The end of the turn belongs to the response, a beginning mark does not.
+
+    The text comes back as it was.
+    """
     policy = make_policy(kind)
-    text = "<think> picture : a red heart . </think> <answer> [Ann Lee, per, Bob Ray, per, peer] ü 🙂 </answer>"
+    answer = "<answer> [Ann Lee, per, Bob Ray, per, peer] ü 🙂 </answer>"
+    text = f"<think> picture : a red heart . </think> {answer}"
     ids = policy.response_ids(text)
     assert ids[-1] == policy.backbone.tokenizer.eos_token_id
     assert policy.backbone.tokenizer.bos_token_id not in ids
@@ -166,7 +170,8 @@ def test_markers_in_a_response_to_learn_are_dead(make_policy: Any, kind: str) ->
     policy = make_policy(kind)
     tokenizer = policy.backbone.tokenizer
     markers = [token.content for token in tokenizer.added_tokens_decoder.values()]
-    text = f"<think> {' '.join(markers)} </think> <answer> [<|image_pad|>, per, <image>, org, peer] </answer>"
+    answer = "<answer> [<|image_pad|>, per, <image>, org, peer] </answer>"
+    text = f"<think> {' '.join(markers)} </think> {answer}"
     ids = policy.response_ids(text)
     assert ids[-1] in policy.eos_ids
     assert not set(ids[:-1]) & {

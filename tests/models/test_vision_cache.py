@@ -1,4 +1,4 @@
-"""Features: once a picture, in bounded memory, on disk for later runs, never trusted when damaged."""
+"""Features: once per picture, in bounded memory, on disk for later runs, checked when read."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SMALLEST = [(1, 1), (1, 2)]
 def measured(
     module: Any, items: list[Any], sizes: list[int], *, micro: int, world: int
 ) -> tuple[Tensor, Tensor]:
-    """Loss and gradient as Lightning and DDP make them: mean over micro-batches, then over processes."""
+    """Loss and gradient as Lightning and DDP average them: over micro-batches, then processes."""
     losses, gradients = [], []
     for rank in range(world):
         loader = StepLoader(

@@ -103,7 +103,10 @@ def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
 
 
 def test_only_rl_keeps_near_the_base(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
-    """Without a reference adapter the KL of a moved policy is that against the base, so it is not zero at the first step."""
+    """Without a reference adapter the KL is that against the base.
+
+    The fresh adapter here differs from it, so the KL is not zero at the first step.
+    """
     policy = make_policy("llava")
     train_grpo(policy, examples, tmp_path, epochs=0.5, config=grpo_config(kl_coef=0.1))
     assert column(tmp_path, "train/kl")[0] > 1e-4

@@ -100,7 +100,7 @@ def test_a_resumed_loader_goes_on_at_its_step() -> None:
 def test_all_ranks_together_do_each_step_once(
     micro: int, accumulate: int, world: int, sizes: list[int], seed: int
 ) -> None:
-    """And the weights make the mean over micro-batches and processes the size-weighted mean over the step."""
+    """The mean over micro-batches and processes is the mean over the step, weighted by size."""
     plan = plan_steps(
         Uniform(), samples=60, epochs=1, batch_size=micro * accumulate * world, seed=seed
     )[:3]

@@ -25,7 +25,10 @@ TWO = replace(TRAINER, devices=2, strategy="ddp_fork")
 def short_on_one_rank(
     response: str, predicted: Any, gold: Any, answer: str, gold_answer: str
 ) -> dict[str, float]:
-    """Rewards that differ in some groups only, so that one process may have nothing to learn from while the other has."""
+    """Rewards that differ in some groups only.
+
+    So one process may have no gradient to compute while the other one has.
+    """
     return {"reward": float(len(response)) if len(gold_answer) % 2 else 1.0}
 
 
