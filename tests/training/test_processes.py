@@ -32,44 +32,36 @@ def short_on_one_rank(
     return {"reward": float(len(response)) if len(gold_answer) % 2 else 1.0}
 
 
+UNEQUAL = {"config": grpo_config(kl_coef=0.0, resamples=1), "reward": short_on_one_rank}
+TRAININGS = {
+    "SFT": (train_sft, {}),
+    "GRPO": (train_grpo, {}),
+    "Only-RL": (train_grpo, {}),
+    "token mean": (train_grpo, {"config": grpo_config(normalise="token")}),
+    "unequal work": (train_grpo, UNEQUAL),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("train", "options"),
-    [
-        (train_sft, {}),
-        (train_grpo, {}),
-        (train_grpo, {"config": grpo_config(normalise="token")}),
-        (
-            train_grpo,
-            {"config": grpo_config(kl_coef=0.0, resamples=1), "reward": short_on_one_rank},
-        ),
-    ],
-    ids=["SFT", "GRPO", "token mean", "unequal work"],
-)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_two_processes_equal_one(
-    train: Any,
-    options: dict[str, Any],
+    name: str,
     make_policy: Any,
     examples: list[Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    train, options = TRAININGS[name]
     states = []
-    for name, trainer in {"one": TRAINER, "two": TWO}.items():
+    for folder, trainer in ((tmp_path / "one", TRAINER), (tmp_path / "two", TWO)):
         monkeypatch.setattr(training_runs, "TRAINER", trainer)
-        (tmp_path / name).mkdir()
+        folder.mkdir()
         policy = end_early(make_policy("qwen"))
-        policy.add_reference()
-        train(
-            policy,
-            examples,
-            tmp_path / name,
-            epochs=2,
-            micro=1,
-            loop=loop_config(checkpoint_every=3),
-            **options,
-        )
-        states.append(torch.load(tmp_path / name / "step-3.ckpt", weights_only=False)["state_dict"])
+        if name != "Only-RL":
+            policy.add_reference()
+        loop = loop_config(checkpoint_every=3)
+        train(policy, examples, folder, epochs=2, micro=1, loop=loop, **options)
+        states.append(torch.load(folder / "step-3.ckpt", weights_only=False)["state_dict"])
     assert len(states[0]) == 28
-    for name, value in states[0].items():
-        torch.testing.assert_close(states[1][name], value, rtol=1e-4, atol=1e-6)
+    for key, value in states[0].items():
+        torch.testing.assert_close(states[1][key], value, rtol=1e-4, atol=1e-6)
