@@ -10,51 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from mmie.config import to_run_config
+from helpers.configured import run_config
+from helpers.small_runs import SMALL, config_of
 from mmie.errors import InputError
 from mmie.files import slug
 from mmie.pipeline import execute
 from mmie.stages.context import local_rank
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
-
-ROOT = Path(__file__).parents[1]
-SMALL = [
-    "data.sizes={train: 16, val: 4, test: 6}",
-    "cot.candidates=2",
-    "sft.epochs=1",
-    "sft.batch_size=8",
-    "sft.micro_batch_size=8",
-    "sft.checkpoint_every=1",
-    "sft.validations=1",
-    "grpo.epochs=0.5",
-    "grpo.prompts_per_step=4",
-    "grpo.micro_prompts=2",
-    "grpo.group_size=2",
-    "grpo.max_new_tokens=16",
-    "grpo.checkpoint_every=1",
-    "grpo.validations=1",
-    "evaluation.max_new_tokens=16",
-    "evaluation.batch_size=3",
-    "evaluation.bootstrap_samples=20",
-    "logger.wandb=false",
-    "trainer.threads=1",
-    "filter=[]",
-]
-
-
-def config_of(tmp_path: Path, *overrides: str):
-    small = [
-        item
-        for item in SMALL
-        if not ("+experiment=only_rl" in overrides and item.startswith("sft."))
-    ]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return to_run_config(
-            compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides])
-        )
 
 
 def go(tmp_path: Path, name: str, *overrides: str) -> dict:
@@ -128,7 +92,7 @@ def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: P
 @pytest.mark.slow
 def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
     results = [
-        go(tmp_path, f"job{number}", *values, "stages=[grpo]")
+        go(tmp_path, f"job{number}", *values, "grpo.epochs=0.25", "stages=[grpo]")
         for number, values in enumerate(
             [
                 ("grpo.group_size=2", "reward.alpha=0"),
@@ -266,10 +230,7 @@ def test_each_paradigm_runs_its_own_stages_only(
         "only_rl": ("sft.",),
     }[experiment]
     small = [item for item in SMALL if not item.startswith(dropped)]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(
-            compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides])
-        )
+    config = run_config(*small, *overrides, artifacts=tmp_path / "artifacts")
     (tmp_path / "run").mkdir()
     found = json.loads(execute(config, tmp_path / "run").read_text(encoding="utf-8"))
     assert list(found["models"]) == models
@@ -312,7 +273,8 @@ def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> 
         (folder / "out").mkdir(parents=True)
 
     def start(folder: Path) -> multiprocessing.Process:
-        arguments = (config_of(folder), folder / "out")
+        every_step = ["sft.checkpoint_every=1", "grpo.checkpoint_every=1"]
+        arguments = (config_of(folder, *every_step), folder / "out")
         process = multiprocessing.get_context("fork").Process(target=execute, args=arguments)
         process.start()
         return process
@@ -387,9 +349,8 @@ def test_a_missing_picture_to_predict_is_one_line(tmp_path: Path) -> None:
 MORE = [
     "+experiment=more_r1",
     "filter=[six_steps]",
-    "data.sizes={train: 40, val: 4, test: 6}",
+    "data.sizes={train: 24, val: 2, test: 4}",
     "cot.candidates=1",
-    "grpo.epochs=1",
 ]
 
 
@@ -412,21 +373,20 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
         for name in ("sft", "grpo")
     ]
     assert not set(parts[0]) & set(parts[1])
-    assert len(parts[0]) + len(parts[1]) == 40
+    assert len(parts[0]) + len(parts[1]) == 24
     row = json.loads(
         (tmp_path / "job0/predictions.jsonl").read_text(encoding="utf-8").splitlines()[0]
     )
     assert isinstance(row["image"][0], str)
     assert len(row["image"][1]["box"]) == 4
     assert first["vision"]["from_disk"] == 0
-    wider = go(tmp_path, "wider", *MORE, "grpo.group_size=3", "stages=[grpo]")
-    assert wider["vision"]["computed"] == 0
-    assert wider["vision"]["from_disk"] > 8
+    assert results[1]["vision"]["computed"] == 0
+    assert results[1]["vision"]["from_disk"] > 8
 
 
 @pytest.mark.slow
 def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
-    found = go(tmp_path, "run", "schedule=progressive_mix", "stages=[grpo]")
+    found = go(tmp_path, "run", "schedule=progressive_mix", "grpo.epochs=0.25", "stages=[grpo]")
     assert found["stages"]["difficulty"]["cached"] is False
     (easy,) = (tmp_path / "artifacts/difficulty").glob("*/easy.json")
     assert len(json.loads(easy.read_text(encoding="utf-8"))) == 16

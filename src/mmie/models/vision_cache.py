@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mmie.data.source import read
-from mmie.files import disk_errors
+from mmie.files import replacing
 from mmie.types import Picture
 
 log = logging.getLogger(__name__)
@@ -58,16 +57,10 @@ class FeatureStore:
         Raises:
             InputError: the folder cannot be written.
         """
-        path = self._path(key)
-        part = path.with_name(f".{key}.{os.getpid()}")
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                content = save({"features": features}, metadata={"sha256": _digest(features)})
-                part.write_bytes(content)  # safetensors itself would not raise an OSError
-                os.replace(part, path)
-            finally:
-                part.unlink(missing_ok=True)
+        content = save({"features": features}, metadata={"sha256": _digest(features)})
+        # Not durable: ``get`` computes a damaged file anew, and waiting for the disk costs more.
+        with replacing(self._path(key), durable=False) as temporary:
+            temporary.write_bytes(content)  # safetensors' own writing raises no OSError
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"

@@ -16,7 +16,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from mmie import stopping
-from mmie.files import whole_lines, write_text
+from mmie.files import read_and_repair_jsonl, write_text
 from mmie.training.wandb_log import WandbLog
 
 
@@ -38,7 +38,7 @@ class OwnSignals(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int
     ) -> None:
-        stopping.check()
+        stopping.raise_if_stopped()
 
 
 class BestAdapter(pl.Callback):
@@ -105,7 +105,7 @@ class RolloutRows(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Drops the rows that a killed run wrote after its resume point; they come again."""
         if self.path.exists() and trainer.is_global_zero:
-            rows = whole_lines(self.path, keys=["step"])
+            rows = read_and_repair_jsonl(self.path, keys=["step"])
             earlier = [row for row in rows if row["step"] < trainer.global_step]
             write_text(self.path, "".join(map(_line, earlier)))
 

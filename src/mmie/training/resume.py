@@ -24,7 +24,7 @@ from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 
 from mmie.errors import InputError
 from mmie.files import parse_json, write_json
-from mmie.whole import damage, listing, sync, to_disk
+from mmie.integrity import file_digests, find_damage, sync_file, sync_tree
 
 log = logging.getLogger(__name__)
 
@@ -127,11 +127,11 @@ class ResumePoint(pl.Callback):
         if not trainer.is_global_zero:
             return
         final = self.folder / f"step-{step}.ckpt"
-        to_disk(part)
-        write_json(_note(final), {"step": step, "files": listing(part, hashed_up_to=inf)})
+        sync_tree(part)
+        write_json(_note(final), {"step": step, "files": file_digests(part, hashed_up_to=inf)})
         _remove(final)  # a damaged one from before; os.replace would not replace a folder
         os.replace(part, final)
-        sync(self.folder)
+        sync_file(self.folder)
         self._remove_older()
 
     def _remove_older(self) -> None:
@@ -166,7 +166,7 @@ def _damage(path: Path, step: int) -> str | None:
         listed = note["files"]
         if note["step"] != step or not listed:
             return f"{_note(path).name} belongs to another one"
-        reason = damage(path, listed)
+        reason = find_damage(path, listed)
         if reason is None and path.is_file():  # DeepSpeed reads its folders itself
             saved = torch.load(path, mmap=True, weights_only=True)
             reason = None if saved["global_step"] == step else "it is of another step"
