@@ -42,8 +42,9 @@ def _judge(fields: list[str], reader: ItemReader) -> list[Result]:
     """The result of these fields; empty for prose."""
     if not reader.looks_like_item(fields):
         return []
-    names = {place: without_marks(fields[place].strip(), "*`") for place in (0, 2)}
-    return [reader.from_fields([names.get(place, field) for place, field in enumerate(fields)])]
+    head, head_type, tail, tail_type, relation = fields
+    head, tail = without_marks(head.strip(), "*`"), without_marks(tail.strip(), "*`")
+    return [reader.from_fields([head, head_type, tail, tail_type, relation])]
 
 
 def _cells(row: str) -> list[str]:
