@@ -82,7 +82,7 @@ def test_the_rule_holds_for_every_source(change: dict[str, object]) -> None:
     }
     splits = {"train": [Example("train-00000", **{**good, **change})]}  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^data: .*train-00000") as caught:
-        check_splits(splits)
+        check_splits(splits, lambda sample: {})
     assert "\n" not in str(caught.value)
     assert str(caught.value).encode()
 

@@ -163,7 +163,7 @@ def stages(context: Context) -> dict[str, Path]:
     config, last = context.config, _last(context.config)
     _check(context)
     evaluated: dict[str, Path] = {}
-    if config.predict.adapter is not None and set(config.stages) <= set(ON_DEMAND):
+    if config.predict["adapter"] is not None and set(config.stages) <= set(ON_DEMAND):
         return _deliver(context, None, evaluated)
     data_stage = prepare.data(context)
     if last == "data":

@@ -91,7 +91,7 @@ def test_facts_with_what_is_no_text_are_refused(tmp_path: Path, change: dict[str
 )
 def test_any_source_is_checked_before_anything_is_trained(sample: Example) -> None:
     with pytest.raises(InputError, match="^data: a text of sample a holds .*, which is no text"):
-        check_splits({"train": [sample]})
+        check_splits({"train": [sample]}, lambda sample: {})
 
 
 def test_strings_are_found_however_deep() -> None:

@@ -87,7 +87,9 @@ def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
         score="Image description: 0.4\nScore: 0.8",
     )
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert candidate == Candidate("train-0", 0, "Gordon plays.", (A, B), 0.8)
+    assert candidate == Candidate(
+        "train-0", 0, "Gordon plays.", {"repredicted": [[*A], [*B]], "score": 0.8}
+    )
     assert teacher.asked == [
         ("distil", "train-0", 0, ""),
         ("repredict", "train-0", 0, "Gordon plays."),
@@ -113,7 +115,8 @@ def test_the_reprediction_is_read_or_none(tmp_path, answer, repredicted):
     (candidate,) = run(
         examples(1), Scripted(repredict=answer), Record(tmp_path / "r"), candidates=1
     )
-    assert candidate.repredicted == repredicted
+    expected = None if repredicted is None else [list(item) for item in repredicted]
+    assert candidate.verdicts["repredicted"] == expected
 
 
 def test_the_prompts_show_the_gold_to_the_writer_only(tmp_path):
@@ -137,7 +140,7 @@ def test_the_prompts_show_the_gold_to_the_writer_only(tmp_path):
 def test_an_unusable_chain_is_not_judged(tmp_path):
     teacher = Scripted(distil="")
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert candidate == Candidate("train-0", 0, "", None, None)
+    assert candidate == Candidate("train-0", 0, "", {"repredicted": None, "score": None})
     assert len(teacher.asked) == 1
 
 
@@ -212,32 +215,31 @@ def test_distil_is_a_coroutine_for_those_who_have_a_loop(tmp_path):
         progress=lambda _: None,
         chains=JMEREChains(**LABELS),
     )
-    assert [candidate.repredicted for candidate in asyncio.run(work)] == [(A,)]
+    assert [candidate.verdicts["repredicted"] for candidate in asyncio.run(work)] == [[list(A)]]
 
 
 def test_candidates_survive_the_file(tmp_path):
     rows = [
-        Candidate("train-0", 0, "Lines\nand ☃ \u2028 \x85 😀", (A, B), 0.7),
-        Candidate("train-0", 1, "", None, None),
-        Candidate("train-1", 0, "chain", (), 0.0),
+        Candidate(
+            "train-0", 0, "Lines\nand ☃ \u2028 \x85 😀", {"read": [[*A], [*B]], "score": 0.7}
+        ),
+        Candidate("train-0", 1, "", {"read": None, "score": None}),
+        Candidate("train-1", 0, "chain"),
     ]
     path = tmp_path / "new" / "candidates.jsonl"
     candidates_to_jsonl(rows[:1], path)
     candidates_to_jsonl(rows, path)
     found = candidates_from_jsonl(path)
     assert found == rows
-    assert isinstance(found[0].repredicted[0], Quintuple)
     assert [file.name for file in path.parent.iterdir()] == ["candidates.jsonl"]
 
 
-ROW = {"example_id": "a", "index": 0, "chain": "c", "repredicted": None, "score": 0.5}
+ROW = {"example_id": "a", "index": 0, "chain": "c", "verdicts": {"score": 0.5}}
 BROKEN = [
     "",
     "{",
     "[]",
     "{}",
-    '{"repredicted": 5}',
-    '{"repredicted": [["a"]]}',
     "[" * 100_000,
     *(
         json.dumps({**ROW, **change})
@@ -246,8 +248,9 @@ BROKEN = [
             {"chain": "half \ud83d"},
             {"example_id": None},
             {"index": "0"},
-            {"score": "0.5"},
-            {"repredicted": [["a", "per", "b", "per", None]]},
+            {"verdicts": None},
+            {"verdicts": {"read": "half \ud83d"}},
+            {"score": 0.5},
         )
     ),
 ]
@@ -256,7 +259,7 @@ BROKEN = [
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_candidate_is_named(tmp_path, broken):
     path = tmp_path / "c.jsonl"
-    candidates_to_jsonl([Candidate("train-0", 0, "chain", None, None)], path)
+    candidates_to_jsonl([Candidate("train-0", 0, "chain")], path)
     path.write_text(path.read_text() + broken + "\n")
     with pytest.raises(InputError, match=r"c\.jsonl:2: not a candidate"):
         candidates_from_jsonl(path)

@@ -98,7 +98,7 @@ def test_a_refused_sample_stops_no_other(tmp_path):
 def test_a_chain_is_kept_where_only_its_judgement_is_refused(tmp_path):
     teacher = Scripted(score=REFUSED)
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert (candidate.chain, candidate.score) == ("A chain.", None)
+    assert (candidate.chain, candidate.verdicts["score"]) == ("A chain.", None)
 
 
 @pytest.mark.parametrize("state", ["cut", "empty", "refused"])
@@ -106,7 +106,7 @@ def test_an_answer_that_is_not_whole_is_not_used(tmp_path, state):
     teacher = Scripted(distil=Answer("Half a chain", state))
     teacher.max_refused = 1.0
     assert run(examples(1), teacher, Record(tmp_path / "r"), candidates=1) == [
-        Candidate("train-0", 0, "", None, None)
+        Candidate("train-0", 0, "", {"repredicted": None, "score": None})
     ]
 
 

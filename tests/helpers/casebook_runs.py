@@ -15,6 +15,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from mmie.files import slug
+from mmie.tasks.jmere.errors import judge_quintuples
+from mmie.tasks.more.errors import judge_label
+from mmie.types import Judged
 
 GOLD = ["Ann Lee", "per", "Oslo", "loc", "place of birth"]
 WATCH = """window.problems = [];
@@ -36,19 +39,26 @@ REPORT = """(async () => {
 
 def line(number: int = 0, **changes: Any) -> dict[str, Any]:
     """A line of predictions, right unless ``changes`` say otherwise."""
-    right = {
+    row = {
         "id": f"test-{number}",
         "text": f"Ann Lee of Oslo, sample {number}",
         "image": [None],
         "gold": [GOLD],
-        "parsed": [GOLD],
-    }
-    return {
-        **right,
         "response": f"<think> Step 1: look. Step 2: say {number}. </think> <answer> [] </answer>",
-        "correct": 1,
+        "truncated": False,
+        "parsed": [GOLD],
+        "invalid": 0,
         **changes,
     }
+    return {"judged": judged(row), **row}
+
+
+def judged(row: Mapping[str, Any]) -> list[Judged]:
+    """The parts of the answer in a line of predictions, by the task that its gold is of."""
+    parsed, gold, truncated = row["parsed"], row["gold"], row["truncated"]
+    if isinstance(gold, str):
+        return [judge_label(parsed, gold, truncated=truncated)]
+    return judge_quintuples(parsed, gold, truncated=truncated, invalid=row["invalid"])
 
 
 def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any) -> Path:

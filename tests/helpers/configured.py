@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 CONF = Path(__file__).parents[2] / "conf"
 
 
+def _file(task: str) -> DictConfig:
+    return OmegaConf.load(CONF / "tasks" / task / "task" / f"{task}.yaml")
+
+
 def prompts(task: str) -> dict[str, str]:
     """The teacher's prompts of a task, by the names under which its chains take them."""
-    chains = OmegaConf.to_container(OmegaConf.load(CONF / "cot" / f"{task}.yaml"))["chains"]
+    chains = OmegaConf.to_container(_file(task).cot.chains)
     return {
         name: text
         for name, text in chains.items()
@@ -21,7 +25,7 @@ def prompts(task: str) -> dict[str, str]:
 
 def instruction(task: str) -> str:
     """The task's instruction at the paper's scale."""
-    return OmegaConf.load(CONF / "task" / f"{task}.yaml").instruction
+    return _file(task).task.instruction
 
 
 def reasoning_instruction() -> str:

@@ -23,7 +23,8 @@ GOLD = (Quintuple("Ann", "per", "Oslo", "loc", "place of birth"),)
 def chains(samples: int, each: int = 5) -> list[Candidate]:
     numbers = [(sample, index) for sample in range(samples) for index in range(each)]
     return [
-        Candidate(f"s{sample}", index, f"chain {index}", None, 0.5) for sample, index in numbers
+        Candidate(f"s{sample}", index, f"chain {index}", {"score": 0.5})
+        for sample, index in numbers
     ]
 
 
@@ -74,7 +75,7 @@ def test_the_design_of_the_paper() -> None:
 
 
 def test_the_draw_is_the_seeds_and_leaves_out_samples_with_an_empty_chain() -> None:
-    candidates = [*chains(5), Candidate("broken", 0, "", None, None)]
+    candidates = [*chains(5), Candidate("broken", 0, "")]
     names = [
         [
             sample[0].example_id

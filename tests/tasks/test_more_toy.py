@@ -15,8 +15,8 @@ from PIL import Image, ImageChops
 from mmie.distil.chain_text import extract_chain
 from mmie.distil.teacher import Request
 from mmie.errors import InputError
-from mmie.parsing import parse_steps
 from mmie.tasks.more.six_steps import SixStepsFilter
+from mmie.tasks.more.steps import parse_steps
 from mmie.tasks.more.task import MORE
 from mmie.tasks.more.toy_source import SIZES, ToyMORESource
 from mmie.tasks.more.toy_teacher import MORETemplateTeacher
@@ -285,7 +285,7 @@ def test_a_broken_chain_is_caught_by_the_rule_filter(train: list[Example]) -> No
         number for number in range(1, 7) for chain in broken if f"step {number} :" not in chain
     } == set(range(1, 7))
     chains = [*broken, ask(train[0])]
-    candidates = [Candidate("x", index, chain, None, None) for index, chain in enumerate(chains)]
+    candidates = [Candidate("x", index, chain) for index, chain in enumerate(chains)]
     assert SixStepsFilter()(candidates, {}) == candidates[-1:]
 
 

@@ -1,6 +1,7 @@
-"""Distillation: several chains a sample, each with what the teacher says of it (JMERE-R1 section 3.2; MORE-R1's stage 1).
+"""Distillation: several chains for each sample, each with the teacher's verdicts on it.
 
-What is asked about one candidate is the task's matter: ``conf/cot``.
+It is that of JMERE-R1 section 3.2 and of stage 1 in MORE-R1. What the teacher is asked about one
+candidate is decided by the task's chains node.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -18,22 +19,22 @@ from mmie.distil.dispatch import Dispatcher, Job
 from mmie.distil.record import Record
 from mmie.distil.teacher import Request, Teacher
 from mmie.files import read_jsonl, write_text
-from mmie.types import Candidate, Example, Quintuple
+from mmie.types import Candidate, Example
 
 T = TypeVar("T")
 
 
 class Ask(Protocol):
-    """One question about one candidate; the record answers what was asked before.
+    """Asks the teacher about one candidate; the record answers what was asked before.
 
-    "" where the answer is not whole: cut at the token limit, refused or empty.
+    The answer is "" where it is not whole: cut at the token limit, refused or empty.
     """
 
     async def __call__(self, purpose: str, prompt: str, *, chain: str = "") -> str: ...
 
 
 class Chains(Protocol):
-    """How one candidate of a task comes about.
+    """Makes one candidate of a task.
 
     Attributes:
         requests: how many requests one candidate takes at most.
@@ -42,7 +43,10 @@ class Chains(Protocol):
     requests: int
 
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
-        """Asks for a chain and, where the task's filters need it, for what they judge it by."""
+        """Asks for a chain and for the verdicts that the task's filters read.
+
+        An answer that cannot be read is the verdict None.
+        """
 
 
 def run_distillation(
@@ -136,15 +140,11 @@ def candidates_from_jsonl(path: Path) -> list[Candidate]:
 
 def _candidate(row: dict[str, Any]) -> Candidate:
     """Raises an error that ``read_jsonl`` knows where a field is missing or wrong."""
-    read = row.pop("repredicted")
-    quintuples = None if read is None else tuple(Quintuple(*fields) for fields in read)
-    candidate = Candidate(**row, repredicted=quintuples)
-    texts = [candidate.example_id, candidate.chain]
-    for quintuple in quintuples or ():
-        texts += quintuple
-    "".join(texts).encode()  # all of them strings, and no half character
-    if type(candidate.index) is not int:
-        raise TypeError("index")
-    if candidate.score is not None and type(candidate.score) not in (int, float):
-        raise TypeError("score")
+    if set(row) != {field.name for field in fields(Candidate)}:
+        raise LookupError("fields")
+    candidate = Candidate(**row)
+    if type(candidate.index) is not int or not isinstance(candidate.verdicts, dict):
+        raise TypeError("index or verdicts")
+    "".join([candidate.example_id, candidate.chain]).encode()  # both text, and no half character
+    json.dumps(candidate.verdicts, ensure_ascii=False).encode()
     return candidate

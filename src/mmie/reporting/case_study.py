@@ -16,10 +16,11 @@ from pathlib import Path
 from mmie.errors import InputError
 from mmie.files import disk_errors, write_text
 from mmie.reporting.casebook.answers import Answer, Model, labels, read_models
-from mmie.reporting.casebook.cases import RIGHT, Case, Judged, judge, merged, told, verdict
+from mmie.reporting.casebook.cases import RIGHT, Case, merged, told, verdict
 from mmie.reporting.casebook.thumbnails import thumbnails
 from mmie.reporting.escaping import in_markdown
 from mmie.reporting.runs import load_runs
+from mmie.types import Judged
 
 SYSTEMS = ("SFT", "CoT-SFT", "Only-RL", "JMERE-R1")  # as in the paper's figure, from left to right
 MARKS = (
@@ -67,7 +68,7 @@ def _chosen(cases: Sequence[Case], sample: str | None) -> Case:
 
 
 def _is_right(answer: Answer | None) -> bool:
-    return answer is not None and verdict(judge(answer)) == RIGHT
+    return answer is not None and verdict(answer) == RIGHT
 
 
 def _pictures(case: Case, out: Path) -> list[str]:
@@ -93,15 +94,12 @@ def _page(case: Case, models: Sequence[Model], pictures: Sequence[str]) -> Itera
     )
     yield f"Test sample `{case.id}`. {MARKS}"
     yield from pictures
-    yield f"**Text:** {in_markdown(case.text)}" + (
-        f" **Entity:** {in_markdown(case.entity)}" if case.entity else ""
+    fields = {"text": case.text, **case.fields}
+    yield " ".join(
+        f"**{key.capitalize()}:** {in_markdown(value)}" for key, value in fields.items()
     )
-    gold = (
-        [case.gold]
-        if isinstance(case.gold, str)
-        else [_fields(quintuple) for quintuple in case.gold]
-    )
-    yield "**Gold:** " + (in_markdown("; ".join(gold)) or "nothing")
+    gold = "; ".join(map(_fields, case.gold))
+    yield f"**Gold:** {in_markdown(gold) or 'nothing'}"
     for label, answer in zip(labels(models), case.answers, strict=True):
         yield from _system(label, answer)
 

@@ -37,8 +37,9 @@ def answers(
         context: the run; ``evaluation`` says how is sampled.
         phase: who answers.
         examples: the samples.
-        path: one line per sample: id, text, entity (MORE), image, gold, response, truncated, parsed (by the reader of
-            ``evaluation.reader``; null where no answer is found), invalid (the number of invalid items), correct.
+        path: one line per sample: id, text, the task's fields, image, gold, response, truncated,
+            parsed (by the reader of ``evaluation.reader``; null where no answer is found), invalid
+            (the number of invalid items), judged (the parts of ``Task.judge``).
     """
     config = context.config.evaluation
     rows = read_and_repair_jsonl(path, keys=["id", "response", "truncated"])
@@ -97,18 +98,20 @@ def _row(
 ) -> dict[str, Any]:
     """What ``answers`` writes of a sample; the pictures' paths are relative to ``images``."""
     reading = task.read(response.text, lenient=lenient)
-    asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}
+    judged = task.judge(
+        reading.prediction, example, truncated=response.truncated, invalid=reading.invalid
+    )
     return {
         "id": example.id,
         "text": example.text,
-        **asked,
+        **task.fields(example),
         "image": [picture_to_json(picture, images) for picture in example.pictures],
         "gold": example.gold,
         "response": response.text,
         "truncated": response.truncated,
         "parsed": reading.prediction,
         "invalid": reading.invalid,
-        "correct": task.correct(reading.prediction, example),
+        "judged": judged,
     }
 
 

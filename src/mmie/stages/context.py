@@ -31,14 +31,14 @@ from mmie.types import Example
 # Raise a stage's number whenever its code makes another result of the same configuration: its old
 # artefacts, and those of all stages after it, are then not used again.
 VERSIONS = {
-    "data": 1,
+    "data": 2,
     "divide": 1,
-    "distil": 3,
-    "filter": 1,
+    "distil": 4,
+    "filter": 2,
     "sft": 1,
     "difficulty": 1,
     "grpo": 1,
-    "evaluate": 4,
+    "evaluate": 5,
     "vote": 3,
 }
 COLLECTIVE = ("sft", "grpo")  # stages in which all processes of a run take part

@@ -149,7 +149,7 @@ def voted(
             scores = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)
             _extend(curves.setdefault(way, {}), scores, main=task.selection_metric)
     final = {
-        way: task.breakdown(majority, examples)["per_relation"]
+        way: next(iter(task.breakdown(majority, examples).values()), {})
         for way, majority in _majorities(task, predictions, samples).items()
     }
     per_relation = {

@@ -77,7 +77,7 @@ function tweet(sample, models) {
     for (const name of said) names.set(name, { gold: false, by: [...(names.get(name)?.by ?? []), models[model]] });
   });
   for (const [name, type] of sample.gold.flatMap(entities)) names.set(name, { gold: true, type });
-  if (sample.entity) names.set(sample.entity, { gold: true, type: "entity" });
+  for (const [key, value] of Object.entries(sample.fields)) names.set(value, { gold: true, type: key });
   return el("p", "tweet", ...marked(sample.text, names));
 }
 
@@ -116,7 +116,7 @@ function mention(name, { gold, type, by }) {
 
 function gold(sample) {
   const rows = sample.gold.map((fields) => el("li", "", label(fields)));
-  if (sample.entity) rows.push(el("li", "quiet", `entity asked about: ${sample.entity}`));
+  for (const [key, value] of Object.entries(sample.fields)) rows.push(el("li", "quiet", `${key} asked about: ${value}`));
   return rows.length ? el("ul", "answers", ...rows) : el("p", "quiet", "nothing");
 }
 

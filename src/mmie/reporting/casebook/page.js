@@ -31,9 +31,9 @@ function fits(answer, choice) {
 }
 
 function haystack(number) {
-  const { id, text, entity, gold, answers } = book.cases[number];
+  const { id, text, fields, gold, answers } = book.cases[number];
   const said = answers.flatMap((answer) => (answer ? [answer.raw, ...answer.parts.map(([fields]) => fields?.join(" ") ?? "")] : []));
-  return (haystacks[number] ??= [id, text, entity, ...gold.map((fields) => fields.join(" ")), ...said].join("\n").toLowerCase());
+  return (haystacks[number] ??= [id, text, ...Object.values(fields), ...gold.map((part) => part.join(" ")), ...said].join("\n").toLowerCase());
 }
 
 function choices(select, tests) {
@@ -45,8 +45,8 @@ function choices(select, tests) {
 }
 
 function makeFilters() {
-  const relations = [...new Set(book.cases.flatMap((sample) => sample.relations))].sort();
-  choices(at("relation"), relations.map((name) => [name, (sample) => sample.relations.includes(name)]));
+  const relations = [...new Set(book.cases.flatMap((sample) => sample.labels))].sort();
+  choices(at("relation"), relations.map((name) => [name, (sample) => sample.labels.includes(name)]));
   choices(at("kind"), book.kinds.map((name) => [name, (sample) => sample.answers.some((answer) => kindsOf(answer).has(name))]));
   choices(at("agreement"), Object.keys(AGREEMENT).map((name) => [name, (sample) => agrees(sample, name)]));
   book.models.forEach((name, model) => {
@@ -59,7 +59,7 @@ function makeFilters() {
 function makeList() {
   const rows = book.cases.map((sample, number) => {
     const signs = verdicts(sample).map((verdict, model) => sign(verdict, `${book.models[model]}: ${SIGNS[verdict][1]}`));
-    const snippet = el("span", "snippet", sample.entity && el("b", "", `${sample.entity}: `), sample.text);
+    const snippet = el("span", "snippet", ...Object.values(sample.fields).map((value) => el("b", "", `${value}: `)), sample.text);
     const link = el("a", "", el("span", "signs", ...signs), snippet, el("span", "id", sample.id));
     link.href = hrefs[number];
     return el("li", "", link);
@@ -72,7 +72,7 @@ function filter() {
   const [relation, kind, agreement] = ["relation", "kind", "agreement"].map((id) => at(id).value);
   const ofModels = [...at("by-model").querySelectorAll("select")].map((select) => select.value);
   const passes = (sample, number) =>
-    (!relation || sample.relations.includes(relation)) &&
+    (!relation || sample.labels.includes(relation)) &&
     (!kind || sample.answers.some((answer) => kindsOf(answer).has(kind))) &&
     (!agreement || agrees(sample, agreement)) &&
     ofModels.every((choice, model) => !choice || fits(sample.answers[model], choice)) &&

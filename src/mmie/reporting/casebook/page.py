@@ -66,9 +66,9 @@ def _case(case: Case, numbers: Mapping[Picture, int]) -> dict[str, Any]:
     return {
         "id": case.id,
         "text": case.text,
-        "entity": case.entity,
-        "relations": case.relations,
-        "gold": [[case.gold]] if isinstance(case.gold, str) else case.gold,
+        "fields": case.fields,
+        "labels": case.labels,
+        "gold": case.gold,
         "pictures": [
             {
                 "number": numbers.get(picture),

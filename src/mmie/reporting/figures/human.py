@@ -86,7 +86,7 @@ def _histogram(differences: Sequence[float], title: str, caption: str) -> Drawin
 def _teacher_scores(path: Path) -> dict[Chain, float | None]:
     found: dict[Chain, float | None] = {}
     for line, candidate in enumerate(candidates_from_jsonl(path), start=1):
-        chain, score = (candidate.example_id, candidate.index), candidate.score
+        chain, score = (candidate.example_id, candidate.index), candidate.verdicts.get("score")
         if (
             score is not None
             and (type(score) not in (int, float) or not 0 <= score <= 1)

@@ -44,7 +44,7 @@ class MOREChains:
 
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
         chain = extract_chain(await ask("distil", self.distil_prompt(example)))
-        return Candidate(example.id, index, chain, repredicted=None, score=None)
+        return Candidate(example.id, index, chain)
 
     def distil_prompt(self, example: Example) -> str:
         """Write a chain of six steps for this object and entity that leads to the gold label."""
