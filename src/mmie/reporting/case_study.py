@@ -95,9 +95,7 @@ def _page(case: Case, models: Sequence[Model], pictures: Sequence[str]) -> Itera
     yield f"Test sample `{case.id}`. {MARKS}"
     yield from pictures
     fields = {"text": case.text, **case.fields}
-    yield " ".join(
-        f"**{key.capitalize()}:** {in_markdown(value)}" for key, value in fields.items()
-    )
+    yield " ".join(f"**{key.capitalize()}:** {in_markdown(value)}" for key, value in fields.items())
     gold = "; ".join(map(_fields, case.gold))
     yield f"**Gold:** {in_markdown(gold) or 'nothing'}"
     for label, answer in zip(labels(models), case.answers, strict=True):
