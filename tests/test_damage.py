@@ -1,4 +1,4 @@
-"""Damaged finished work is refused first; damaged unfinished work goes on from what is whole."""
+"""Damaged finished work is refused at the start. Unfinished work continues before the damage."""
 
 from __future__ import annotations
 

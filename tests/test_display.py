@@ -1,4 +1,7 @@
-"""What a terminal shows is the data: no markup, no emoji, no control characters, whatever folders and labels are called."""
+"""The terminal prints data as text: no markup, no emoji and no control characters count.
+
+This holds whatever folders and labels are called.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ HOSTILE = "[/b] [red]x[/red] :100: [link=a]b"
 SCORES = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "ci95": [0.4, 0.6]}
 
 
-def shown(thing: Any, *, console: Console | None = None) -> str:
+def printed(thing: Any, *, console: Console | None = None) -> str:
     console = console or Console()
     console.file, console.width = StringIO(), 400
     console.print(thing)
@@ -42,8 +45,8 @@ def test_control_characters_become_visible() -> None:
 
 
 def test_a_terminal_prints_text_as_it_is() -> None:
-    assert shown(HOSTILE, console=terminal()).strip() == HOSTILE
-    assert shown(plain_text(HOSTILE)).strip() == HOSTILE
+    assert printed(HOSTILE, console=terminal()).strip() == HOSTILE
+    assert printed(plain_text(HOSTILE)).strip() == HOSTILE
 
 
 def as_results() -> Any:
@@ -99,7 +102,7 @@ def as_statistics() -> Table:
     "table", [as_results, as_sweep, as_scores, as_votes, as_counts, as_statistics]
 )
 def test_tables_hold_names_as_they_are(table: Any) -> None:
-    assert HOSTILE in shown(table())
+    assert HOSTILE in printed(table())
 
 
 def test_a_folder_may_be_called_like_markup(
@@ -112,8 +115,8 @@ def test_a_folder_may_be_called_like_markup(
         artifact = context.stage("data", {}, lambda _: None, label="[/b] evaluate [red]")
         with context.progress("[/b] answering [red]", 1) as advance:
             advance(1)
-    told = "".join(capsys.readouterr().out.split())
+    output = "".join(capsys.readouterr().out.split())
     assert artifact.folder.is_relative_to(root)
-    assert told.count("[/b]evaluate[red]") == 2
-    assert "[/b]answering[red]" in told
-    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in told
+    assert output.count("[/b]evaluate[red]") == 2
+    assert "[/b]answering[red]" in output
+    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in output

@@ -31,7 +31,10 @@ against_the_server(Path(sys.argv[2]))
 
 
 def against_the_server(folder):
-    """Three samples with a picture each, two candidates, one request at a time, recorded in ``folder``."""
+    """Distils three samples with a picture each: two candidates, one request at a time.
+
+    The record is in ``folder``.
+    """
     samples = [
         Example(
             id=f"train-{n}", text=f"Tweet {n}", pictures=(Picture(folder / f"{n}.png"),), gold=GOLD
@@ -61,7 +64,7 @@ def pictures(folder, png):
 
 
 def honest(server):
-    """Chains are numbered by how often their question came, so that equal questions get different chains."""
+    """Numbers the chains of each question, so that equal questions get different chains."""
     times = Counter()
 
     def reply(handler, question, _):
@@ -107,8 +110,8 @@ def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, png
     assert list(folder.glob(".*.claim"))  # of the question that was under way; it holds nobody up
 
     server.reply = answer
-    found, record = against_the_server(folder)
-    assert found == expected
+    candidates, record = against_the_server(folder)
+    assert candidates == expected
     assert (record.asked, record.reused) == (18 - (fatal - 1), fatal - 1)
     assert server.received[fatal - 1] == server.received[fatal]
     assert not list(folder.glob(".*.claim"))
