@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
+from helpers.configured import run_config
 from mmie.artifacts import Artifact
-from mmie.config import node, to_run_config
+from mmie.config import node
 from mmie.pipeline import _command, phases
 from mmie.tasks.responses import Direct, Reasoned
 
-CONF = Path(__file__).parents[1] / "conf"
 STAGE = Artifact(Path("folder"), "key")
-
-
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
 
 
 @pytest.mark.parametrize(
@@ -41,10 +32,7 @@ def _no_hydra_left() -> Iterator[None]:
 )
 @pytest.mark.parametrize("profile", ["toy", "paper"])
 def test_systems_of_a_run(experiment: str, systems: list[str], profile: str) -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = to_run_config(
-            compose("config", [f"+experiment={experiment}", f"profile={profile}"])
-        )
+    config = run_config(f"+experiment={experiment}", f"profile={profile}")
     direct, reasoned = (node(config.task, response=kind()) for kind in (Direct, Reasoned))
     context = SimpleNamespace(config=config, direct=direct, reasoned=reasoned)
     trained = [STAGE if part else None for part in (config.sft, config.grpo)]

@@ -10,51 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from mmie.config import to_run_config
+from helpers.configured import run_config
+from helpers.small_runs import SMALL, config_of
 from mmie.errors import InputError
 from mmie.files import slug
 from mmie.pipeline import execute
 from mmie.stages.context import local_rank
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
-
-ROOT = Path(__file__).parents[1]
-SMALL = [
-    "data.sizes={train: 16, val: 4, test: 6}",
-    "cot.candidates=2",
-    "sft.epochs=1",
-    "sft.batch_size=8",
-    "sft.micro_batch_size=8",
-    "sft.checkpoint_every=1",
-    "sft.validations=1",
-    "grpo.epochs=0.5",
-    "grpo.prompts_per_step=4",
-    "grpo.micro_prompts=2",
-    "grpo.group_size=2",
-    "grpo.max_new_tokens=16",
-    "grpo.checkpoint_every=1",
-    "grpo.validations=1",
-    "evaluation.max_new_tokens=16",
-    "evaluation.batch_size=3",
-    "evaluation.bootstrap_samples=20",
-    "logger.wandb=false",
-    "trainer.threads=1",
-    "filter=[]",
-]
-
-
-def config_of(tmp_path: Path, *overrides: str):
-    small = [
-        item
-        for item in SMALL
-        if not ("+experiment=only_rl" in overrides and item.startswith("sft."))
-    ]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return to_run_config(
-            compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides])
-        )
 
 
 def go(tmp_path: Path, name: str, *overrides: str) -> dict:
@@ -266,10 +230,7 @@ def test_each_paradigm_runs_its_own_stages_only(
         "only_rl": ("sft.",),
     }[experiment]
     small = [item for item in SMALL if not item.startswith(dropped)]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(
-            compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides])
-        )
+    config = run_config(*small, *overrides, artifacts=tmp_path / "artifacts")
     (tmp_path / "run").mkdir()
     found = json.loads(execute(config, tmp_path / "run").read_text(encoding="utf-8"))
     assert list(found["models"]) == models

@@ -4,13 +4,12 @@ import csv
 import json
 import runpy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 import mmie
@@ -25,12 +24,6 @@ DATA = [
     "logger.wandb=false",
     "trainer.threads=1",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:

@@ -13,10 +13,10 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from helpers.small_runs import config_of
 from mmie import pipeline
 from mmie.pipeline import execute
 from mmie.stages import tracking
-from test_pipeline import config_of
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 

@@ -6,78 +6,17 @@ from collections import Counter
 
 import pytest
 
-from helpers.configured import prompts
+from helpers.teachers import LABELS, READ_A, READ_AB, A, B, Scripted, examples, run
 from mmie.distil.answer import Answer
 from mmie.distil.candidates import (
     candidates_from_jsonl,
     candidates_to_jsonl,
     distil,
-    run_distillation,
 )
 from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.tasks.jmere.chains import JMEREChains
-from mmie.types import Candidate, Example, Quintuple
-
-A = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
-B = Quintuple("Browns", "org", "Ohio", "loc", "locate at")
-LABELS = {
-    "types": ["per", "org", "loc"],
-    "relations": ["member_of", "locate_at"],
-    **prompts("jmere"),
-}
-READ_A = "[Josh Gordon, per, Browns, org, member of]"
-READ_AB = f"{READ_A}, [Browns, org, Ohio, loc, locate at]"
-
-
-class Scripted:
-    """Answers by purpose; remembers what was asked and how many questions were under way at once."""
-
-    model = "scripted"
-    parameters = {"temperature": 1.0}
-    max_pixels = 1000
-    max_refused = 0.0
-
-    def __init__(self, *, concurrency=1, **answers):
-        self.concurrency = concurrency
-        self.answers = {"distil": "A chain.", "repredict": READ_A, "score": "Score: 0.9"} | answers
-        self.asked = []
-        self.busy = self.busiest = self.closed = self.cancelled = 0
-
-    async def ask(self, request):
-        self.asked.append((request.purpose, request.example.id, request.candidate, request.chain))
-        self.busy += 1
-        self.busiest = max(self.busiest, self.busy)
-        try:
-            await asyncio.sleep(0.001 * (7 * len(self.asked) % 5))
-            answer = self.answers[request.purpose]
-            words = answer(request) if callable(answer) else answer
-            return words if isinstance(words, Answer) else Answer(words)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        finally:
-            self.busy -= 1
-
-    async def close(self):
-        self.closed += 1
-
-
-def examples(count):
-    return [
-        Example(id=f"train-{n}", text=f"Tweet {n}", pictures=(), gold=(A, B)) for n in range(count)
-    ]
-
-
-def run(samples, teacher, record, *, candidates=2, progress=lambda _: None):
-    return run_distillation(
-        samples,
-        teacher,
-        record,
-        candidates=candidates,
-        progress=progress,
-        chains=JMEREChains(**LABELS),
-    )
+from mmie.types import Candidate
 
 
 def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):

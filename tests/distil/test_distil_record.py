@@ -6,43 +6,9 @@ import resource
 
 import pytest
 
-from mmie.distil.answer import Answer
+from helpers.teachers import Parrot, question
 from mmie.distil.record import Record
-from mmie.distil.teacher import Request
 from mmie.errors import InputError
-from mmie.types import Example, Picture
-
-
-class Parrot:
-    """Answers with the prompt and the number of the question.
-
-    The prompt "down" stands for a server that is down.
-    """
-
-    def __init__(self, model="parrot", **parameters):
-        self.model = model
-        self.parameters = parameters
-        self.answers = {}
-        self.concurrency = 1
-        self.max_pixels = 1000
-        self.max_refused = 0.0
-        self.asked = []
-
-    async def ask(self, request):
-        self.asked.append(request)
-        number = len(self.asked)
-        await asyncio.sleep(0)
-        if request.prompt == "down":
-            raise InputError("parrot is down")
-        return self.answers.get(request.prompt) or Answer(f"{request.prompt} {number}")
-
-    async def close(self):
-        pass
-
-
-def question(prompt="Hello", *, pictures=(), candidate=0, purpose="distil", name="train-0"):
-    example = Example(id=name, text="A tweet", pictures=tuple(map(Picture, pictures)), gold=())
-    return Request(purpose, example, candidate, prompt)
 
 
 def answers(record, teacher, *requests):

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import multiprocessing
 
 import pytest
-from test_distil_candidates import Scripted, examples, run
-from test_distil_record import Parrot, question
 
-import mmie
+from helpers.teacher_server import against_the_server
+from helpers.teachers import Parrot, Scripted, examples, question, run
 from mmie.distil import dispatch
 from mmie.distil.answer import Answer
 from mmie.distil.dispatch import check_refused
@@ -201,14 +197,9 @@ def test_the_teacher_answers_inside_a_running_loop_as_well(tmp_path):
     assert teacher.closed == 1
 
 
-SIDE_BY_SIDE = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from test_distil_killed import against_the_server
-_, record = against_the_server(Path(sys.argv[2]))
-print(record.asked, record.reused)
-"""
+def requests_of(folder):
+    _, record = against_the_server(folder)
+    return record.asked, record.reused
 
 
 @pytest.mark.slow
@@ -220,15 +211,8 @@ def test_two_processes_at_one_record_pay_once(server, tmp_path, png):
     server.reply = slow
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(png(number))
-    roots = [Path(mmie.__file__).parents[1], Path(__file__).parents[1]]
-    path = os.pathsep.join([*map(str, roots), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", SIDE_BY_SIDE, str(Path(__file__).parent), str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": path}
-    children = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    counts = [tuple(map(int, child.communicate(timeout=100)[0].split())) for child in children]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        counts = pool.map(requests_of, [tmp_path, tmp_path], chunksize=1)
     assert [sum(count) for count in counts] == [18, 18]
     assert sum(asked for asked, _ in counts) == len(server.received) == 18
 

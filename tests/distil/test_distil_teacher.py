@@ -8,45 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from helpers.teacher_server import ask, refused, teacher
 from mmie.distil import connection
-from mmie.distil.teacher import OpenAITeacher, Request
 from mmie.errors import InputError
-from mmie.types import Example, Picture
-
-
-def teacher(**changes):
-    settings = {
-        "model": "m-1",
-        "temperature": 0.7,
-        "max_tokens": 64,
-        "concurrency": 2,
-        "max_retries": 0,
-        "timeout": 5,
-    }
-    return OpenAITeacher(**(settings | changes))
-
-
-def ask(openai_teacher, **question):
-    return answer(openai_teacher, **question).text
-
-
-def answer(openai_teacher, *, pictures=(), prompt="What is it?"):
-    example = Example(id="train-0", text="A tweet", pictures=tuple(map(Picture, pictures)), gold=())
-
-    async def run():
-        try:
-            return await openai_teacher.ask(Request("distil", example, 0, prompt))
-        finally:
-            await openai_teacher.close()
-
-    return asyncio.run(run())
-
-
-def refused(openai_teacher, **question):
-    with pytest.raises(InputError) as raised:
-        ask(openai_teacher, **question)
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
 
 
 def test_the_server_gets_model_parameters_key_and_text(server):

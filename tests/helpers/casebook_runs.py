@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from helpers.results import results_of
 from mmie.files import slug
+from mmie.results import write_results
 from mmie.tasks.jmere.errors import judge_quintuples
 from mmie.tasks.more.errors import judge_label
 from mmie.types import Judged
@@ -63,17 +65,10 @@ def judged(row: Mapping[str, Any]) -> list[Judged]:
 
 def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any) -> Path:
     """A run with predictions of each model; a line may be text. Gives its folder."""
-    found = {
-        "experiment": "jmere_r1",
-        "task": "jmere",
-        "profile": "toy",
-        "seed": 0,
-        "commit": "abcdef012",
-        **changes,
-    }
-    found["models"] = {name: {} for name in models}
+    changes = {"commit": "abcdef012", **changes}
+    results = results_of(systems={name: {} for name in models}, **changes)
     (folder / "predictions").mkdir(parents=True)
-    (folder / "results.json").write_text(json.dumps(found))
+    write_results(folder / "results.json", results)
     for name, rows in models.items():
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
         (folder / "predictions" / f"{slug(name)}.jsonl").write_text(
@@ -101,7 +96,7 @@ def in_browser(
     body: str,
     *,
     anchor: str = "",
-    options: Sequence[str] = ("--virtual-time-budget=3000",),
+    options: Sequence[str] = ("--virtual-time-budget=30000",),
 ) -> dict[str, Any]:
     """What the body of an async function returns that runs at the end of the opened page, and under ``problems`` what went wrong there.
 

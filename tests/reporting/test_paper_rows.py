@@ -8,14 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
-from mmie.config import to_run_config
+from helpers.configured import CONF, run_config
 from mmie.reporting.backbones import CHOICES, LLAVA, QWEN, name_of, on_paper_data, paper_row
 from mmie.stages.report import write_results
 
-CONF = Path(__file__).parents[2] / "conf"
 TOY = "toy Qwen2.5-VL, 1.1 M"
 QWEN_TARGET, LLAVA_TARGET = "mmie.models.qwen2_5_vl.Qwen25VL", "mmie.models.llava.Llava"
 
@@ -75,11 +72,7 @@ def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:
 def test_results_carry_the_row_of_their_own_model(
     tmp_path: Path, overrides: list[str], source: str | None, f1: float | None
 ) -> None:
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = to_run_config(compose("config", overrides))
-    finally:
-        GlobalHydra.instance().clear()
+    config = run_config(*overrides)
     left: dict[str, Any] = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
     task = SimpleNamespace(name="jmere", selection_metric="quintuple", warmed_up="warm-up")
     context = SimpleNamespace(config=config, output=tmp_path, reasoned=task, **left)

@@ -1,11 +1,11 @@
-"""The page holds everything, needs nothing, and shows text of runs as text; the wandb report is made of the same."""
+"""The page needs no other file and shows text of runs as text; the wandb report says the same."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,18 @@ import pytest
 
 from mmie.errors import InputError
 from mmie.reporting import share, share_page, share_wandb
+from mmie.reporting.rollouts import read_rollouts, sampled
 from mmie.reporting.runs import load_runs
-from mmie.reporting.share_html import Markup, inline_svg, tag
-from mmie.reporting.share_page import differences, page, rollouts
+from mmie.reporting.share_page import differences, inline_svg, page
 from mmie.reporting.table import Table, Value
 
 EVIL = "<script>alert(1)</script>"
-SVG = (
-    '<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">\n'
-    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 1 1"><metadata>\n<a rdf:resource="http://x"/>'
-    '</metadata><defs><path id="p0"/></defs><g id="axes" clip-path="url(#p0)"><use xlink:href="#p0"/><text>curve</text></g></svg>'
-)
+SVG = """<?xml version="1.0"?>
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" \
+viewBox="0 0 1 1"><metadata>
+<a rdf:resource="http://x"/></metadata><defs><path id="p0"/></defs>
+<g id="axes" clip-path="url(#p0)"><use xlink:href="#p0"/><text>curve</text></g></svg>"""
 TABLE = Table(
     name="t",
     title="A title",
@@ -76,14 +77,21 @@ def write_rollouts(folder: Path, rows: list[dict[str, Any]]) -> None:
     (folder / "rollouts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
+@dataclass
+class Figure:
+    """What the page needs of a drawing."""
+
+    name: str = "reward"
+    title: str = f"Reward {EVIL}"
+    caption: str = f"Mean of the seeds {EVIL}"
+
+    def svg(self) -> str:
+        return SVG
+
+
 @pytest.fixture
 def _figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(runs: Any, folder: Path) -> list[Path]:
-        for name in ("reward.svg", "reward.pdf"):
-            (folder / name).write_text(SVG)
-        return [folder / "reward.svg", folder / "reward.pdf"]
-
-    monkeypatch.setattr(share, "draw", draw)
+    monkeypatch.setattr(share, "drawings", lambda runs: [Figure()])
 
 
 class Elements(HTMLParser):
@@ -102,15 +110,8 @@ class Elements(HTMLParser):
         self.text += data if self.found and self.found[-1][0] != "style" else ""
 
 
-def test_text_is_escaped_and_markup_is_not() -> None:
-    assert (
-        tag("td", "a<b", Markup("<i>x</i>"), 3, class_='"x"', title="")
-        == '<td class="&quot;x&quot;">a&lt;b<i>x</i>3</td>'
-    )
-
-
 def test_ids_of_a_figure_are_its_own() -> None:
-    drawing = inline_svg(SVG, prefix="f1")
+    drawing = inline_svg(SVG, "f1")
     assert drawing.startswith("<svg")
     assert {*re.findall(r'(?:\bid="|href="#|url\(#)([^")]+)', drawing)} == {"f1-p0", "f1-axes"}
     assert "metadata" not in drawing
@@ -174,12 +175,12 @@ def test_old_results_give_a_page(tmp_path: Path) -> None:
     runs = load_runs([write(tmp_path)])
     text = Elements(page("Old", runs, tables=[], figures=[])).text
     assert (
-        "python run.py +experiment=jmere_r1 profile=toy seed=0 (not kept; this makes such a run)"
+        "python run.py +experiment=jmere_r1 profile=toy seed=0 (not recorded; this makes such a run)"
         in text
     )
     assert "Without their configuration: run 1." in text
     assert "Rollouts" not in text
-    assert rollouts(runs[0]) == []
+    assert sampled(runs[0]) is None
 
 
 def test_only_what_differs_is_told_and_only_within_a_task(tmp_path: Path) -> None:
@@ -231,7 +232,7 @@ def test_long_recordings_are_thinned_and_groups_stay_together(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "no JSON"),
+        ("{", "not JSON"),
         ("[]", r"the whole is \[\] and no mapping"),
         ("{}", "step is missing"),
         ('{"step": 1, "text": ""}', "response is missing"),
@@ -241,7 +242,7 @@ def test_what_is_no_rollout_is_named(tmp_path: Path, line: str, message: str) ->
     write(tmp_path)
     (tmp_path / "rollouts.jsonl").write_text(f"{json.dumps(ROLLOUT)}\n{line}\n")
     with pytest.raises(InputError, match=rf"rollouts\.jsonl:2: .*{message}"):
-        rollouts(load_runs([tmp_path])[0])
+        read_rollouts(load_runs([tmp_path])[0])
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -341,7 +342,3 @@ def test_the_parts_of_the_reward_are_found_by_name() -> None:
         False,
         False,
     ]
-
-
-def test_what_stands_elsewhere_is_no_column_of_the_rollouts() -> None:
-    assert set(share_page.FIRST) < set(share_page.NOT_SHOWN)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from rich.console import Console
 
+from helpers.results import SCORES, results_of
 from mmie.reporting.sweep import (
     Job,
     as_csv,
@@ -22,6 +23,9 @@ from mmie.reporting.sweep import (
     varying,
 )
 from mmie.reporting.sweep_plots import BEST, draw, heat_map, line, parallel
+from mmie.results import write_results
+
+ENTITY = replace(SCORES, f1=0.25)
 
 
 def job(
@@ -32,12 +36,11 @@ def job(
     error: str | None = None,
     **overrides: str,
 ) -> Job:
-    scores: dict[str, Any] = (
-        {}
-        if test is None
-        else {"test/quintuple": {"f1": test, "ci95": [test - 0.125, test + 0.125]}}
-    )
-    return Job(number, {"seed": "0", **overrides}, f1, scores, 12.5 + number, str(number), error)
+    values, folder = {"seed": "0", **overrides}, str(number)
+    if test is None:
+        return Job(number, values, f1, None, 12.5 + number, folder, error)
+    scores = replace(SCORES, f1=test, ci95=(test - 0.125, test + 0.125))
+    return Job(number, values, f1, scores, 12.5 + number, folder, error, "quintuple")
 
 
 JOBS = [
@@ -71,10 +74,10 @@ Best: job 2, `alpha=0.123 filter=[a,b]`, validation F1 62.5 %.
 ![Validation F1 over what varies](sweep.svg)
 
 | job | alpha | filter | validation F1 | test quintuple F1 | seconds | state | folder |
-| --- | --- | --- | --- | --- | --- | --- | --- |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 | 0 | 0.123 | [] | 50.0 | 25.0 [12.5, 37.5] | 12 | ok | 0 |
 | 1 | 1e-5 | [] | – | – | 14 | failed | 1 |
-| **2** | 0.123 | [a,b] | **62.5** | 50.0 [37.5, 62.5] | 14 | ok | 2 |
+| 2 | 0.123 | [a,b] | 62.5 | 50.0 [37.5, 62.5] | 14 | best | 2 |
 | 3 | 1e-5 | [a,b] | 62.5 | 75.0 [62.5, 87.5] | 16 | ok | 3 |
 
 ## Failed
@@ -85,11 +88,12 @@ Best: job 2, `alpha=0.123 filter=[a,b]`, validation F1 62.5 %.
 
 
 def test_csv() -> None:
-    assert as_csv(JOBS[1:3]) == (
-        "job,state,best,alpha,filter,validation_f1,test_f1,test_f1_low,test_f1_high,seconds,path,error\n"
-        "1,failed,0,1e-5,[],,,,,13.5,1,ValueError: a|b\n"
-        '2,ok,1,0.123456,"[a,b]",0.625,0.5,0.375,0.625,14.5,2,\n'
-    )
+    ends = "validation_f1,test_f1,test_f1_low,test_f1_high,seconds,path,error"
+    assert as_csv(JOBS[1:3]).splitlines() == [
+        f"job,state,alpha,filter,{ends}",
+        "1,failed,1e-5,[],,,,,13.5,1,ValueError: a|b",
+        '2,best,0.123456,"[a,b]",0.625,0.5,0.375,0.625,14.5,2,',
+    ]
 
 
 def test_without_values_and_failures_there_is_only_the_table() -> None:
@@ -105,8 +109,8 @@ def test_the_terminals_table_marks_the_best_and_the_failed(tmp_path: Path) -> No
     console = Console(width=80, record=True, file=(tmp_path / "log").open("w"))
     console.print(score_table(JOBS))
     rows = [line.split() for line in console.export_text().splitlines()]
-    assert ["1", "1e-5", "[]", "failed", "–", "14"] in rows
-    assert ["2", "*", "0.123", "[a,b]", "62.5", "*", "50.0", "[37.5,", "62.5]", "14"] in rows
+    assert ["1", "1e-5", "[]", "–", "–", "14", "failed"] in rows
+    assert ["2", "0.123", "[a,b]", "62.5", "50.0", "[37.5,", "62.5]", "14", "best"] in rows
     console.file.close()
 
 
@@ -133,16 +137,13 @@ def test_notes_are_read_with_the_results_beside_them(tmp_path: Path) -> None:
         }
         (notes / f"{number}.json").write_text(json.dumps(note))
     (tmp_path / "10").mkdir()
-    (tmp_path / "10/results.json").write_text(
-        json.dumps({"metrics": {"test/relation": {"f1": 0.25, "ci95": [0, 1]}}})
-    )
+    measures = {"test/entity": ENTITY, "test/quintuple": SCORES}
+    results = results_of(systems={"zero-shot": {"test/quintuple": ENTITY}, "SFT": measures})
+    write_results(tmp_path / "10/results.json", results)
     first, second = load_jobs(tmp_path)
-    assert (first.number, first.folder, first.test) == (9, "/elsewhere/9", {})
-    assert (second.number, second.folder, second.test_score) == (
-        10,
-        "10",
-        {"f1": 0.25, "ci95": [0, 1]},
-    )
+    assert (first.number, first.folder, first.test) == (9, "/elsewhere/9", None)
+    assert (second.number, second.folder, second.test) == (10, "10", SCORES)
+    assert second.measure == "quintuple"
     assert second.overrides == {"experiment": "sft", "filter": "[a=b]"}
 
 

@@ -12,12 +12,12 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
+from helpers.configured import run_config
 from mmie import pipeline
 from mmie.artifacts import Artifact, Store
 from mmie.checks import key_of
-from mmie.config import RunConfig, to_run_config
+from mmie.config import RunConfig
 from mmie.stages import context as context_module
 from mmie.stages import learn, prepare
 from mmie.stages.context import VERSIONS, Context
@@ -26,7 +26,6 @@ from mmie.stages.evaluate import evaluate
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import vote
 
-CONF = Path(__file__).parents[2] / "conf"
 # One run that has every stage: a division, chains, a difficulty, votes and the teacher's own row.
 WHOLE = [
     "sft_share=0.5",
@@ -58,8 +57,7 @@ def _checkpoint_known_by_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @cache
 def composed(*overrides: str) -> RunConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return to_run_config(compose("config", [*WHOLE, *overrides]))
+    return run_config(*WHOLE, *overrides)
 
 
 def said(stage: Callable[..., Any], *arguments: Any, **options: Any) -> Artifact:

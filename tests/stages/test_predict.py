@@ -10,12 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from helpers.configured import CONF
+from helpers.configured import run_config
 from mmie.artifacts import Store
-from mmie.config import to_run_config
 from mmie.errors import InputError
 from mmie.stages import deliver
 from mmie.stages.context import Context
@@ -157,8 +155,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(Context, "policy", None)
 
     def run(*overrides: str) -> list[int]:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = to_run_config(compose("config", ["stages=[predict]", *overrides]))
+        config = run_config("stages=[predict]", *overrides)
         context = Context(config, Store(tmp_path / "artifacts"), tmp_path)
         deliver.check(context)
         deliver.predict(context, None)

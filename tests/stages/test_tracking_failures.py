@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import wandb
 
+from helpers.small_runs import config_of
 from mmie.stages import tracking
 from mmie.training.optional import LONGEST, Attempt
 from mmie.training.wandb_log import WandbLog
-from test_pipeline import config_of
 
 SCORES = {"SFT": {"test/quintuple": {"f1": 0.5, "ci95": [0.4, 0.6]}}}
 

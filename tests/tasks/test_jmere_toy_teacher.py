@@ -157,7 +157,7 @@ def test_the_pipeline_reads_the_teacher(samples: list[Example], tmp_path: Path) 
 
 def test_it_knows_only_its_own_world() -> None:
     with pytest.raises(
-        InputError, match="sample train-1: teacher=jmere_toy knows the toy world only"
+        InputError, match="sample train-1: teacher=jmere_toy knows its own toy world only"
     ):
         judge(Example("train-1", "Browns place Josh Gordon", (), ()))
     with pytest.raises(InputError, match=r"teacher.wrong_quintuple=1.5: a share between 0 and 1"):

@@ -304,7 +304,7 @@ def test_faults_come_at_their_rates_and_belong_to_the_candidate(
 
 def test_it_knows_only_its_own_world() -> None:
     with pytest.raises(
-        InputError, match="sample train-1: teacher=more_toy knows MORE's toy world only"
+        InputError, match="sample train-1: teacher=more_toy knows its own toy world only"
     ):
         ask(
             Example(

@@ -225,7 +225,8 @@ def decode_cost(policy: Policy, prompts: PromptBatch, work: Work) -> dict[str, f
     Both have the same batch and cache length.
     """
     from mmie.models.decode_cache import decode_cache
-    from mmie.models.shared_prefix import as_positions, prefill
+    from mmie.models.forward import as_model_positions
+    from mmie.models.shared_prefix import prefill
 
     rows = work.prompts * work.group_size
     spans = {}
@@ -253,7 +254,7 @@ def decode_cost(policy: Policy, prompts: PromptBatch, work: Work) -> dict[str, f
                 policy.model(
                     input_ids=token,
                     attention_mask=mask,
-                    position_ids=as_positions(place + turn),
+                    position_ids=as_model_positions(place + turn),
                     cache=cache,
                     use_cache=True,
                 )

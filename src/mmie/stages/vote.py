@@ -18,12 +18,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
 from mmie.artifacts import Artifact
-from mmie.display import plain_text
 from mmie.files import read_and_repair_jsonl, write_json
 from mmie.response_blocks import think_text
 from mmie.stages import keys
@@ -32,7 +27,7 @@ from mmie.stages.context import Context
 from mmie.tasks.task import Task
 from mmie.training.generate import Sampling, respond_often
 from mmie.types import Example
-from mmie.voting import OTHER_VOTING_KEYS, answer_entropy, chain_distance, distinct_answers
+from mmie.voting import answer_entropy, chain_distance, distinct_answers
 
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100)
 PARTS = ("f1", "precision", "recall", "ci95")
@@ -196,60 +191,6 @@ def _majorities(
     """Way of voting → what the first ``count`` predictions for each sample amount to."""
     votes = [task.votes(row[:count]) for row in predictions]
     return {way: [vote[way] for vote in votes] for way in votes[0]}
-
-
-def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
-    """A row a number of responses, a column a model and way of voting."""
-    title = "Votes of k responses: F1 in % and its 95 % interval"
-    table = Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False
-    )  # four curves in 80 columns
-    table.add_column("k", justify="right", no_wrap=True)
-    curves = {
-        (name, way): scores[way]
-        for name, scores in voting.items()
-        for way in scores
-        if way not in OTHER_VOTING_KEYS
-    }
-    for name, way in curves:
-        table.add_column(plain_text(f"{name}\n{way}"), justify="right", no_wrap=True)
-    for place, count in enumerate(next(iter(voting.values()))["k"]):
-        table.add_row(
-            str(count),
-            *(_cell(curve["f1"][place], *curve["ci95"][place]) for curve in curves.values()),
-        )
-    return table
-
-
-def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
-    """One row for each model and way of voting: all scores where all responses vote, and how much
-    they differ."""
-    title = "All responses vote: P, R, F1 in %; distinct answers, entropy in bits, chain distance"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
-    table.add_column("model and vote")
-    for column in ("measure", "P", "R", "F1", "answers", "bits", "chains"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, scores in voting.items():
-        of_model = _differences(scores.get("diversity", {}))
-        for way in (way for way in scores if way not in OTHER_VOTING_KEYS):
-            others = {
-                measure: lists for measure, lists in scores[way].items() if measure not in PARTS
-            }
-            for measure, lists in {"": scores[way], **others}.items():
-                cells = [f"{100 * lists[part][-1]:.1f}" for part in ("precision", "recall", "f1")]
-                table.add_row(plain_text(f"{name}, {way}"), measure, *cells, *of_model)
-    return table
-
-
-def _differences(measured: dict[str, float | None]) -> list[str]:
-    values = [
-        measured.get(key) for key in ("distinct_answers", "answer_entropy_bits", "chain_distance")
-    ]
-    return ["–" if value is None else f"{value:.2f}" for value in values]
-
-
-def _cell(f1: float, low: float, high: float) -> Text:
-    return plain_text(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
 
 
 def _line(task: Task, example: Example, responses: Sequence[str], *, lenient: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from mmie.losses import zero_variance
-from mmie.models.batch import Completions, joined
+from mmie.models.batch import Completions, concatenate
 from mmie.models.policy import Policy
 from mmie.settings import GRPOConfig
 from mmie.tasks.task import Task
@@ -69,7 +69,7 @@ class Actor:
             with finite_logits(names, where=f"step {step}, "):
                 keys = [f"{key}-{name}" for name in names]
                 parts.append(self._sample(prompts[start : start + width], keys))
-        responses = joined(parts)
+        responses = concatenate(parts)
         texts, rewards = self.judge(examples, responses)
         size = self.config.group_size
         return Rollouts(step, list(examples), prompts, responses, texts, rewards, size)

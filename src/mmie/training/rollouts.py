@@ -12,7 +12,7 @@ from torch import Tensor
 from mmie.data.source import picture_to_json
 from mmie.losses import kl_divergence, zero_variance
 from mmie.models.backbone import Prompt
-from mmie.models.batch import Completions, joined, rows_at
+from mmie.models.batch import Completions, concatenate, select_rows
 from mmie.models.policy import Policy
 from mmie.types import Example
 
@@ -67,7 +67,7 @@ class Rollouts:
             step=self.step,
             examples=[self.examples[place] for place in places],
             prompts=[self.prompts[place] for place in places],
-            responses=rows_at(self.responses, rows),
+            responses=select_rows(self.responses, rows),
             texts=[self.texts[row] for row in rows],
             parts=[self.parts[row] for row in rows],
             group_size=self.group_size,
@@ -79,7 +79,7 @@ class Rollouts:
             step=self.step,
             examples=[*self.examples, *others.examples],
             prompts=[*self.prompts, *others.prompts],
-            responses=joined([self.responses, others.responses]),
+            responses=concatenate([self.responses, others.responses]),
             texts=[*self.texts, *others.texts],
             parts=[*self.parts, *others.parts],
             group_size=self.group_size,

@@ -54,7 +54,7 @@ class SFTModule(AdapterModule):
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
         encoded = [self.policy.encode(item.prompt, item.example.pictures) for item in batch.items]
         prompts = self.policy.batch(encoded)
-        responses = self.policy.given([item.response_ids for item in batch.items])
+        responses = self.policy.completions_of([item.response_ids for item in batch.items])
         logps = self.policy.row_logps(prompts, responses)
         loss = self.finite(sft_loss(logps, responses.mask), batch)
         self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch.items))

@@ -105,11 +105,11 @@ def _label_among(model: Model, namesakes: Sequence[Model]) -> str:
 
 
 def _files(run: Run) -> list[tuple[str, Path]]:
-    kept = [(name, run.predictions(name)) for name in run.models]
+    kept = [(name, run.predictions(name)) for name in run.systems]
     found = [(name, path) for name, path in kept if path is not None]
     old = run.file("predictions.jsonl")
-    if not found and old is not None and run.models:
-        found = [([*run.models][-1], old)]
+    if not found and old is not None and run.systems:
+        found = [([*run.systems][-1], old)]
     if not found:
         raise InputError(f"{run.path}: no predictions lie beside it; leave it out or run again")
     return found

@@ -12,8 +12,8 @@ from collections.abc import Collection
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from mmie.error_kinds import DIRECTION, INVALID, INVENTED, MISSED, RELATION, SPAN, TRUNCATED, TYPE
 from mmie.metrics import folded_set
+from mmie.tasks.kinds import DIRECTION, INVALID, INVENTED, MISSED, RELATION, SPAN, TRUNCATED, TYPE
 from mmie.types import Judged, Quintuple
 
 NEAR = 3  # parts of five that a quintuple must share with a gold one to count as a slip of it

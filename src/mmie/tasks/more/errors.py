@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmie.error_kinds import INVALID, INVENTED, MISSED, RELATION, TRUNCATED, TYPE
+from mmie.tasks.kinds import INVALID, INVENTED, MISSED, RELATION, TRUNCATED, TYPE
 from mmie.tasks.more.metrics import NONE
 from mmie.types import Judged
 
