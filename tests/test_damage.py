@@ -191,7 +191,7 @@ def disk_of(size: int) -> Iterator[None]:
 def exported(policy: Any, folder: Path, adapter: Path) -> None:
     config = SimpleNamespace(
         export=SimpleNamespace(folder=str(folder), merged=True),
-        predict=SimpleNamespace(adapter=str(adapter)),
+        predict={"adapter": str(adapter)},
     )
     console = SimpleNamespace(print=lambda *_: None)
     context: Any = SimpleNamespace(config=config, policy=policy, console=console, stages={})

@@ -21,10 +21,10 @@ from mmie.data.statistics import statistics_table
 from mmie.display import escape_invisible, plain_text, terminal
 from mmie.reporting.page import on_terminal
 from mmie.reporting.sweep import Job, score_table
-from mmie.reporting.terminal import score_table as report_table
-from mmie.reporting.terminal import voting_table
 from mmie.reporting.table import Table as Results
 from mmie.reporting.table import Value
+from mmie.reporting.terminal import score_table as report_table
+from mmie.reporting.terminal import voting_table
 from mmie.stages.context import Context
 from mmie.stages.prepare import _counts_table
 
@@ -84,7 +84,7 @@ def as_statistics() -> Table:
     counts = {
         "samples": 1,
         HOSTILE: 1,
-        "relations": {HOSTILE: 1},
+        "labels": {"relation": {HOSTILE: 1}},
         "words": {"mean": 1.0, "max": 1},
         "blank_pictures": 0,
     }

@@ -68,7 +68,7 @@ def whole_run(tmp_path: Path) -> Path:
         "profile": "toy",
         "seed": 0,
         "commit": "0" * 40,
-        "models": {model: {"test/quintuple": score} for model, score in scores.items()},
+        "systems": {model: {"test/quintuple": score} for model, score in scores.items()},
         "analysis": {
             model: {"ids": "same", "counts": {"quintuple": samples}}
             for model, samples in counts.items()

@@ -13,8 +13,10 @@ import pytest
 from omegaconf import DictConfig
 
 import mmie
+from helpers.results import SCORES, results_of
 from mmie.artifacts import Store
 from mmie.errors import InputError
+from mmie.results import StageRecord, write_results
 
 ROOT = Path(__file__).parents[1]
 DATA = [
@@ -246,20 +248,22 @@ def test_the_sweeper_gets_validation_f1_of_the_last_training(
 
     def execute(config: Any, output: Path, **_: Any) -> Path:
         stages = {
-            "sft": {"cached": True, "fingerprint": "a"},
-            "grpo": {"cached": True, "fingerprint": f"b{config.reward['alpha']}"},
+            "sft": StageRecord(seconds=0, made_in=1, cached=True, key="a"),
+            "grpo": StageRecord(
+                seconds=0, made_in=1, cached=True, key=f"b{config.reward['alpha']}"
+            ),
         }
         kept = {"sft": 0.9, "grpo": 0.25 + config.reward["alpha"]}
         if config.seed:
             del stages["grpo"]
         for name, stage in stages.items():
-            folder = Store(config.artifacts).path(name, str(stage["fingerprint"]))
+            folder = Store(config.artifacts).path(name, stage.key)
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "validations.json").write_text(
                 json.dumps({"best_step": 3, "best_f1": kept[name], "history": [[3, kept[name]]]})
             )
-        found = {"stages": stages, "metrics": {"test/quintuple": {"f1": 0.99, "ci95": [0.9, 1.0]}}}
-        (output / "results.json").write_text(json.dumps(found))
+        systems = {"JMERE-R1": {"test/quintuple": SCORES}}  # the test split is never chosen by
+        write_results(output / "results.json", results_of(stages=stages, systems=systems))
         return output / "results.json"
 
     monkeypatch.setattr(pipeline, "execute", execute)

@@ -13,9 +13,11 @@ import pytest
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from helpers.results import results_of
 from helpers.small_runs import config_of
 from mmie import pipeline
 from mmie.pipeline import execute
+from mmie.results import write_results
 from mmie.stages import tracking
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -107,7 +109,7 @@ def test_what_varies_is_passed_on(
     passed: dict[str, Any] = {}
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
     monkeypatch.setattr(pipeline.HydraConfig, "get", lambda: job)
-    (tmp_path / "results.json").write_text('{"stages": {}}')
+    write_results(tmp_path / "results.json", results_of())
     config = SimpleNamespace(
         stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(devices=1, num_nodes=1)
     )
@@ -153,7 +155,7 @@ def test_the_offline_folder_holds_curves_rollouts_and_scores(tmp_path: Path) -> 
         "default today",
         "logger.wandb=true logger.rollouts_every=1",
     )
-    assert list(run.tags) == ["default", "toy", found["config_fingerprint"], *overrides]
+    assert list(run.tags) == ["default", "toy", found["key"], *overrides]
     history = [
         values(record.history.item)
         for record in kept
@@ -182,9 +184,9 @@ def test_the_offline_folder_holds_curves_rollouts_and_scores(tmp_path: Path) -> 
     for record in kept:
         if record.WhichOneof("record_type") == "summary":
             summary |= values(record.summary.update)
-    assert summary["test/quintuple/f1"] == found["metrics"]["test/quintuple"]["f1"]
+    assert summary["test/quintuple/f1"] == found["systems"]["JMERE-R1"]["test/quintuple"]["f1"]
     assert (
         summary["JMERE-R1/test/quintuple/gold"]
-        == found["models"]["JMERE-R1"]["test/quintuple"]["gold"]
+        == found["systems"]["JMERE-R1"]["test/quintuple"]["gold"]
     )
     assert {"zero-shot/test/entity/f1", "warm-up/test/quintuple/f1_low"} <= set(summary)

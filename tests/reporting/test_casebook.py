@@ -305,8 +305,8 @@ def test_the_command_writes_the_page(
     )
     main()
     told = capsys.readouterr()
-    assert told.err == "warning: 1 of 2 pictures are missing or unreadable; placeholders stand in\n"
-    assert told.out.startswith(f"{out}: 2 samples, 1 models, 0.0 MB")
+    assert told.err == "warning: 1 of 2 pictures are missing or unreadable; the page has placeholders for them\n"
+    assert told.out.startswith(f"{out}: 2 samples, 1 systems, 0.0 MB")
     assert out.read_text(encoding="utf-8").count("data:image/png;base64") == 1
 
 

@@ -1,4 +1,4 @@
-"""The table and the picture of a sweep, from jobs made by hand."""
+"""The table of a sweep, from jobs made by hand."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-from matplotlib.colors import to_hex
-from matplotlib.patches import Rectangle
 from rich.console import Console
 
 from helpers.results import SCORES, results_of
+from helpers.sweeps import job
 from mmie.reporting.sweep import (
-    Job,
     as_csv,
     as_markdown,
     best_of,
@@ -22,25 +19,9 @@ from mmie.reporting.sweep import (
     short,
     varying,
 )
-from mmie.reporting.sweep_plots import BEST, draw, heat_map, line, parallel
 from mmie.results import write_results
 
 ENTITY = replace(SCORES, f1=0.25)
-
-
-def job(
-    number: int,
-    f1: float | None,
-    *,
-    test: float | None = None,
-    error: str | None = None,
-    **overrides: str,
-) -> Job:
-    values, folder = {"seed": "0", **overrides}, str(number)
-    if test is None:
-        return Job(number, values, f1, None, 12.5 + number, folder, error)
-    scores = replace(SCORES, f1=test, ci95=(test - 0.125, test + 0.125))
-    return Job(number, values, f1, scores, 12.5 + number, folder, error, "quintuple")
 
 
 JOBS = [
@@ -145,103 +126,3 @@ def test_notes_are_read_with_the_results_beside_them(tmp_path: Path) -> None:
     assert (second.number, second.folder, second.test) == (10, "10", SCORES)
     assert second.measure == "quintuple"
     assert second.overrides == {"experiment": "sft", "filter": "[a=b]"}
-
-
-def grid(**values: str) -> list[Job]:
-    """All pairs, or triples, of comma-separated values; the sixth job failed."""
-    rows: list[dict[str, str]] = [{}]
-    for name, text in values.items():
-        rows = [{**row, name: value} for row in rows for value in text.split(",")]
-    return [
-        job(
-            number,
-            None if number == 5 else (number * 7 % 11) / 20,
-            error="x" if number == 5 else None,
-            **row,
-        )
-        for number, row in enumerate(rows)
-    ]
-
-
-def test_one_key_is_a_line_with_the_best_starred() -> None:
-    jobs = [
-        job(number, f1, test=0.5, size=size)
-        for number, (f1, size) in enumerate([(0.4, "16"), (0.5, "2"), (0.3, "4")])
-    ]
-    axis = line(jobs, ["size"]).axes[0]
-    drawn = {entry.get_label(): list(zip(*entry.get_data(), strict=True)) for entry in axis.lines}
-    assert drawn["validation"] == [(2, 50), (4, 30), (16, 40)]
-    assert axis.get_xscale() == "log"
-    [star] = [entry for entry in axis.lines if entry.get_marker() == "*"]
-    assert (star.get_xdata()[0], star.get_ydata()[0]) == (2, 50)
-
-
-def test_a_key_of_words_has_no_line_between_them() -> None:
-    jobs = [
-        job(0, 0.4, filter="[]"),
-        job(1, 0.5, filter="[a]"),
-        job(2, None, error="x", filter="[b]"),
-    ]
-    axis = line(jobs, ["filter"]).axes[0]
-    assert {entry.get_linestyle() for entry in axis.lines if entry.get_label() == "validation"} == {
-        "None"
-    }
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["[]", "[a]", "[b]"]
-    assert "failed" in [text.get_text() for text in axis.texts]
-
-
-def test_two_keys_are_a_heat_map_with_the_best_framed() -> None:
-    jobs = grid(size="10,9", filter="[],[a],[b]")
-    axis = heat_map(jobs, ["size", "filter"]).axes[0]
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("size", "filter")
-    assert [label.get_text() for label in axis.get_xticklabels()] == ["9", "10"]  # by size
-    cells = {text.get_position(): text.get_text() for text in axis.texts}
-    assert cells == {
-        (1, 0): "0.0",
-        (1, 1): "35.0",
-        (1, 2): "15.0",
-        (0, 0): "50.0",
-        (0, 1): "30.0",
-        (0, 2): "failed",
-    }
-    [frame] = [patch for patch in axis.patches if isinstance(patch, Rectangle)]
-    assert frame.get_xy() == (-0.5, -0.5)
-
-
-def test_more_keys_are_a_line_a_job_with_the_best_on_top() -> None:
-    jobs = grid(size="2,4", alpha="0,0.1", filter="[],[a]")
-    axis = parallel(jobs, ["size", "alpha", "filter"]).axes[0]
-    drawn = [entry for entry in axis.lines if entry.get_marker() == "o"]
-    assert len(drawn) == 7
-    assert to_hex(drawn[-1].get_color()) == BEST.lower()
-    assert [entry.get_ydata()[-1] for entry in drawn] == pytest.approx(
-        [0, 0.3, 0.5, 0.6, 0.7, 0.9, 1]
-    )
-    assert drawn[-1].get_ydata()[:3] == pytest.approx(
-        [0.25 + 0.15, 0.75 + 0.15, 0.75 + 0.15]
-    )  # job 3: 2, 0.1, [a]
-    assert "1 of 8 jobs failed" in axis.get_title()
-
-
-@pytest.mark.parametrize(
-    ("jobs", "axes"),
-    [
-        ([job(0, 0.5), job(1, 0.5)], 0),  # nothing varies
-        ([job(0, 0.5, a="1"), job(1, None, a="2")], 0),  # one value
-        (JOBS, 2),  # heat map and its colour bar
-        (
-            [job(n, n / 10, a=f"0.{n}1", b=f"0.{9 - n}1") for n in range(9)],
-            1,
-        ),  # two keys, but no grid
-        ([job(n, 0.5, a=f"0.{n}1", b=f"0.{9 - n}1", c=str(n)) for n in range(9)], 1),  # all equal
-    ],
-)
-def test_the_kind_of_picture_follows_from_what_varies(
-    jobs: list[Job], axes: int, tmp_path: Path
-) -> None:
-    draw(jobs, tmp_path)
-    text = (tmp_path / "sweep.svg").read_text(encoding="utf-8") if axes else ""
-    assert text.count('<g id="axes_') == axes
-    assert sorted(path.name for path in tmp_path.iterdir()) == (
-        ["sweep.png", "sweep.svg"] if axes else []
-    )

@@ -131,6 +131,6 @@ def test_the_strict_reader_gives_the_figures_of_the_shipped_run(model: str) -> N
     found = scores_of_both(
         task, [row["response"] for row in rows], examples, config, seed=results["seed"]
     )
-    measures = results["models"][model]
+    measures = results["systems"][model]
     for measure in ("test/quintuple", "test/entity"):
         assert found[measure] == measures.get(f"{measure}_strict", measures[measure])

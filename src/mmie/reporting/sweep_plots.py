@@ -5,7 +5,7 @@ One key gives a line, two keys a heat map, more keys parallel coordinates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,17 @@ def draw(jobs: Sequence[Job], folder: Path) -> None:
     if not names or sum(job.validation_f1 is not None for job in jobs) < 2:
         return
     with mpl.rc_context(LOOK):
-        if len(names) == 1:
-            figure = _draw_line(jobs, names[0])
-        elif len(names) == 2 and filled(jobs, names) >= FILLED:
-            figure = _draw_heat_map(jobs, names)
-        else:
-            figure = _draw_parallel(jobs, names)
-    Drawing(FIGURE, _title(jobs), "", figure).save(folder)
+        figure = kind(jobs, names)(jobs, names)
+    Drawing(FIGURE, "", "", figure).save(folder)
+
+
+def kind(
+    jobs: Sequence[Job], names: Sequence[str]
+) -> Callable[[Sequence[Job], Sequence[str]], Figure]:
+    """The kind of picture that suits a sweep over these keys."""
+    if len(names) == 1:
+        return line
+    return heat_map if len(names) == 2 and filled(jobs, names) >= FILLED else parallel
 
 
 def filled(jobs: Sequence[Job], names: Sequence[str]) -> float:
@@ -67,11 +71,11 @@ def _value(job: Job, name: str) -> str:
     return job.overrides.get(name, "")
 
 
-def _title(jobs: Sequence[Job], mark: str = "") -> str:
+def _title(jobs: Sequence[Job], mark: str) -> str:
     best, failed = best_of(jobs), sum(job.error is not None for job in jobs)
     assert best is not None
     failures = f"; {failed} of {len(jobs)} jobs failed" if failed else ""
-    return f"{mark}best validation F1, job {best.number}{failures}"
+    return f"{mark}: best validation F1, job {best.number}{failures}"
 
 
 @dataclass(frozen=True)
@@ -104,19 +108,20 @@ def line_data(jobs: Sequence[Job], name: str) -> LineData:
         if job.test is not None and job.test.ci95 is not None:
             low, high = job.test.ci95
             test.append((place, 100 * job.test.f1, 100 * low, 100 * high))
-    by_job = dict(scored(jobs))
-    best, f1 = scored(jobs)[-1]
+    f1 = {job.number: score for job, score in scored(jobs)}
+    best, highest = scored(jobs)[-1]
     return LineData(
         places=places,
-        validation=[(place, by_job[job]) for place, job in placed if job in by_job],
+        validation=[(place, f1[job.number]) for place, job in placed if job.number in f1],
         test=test,
-        best=(places[_value(best, name)], f1),
+        best=(places[_value(best, name)], highest),
         failed=[place for place, job in placed if job.error],
     )
 
 
-def _draw_line(jobs: Sequence[Job], name: str) -> Figure:
+def line(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
     """Validation F1 and, with its interval, test F1. Words on the axis are not connected."""
+    [name] = names
     data = line_data(jobs, name)
     numeric = scales.numeric([*data.places])
     style = "-" if numeric else "none"
@@ -129,14 +134,14 @@ def _draw_line(jobs: Sequence[Job], name: str) -> Figure:
         axis.errorbar(x, f1, ends, linestyle=style, label="test, 95 % interval", **look)
     x, f1 = np.array(data.validation).T
     axis.plot(x, f1, color=BLUE, linestyle=style, marker="o", label="validation")
-    axis.plot(*data.best, "*", color=BEST, markersize=16)
+    axis.plot(*data.best, "*", color=BEST, markersize=16, zorder=5)
     if numeric and scales.logarithmic([*data.places.values()]):
         axis.set_xscale("log")
     for place in data.failed:
         transform = axis.get_xaxis_transform()
         axis.text(place, 0.02, "failed", rotation="vertical", ha="center", transform=transform)
     _label_values(axis, data.places, numeric=numeric)
-    axis.set(xlabel=name, ylabel="F1, %", title=_title(jobs, "star: "))
+    axis.set(xlabel=name, ylabel="F1, %", title=_title(jobs, "star"))
     axis.legend()
     return figure
 
@@ -187,7 +192,7 @@ def grid_data(jobs: Sequence[Job], names: Sequence[str]) -> Grid:
     return Grid(side, below, rows, columns, f1, texts, cells[best.number])
 
 
-def _draw_heat_map(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
+def heat_map(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
     data = grid_data(jobs, names)
     size = (3 + 0.9 * len(data.columns), 1.6 + 0.6 * len(data.rows))
     figure = Figure(figsize=size, layout="constrained")
@@ -203,7 +208,7 @@ def _draw_heat_map(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
     axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, **frame))
     axis.set_xticks(range(len(data.columns)), [short(value) for value in data.columns])
     axis.set_yticks(range(len(data.rows)), [short(value) for value in data.rows])
-    axis.set(xlabel=data.below, ylabel=data.side, title=_title(jobs, "frame: "))
+    axis.set(xlabel=data.below, ylabel=data.side, title=_title(jobs, "frame"))
     axis.spines[:].set_visible(False)
     figure.colorbar(image, label="validation F1, %")
     return figure
@@ -234,7 +239,7 @@ def parallel_data(jobs: Sequence[Job], names: Sequence[str]) -> Parallel:
     return Parallel(lines, [*(axis.marks for axis in axes), reached.marks])
 
 
-def _draw_parallel(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
+def parallel(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
     """The better a job, the darker its line; the best one lies on top."""
     data = parallel_data(jobs, names)
     figure = Figure(figsize=(2 + 1.8 * len(names), 4.5), layout="constrained")
@@ -250,7 +255,7 @@ def _draw_parallel(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
             place: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
             axis.annotate(text, (x, height), (6, 0), fontsize="small", bbox=TEXT_BOX, **place)
     axis.set_xticks(range(len(names) + 1), [*names, "validation F1, %"])
-    axis.set(yticks=[], xlim=(-0.1, len(names) + 0.4), title=_title(jobs, "thick line: "))
+    axis.set(yticks=[], xlim=(-0.1, len(names) + 0.4), title=_title(jobs, "thick line"))
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     return figure

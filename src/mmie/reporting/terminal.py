@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
 from rich.table import Table
 
 from mmie.display import plain_text
@@ -34,10 +35,12 @@ def grid(
     return table
 
 
-def tables(results: Results) -> Iterator[Table]:
-    """Everything that the run has a table for, the scores first."""
+def summary(results: Results) -> Iterator[RenderableType]:
+    """Everything that the run has results for: the scores, what systems differ by, the votes."""
     if results.systems:
         yield score_table(results)
+    for comparison in results.comparisons:
+        yield plain_text(comparison_line(comparison))
     if results.by_difficulty:
         yield difficulty_table(results.by_difficulty)
     if results.voting:

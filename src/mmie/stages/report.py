@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mmie.artifacts import commit, fingerprint, versions
-from mmie.display import plain_text
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
 from mmie.reporting.backbones import paper_row
-from mmie.reporting.terminal import comparison_line, tables
+from mmie.reporting.terminal import summary
 from mmie.results import (
     Analysis,
     Comparison,
@@ -85,10 +84,8 @@ def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str 
 
 def report(context: Context, results: Results, evaluated: Mapping[str, Path]) -> None:
     """Prints the tables of the run and copies its predictions and training curves to its folder."""
-    for table in tables(results):
-        context.console.print(table)
-    for comparison in results.comparisons:
-        context.console.print(plain_text(comparison_line(comparison)))
+    for part in summary(results):
+        context.console.print(part)
     with disk_errors(context.output):
         folder = context.output / "predictions"
         folder.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ class Setting:
     samples: float
 
 
-def chains(runs: Sequence[Run]) -> list[Drawing]:
+def figures(runs: Sequence[Run]) -> list[Drawing]:
     """One panel per filter setting, one bar per filter."""
     chosen, note = newest_runs(runs)
     settings = select(chosen)

@@ -43,9 +43,9 @@ class Confusion:
         return [number / sum(row) for number in row]
 
 
-def confusions(runs: Sequence[Run]) -> list[Drawing]:
+def figures(runs: Sequence[Run]) -> list[Drawing]:
     """One heat map per experiment, of its last system, for the papers' full methods if there."""
-    figures = []
+    drawn = []
     analysed = full_systems(run for run in runs if run.results.analysis)
     for experiment, alike in by_experiment(analysed).items():
         chosen, note = newest_runs(alike)
@@ -57,8 +57,8 @@ def confusions(runs: Sequence[Run]) -> list[Drawing]:
             title = f"confusion by {group}, {system} in {experiment}"
             caption = CAPTION.format(seeds=seeds_in_words(having)) + note
             name, figure = f"confusion-{experiment}", _draw(confusion)
-            figures.append(drawing(name, title, caption, run=runs[0], figure=figure))
-    return figures
+            drawn.append(drawing(name, title, caption, run=runs[0], figure=figure))
+    return drawn
 
 
 def select(runs: Sequence[Run], system: str) -> Confusion:

@@ -67,7 +67,7 @@ class Curves:
     panels: dict[str, dict[str, Line]]
 
 
-def curves(runs: Sequence[Run]) -> list[Drawing]:
+def figures(runs: Sequence[Run]) -> list[Drawing]:
     """One panel per measure, one colour per experiment.
 
     Raises:

@@ -29,16 +29,16 @@ class Errors:
     never_right: tuple[str, ...]
 
 
-def error_kinds(runs: Sequence[Run]) -> list[Drawing]:
+def figures(runs: Sequence[Run]) -> list[Drawing]:
     """One figure per experiment, of the papers' full methods where they are among the runs."""
-    figures = []
+    drawn = []
     analysed = full_systems(run for run in runs if run.results.analysis)
     for experiment, alike in by_experiment(analysed).items():
         chosen, note = newest_runs(alike)
         errors = select(chosen)
         if errors.means and errors.kinds:
-            figures.append(_drawing(experiment, errors, chosen, note))
-    return figures
+            drawn.append(_drawing(experiment, errors, chosen, note))
+    return drawn
 
 
 def select(runs: Sequence[Run]) -> Errors:

@@ -45,7 +45,7 @@ class Series:
         return f"{self.name} ({band_in_words(self.seeds.values())})"
 
 
-def group_size(runs: Sequence[Run]) -> list[Drawing]:
+def figures(runs: Sequence[Run]) -> list[Drawing]:
     """F1 over G and, beside it, the time of the reinforcement."""
     series = select(runs)
     if not series:

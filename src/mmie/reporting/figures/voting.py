@@ -50,15 +50,15 @@ class Votes:
     by_label: dict[str, dict[str, float]]
 
 
-def majority(runs: Sequence[Run]) -> list[Drawing]:
+def figures(runs: Sequence[Run]) -> list[Drawing]:
     """F1 of the vote over k, and F1 by label with all votes as a radar."""
     chosen, note = newest_runs(run for run in runs if run.results.voting)
     votes = select(chosen)
-    figures = []
+    drawn = []
     if any(one.curves for one in votes):
         caption = f"F1 of the majority of k responses per test sample, {seeds_in_words(chosen)}."
         name, title, figure = "figure5-voting", "majority vote, Figure 5", _draw_curves(votes)
-        figures.append(drawing(name, title, caption + note, run=runs[0], figure=figure))
+        drawn.append(drawing(name, title, caption + note, run=runs[0], figure=figure))
     ways = [way for way in _ways(votes) if len(_labels(votes, way)) >= FEWEST_LABELS]
     if ways:
         caption = (
@@ -67,8 +67,8 @@ def majority(runs: Sequence[Run]) -> list[Drawing]:
         )
         name, title = "figure5-relations", "majority vote by label, Figure 5"
         figure = _draw_radars(votes, ways)
-        figures.append(drawing(name, title, caption + note, run=runs[0], figure=figure))
-    return figures
+        drawn.append(drawing(name, title, caption + note, run=runs[0], figure=figure))
+    return drawn
 
 
 def select(runs: Sequence[Run]) -> list[Votes]:
