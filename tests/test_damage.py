@@ -17,7 +17,7 @@ import torch
 
 from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.files import disk_errors, parse_json, whole_lines
+from mmie.files import disk_errors, parse_json, read_and_repair_jsonl
 from mmie.models.vision_cache import FeatureStore
 from mmie.stages.deliver import export
 from mmie.training.metrics_log import MetricsLog
@@ -153,14 +153,14 @@ BROKEN_ROWS = {
 def test_rows_go_on_after_the_last_whole_one(broken: str, tmp_path: Path) -> None:
     path = tmp_path / "predictions.jsonl"
     path.write_text(ROWS + broken)
-    assert whole_lines(path, keys=["id"]) == [{"id": 1}, {"id": 2}]
+    assert read_and_repair_jsonl(path, keys=["id"]) == [{"id": 1}, {"id": 2}]
     assert path.read_text() == ROWS
 
 
 def test_rows_in_no_encoding_are_cut(tmp_path: Path) -> None:
     path = tmp_path / "predictions.jsonl"
     path.write_bytes(b'{"id": 1}\n{"id": "\xff"}\n')
-    assert whole_lines(path, keys=["id"]) == [{"id": 1}]
+    assert read_and_repair_jsonl(path, keys=["id"]) == [{"id": 1}]
 
 
 def test_damaged_metrics_are_dropped(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,19 +12,20 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from helpers.results import SCORES, VOTING, results_of
 from mmie.artifacts import Store
 from mmie.data.statistics import statistics_table
-from mmie.display import plain, terminal, visible
+from mmie.display import escape_invisible, plain_text, terminal
 from mmie.reporting.page import on_terminal
 from mmie.reporting.sweep import Job, score_table
+from mmie.reporting.terminal import score_table as report_table
+from mmie.reporting.terminal import voting_table
 from mmie.reporting.table import Table as Results
+from mmie.reporting.table import Value
 from mmie.stages.context import Context
 from mmie.stages.prepare import _counts_table
-from mmie.stages.report import score_table as report_table
-from mmie.stages.vote import voting_table
 
 HOSTILE = "[/b] [red]x[/red] :100: [link=a]b"
-SCORES = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "ci95": [0.4, 0.6]}
 
 
 def shown(thing: Any, *, console: Console | None = None) -> str:
@@ -34,47 +36,41 @@ def shown(thing: Any, *, console: Console | None = None) -> str:
 
 
 def test_control_characters_become_visible() -> None:
-    assert visible("a\x1b[2J\rb\u202ec\u2066\x9b") == "a\\u001b[2J\\u000db\\u202ec\\u2066\\u009b"
-    assert visible("tab\tline\n é 模 \u200f אב 🎉") == "tab\tline\n é 模 \u200f אב 🎉"
+    assert (
+        escape_invisible("a\x1b[2J\rb\u202ec\u2066\x9b")
+        == "a\\u001b[2J\\u000db\\u202ec\\u2066\\u009b"
+    )
+    assert escape_invisible("tab\tline\n é 模 \u200f אב 🎉") == "tab\tline\n é 模 \u200f אב 🎉"
 
 
 def test_a_terminal_prints_text_as_it_is() -> None:
     assert shown(HOSTILE, console=terminal()).strip() == HOSTILE
-    assert shown(plain(HOSTILE)).strip() == HOSTILE
+    assert shown(plain_text(HOSTILE)).strip() == HOSTILE
 
 
 def as_results() -> Any:
-    header = ("", HOSTILE)
+    value = Value(row=HOSTILE, column=HOSTILE, kind="score", value=0.5)
+    columns, values = (HOSTILE,), (value,)
     return on_terminal(
-        Results(
-            name="n",
-            title=HOSTILE,
-            caption=HOSTILE,
-            header=header,
-            rows=((HOSTILE, HOSTILE),),
-            values=(),
-        )
+        Results(name="n", title=HOSTILE, caption=HOSTILE, columns=columns, values=values)
     )
 
 
 def as_sweep() -> Table:
     return score_table(
         [
-            Job(0, {HOSTILE: "1"}, 0.5, {}, 1.0, "0", None),
-            Job(1, {HOSTILE: HOSTILE}, None, {}, 1.0, "1", "x"),
+            Job(0, {HOSTILE: "1"}, 0.5, None, 1.0, "0", None),
+            Job(1, {HOSTILE: HOSTILE}, None, None, 1.0, "1", "x"),
         ]
     )
 
 
 def as_scores() -> Table:
-    context: Any = SimpleNamespace(config=SimpleNamespace(profile=HOSTILE, seed=0))
-    return report_table(context, {HOSTILE: {f"test/{HOSTILE}": SCORES}})
+    return report_table(results_of(profile=HOSTILE, systems={HOSTILE: {f"test/{HOSTILE}": SCORES}}))
 
 
 def as_votes() -> Table:
-    return voting_table(
-        {HOSTILE: {"k": [1], HOSTILE: {"f1": [0.5], "ci95": [[0.4, 0.6]]}, "per_relation": {}}}
-    )
+    return voting_table({HOSTILE: replace(VOTING, curves={HOSTILE: VOTING.curves["quintuple"]})})
 
 
 def as_counts() -> Table:

@@ -5,16 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.counting import calls
-from mmie.blocks import answer_text, thought_text
 from mmie.parsing import (
     TYPES,
     format_quintuples,
     parse_quintuples,
     parse_response,
-    read_label,
     read_quintuples,
 )
 from mmie.reading import read_answer
+from mmie.response_blocks import answer_text, think_text
 from mmie.tasks.responses import Reasoned
 from mmie.types import Quintuple
 
@@ -170,10 +169,10 @@ def test_labels_come_back_as_the_configuration_spells_them() -> None:
 def test_the_answer_is_never_read_from_a_thought() -> None:
     assert answer_text("<think> the <answer> tag </think> yes") == "\n yes"
     assert answer_text("before <think> x </think> after") == "before \n after"
-    assert thought_text("<think> why </think> <answer>x</answer>") == "why"
-    assert thought_text("why </think> x") == "why"
-    assert thought_text("<think> why <answer>x") == "why"
-    assert thought_text("x") == ""
+    assert think_text("<think> why </think> <answer>x</answer>") == "why"
+    assert think_text("why </think> x") == "why"
+    assert think_text("<think> why <answer>x") == "why"
+    assert think_text("x") == ""
 
 
 PIECES = [
@@ -268,48 +267,6 @@ def test_any_text_is_read(text: str) -> None:
     )
 
 
-LABELS = ["/per/misc/awarded", "/per/org/member_of", "/per/per/peer", "none"]
-AWARDED, MEMBER = LABELS[:2]
-
-
-@pytest.mark.parametrize(
-    ("answer", "label", "invalid"),
-    [
-        (AWARDED, AWARDED, 0),
-        ("none", "none", 0),
-        (" None. ", "none", 0),
-        ("per/misc/awarded", AWARDED, 0),
-        ('"/Per/Misc/Awarded".', AWARDED, 0),
-        (f"The relation is {AWARDED}, as he holds the prize.", AWARDED, 0),
-        (f"```\n{MEMBER}\n```", MEMBER, 0),
-        ("**/per/org/member\\_of**", MEMBER, 0),
-        ("/per/org/member of", MEMBER, 0),
-        (f"<think> Not {MEMBER}. </think><answer>The answer is `{AWARDED}`</answer>", AWARDED, 0),
-        (f"<think> Not {MEMBER}. </think> {AWARDED}", AWARDED, 0),
-        (f"<think> it is {MEMBER}", None, 0),
-        (f"<answer>{AWARDED}", AWARDED, 0),
-        (f"It could be {MEMBER}, but the picture shows {AWARDED}.", AWARDED, 0),
-        (f"Not {MEMBER}; the answer is none.", "none", 0),
-        (f"{AWARDED}. None of the other labels fits.", AWARDED, 0),
-        ("/per/misc/enemy", None, 1),
-        (f"not {AWARDED} but /per/org/member", None, 1),
-        ("/per/org/member_of_parliament", None, 1),
-        ("awarded", None, 0),
-        ("see https://t.co/abc/def", None, 0),
-        ("nonetheless", None, 0),
-        ("", None, 0),
-    ],
-)
-def test_labels_of_instruct_models(answer: str, label: str | None, invalid: int) -> None:
-    assert read_label(answer, labels=LABELS, slash="lenient") == (label, invalid)
-
-
-def test_a_slash_that_is_needed() -> None:
-    assert read_label("per/misc/awarded", labels=LABELS, slash="strict") == (None, 1)
-    assert read_label("It is /per/misc/awarded.", labels=LABELS, slash="strict") == (AWARDED, 0)
-    assert read_label("none.", labels=LABELS, slash="strict") == ("none", 0)
-
-
 GARBAGE = [
     "[a, per, ",
     "[",
@@ -359,4 +316,3 @@ def test_work_grows_linearly(piece: str) -> None:
         counts = [calls(lambda text=text: read(text)) for text in (small, large)]
         assert counts[1] < 6 * counts[0] + 1_000
     read(piece * (300_000 // len(piece)))
-    read_label(piece * (300_000 // len(piece)), labels=LABELS, slash="lenient")

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from mmie.significance import (
-    bootstrap_counts,
+    bootstrap_interval,
+    mean_and_deviation,
     paired_randomisation,
     randomisation_over_seeds,
-    spread,
 )
 
 RIGHT, WRONG, SILENT = (1, 1, 1), (0, 1, 1), (0, 0, 1)
@@ -130,7 +130,7 @@ def test_as_scipy_has_it() -> None:
 def test_the_bootstrap_is_scipys_percentile_interval() -> None:
     generator = np.random.default_rng(2)
     table = np.stack([generator.integers(0, 2, 200), np.ones(200, int), np.ones(200, int)], axis=1)
-    low, high = bootstrap_counts(table.tolist(), samples=20_000)
+    low, high = bootstrap_interval(table.tolist(), samples=20_000)
     theirs = stats.bootstrap(
         (table[:, 0].astype(float),), np.mean, method="percentile", n_resamples=20_000, rng=1
     ).confidence_interval
@@ -138,11 +138,11 @@ def test_the_bootstrap_is_scipys_percentile_interval() -> None:
 
 
 def test_a_bootstrap_of_equal_samples_has_no_width() -> None:
-    assert bootstrap_counts([RIGHT] * 5) == (1.0, 1.0)
-    assert bootstrap_counts([SILENT] * 5) == (0.0, 0.0)
-    assert bootstrap_counts([(0, 0, 0)] * 5) == bootstrap_counts([]) == (0.0, 0.0)
+    assert bootstrap_interval([RIGHT] * 5) == (1.0, 1.0)
+    assert bootstrap_interval([SILENT] * 5) == (0.0, 0.0)
+    assert bootstrap_interval([(0, 0, 0)] * 5) == bootstrap_interval([]) == (0.0, 0.0)
 
 
 def test_spread_by_hand() -> None:
-    assert spread([0.4, 0.6]) == pytest.approx((0.5, 0.02**0.5))
-    assert spread([0.4]) == (0.4, None)
+    assert mean_and_deviation([0.4, 0.6]) == pytest.approx((0.5, 0.02**0.5))
+    assert mean_and_deviation([0.4]) == (0.4, None)

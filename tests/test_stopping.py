@@ -31,7 +31,7 @@ def sleep():
     while True:
         time.sleep(0.01)
 {setup}
-with stopping.owned():
+with stopping.handle_signals():
 {body}
 """
 
@@ -74,7 +74,7 @@ SWALLOWED = "try:\n    sleep()\nexcept SystemExit:\n    {then}"
 
 @pytest.mark.parametrize(
     ("then", "status"),
-    [("sleep()", 143), ("stopping.check()", 143), ("raise ValueError", 143)],
+    [("sleep()", 143), ("stopping.raise_if_stopped()", 143), ("raise ValueError", 143)],
     ids=["goes on", "asks", "fails because of it"],
 )
 def test_a_swallowed_signal_ends_the_run_all_the_same(then: str, status: int) -> None:
@@ -238,3 +238,13 @@ def test_a_stage_without_a_folder_in_the_store_is_named_too(
     with pytest.raises(stopping.Stopped):
         pipeline._deliver(context, None, {})
     assert state.place == f"in stage {stage}"
+
+
+def test_an_interrupt_while_run_py_is_imported_is_one_line(tmp_path: Path) -> None:
+    interrupt = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "hydra.py").write_text(interrupt)
+    environment = ENVIRONMENT | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'src'}"}
+    command = [sys.executable, str(ROOT / "run.py")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (130, "")
+    assert run.stderr == "stopped by SIGINT before anything was started\n"

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.files import disk_errors, parse_json, plain, write_json
+from mmie.files import disk_errors, parse_json, to_json_types, write_json
 from mmie.files import lock as lock_file
-from mmie.whole import SCRATCH, damage, listing, sync, to_disk
+from mmie.integrity import SCRATCH, file_digests, find_damage, sync_file, sync_tree
 
 PACKAGES = ("mmie", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "numpy")
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
@@ -48,7 +48,7 @@ def fingerprint(**parts: Any) -> str:
     Raises:
         TypeError, ValueError: a part is no JSON value even so, or not finite.
     """
-    values = json.loads(json.dumps(plain(parts)), parse_int=float)
+    values = json.loads(json.dumps(to_json_types(parts)), parse_int=float)
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -111,13 +111,13 @@ class Store:
                 "commit": commit(),
                 "versions": versions(),
                 "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "files": listing(partial, hashed_up_to=HASHED, skip=[*SCRATCH, META]),
+                "files": file_digests(partial, hashed_up_to=HASHED, skip=[*SCRATCH, META]),
             }
             write_json(partial / META, meta)
             with disk_errors(final):
-                to_disk(partial)
+                sync_tree(partial)
                 os.replace(partial, final)
-                sync(final.parent)
+                sync_file(final.parent)
             _tidy(final)
 
     def meta(self, stage: str, fingerprint: str) -> dict[str, Any]:
@@ -135,7 +135,7 @@ class Store:
             InputError: its files are not those that were written; nothing is done anew unasked,
                 it may have cost much.
         """
-        reason = damage(final, _meta(final)["files"])
+        reason = find_damage(final, _meta(final)["files"])
         if reason is not None:
             raise InputError(_damaged(final, reason))
         _tidy(final)

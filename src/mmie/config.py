@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -20,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mmie.checks import foreign, locate, misfits, misplaced, out_of_range, prompt_problem
 from mmie.errors import InputError
+from mmie.resolvers import CONF
 from mmie.settings import (
     TRAININGS,
     GRPOConfig,
@@ -34,7 +34,6 @@ from mmie.settings import (
 )
 from mmie.templates import Places
 
-CONF = Path(__file__).parents[2] / "conf"  # of the checkout
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
 ON_DEMAND = ("predict", "export")
 NODES = ("task", "data", "model", "teacher", "reward", "schedule")
@@ -98,21 +97,6 @@ class VisionConfig:
 
 
 @dataclass(kw_only=True)
-class PredictConfig:
-    """One question, or a ``file`` of them; ``entity`` and ``box`` are MORE's.
-
-    A box is left, upper, right and lower edge in pixels.
-    """
-
-    file: str | None
-    image: str | None
-    text: str | None
-    entity: str | None
-    box: list[int] | None
-    adapter: str | None
-
-
-@dataclass(kw_only=True)
 class ExportConfig:
     merged: bool
     folder: str | None
@@ -163,7 +147,7 @@ class RunConfig:
     zero_shot: ZeroShotConfig
     trainer: TrainerConfig
     logger: LoggerConfig = anything(key=False)
-    predict: PredictConfig = anything(key=False)
+    predict: dict[str, Any] = anything(key=False)
     export: ExportConfig = anything(key=False)
     report: ReportConfig = anything(key=False)
     paper: dict[str, Any] | None = anything(key=False)
@@ -255,19 +239,10 @@ def _contradictions(run: RunConfig) -> Iterator[str]:
         path and isinstance(path, str) for path in run.report.sources
     ):
         yield f"report.runs: {run.report.runs!r} is neither a path nor a list of paths; name results.json files or folders of them"
-    if run.predict.box is not None and len(run.predict.box) != 4:
-        yield f"predict.box: {run.predict.box} is no left, upper, right, lower in pixels; give four numbers"
     if (reason := _regex_fault(run.lora.targets or "")) is not None:
         yield f"lora.targets: {run.lora.targets!r} is no regular expression ({reason}); correct it"
     if run.sft_share is not None and run.grpo and not run.sft:
         yield f"sft_share: nothing is warmed up on this share ({run.sft_share}), as sft is none; set sft_share=null"
-    for key in ("image", "text"):
-        given = getattr(run.predict, key)
-        if "predict" in run.stages and not given and not run.predict.file:
-            hint = f"set predict.{key}=…, or predict.file for many"
-            yield f"predict.{key}: the stage predict needs it; {hint}"
-        if given and run.predict.file:
-            yield f"predict.{key}: predict.file has its own; leave one of the two out"
 
 
 def _regex_fault(pattern: str) -> str | None:

@@ -12,14 +12,14 @@ from rich.text import Text
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def visible(text: str) -> str:
+def escape_invisible(text: str) -> str:
     r"""Control characters and marks that reorder text become code points, such as ``\u202e``."""
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def plain(value: object, style: str = "") -> Text:
+def plain_text(value: object, style: str = "") -> Text:
     """A value for a terminal, in which neither markup nor emoji codes count."""
-    return Text(visible(str(value)), style=style)
+    return Text(escape_invisible(str(value)), style=style)
 
 
 def terminal(**options: Any) -> Console:

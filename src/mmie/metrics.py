@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from mmie.significance import bootstrap_counts
+from mmie.significance import bootstrap_interval
 from mmie.text import fold
 from mmie.types import Quintuple
 
@@ -65,7 +65,9 @@ def bootstrap_f1(
     predicted: Predicted, gold: Gold, *, invalid: Invalid = None, samples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of micro F1, drawn over test samples: (low, high)."""
-    return bootstrap_counts(counts_of(predicted, gold, invalid=invalid), samples=samples, seed=seed)
+    return bootstrap_interval(
+        counts_of(predicted, gold, invalid=invalid), samples=samples, seed=seed
+    )
 
 
 def per_relation(predicted: Predicted, gold: Gold) -> dict[str, PRF]:

@@ -20,8 +20,7 @@ read from its ends and from the known types:
 text a fixed number of times, so the work grows linearly with the length of the answer, garbage or
 not.
 
-This strict reading is that of the reward. ``read_quintuples`` and ``read_label`` are the lenient
-ones.
+This strict reading is that of the reward. ``read_quintuples`` is the lenient one.
 """
 
 from __future__ import annotations
@@ -29,8 +28,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
-from mmie.items import Labels, format_items, hide_tags, parse_items, show_tags
-from mmie.label_reading import read_label as read_label
+from mmie.answer_items import Labels, format_items, hide_tags, parse_items, show_tags
 from mmie.reading import read_quintuples as read_quintuples
 from mmie.text import TAGS
 from mmie.text import fold as fold
@@ -40,16 +38,6 @@ TYPES = ("per", "org", "loc", "misc")
 
 _RESPONSE = re.compile(r"\s*<think>(.*)</think>\s*<answer>(.*)</answer>\s*", re.DOTALL)
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>")
-
-_STEP = re.compile(
-    r"^[ \t#*_>\[(-]*+(?:\d++[.)][ \t*_]*+)?step\s*+#?(\d++)(?![^\W_])"
-    r"|\bstep\s*+(\d++)[\s*]*+:",
-    re.IGNORECASE | re.MULTILINE,
-)
-_AROUND_STEP = " \t\r\n:*#"
-_BEHIND_HEADING = _AROUND_STEP + "_])"
-SLASHES = {"strict": ("",), "lenient": ("", "/")}  # what may make an answer a label
-
 
 def parse_response(text: str) -> Response | None:
     """Split a response into its chain and its answer, both trimmed; None where eq. 4 of JMERE-R1
@@ -62,37 +50,6 @@ def parse_response(text: str) -> Response | None:
         return None
     match = _RESPONSE.fullmatch(text)
     return None if match is None else Response(think=match[1].strip(), answer=match[2].strip())
-
-
-def parse_steps(chain: str, *, steps: int) -> list[str] | None:
-    """The text under each of the headings ``Step 1`` … ``Step <steps>`` (MORE-R1); None unless
-    each stands there once, in order.
-
-    A heading begins a line, be it behind marks or the number of a list (``## Step 1``,
-    ``1. **Step 1**``, ``[Step 1]``), or has a colon behind its number; case does not matter. What
-    stands before the first belongs to none. The texts are without white space, colons and marks
-    around them.
-    """
-    headings = list(_STEP.finditer(chain))
-    if [heading[1] or heading[2] for heading in headings] != [
-        str(number) for number in range(1, steps + 1)
-    ]:
-        return None
-    ends = [*(heading.start() for heading in headings[1:]), len(chain)]
-    return [
-        chain[heading.end() : end].lstrip(_BEHIND_HEADING).rstrip(_AROUND_STEP)
-        for heading, end in zip(headings, ends, strict=True)
-    ]
-
-
-def parse_label(answer: str, *, labels: Collection[str], slash: str) -> str | None:
-    """The one of ``labels`` (``/per/misc/awarded``, ``none``) that the trimmed answer is, case
-    kept; None for anything else.
-
-    With ``slash="lenient"`` the leading slash may be missing, with ``"strict"`` it may not.
-    """
-    text = answer.strip()
-    return next((before + text for before in SLASHES[slash] if before + text in labels), None)
 
 
 def parse_quintuples(

@@ -8,10 +8,9 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -26,15 +25,16 @@ from mmie.config import ON_DEMAND, STAGES, RunConfig, SFTConfig, node, to_run_co
 from mmie.display import terminal
 from mmie.errors import InputError
 from mmie.reporting.runs import load_runs
+from mmie.results import StageRecord, read_results, write_results
 from mmie.stages import deliver, learn, prepare, tracking
 from mmie.stages.answers import Phase
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate, metrics
 from mmie.stages.heartbeat import beating, watching
-from mmie.stages.report import report, write_results
+from mmie.stages.report import report, results_of
 from mmie.stages.teacher_row import evaluate_teacher
-from mmie.stages.vote import diversity_table, vote, voting_table
+from mmie.stages.vote import vote
 
 
 def run(cfg: DictConfig) -> float | None:
@@ -71,17 +71,15 @@ def run(cfg: DictConfig) -> float | None:
     if results is None:
         return None
     print(f"results: {results}", flush=True)
-    return validation_f1(
-        Store(config.artifacts), json.loads(results.read_text(encoding="utf-8"))["stages"]
-    )
+    return validation_f1(Store(config.artifacts), read_results(results).stages)
 
 
-def validation_f1(store: Store, stages: dict[str, dict[str, Any]]) -> float | None:
+def validation_f1(store: Store, stages: Mapping[str, StageRecord]) -> float | None:
     """Best validation F1 of the last training among a run's stages, trained in this run or kept from before."""
     trained = next((name for name in ("grpo", "sft") if name in stages), None)
     if trained is None:
         return None
-    folder = store.path(trained, stages[trained]["fingerprint"])
+    folder = store.path(trained, stages[trained].key)
     return json.loads((folder / "validations.json").read_text(encoding="utf-8"))["best_f1"]
 
 
@@ -144,10 +142,14 @@ def execute(
             tracking.finish()
     if context.follower:
         return None
-    results = write_results(context, evaluated, command=command)
+    path = output / "results.json"
+    results = results_of(context, evaluated, command=command)
+    write_results(path, results)
     if "report" in config.stages and evaluated:
-        collect(config, output, results)
-    return results
+        with stopping.at("in stage report"):
+            report(context, results, evaluated)
+        collect(config, output, path)
+    return path
 
 
 def _in_touch(context: Context) -> AbstractContextManager[None]:
@@ -163,7 +165,7 @@ def stages(context: Context) -> dict[str, Path]:
     config, last = context.config, _last(context.config)
     _check(context)
     evaluated: dict[str, Path] = {}
-    if config.predict.adapter is not None and set(config.stages) <= set(ON_DEMAND):
+    if config.predict["adapter"] is not None and set(config.stages) <= set(ON_DEMAND):
         return _deliver(context, None, evaluated)
     data_stage = prepare.data(context)
     if last == "data":
@@ -192,12 +194,6 @@ def stages(context: Context) -> dict[str, Path]:
             evaluated[phase.name] = evaluate(context, phase, data_stage).folder
             if config.evaluation.samples > 1 and phase.adapter is not None:
                 context.voting[phase.name] = vote(context, phase, data_stage)
-    if "report" in config.stages and not context.follower:
-        with stopping.at("in stage report"):
-            report(context, evaluated)
-        if context.voting:
-            context.console.print(voting_table(context.voting))
-            context.console.print(diversity_table(context.voting))
     return _deliver(context, grpo_stage or sft_stage, evaluated)
 
 

@@ -26,8 +26,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from mmie.blocks import answer_text
-from mmie.items import (
+from mmie.answer_items import (
     BOUNDARY,
     FIELD_CUT,
     Labels,
@@ -37,6 +36,7 @@ from mmie.items import (
     show_tags,
     split,
 )
+from mmie.response_blocks import answer_text
 from mmie.text import label_key
 from mmie.types import Quintuple
 

@@ -83,7 +83,9 @@ def randomisation_over_seeds(
     return Comparison(float(observed), hits / tried if exact else (1 + hits) / (1 + tried), exact)
 
 
-def bootstrap_counts(counts: Counts, *, samples: int = 1000, seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(
+    counts: Counts, *, samples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
     """The 95 % percentile bootstrap interval of micro F1, drawn over test samples: (low, high); (0, 0) without samples."""
     table = _table(counts)
     if not len(table):
@@ -95,7 +97,7 @@ def bootstrap_counts(counts: Counts, *, samples: int = 1000, seed: int = 0) -> t
     return float(low), float(high)
 
 
-def spread(values: Sequence[float]) -> tuple[float, float | None]:
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     """Mean and standard deviation (n - 1) over seeds; no deviation of one value."""
     return mean(values), stdev(values) if len(values) > 1 else None
 

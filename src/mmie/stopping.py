@@ -61,7 +61,7 @@ _state = _State()
 
 
 @contextmanager
-def owned() -> Iterator[None]:
+def handle_signals() -> Iterator[None]:
     """Inside, SIGTERM and SIGINT raise ``Stopped``.
 
     At the end the line is printed, and the processes that this one started are ended.
@@ -80,7 +80,7 @@ def owned() -> Iterator[None]:
     except BaseException:
         _state.closing = True
         _end_children(_state)
-        check()
+        raise_if_stopped()
         raise
     finally:
         if _state.signum:
@@ -90,7 +90,7 @@ def owned() -> Iterator[None]:
             os.close(writer)  # ends the watching thread
 
 
-def check() -> None:
+def raise_if_stopped() -> None:
     """Raises ``Stopped`` where a signal has arrived, in case foreign code has swallowed it."""
     if _state.signum:
         raise Stopped(_state.signum)

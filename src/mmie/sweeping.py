@@ -17,6 +17,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, read_write
 
+from mmie import resolvers  # noqa: F401  (a job's process reads conf/ before it imports more)
 from mmie.checks import HYDRAS, foreign
 from mmie.display import terminal
 from mmie.errors import InputError
@@ -31,10 +32,6 @@ from mmie.reporting.sweep import (
     varying,
     write_summary,
 )
-
-OmegaConf.register_new_resolver(
-    "times", lambda value, factor: value * factor, replace=True
-)  # for ranges around what a profile sets
 
 
 class Sweep(Callback):

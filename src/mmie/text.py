@@ -38,17 +38,17 @@ def fold(text: str) -> str:
     return " ".join((text if text.isascii() else nfc(text)).split())
 
 
-def blanks(label: str) -> str:
+def underscores_to_blanks(label: str) -> str:
     """The folded label with underscores read as blanks."""
     return fold(label.replace("_", " "))
 
 
 def label_key(label: str) -> str:
     """The form in which labels are compared where case does not matter."""
-    return blanks(label).casefold()
+    return underscores_to_blanks(label).casefold()
 
 
-def fault(text: str) -> str | None:
+def invalid_character(text: str) -> str | None:
     """Which character makes this no text, as a phrase; None for good text."""
     found = _NO_TEXT.search(text)
     if found is None:
@@ -59,26 +59,26 @@ def fault(text: str) -> str | None:
     return f"half a character ({code})" if found[0] >= "\ud800" else f"a control character ({code})"
 
 
-def joined(text: str) -> str:
+def join_surrogate_pairs(text: str) -> str:
     """The text with surrogate pairs as the characters that they stand for, as some files write an emoji; lone ones stay."""
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
-def strings(value: Any) -> Iterator[str]:
+def nested_strings(value: Any) -> Iterator[str]:
     """Every string in a value of nested lists, tuples and mappings."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        yield from strings(list(value.items()))
+        yield from nested_strings(list(value.items()))
     elif isinstance(value, list | tuple | set | frozenset):
         for entry in value:
-            yield from strings(entry)
+            yield from nested_strings(entry)
 
 
 def clean(text: str, what: str) -> str:
-    """The text with white space folded and without live tags (``without_tags``).
+    """The text with white space folded and without live tags (``break_tags``).
 
     Args:
         text: from outside.
@@ -87,27 +87,27 @@ def clean(text: str, what: str) -> str:
     Raises:
         InputError: it is blank, or holds what is no text.
     """
-    whole = joined(text)
-    refuse_no_text(whole, what)
+    whole = join_surrogate_pairs(text)
+    refuse_invalid_characters(whole, what)
     folded = fold(whole)
     if not folded:
         raise InputError(f"{what} is blank; write something there")
-    return without_tags(folded)
+    return break_tags(folded)
 
 
-def refuse_no_text(text: str, what: str) -> None:
+def refuse_invalid_characters(text: str, what: str) -> None:
     """InputError where the text holds half a character or a control character, which would break a later stage."""
-    reason = fault(text)
+    reason = invalid_character(text)
     if reason is not None:
         raise InputError(f"{what} holds {reason}, which is no text; correct this entry")
 
 
-def repaired(text: str) -> str:
+def replace_invalid_characters(text: str) -> str:
     """The text with a replacement character for all that is no text: for answers that are paid."""
     return _NO_TEXT.sub("\ufffd", text)
 
 
-def without_tags(text: str) -> str:
+def break_tags(text: str) -> str:
     """The text with a blank inside each of ``TAGS``.
 
     Such a tag inside a name or a chain would break the form of a response (eq. 4).

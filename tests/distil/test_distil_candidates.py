@@ -16,7 +16,7 @@ from mmie.distil.candidates import (
 from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.tasks.jmere.chains import JMEREChains
-from mmie.types import Candidate, Quintuple
+from mmie.types import Candidate
 
 
 def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
@@ -26,7 +26,9 @@ def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
         score="Image description: 0.4\nScore: 0.8",
     )
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert candidate == Candidate("train-0", 0, "Gordon plays.", (A, B), 0.8)
+    assert candidate == Candidate(
+        "train-0", 0, "Gordon plays.", {"repredicted": [[*A], [*B]], "score": 0.8}
+    )
     assert teacher.asked == [
         ("distil", "train-0", 0, ""),
         ("repredict", "train-0", 0, "Gordon plays."),
@@ -52,7 +54,8 @@ def test_the_reprediction_is_read_or_none(tmp_path, answer, repredicted):
     (candidate,) = run(
         examples(1), Scripted(repredict=answer), Record(tmp_path / "r"), candidates=1
     )
-    assert candidate.repredicted == repredicted
+    expected = None if repredicted is None else [list(item) for item in repredicted]
+    assert candidate.verdicts["repredicted"] == expected
 
 
 def test_the_prompts_show_the_gold_to_the_writer_only(tmp_path):
@@ -76,7 +79,7 @@ def test_the_prompts_show_the_gold_to_the_writer_only(tmp_path):
 def test_an_unusable_chain_is_not_judged(tmp_path):
     teacher = Scripted(distil="")
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert candidate == Candidate("train-0", 0, "", None, None)
+    assert candidate == Candidate("train-0", 0, "", {"repredicted": None, "score": None})
     assert len(teacher.asked) == 1
 
 
@@ -151,32 +154,31 @@ def test_distil_is_a_coroutine_for_those_who_have_a_loop(tmp_path):
         progress=lambda _: None,
         chains=JMEREChains(**LABELS),
     )
-    assert [candidate.repredicted for candidate in asyncio.run(work)] == [(A,)]
+    assert [candidate.verdicts["repredicted"] for candidate in asyncio.run(work)] == [[list(A)]]
 
 
 def test_candidates_survive_the_file(tmp_path):
     rows = [
-        Candidate("train-0", 0, "Lines\nand ☃ \u2028 \x85 😀", (A, B), 0.7),
-        Candidate("train-0", 1, "", None, None),
-        Candidate("train-1", 0, "chain", (), 0.0),
+        Candidate(
+            "train-0", 0, "Lines\nand ☃ \u2028 \x85 😀", {"read": [[*A], [*B]], "score": 0.7}
+        ),
+        Candidate("train-0", 1, "", {"read": None, "score": None}),
+        Candidate("train-1", 0, "chain"),
     ]
     path = tmp_path / "new" / "candidates.jsonl"
     candidates_to_jsonl(rows[:1], path)
     candidates_to_jsonl(rows, path)
     found = candidates_from_jsonl(path)
     assert found == rows
-    assert isinstance(found[0].repredicted[0], Quintuple)
     assert [file.name for file in path.parent.iterdir()] == ["candidates.jsonl"]
 
 
-ROW = {"example_id": "a", "index": 0, "chain": "c", "repredicted": None, "score": 0.5}
+ROW = {"example_id": "a", "index": 0, "chain": "c", "verdicts": {"score": 0.5}}
 BROKEN = [
     "",
     "{",
     "[]",
     "{}",
-    '{"repredicted": 5}',
-    '{"repredicted": [["a"]]}',
     "[" * 100_000,
     *(
         json.dumps({**ROW, **change})
@@ -185,8 +187,9 @@ BROKEN = [
             {"chain": "half \ud83d"},
             {"example_id": None},
             {"index": "0"},
-            {"score": "0.5"},
-            {"repredicted": [["a", "per", "b", "per", None]]},
+            {"verdicts": None},
+            {"verdicts": {"read": "half \ud83d"}},
+            {"score": 0.5},
         )
     ),
 ]
@@ -195,7 +198,7 @@ BROKEN = [
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_candidate_is_named(tmp_path, broken):
     path = tmp_path / "c.jsonl"
-    candidates_to_jsonl([Candidate("train-0", 0, "chain", None, None)], path)
+    candidates_to_jsonl([Candidate("train-0", 0, "chain")], path)
     path.write_text(path.read_text() + broken + "\n")
     with pytest.raises(InputError, match=r"c\.jsonl:2: not a candidate"):
         candidates_from_jsonl(path)
@@ -206,5 +209,5 @@ def test_candidate_files_that_cannot_be_are_named(tmp_path):
     with pytest.raises(InputError, match="folder: cannot be written"):
         candidates_to_jsonl([], tmp_path / "folder")
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
-    with pytest.raises(InputError, match="missing: cannot read"):
+    with pytest.raises(InputError, match="missing: cannot be read"):
         candidates_from_jsonl(tmp_path / "missing")

@@ -10,9 +10,9 @@ import pytest
 
 from helpers.teacher_server import against_the_server
 from helpers.teachers import Parrot, Scripted, examples, question, run
-from mmie.distil import desk
+from mmie.distil import dispatch
 from mmie.distil.answer import Answer
-from mmie.distil.desk import check_refused
+from mmie.distil.dispatch import check_refused
 from mmie.distil.record import Record, Unanswered
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.errors import InputError
@@ -94,7 +94,7 @@ def test_a_refused_sample_stops_no_other(tmp_path):
 def test_a_chain_is_kept_where_only_its_judgement_is_refused(tmp_path):
     teacher = Scripted(score=REFUSED)
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert (candidate.chain, candidate.score) == ("A chain.", None)
+    assert (candidate.chain, candidate.verdicts["score"]) == ("A chain.", None)
 
 
 @pytest.mark.parametrize("state", ["cut", "empty", "refused"])
@@ -102,7 +102,7 @@ def test_an_answer_that_is_not_whole_is_not_used(tmp_path, state):
     teacher = Scripted(distil=Answer("Half a chain", state))
     teacher.max_refused = 1.0
     assert run(examples(1), teacher, Record(tmp_path / "r"), candidates=1) == [
-        Candidate("train-0", 0, "", None, None)
+        Candidate("train-0", 0, "", {"repredicted": None, "score": None})
     ]
 
 
@@ -124,7 +124,7 @@ def test_too_many_refusals_fail_the_run_after_all_were_asked(tmp_path, bound, fa
 
 
 def test_a_server_that_refuses_everything_is_not_asked_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(desk, "EARLY", 5)
+    monkeypatch.setattr(dispatch, "EARLY", 5)
     teacher, record = Scripted(distil=TURNED_AWAY, concurrency=2), Record(tmp_path / "r")
     with pytest.raises(
         InputError, match="requests were refused .* mend what the server complains about"

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from helpers.teacher_server import ask, refused, teacher
-from mmie.distil.teacher import OpenAITeacher
+from mmie.distil import connection
 from mmie.errors import InputError
 
 
@@ -119,9 +120,9 @@ def test_without_an_address_it_is_openai(monkeypatch):
 
     async def host():
         openai_teacher = teacher(base_url_env="MY_URL")
-        client = openai_teacher._connected()
+        server = openai_teacher._connect().server
         await openai_teacher.close()
-        return client.base_url.host
+        return server
 
     assert asyncio.run(host()) == "api.openai.com"
 
@@ -156,5 +157,28 @@ def test_a_value_out_of_range_is_named(key, value):
 
 @pytest.mark.parametrize(("key", "told"), [("none", "none is known"), ("none is known", "<key>")])
 def test_only_a_key_that_can_be_a_secret_is_taken_out_of_a_reason(key, told):
-    client = SimpleNamespace(api_key=key)
-    assert OpenAITeacher._cut(None, client, "none is known") == told
+    assert connection._printable("none is known", key) == told
+
+
+WITHOUT_OPENAI = """
+import asyncio, sys
+sys.modules["openai"] = sys.modules["httpx2"] = None
+from mmie.distil.candidates import run_distillation
+from mmie.distil.record import Record
+from mmie.distil.teacher import OpenAITeacher, Request
+from mmie.distil.zero_shot import run_zero_shot
+from mmie.types import Example
+teacher = OpenAITeacher(
+    model="m", temperature=1, max_tokens=1, concurrency=1, max_retries=0, timeout=1
+)
+asyncio.run(teacher.ask(Request("distil", Example("train-0", "A tweet", (), ()), 0, "What?")))
+"""
+
+
+def test_without_openai_only_a_request_fails():
+    """Everything else can be imported, so a record or a toy teacher needs no such package."""
+    run = subprocess.run([sys.executable, "-c", WITHOUT_OPENAI], capture_output=True, text=True)
+    assert run.stderr.split("\n")[-2] == (
+        "mmie.errors.InputError: teacher m: the package httpx2 is missing; "
+        "install it with `pip install openai httpx2`"
+    )

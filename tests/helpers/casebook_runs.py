@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from helpers.results import results_of
 from mmie.files import slug
+from mmie.json_types import to_json
+from mmie.tasks.jmere.errors import judge_quintuples
+from mmie.tasks.more.errors import judge_label
+from mmie.types import Judged
 
 GOLD = ["Ann Lee", "per", "Oslo", "loc", "place of birth"]
 WATCH = """window.problems = [];
@@ -36,32 +41,32 @@ REPORT = """(async () => {
 
 def line(number: int = 0, **changes: Any) -> dict[str, Any]:
     """A line of predictions, right unless ``changes`` say otherwise."""
-    right = {
+    row = {
         "id": f"test-{number}",
         "text": f"Ann Lee of Oslo, sample {number}",
         "image": [None],
         "gold": [GOLD],
-        "parsed": [GOLD],
-    }
-    return {
-        **right,
         "response": f"<think> Step 1: look. Step 2: say {number}. </think> <answer> [] </answer>",
-        "correct": 1,
+        "truncated": False,
+        "parsed": [GOLD],
+        "invalid": 0,
         **changes,
     }
+    return {"judged": judged(row), **row}
+
+
+def judged(row: Mapping[str, Any]) -> list[Judged]:
+    """The parts of the answer in a line of predictions, by the task that its gold is of."""
+    parsed, gold, truncated = row["parsed"], row["gold"], row["truncated"]
+    if isinstance(gold, str):
+        return [judge_label(parsed, gold, truncated=truncated)]
+    return judge_quintuples(parsed, gold, truncated=truncated, invalid=row["invalid"])
 
 
 def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any) -> Path:
     """A run with predictions of each model; a line may be text. Gives its folder."""
-    found = {
-        "experiment": "jmere_r1",
-        "task": "jmere",
-        "profile": "toy",
-        "seed": 0,
-        "commit": "abcdef012",
-        **changes,
-    }
-    found["models"] = {name: {} for name in models}
+    found = {**to_json(results_of(commit="abcdef012")), **changes}
+    found["systems"] = {name: {} for name in models}
     (folder / "predictions").mkdir(parents=True)
     (folder / "results.json").write_text(json.dumps(found))
     for name, rows in models.items():
@@ -91,7 +96,7 @@ def in_browser(
     body: str,
     *,
     anchor: str = "",
-    options: Sequence[str] = ("--virtual-time-budget=3000",),
+    options: Sequence[str] = ("--virtual-time-budget=30000",),
 ) -> dict[str, Any]:
     """What the body of an async function returns that runs at the end of the opened page, and under ``problems`` what went wrong there.
 

@@ -49,9 +49,13 @@ def run_config(*overrides: str, conf: Path = CONF, artifacts: Path | None = None
     return to_run_config(cfg)
 
 
+def _file(task: str) -> DictConfig:
+    return OmegaConf.load(CONF / "tasks" / task / "task" / f"{task}.yaml")
+
+
 def prompts(task: str) -> dict[str, str]:
     """The teacher's prompts of a task, by the names under which its chains take them."""
-    chains = OmegaConf.to_container(OmegaConf.load(CONF / "cot" / f"{task}.yaml"))["chains"]
+    chains = OmegaConf.to_container(_file(task).cot.chains)
     return {
         name: text
         for name, text in chains.items()
@@ -61,7 +65,7 @@ def prompts(task: str) -> dict[str, str]:
 
 def instruction(task: str) -> str:
     """The task's instruction at the paper's scale."""
-    return OmegaConf.load(CONF / "task" / f"{task}.yaml").instruction
+    return _file(task).task.instruction
 
 
 def reasoning_instruction() -> str:

@@ -174,7 +174,7 @@ def train_grpo(
             world_size=world_size,
         )
 
-    rows = RolloutRows(folder / "rollouts.jsonl", every=1, kept=4)
+    rows = RolloutRows(folder / "rollouts.jsonl", every=1, per_step=4)
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", "Found .* in eval mode"

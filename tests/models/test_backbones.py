@@ -12,7 +12,12 @@ import torch
 from PIL import Image
 
 from mmie.errors import InputError
-from mmie.models.backbone import expand, load_model, plain, resolve_path
+from mmie.models.backbone import (
+    defuse_markers,
+    expand_placeholders,
+    load_model,
+    resolve_path,
+)
 from mmie.models.llava import Llava
 from mmie.models.qwen2_5_vl import Qwen25VL
 
@@ -88,16 +93,16 @@ def test_known_features_are_not_computed_again(
 
 def test_plain_text_is_left_alone(load_backbone: Any) -> None:
     assert (
-        plain("RT @fan : a < b > c </s", load_backbone("llava").tokenizer)
+        defuse_markers("RT @fan : a < b > c </s", load_backbone("llava").tokenizer)
         == "RT @fan : a < b > c </s"
     )
 
 
 def test_expand() -> None:
-    assert expand("a#b#", "#", [2, 3]) == "a##b###"
-    assert expand("a", "#", []) == "a"
+    assert expand_placeholders("a#b#", "#", [2, 3]) == "a##b###"
+    assert expand_placeholders("a", "#", []) == "a"
     with pytest.raises(InputError, match="shows 1 pictures where the sample has 2"):
-        expand("a#b", "#", [1, 1])
+        expand_placeholders("a#b", "#", [1, 1])
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def prompts(policy: Any, pictures: list[Any]) -> list[Any]:
 @pytest.fixture
 def completions(policy: Any) -> Any:
     generator = torch.Generator().manual_seed(5)
-    return policy.given(
+    return policy.completions_of(
         [torch.randint(20, 300, (length,), generator=generator).tolist() for length in LENGTHS]
     )
 
@@ -86,9 +86,9 @@ def test_empty_responses_are_scored_beside_others(
         policy.batch(prompts),
         [[], [21, 22], [23], [], [24, 25, 26], [27], [28, 29], [30]],
     )
-    completions = policy.given(responses)
+    completions = policy.completions_of(responses)
     shared = policy.logps(batch, completions, temperature=1.0, micro_responses=micro_responses)
-    alone = policy.given([tokens or [31] for tokens in responses])
+    alone = policy.completions_of([tokens or [31] for tokens in responses])
     expected = row_logps(policy.model, batch, alone)
     assert torch.isfinite(shared).all()
     torch.testing.assert_close(
@@ -150,7 +150,7 @@ def test_shared_prefix_equals_repeated_rows(
 
 
 def test_one_token_responses(policy: Any, prompts: list[Any]) -> None:
-    batch, completions = policy.batch(prompts), policy.given([[30], [40], [50], [60]])
+    batch, completions = policy.batch(prompts), policy.completions_of([[30], [40], [50], [60]])
     shared = policy.logps(batch, completions, temperature=1.0)
     assert shared.shape == (4, 1)
     torch.testing.assert_close(shared, policy.row_logps(batch, completions), atol=1e-5, rtol=0)
@@ -210,7 +210,7 @@ def test_sampling_logps_are_the_updates(policy: Any, prompts: list[Any]) -> None
 
 
 def test_pictures_and_their_order_matter(policy: Any, pictures: list[Any]) -> None:
-    responses = policy.given([[30, 40, 50]])
+    responses = policy.completions_of([[30, 40, 50]])
     seen = [[pictures[0], pictures[3]], [pictures[3], pictures[0]], [pictures[0], pictures[5]]]
     logps = [
         policy.logps(policy.batch([policy.encode("x", shown)]), responses, temperature=1.0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from mmie.models.backbone import Prompt, plain
+from mmie.models.backbone import Prompt, defuse_markers
 from mmie.models.batch import pad_completions, pad_prompts
 from mmie.types import Picture
 
@@ -79,7 +79,7 @@ def test_a_response_and_its_tokens(make_policy: Any, kind: str) -> None:
     ids = policy.response_ids(text)
     assert ids[-1] == policy.backbone.tokenizer.eos_token_id
     assert policy.backbone.tokenizer.bos_token_id not in ids
-    assert policy.text(policy.given([ids, ids[:3]])) == [
+    assert policy.text(policy.completions_of([ids, ids[:3]])) == [
         text,
         policy.backbone.tokenizer.decode(ids[:3]),
     ]
@@ -88,7 +88,7 @@ def test_a_response_and_its_tokens(make_policy: Any, kind: str) -> None:
 def test_what_follows_the_end_is_not_in_the_text(make_policy: Any) -> None:
     policy = make_policy("llava")
     ids = policy.response_ids("red heart")
-    responses = policy.given([ids, [*ids, *ids]])
+    responses = policy.completions_of([ids, [*ids, *ids]])
     responses.tokens[0, len(ids) :] = ids[0]
     assert policy.text(responses)[0] == "red heart"
 
@@ -106,7 +106,7 @@ def test_dropout_is_off_in_rollout_and_reference_and_on_again(
     assert torch.equal(first.tokens, second.tokens)
     assert torch.equal(first.logps, second.logps)
     assert policy.training
-    given = policy.given([[100, 200]])
+    given = policy.completions_of([[100, 200]])
     assert not torch.equal(policy.row_logps(batch, given), policy.row_logps(batch, given))
     with policy.evaluating():
         assert torch.equal(policy.row_logps(batch, given), policy.row_logps(batch, given))
@@ -119,7 +119,10 @@ def test_gradient_checkpointing_and_a_kept_prompt_do_not_mix(
     make_policy: Any, pictures: list[Any]
 ) -> None:
     policy = make_policy("qwen")
-    batch, given = policy.batch([policy.encode("x", pictures[:1])]), policy.given([[100, 200]])
+    batch, given = (
+        policy.batch([policy.encode("x", pictures[:1])]),
+        policy.completions_of([[100, 200]]),
+    )
     wanted = policy.row_logps(batch, given)
     policy.backbone.model.activation_checkpointing_enable()
     policy.train()
@@ -171,7 +174,7 @@ def test_markers_in_a_response_to_learn_are_dead(make_policy: Any, kind: str) ->
         *policy.eos_ids,
         *policy.suppressed,
     }
-    (read,) = policy.text(policy.given([ids]))
+    (read,) = policy.text(policy.completions_of([ids]))
     assert read.startswith("<think> <")
     assert read.endswith(", org, peer] </answer>")
     assert all(f"{marker[0]} {marker[1:]}" in read for marker in markers)
@@ -182,4 +185,4 @@ def test_the_tags_of_the_form_stay_where_a_tokenizer_has_tokens_for_them(
 ) -> None:
     tokenizer = copy.deepcopy(load_backbone("qwen").tokenizer)
     tokenizer.add_tokens(["<think>", "<tool_call>"])
-    assert plain("<think> <tool_call>", tokenizer) == "<think> < tool_call>"
+    assert defuse_markers("<think> <tool_call>", tokenizer) == "<think> < tool_call>"

@@ -137,7 +137,9 @@ def test_frequencies_are_the_softmax_whatever_the_checkpoint_says(
     drawn = policy.sample(prompt, uniforms, temperature=temperature).tokens[:, 0]
     tokens = torch.arange(policy.model.config.get_text_config().vocab_size)
     logps = policy.logps(
-        prompt, policy.given([[token] for token in tokens.tolist()]), temperature=temperature
+        prompt,
+        policy.completions_of([[token] for token in tokens.tolist()]),
+        temperature=temperature,
     )[:, 0]
     expected = logps.detach().double().exp()
     expected[policy.suppressed] = 0
@@ -210,7 +212,9 @@ def test_temperature_zero_takes_the_most_likely_token(policy: Any, pictures: lis
         so_far = greedy.tokens[0, :place].tolist()
         options = torch.arange(policy.model.config.get_text_config().vocab_size).tolist()
         logps = policy.logps(
-            prompt, policy.given([[*so_far, option] for option in options]), temperature=1.0
+            prompt,
+            policy.completions_of([[*so_far, option] for option in options]),
+            temperature=1.0,
         )[:, place]
         logps[policy.suppressed] = -torch.inf
         assert token == logps.argmax()

@@ -57,7 +57,7 @@ def test_a_hostile_sample_is_shown_as_text(tmp_path: Path) -> None:
     found = in_browser(
         page,
         """
-        return { title: document.title, text: book.cases[0].text, tweet: one(".tweet").textContent, models: all(".model"),
+        return { title: document.title, text: book.cases[0].text, tweet: one(".tweet").textContent, models: all(".system"),
                  bold: document.querySelectorAll(".quintuple b, i, script[src], img").length, runs: one("#runs").textContent,
                  raw: one("pre").textContent, steps: all(".steps li").slice(-1), items: all(".card .answers li").slice(-1) };
     """,
@@ -121,13 +121,13 @@ def test_filters_keys_and_links(tmp_path: Path) -> None:
         """
         const here = () => one("[aria-current] .id").textContent + " " + one("main .quiet").textContent + " " + location.hash;
         const count = () => one("#count").textContent, log = [here()];
-        const [ofZero, ofSft, ofJmere] = document.querySelectorAll("#by-model select");
+        const [ofZero, ofSft, ofJmere] = document.querySelectorAll("#by-system select");
         const reset = async () => { one("button[type=reset]").click(); await later(); };
         key("p"); log.push(here()); key("n"); key("ArrowRight"); log.push(here()); key("ArrowLeft"); key("p"); log.push(here());
         choose(one("#kind"), "wrong relation"); log.push(count(), here()); await reset(); log.push(count());
         choose(one("#agreement"), "some right, some not"); log.push(count()); choose(one("#agreement"), "none right"); log.push(here());
         await reset(); choose(ofSft, "not right"); choose(ofJmere, "right"); log.push(count(), here());
-        choose(ofZero, "invalid answer"); log.push(count()); choose(one("#relation"), "place of birth"); log.push(count()); await reset();
+        choose(ofZero, "invalid answer"); log.push(count()); choose(one("#label"), "place of birth"); log.push(count()); await reset();
         choose(one("#search"), "SAMPLE 3"); log.push(here()); choose(one("#search"), "mars"); log.push(here());
         choose(one("#search"), "nowhere"); log.push(count(), all("main"), all("#list li:not([hidden])").length);
         location.hash = "#test-2"; await later(); await later(); log.push(here());
@@ -135,12 +135,12 @@ def test_filters_keys_and_links(tmp_path: Path) -> None:
         key("/"); log.push(document.activeElement.id); key("n", one("#search")); log.push(here());
         key("Escape", one("#search")); log.push(document.activeElement.id);
         key("?"); log.push(one("#help").open); key("n"); log.push(here());
-        return { log, relations: all("#relation option"), agreement: all("#agreement option") };
+        return { log, labels: all("#label option"), agreement: all("#agreement option") };
     """,
         anchor="#test-1",
     )
     assert found["problems"] == []
-    assert found["relations"] == ["any", "place of birth (4)"]
+    assert found["labels"] == ["any", "place of birth (4)"]
     assert found["agreement"] == ["any", "some right, some not (3)", "none right (1)"]
     zero, one, two, three = (
         f"test-{number} {number + 1} of 4 #test-{number}" for number in range(4)

@@ -15,7 +15,6 @@ from mmie.reporting.casebook.__main__ import write_casebook
 from mmie.reporting.escaping import in_code, in_latex, in_markdown
 from mmie.reporting.page import write_page
 from mmie.reporting.runs import load_runs
-from mmie.reporting.share_html import tag
 from mmie.reporting.sweep import Job, as_markdown
 
 HOSTILE = [
@@ -70,11 +69,6 @@ def test_a_cell_and_a_paragraph_hold_the_text(text: str) -> None:
 
 def test_latex_has_no_invisible_marks() -> None:
     assert in_latex("a\u202e_b\x1b\n") == r"a\textbackslash{}u202e\_b\textbackslash{}u001b "
-
-
-def test_html_shows_what_would_reorder_it() -> None:
-    made = tag("td", "a\u202e<b>\u2067", title="\u2066")
-    assert made == '<td title="\\u2066">a\\u202e&lt;b&gt;\\u2067</td>'
 
 
 @pytest.mark.parametrize("key", ["command", "profile", "experiment", "commit"])

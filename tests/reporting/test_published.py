@@ -8,16 +8,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from mmie.reporting.backbones import CHOICES
-from mmie.reporting.published import (
-    MORE_MAIN,
-    PUBLISHED,
-    QWEN,
-    TABLE_1,
-    TABLE_2,
-    TABLE_3,
-    Published,
-    Row,
-)
+from mmie.reporting.published import QWEN, Published, Row, main_experiment, published
+
+PUBLISHED = (*published("jmere"), *published("more"))
+TABLE_1, TABLE_2, TABLE_3, MORE_MAIN, _ = PUBLISHED
 
 EXPERIMENTS = Path(__file__).parents[2] / "conf" / "experiment"
 ROWS = [(table, row) for table in PUBLISHED for row in table.rows]
@@ -36,7 +30,7 @@ def label(value: Published | Row) -> str:
 @pytest.mark.parametrize(("table", "row"), ROWS, ids=label)
 def test_rows_are_whole(table: Published, row: Row) -> None:
     assert len(row.printed) == len(table.columns)
-    assert bool(row.experiments) == bool(row.model)
+    assert bool(row.experiments) == bool(row.system)
     assert row.against in ("", *(other.label for other in table.rows))
     assert all((EXPERIMENTS / f"{name}.yaml").is_file() for name in row.experiments)
 
@@ -44,8 +38,8 @@ def test_rows_are_whole(table: Published, row: Row) -> None:
 @pytest.mark.parametrize(("table", "row"), ROWS, ids=label)
 def test_f1_is_that_of_precision_and_recall(table: Published, row: Row) -> None:
     printed = {
-        (column.measure, column.score): value
-        for column, value in zip(table.columns, row.printed, strict=True)
+        tuple(column.split(".")): value
+        for column, value in zip(table.columns.values(), row.printed, strict=True)
     }
     for measure in {measure for measure, _ in printed}:
         p, r, f1 = (printed.get((measure, score)) for score in ("precision", "recall", "f1"))
@@ -63,13 +57,11 @@ def test_the_experiments_print_the_same() -> None:
             continue
         [choice] = [choice for choice, name in CHOICES.items() if name == row.backbone]
         paper = OmegaConf.load(EXPERIMENTS / f"{row.experiments[0]}.yaml").paper[choice]
-        for column, value in zip(table.columns, row.printed, strict=True):
+        for title, value in zip(table.columns, row.printed, strict=True):
+            column = table.column(title)
             if column.measure in paper:
-                assert round(100 * paper[column.measure][column.score], 2) == value, (
-                    table.name,
-                    row.label,
-                    column.title,
-                )
+                own = round(100 * paper[column.measure][column.score], 2)
+                assert own == value, (table.name, row.label, title)
                 checked += 1
     assert checked == 2 * (4 * 6 + 3) + 8 * 3 + 4 * 4 + 4 * 2
 
@@ -105,3 +97,9 @@ def test_labels_are_unique_and_the_rows_are_all() -> None:
         (7.41, 13.30, 9.52),
     ]
     assert {row.label: row.printed[2] for row in TABLE_1.rows}["MAF*"] == 53.62
+
+
+def test_a_task_without_printed_tables_has_none() -> None:
+    assert published("other") == published("../jmere") == published("") == ()
+    assert main_experiment("other", "JMERE-R1") == ""
+    assert main_experiment("more", "MORE-R1") == "more_r1"

@@ -88,7 +88,7 @@ def test_the_analysis_counts_invalid_items() -> None:
     assert found["counts"]["quintuple"] == [[1, 1, 1], [1, 2, 2], [1, 1, 1]]
     assert found["errors"] == {"invalid answer": 1, "missed": 1}
     assert found["right"] == [True, False, True]
-    assert found["direction_blind"]["predicted"] == 4
+    assert found["breakdown"]["ignoring direction"]["all"]["predicted"] == 4
 
 
 def test_an_invalid_item_makes_an_answer_wrong() -> None:
@@ -111,7 +111,6 @@ def test_an_unknown_label_costs_precision() -> None:
     )
     assert counts(found["test/relation"]) == (1, 2, 1)
     assert found["test/relation"]["accuracy"] == 0.5
-    assert found["test/relation"]["by_entities"]["1"]["predicted"] == 2
     assert counts(found["test/relation_strict"]) == (0, 0, 1)
 
 

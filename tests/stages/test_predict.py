@@ -14,15 +14,18 @@ from PIL import Image
 
 from helpers.configured import run_config
 from mmie.artifacts import Store
-from mmie.config import PredictConfig
 from mmie.errors import InputError
 from mmie.stages import deliver
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
+from mmie.tasks.jmere import task as jmere
+from mmie.tasks.more import task as more
+from mmie.tasks.responses import Direct
 from mmie.training.generate import Responded
 from mmie.types import Picture
 
-JMERE, MORE = ("image", "text"), ("image", "text", "entity", "box")
+JMERE = jmere.JMERE(types=["per"], relations={"peer": ["per-per"]}, response=Direct())
+MORE = more.MORE(labels=["/per/per/peer"], response=Direct())
 LONG = f"<think> {'very ' * 60}:100: [bold]sure[/bold] </think> <answer> [A, per, B, per, peer] </answer>"
 
 
@@ -33,9 +36,9 @@ def picture(tmp_path: Path) -> str:
     return str(path)
 
 
-def asked(**values: Any) -> PredictConfig:
+def asked(**values: Any) -> dict[str, Any]:
     nothing = dict.fromkeys(("file", "image", "text", "entity", "box", "adapter"))
-    return PredictConfig(**{**nothing, **values})
+    return {**nothing, **values}
 
 
 def lines(folder: Path, *rows: Any) -> str:
@@ -65,6 +68,8 @@ def test_one_question_is_checked_as_the_data_are(picture: str) -> None:
         ({"entity": None}, "predict.entity: the stage predict needs it"),
         ({"box": None}, "predict.box: the stage predict needs it"),
         ({"box": [40, 0, 90, 20]}, "predict.box: [40, 0, 90, 20] holds no pixel of the picture"),
+        ({"box": [0, 0, 9]}, "predict.box: [0, 0, 9] is no left, upper, right, lower"),
+        ({"file": "-"}, "predict.image: predict.file brings its own"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(

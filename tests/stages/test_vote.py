@@ -12,7 +12,7 @@ from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.pipeline import execute
 from mmie.stages.answers import Phase
 from mmie.stages.context import Context
-from mmie.stages.vote import drawn, vote, voted, voting_table
+from mmie.stages.vote import drawn, vote, voted
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Reasoned
@@ -200,28 +200,6 @@ def test_more_responses_are_another_vote_and_wider_passes_are_not(
     assert marks[2][0] != marks[0][0]
 
 
-def test_the_table(tmp_path: Path) -> None:
-    curve = {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.45, 0.55]]}
-    scores = {
-        "k": [1, 100],
-        "quintuple": curve,
-        "answer set": curve,
-        "per_relation": {"quintuple": {}},
-    }
-    table = voting_table({"CoT-SFT": scores, "JMERE-R1": scores})
-    assert [str(column.header) for column in table.columns] == [
-        "k",
-        "CoT-SFT\nquintuple",
-        "CoT-SFT\nanswer set",
-        "JMERE-R1\nquintuple",
-        "JMERE-R1\nanswer set",
-    ]
-    context = context_of(tmp_path)
-    with context.console.capture() as captured:
-        context.console.print(table, width=80)
-    assert captured.get().splitlines()[-1].split() == ["100", *["50.0", "[45.0,", "55.0]"] * 4]
-
-
 @pytest.mark.slow
 def test_the_pipeline_votes_where_more_than_one_response_is_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -253,23 +231,19 @@ def test_the_pipeline_votes_where_more_than_one_response_is_asked(
         found.append(json.loads(path.read_text(encoding="utf-8")))
     one, three, again = found
     assert one["voting"] == {}
-    assert list(one["models"]) == ["zero-shot", "CoT-SFT"]
+    assert list(one["systems"]) == ["zero-shot", "CoT-SFT"]
     assert list(three["voting"]) == ["CoT-SFT"]
-    assert three["voting"]["CoT-SFT"]["k"] == [1, 2, 3]
-    assert set(three["voting"]["CoT-SFT"]) == {
-        "k",
-        "quintuple",
-        "answer set",
-        "per_relation",
-        "diversity",
-    }
+    votes = three["voting"]["CoT-SFT"]
+    assert votes["k"] == [1, 2, 3]
+    assert list(votes["curves"]) == ["quintuple", "answer set"]
+    assert list(votes["curves"]["quintuple"]) == ["quintuple", "entity"]
     assert [name for name, stage in three["stages"].items() if not stage["cached"]] == [
         "vote CoT-SFT"
     ]
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["voting"] == three["voting"]
     assert capsys.readouterr().out.count("Votes of k responses") == 2
-    folder = tmp_path / "artifacts/vote" / three["stages"]["vote CoT-SFT"]["fingerprint"]
+    folder = tmp_path / "artifacts/vote" / three["stages"]["vote CoT-SFT"]["key"]
     rows = [
         json.loads(line)
         for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()

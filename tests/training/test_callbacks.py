@@ -103,7 +103,7 @@ def responses(path: Path) -> list[str]:
 
 def test_rollout_rows_are_thinned(tmp_path: Path) -> None:
     path = tmp_path / "rollouts.jsonl"
-    rows = RolloutRows(path, every=2, kept=3)
+    rows = RolloutRows(path, every=2, per_step=3)
     for step in range(4):
         rows.on_train_batch_end(trainer_at(step + 1), rollouts(step), None, batch(), 0)
     rows.on_train_batch_end(
@@ -115,7 +115,7 @@ def test_rollout_rows_are_thinned(tmp_path: Path) -> None:
 
 def test_rollout_rows_go_on_from_the_resume_point(tmp_path: Path) -> None:
     path = tmp_path / "rollouts.jsonl"
-    rows = RolloutRows(path, every=1, kept=1)
+    rows = RolloutRows(path, every=1, per_step=1)
     rows.on_train_start(trainer_at(0), None)
     assert not path.exists()
     for step in range(4):
@@ -127,7 +127,7 @@ def test_rollout_rows_go_on_from_the_resume_point(tmp_path: Path) -> None:
 
 
 def test_no_rollout_rows_are_wanted(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
-    silent = RolloutRows(tmp_path / "none.jsonl", every=0, kept=3)
+    silent = RolloutRows(tmp_path / "none.jsonl", every=0, per_step=3)
     train_grpo(make_policy("qwen"), examples, tmp_path, epochs=0.5, callbacks=[silent])
     assert not (tmp_path / "none.jsonl").exists()
     assert len(responses(tmp_path / "rollouts.jsonl")) == 4

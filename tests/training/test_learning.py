@@ -54,7 +54,7 @@ def probability(policy: Any, examples: list[Any], word: str) -> float:
     batch = policy.batch(
         [policy.encode(WordTask().prompt(example), example.pictures) for example in examples]
     )
-    given = policy.given([token] * len(examples))
+    given = policy.completions_of([token] * len(examples))
     return float(policy.logps(batch, given, temperature=1.0).detach().exp().mean())
 
 

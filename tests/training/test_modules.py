@@ -92,9 +92,9 @@ def quiet(module: Any) -> Any:
 
 def judged(policy: Any, texts: list[str], finished: list[bool], examples: list[Any]) -> Any:
     module = GRPOModule(policy, WordTask(), tell, grpo_config(group_size=2), steps=1, seed=0)
-    responses = policy.given([policy.response_ids(text) for text in texts])
-    responses.finished[:] = torch.tensor(finished)
-    texts, parts = module.actor.judge(examples, responses)
+    responses = policy.completions_of([policy.response_ids(text) for text in texts])
+    texts = policy.text(responses)
+    parts = module.actor.rewards(examples, texts, finished)
     return Rollouts(7, examples, [None] * len(examples), responses, texts, parts, 2)
 
 

@@ -156,7 +156,7 @@ def test_several_updates_with_the_same_samples_by_hand() -> None:
         ("dc", 2, 1, 0, False, False),
         ("ba", 2, 1, 2, False, True),
     ]
-    assert {"".join(batch.whole) for batch in loader} == {"abcd", "dcba"}
+    assert {"".join(batch.step_items) for batch in loader} == {"abcd", "dcba"}
 
 
 def test_each_rank_knows_its_own_part_of_the_step() -> None:
@@ -166,7 +166,7 @@ def test_each_rank_knows_its_own_part_of_the_step() -> None:
         )
         for rank in (0, 1)
     ]
-    assert [["".join(batch.whole) for batch in loader] for loader in loaders] == [
+    assert [["".join(batch.step_items) for batch in loader] for loader in loaders] == [
         ["ac", "ac"],
         ["bd", "bd"],
     ]

@@ -17,9 +17,9 @@ import torch
 
 from helpers.training_runs import loop_config, mean_length, train_sft
 from mmie.errors import InputError
+from mmie.integrity import file_digests
 from mmie.training.plan import MicroBatch, StepLoader
 from mmie.training.resume import PlainCheckpoints, ResumePoint
-from mmie.whole import listing
 
 
 def trainer_at(step: int, save: Callable[[Path], object] | None = None) -> Any:
@@ -99,7 +99,7 @@ def planted(path: Path) -> None:
             return os.mkdir, (str(path.parent / "executed"),)
 
     torch.save({"global_step": 3, "state_dict": Evil()}, path)
-    note = {"step": 3, "files": listing(path, hashed_up_to=path.stat().st_size)}
+    note = {"step": 3, "files": file_digests(path, hashed_up_to=path.stat().st_size)}
     path.with_suffix(".json").write_text(json.dumps(note))
 
 

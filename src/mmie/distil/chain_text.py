@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from mmie.text import repaired
+from mmie.text import replace_invalid_characters
 
 _FENCED = re.compile(r"```\w*+[^\S\n]*+\n(.*?)\n?```", re.DOTALL)
 # Qwen and DeepSeek write <think>, Gemma <thought>, Magistral [THINK], Kimi ◁think▷.
@@ -31,7 +31,7 @@ def parse_score(text: str) -> float | None:
     return score if largest == 1 and 0.0 <= score <= 1.0 else None
 
 
-def chain_of(text: str) -> str:
+def extract_chain(text: str) -> str:
     """The chain in the teacher's words, without its own thinking and without a code fence around.
 
     A teacher that thinks first writes ``<think> … </think>`` and then the chain; some servers leave
@@ -40,7 +40,7 @@ def chain_of(text: str) -> str:
     Returns:
         "" where a think or answer tag is left inside: such a chain would break the format of eq. 4.
     """
-    chain = _without_thinking(_without_fence(repaired(text).strip()))
+    chain = _without_thinking(_without_fence(replace_invalid_characters(text).strip()))
     chain = _without_fence(chain)
     return "" if _TAG.search(chain) else chain
 

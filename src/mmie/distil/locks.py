@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[int]:
+def open_locked(path: Path) -> Iterator[int]:
     """The file opened for append, nobody else in it, its last line whole.
 
     Raises:

@@ -24,9 +24,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from mmie.distil.answer import STATES, Answer
-from mmie.distil.locks import Claim, locked
-from mmie.distil.shown import shown
+from mmie.distil.locks import Claim, open_locked
 from mmie.distil.teacher import Request, Teacher
+from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
 from mmie.files import parse_json
 from mmie.types import Picture
@@ -71,7 +71,7 @@ class Record:
         self._size = self._lines = 0  # of the file, as far as it has been read
         self._digests: dict[tuple[Picture, int], str] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        with locked(path) as descriptor:
+        with open_locked(path) as descriptor:
             self._read_on(descriptor)
 
     @property
@@ -155,12 +155,14 @@ class Record:
         if picture.path is None:
             return None
         if (picture, max_pixels) not in self._digests:
-            self._digests[picture, max_pixels] = shown(picture, max_pixels=max_pixels).digest
+            self._digests[picture, max_pixels] = encode_for_teacher(
+                picture, max_pixels=max_pixels
+            ).digest
         return self._digests[picture, max_pixels]
 
     def _refresh(self) -> None:
         """Takes note of what other runs have added."""
-        with locked(self.path) as descriptor:
+        with open_locked(self.path) as descriptor:
             self._read_on(descriptor)
 
     def _read_on(self, descriptor: int) -> None:
@@ -176,7 +178,7 @@ class Record:
         self._size = size
 
     def _append(self, line: bytes) -> None:
-        with locked(self.path) as descriptor:
+        with open_locked(self.path) as descriptor:
             self._read_on(descriptor)
             if os.write(descriptor, line) < len(line):
                 os.ftruncate(descriptor, self._size)

@@ -7,7 +7,7 @@ from functools import partial
 
 from mmie.distil.answer import Answer
 from mmie.distil.candidates import run_to_end
-from mmie.distil.desk import Desk, Job
+from mmie.distil.dispatch import Dispatcher, Job
 from mmie.distil.record import Record
 from mmie.distil.teacher import Request, Teacher
 from mmie.types import Example
@@ -45,15 +45,15 @@ async def zero_shot(
     Raises:
         InputError: the first fault that concerns every request, after those under way have ended.
     """
-    desk = Desk(teacher, record, progress)
+    dispatcher = Dispatcher(teacher, record, progress)
     answers: dict[str, Answer] = {}
 
     async def one(example: Example) -> None:
-        answers[example.id] = await desk.ask(Request("answer", example, 0, prompt(example)))
+        answers[example.id] = await dispatcher.ask(Request("answer", example, 0, prompt(example)))
 
     def jobs() -> Iterator[Job]:
         for example in examples:
             yield partial(one, example)
 
-    await desk.run(jobs())
+    await dispatcher.run(jobs())
     return [answers[example.id] for example in examples]

@@ -13,7 +13,7 @@ from mmie.artifacts import Artifact
 from mmie.data.files import read
 from mmie.data.pictures import picture_from_json, picture_to_json
 from mmie.errors import InputError
-from mmie.files import whole_lines, write_text
+from mmie.files import read_and_repair_jsonl, write_text
 from mmie.stages.context import Context
 from mmie.training.generate import Responded, Sampling, respond
 from mmie.types import Example
@@ -37,11 +37,12 @@ def answers(
         context: the run; ``evaluation`` says how is sampled.
         phase: who answers.
         examples: the samples.
-        path: one line per sample: id, text, entity (MORE), image, gold, response, truncated, parsed (by the reader of
-            ``evaluation.reader``; null where no answer is found), invalid (the number of invalid items), correct.
+        path: one line per sample: id, text, the task's fields, image, gold, response, truncated,
+            parsed (by the reader of ``evaluation.reader``; null where no answer is found), invalid
+            (the number of invalid items), judged (the parts of ``Task.judge``).
     """
     config = context.config.evaluation
-    rows = whole_lines(path, keys=["id", "response", "truncated"])
+    rows = read_and_repair_jsonl(path, keys=["id", "response", "truncated"])
     done = [Responded(row["response"], row["truncated"]) for row in rows]
     left = examples[len(done) :]
     with (
@@ -97,18 +98,20 @@ def _row(
 ) -> dict[str, Any]:
     """What ``answers`` writes of a sample; the pictures' paths are relative to ``images``."""
     reading = task.read(response.text, lenient=lenient)
-    asked = {"entity": example.extra["entity"]} if "entity" in example.extra else {}
+    judged = task.judge(
+        reading.prediction, example, truncated=response.truncated, invalid=reading.invalid
+    )
     return {
         "id": example.id,
         "text": example.text,
-        **asked,
+        **task.fields(example),
         "image": [picture_to_json(picture, images) for picture in example.pictures],
         "gold": example.gold,
         "response": response.text,
         "truncated": response.truncated,
         "parsed": reading.prediction,
         "invalid": reading.invalid,
-        "correct": task.correct(reading.prediction, example),
+        "judged": judged,
     }
 
 

@@ -20,7 +20,7 @@ from mmie import stopping
 from mmie.artifacts import Artifact, Store, fingerprint
 from mmie.config import RunConfig, TrainerConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
-from mmie.display import plain, terminal
+from mmie.display import plain_text, terminal
 from mmie.errors import InputError, NotFiniteError
 from mmie.models.backbone import resolve_path
 from mmie.models.policy import Policy, build_policy
@@ -31,14 +31,14 @@ from mmie.types import Example
 # Raise a stage's number whenever its code makes another result of the same configuration: its old
 # artefacts, and those of all stages after it, are then not used again.
 VERSIONS = {
-    "data": 1,
+    "data": 2,
     "divide": 1,
-    "distil": 3,
-    "filter": 1,
+    "distil": 4,
+    "filter": 2,
     "sft": 1,
     "difficulty": 1,
     "grpo": 1,
-    "evaluate": 4,
+    "evaluate": 5,
     "vote": 3,
 }
 COLLECTIVE = ("sft", "grpo")  # stages in which all processes of a run take part
@@ -124,7 +124,7 @@ class Context:
         with self.store.writing(name, mark, parts=parts) as folder:
             cached = folder is None
             if folder is not None:
-                self.console.rule(plain(label or name, "bold"), align="left")
+                self.console.rule(plain_text(label or name, "bold"), align="left")
                 body(folder)
         seconds = round(time.perf_counter() - start, 2)
         made_in = round(self.store.meta(name, mark)["seconds"], 2)
@@ -136,7 +136,7 @@ class Context:
         }
         if cached:
             kept = f"{label or name}: kept from before ({self.store.path(name, mark)})"
-            self.console.print(plain(kept, "dim"))
+            self.console.print(plain_text(kept, "dim"))
         return Artifact(self.store.path(name, mark), mark)
 
     @property

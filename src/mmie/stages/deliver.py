@@ -1,4 +1,4 @@
-"""Stages predict and export: what one takes away from a finished run."""
+"""Stages predict and export: answers to questions of one's own, and the trained weights."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 from mmie.artifacts import Artifact, versions
 from mmie.data.pictures import picture_to_json
 from mmie.errors import InputError
-from mmie.files import disk_errors, plain, write_json
+from mmie.files import disk_errors, to_json_types, write_json
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
+from mmie.tasks.task import Task
 from mmie.training.generate import Sampling, respond
 from mmie.types import Example
 
@@ -25,7 +26,7 @@ def predict(context: Context, adapter: Artifact | None) -> None:
     batch by batch.
     """
     _load(context, adapter)
-    if context.config.predict.file is not None:
+    if context.config.predict["file"] is not None:
         path = context.output / "predictions.jsonl"
         _answer_all(context, path)
         print(f"predictions: {path}", flush=True)
@@ -37,7 +38,7 @@ def predict(context: Context, adapter: Artifact | None) -> None:
     if row["parsed"] is None:
         context.console.print("no valid answer in this response", style="yellow")
     else:
-        for line in _task(context).shown(row["parsed"]):
+        for line in _task(context).describe(row["parsed"]):
             print(line)
     if row["invalid"]:
         context.console.print(f"invalid items beside it: {row['invalid']}", style="yellow")
@@ -47,20 +48,17 @@ def check(context: Context) -> None:
     """Before anything costs time: reads and checks the questions into ``context.questions``.
 
     Raises:
-        InputError: what ``predict`` is to answer or either stage is to take cannot be there when
-            the trainings are done.
+        InputError: a question cannot be answered, no adapter would be there when the trainings are
+            done, or the folder of the export cannot be made.
     """
     config = context.config
-    # This builds the task: a wrong label is refused here, whatever the stages are.
-    asked = context.reasoned.asked
+    task = context.reasoned  # building it refuses a wrong label, whatever the stages are
     if "predict" in config.stages and not context.follower:
-        context.questions = questions(config.predict, asked)
-    if {"predict", "export"} & {*config.stages} and not (
-        config.sft or config.grpo or config.predict.adapter
-    ):
-        raise InputError(
-            "predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one"
-        )
+        context.questions = questions(context.config.predict, task)
+    delivers = {"predict", "export"} & {*config.stages}
+    if delivers and not (config.sft or config.grpo or context.config.predict["adapter"]):
+        reason = "this configuration trains none (sft and grpo are none)"
+        raise InputError(f"predict.adapter: {reason}; give the folder of one")
     if "export" in config.stages and not context.follower:
         _export_folder(context)
 
@@ -72,13 +70,14 @@ def _answer_all(context: Context, path: Path) -> None:
     with context.progress("answering", len(asked)) as advance:
         for start in range(0, len(asked), size):
             rows = _rows(context, asked[start : start + size])
+            lines = [json.dumps(to_json_types(row), ensure_ascii=False) + "\n" for row in rows]
             with disk_errors(path), path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
+                file.writelines(lines)
             advance(len(rows))
 
 
 def _rows(context: Context, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Each question, what the model says to it, and the prediction in that, None if invalid."""
+    """Each question, the response to it, and the prediction in that, None if invalid."""
     config, task = context.config, _task(context)
     sampling = Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
     responses = respond(
@@ -89,26 +88,28 @@ def _rows(context: Context, examples: Sequence[Example]) -> list[dict[str, Any]]
         batch_size=len(examples),
         seed=config.seed,
     )
-    readings = [
-        task.read(response.text, lenient=config.evaluation.lenient) for response in responses
-    ]
-    return [
-        {
+    rows = []
+    for example, response in zip(examples, responses, strict=True):
+        reading = task.read(response.text, lenient=config.evaluation.lenient)
+        row = {
             "id": example.id,
             "text": example.text,
-            **example.extra,
+            **task.fields(example),
             "image": [picture_to_json(picture) for picture in example.pictures],
             "response": response.text,
             "truncated": response.truncated,
             "parsed": reading.prediction,
             "invalid": reading.invalid,
         }
-        for example, response, reading in zip(examples, responses, readings, strict=True)
-    ]
+        rows.append(row)
+    return rows
 
 
 def export(context: Context, adapter: Artifact | None) -> Path:
-    """Writes ``adapter/`` in PEFT layout and, where asked, ``merged/``, a whole checkpoint for ``from_pretrained`` or a serving engine."""
+    """Writes ``adapter/`` in PEFT layout and, if ``export.merged`` is set, ``merged/``.
+
+    The latter is a whole checkpoint for ``from_pretrained`` or a serving engine.
+    """
     config = context.config.export
     _load(context, adapter)
     folder = _export_folder(context)
@@ -125,7 +126,7 @@ def export(context: Context, adapter: Artifact | None) -> Path:
 
 
 def _export_folder(context: Context) -> Path:
-    """Made before the trainings, as a test of whether it can be."""
+    """The folder of the export, made before the trainings to find out whether it can be made."""
     folder = context.config.export.folder
     path = Path(folder) if folder else context.output / "export"
     with disk_errors(path):
@@ -133,13 +134,17 @@ def _export_folder(context: Context) -> Path:
     return path
 
 
-def _task(context: Context):  # type: ignore[no-untyped-def]
+def _task(context: Context) -> Task:
+    """With the way of responding that the adapter was trained for."""
     sft = context.config.sft
-    return context.direct if sft is not None and sft.response == "direct" else context.reasoned
+    task: Task = context.reasoned
+    if sft is not None and sft.response == "direct":
+        task = context.direct
+    return task
 
 
 def _load(context: Context, adapter: Artifact | None) -> None:
-    given = context.config.predict.adapter
+    given = context.config.predict["adapter"]
     if given is not None:
         context.policy.read_adapter(Path(given))
     else:

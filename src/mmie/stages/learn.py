@@ -152,7 +152,7 @@ def grpo(
 
         logger = context.config.logger
         rows = RolloutRows(
-            folder / "rollouts.jsonl", every=logger.rollouts_every, kept=logger.rollouts_kept
+            folder / "rollouts.jsonl", every=logger.rollouts_every, per_step=logger.rollouts_kept
         )
         validate = _validation(context, context.reasoned, data_stage)
         _train(

@@ -15,10 +15,10 @@ from mmie.config import node
 from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
-from mmie.display import plain
+from mmie.display import plain_text
 from mmie.distil.answer import STATES
 from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, run_distillation
-from mmie.distil.desk import check_refused
+from mmie.distil.dispatch import check_refused
 from mmie.distil.filters import apply_filters
 from mmie.distil.record import Record
 from mmie.errors import InputError
@@ -34,14 +34,10 @@ def data(context: Context) -> Artifact:
 
     def body(folder: Path) -> None:
         splits = {split: source.load(split, track=context.track) for split in SPLITS}
-        shared = check_splits(splits)
+        shared = check_splits(splits, context.reasoned.fields)
         for split, examples in splits.items():
             examples_to_jsonl(folder / f"{split}.jsonl", examples, images=source.images)
-        task = context.reasoned
-        write_json(
-            folder / "statistics.json",
-            {**statistics(splits, labels_of=task.labels_of, unit=task.unit), **shared},
-        )
+        write_json(folder / "statistics.json", {**statistics(splits, context.reasoned), **shared})
 
     artifact = context.stage("data", keys.data(context), body)
     _restore_pictures(context, artifact.folder)
@@ -50,7 +46,9 @@ def data(context: Context) -> Artifact:
     blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
     if any(blank.values()):
         context.notes["blank_pictures"] = blank
-        context.console.print(plain(f"blank pictures stand in for missing ones: {blank}", "yellow"))
+        context.console.print(
+            plain_text(f"blank pictures stand in for missing ones: {blank}", "yellow")
+        )
     return artifact
 
 
@@ -79,10 +77,7 @@ def divided(context: Context, data_stage: Artifact) -> Artifact | None:
 
     def body(folder: Path) -> None:
         examples = context.examples(data_stage.folder, "train")
-        classes = {
-            example.id: " ".join(sorted(task.labels_of(example)["relations"]))
-            for example in examples
-        }
+        classes = {example.id: task.stratum(example) for example in examples}
         first = set(stratified(classes, share=share, seed=context.config.seed))
         write_json(folder / "sft.json", [name for name in classes if name in first])
         write_json(folder / "grpo.json", [name for name in classes if name not in first])
@@ -197,16 +192,19 @@ def filtered(context: Context, data_stage: Artifact, distil_stage: Artifact) -> 
 
 
 def _mention_unreadable(context: Context, candidates: list[Candidate]) -> None:
-    """Notes how many of the teacher's scores are no numbers: the score filter drops these chains as if they were bad."""
-    scored = any(
-        candidate.score is not None for candidate in candidates
-    )  # MORE's teacher is asked for no scores
-    unreadable = sum(bool(candidate.chain) and candidate.score is None for candidate in candidates)
-    if scored and unreadable:
-        context.notes["unreadable_scores"] = unreadable
-        context.console.print(
-            f"[yellow]{unreadable:,} scores of the teacher are unreadable; the score filter drops these chains"
-        )
+    """Notes how many verdicts could not be read, for each column that has any.
+
+    The filters drop these chains as if they were bad.
+    """
+    unreadable: Counter[str] = Counter()
+    for candidate in candidates:
+        if candidate.chain:
+            unreadable.update(name for name, value in candidate.verdicts.items() if value is None)
+    if unreadable:
+        context.notes["unreadable_verdicts"] = dict(unreadable)
+        columns = ", ".join(f"{name} {count:,}" for name, count in unreadable.items())
+        message = f"unreadable verdicts of the teacher, whose chains the filters drop: {columns}"
+        context.console.print(plain_text(message, "yellow"))
 
 
 def _nothing_left(counts: list[dict[str, Any]], record: Path) -> str:
@@ -226,5 +224,5 @@ def _counts_table(counts: list[dict[str, Any]]) -> Table:
     for column in ("chains left after", "candidates", "samples"):
         table.add_column(column, justify="left" if column == "chains left after" else "right")
     for row in counts:
-        table.add_row(plain(row["stage"]), f"{row['candidates']:,}", f"{row['samples']:,}")
+        table.add_row(plain_text(row["stage"]), f"{row['candidates']:,}", f"{row['samples']:,}")
     return table

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mmie.artifacts import Artifact
 from mmie.config import node
-from mmie.distil.desk import check_refused
+from mmie.distil.dispatch import check_refused
 from mmie.distil.record import Record
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.stages import keys

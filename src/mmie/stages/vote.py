@@ -18,21 +18,16 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
-from rich.text import Text
-
 from mmie.artifacts import Artifact
-from mmie.blocks import thought_text
-from mmie.display import plain
-from mmie.files import whole_lines, write_json
+from mmie.files import read_and_repair_jsonl, write_json
+from mmie.response_blocks import think_text
 from mmie.stages import keys
 from mmie.stages.answers import Phase, answering
 from mmie.stages.context import Context
 from mmie.tasks.task import Task
 from mmie.training.generate import Sampling, respond_often
 from mmie.types import Example
-from mmie.voting import NO_WAYS, answer_entropy, chain_distance, distinct_answers
+from mmie.voting import answer_entropy, chain_distance, distinct_answers
 
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100)
 PARTS = ("f1", "precision", "recall", "ci95")
@@ -89,7 +84,9 @@ def drawn(
             unparsable).
     """
     config = context.config.evaluation
-    done: list[list[str]] = [row["responses"] for row in whole_lines(path, keys=["responses"])]
+    done: list[list[str]] = [
+        row["responses"] for row in read_and_repair_jsonl(path, keys=["responses"])
+    ]
     left = examples[len(done) :]
     width = max(1, min(config.batch_size, config.vote_rows // config.samples))
     with (
@@ -147,7 +144,7 @@ def voted(
             scores = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)
             _extend(curves.setdefault(way, {}), scores, main=task.selection_metric)
     final = {
-        way: task.breakdown(majority, examples)["per_relation"]
+        way: next(iter(task.breakdown(majority, examples).values()), {})
         for way, majority in _majorities(task, predictions, samples).items()
     }
     per_relation = {
@@ -179,7 +176,7 @@ def diversity(
         ``distinct_answers``, ``answer_entropy_bits``, and ``chain_distance`` (0..1) over the
         samples that have at least two chains; None where no sample has.
     """
-    chains = [[chain for chain in map(thought_text, row) if chain] for row in responses]
+    chains = [[chain for chain in map(think_text, row) if chain] for row in responses]
     distances = [distance for row in chains if (distance := chain_distance(row)) is not None]
     return {
         "distinct_answers": fmean(distinct_answers(row) for row in predictions),
@@ -194,60 +191,6 @@ def _majorities(
     """Way of voting → what the first ``count`` predictions for each sample amount to."""
     votes = [task.votes(row[:count]) for row in predictions]
     return {way: [vote[way] for vote in votes] for way in votes[0]}
-
-
-def voting_table(voting: dict[str, dict[str, Any]]) -> Table:
-    """A row a number of responses, a column a model and way of voting."""
-    title = "Votes of k responses: F1 in % and its 95 % interval"
-    table = Table(
-        title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False
-    )  # four curves in 80 columns
-    table.add_column("k", justify="right", no_wrap=True)
-    curves = {
-        (name, way): scores[way]
-        for name, scores in voting.items()
-        for way in scores
-        if way not in NO_WAYS
-    }
-    for name, way in curves:
-        table.add_column(plain(f"{name}\n{way}"), justify="right", no_wrap=True)
-    for place, count in enumerate(next(iter(voting.values()))["k"]):
-        table.add_row(
-            str(count),
-            *(_cell(curve["f1"][place], *curve["ci95"][place]) for curve in curves.values()),
-        )
-    return table
-
-
-def diversity_table(voting: dict[str, dict[str, Any]]) -> Table:
-    """One row for each model and way of voting: all scores where all responses vote, and how much
-    they differ."""
-    title = "All responses vote: P, R, F1 in %; distinct answers, entropy in bits, chain distance"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
-    table.add_column("model and vote")
-    for column in ("measure", "P", "R", "F1", "answers", "bits", "chains"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, scores in voting.items():
-        of_model = _differences(scores.get("diversity", {}))
-        for way in (way for way in scores if way not in NO_WAYS):
-            others = {
-                measure: lists for measure, lists in scores[way].items() if measure not in PARTS
-            }
-            for measure, lists in {"": scores[way], **others}.items():
-                cells = [f"{100 * lists[part][-1]:.1f}" for part in ("precision", "recall", "f1")]
-                table.add_row(plain(f"{name}, {way}"), measure, *cells, *of_model)
-    return table
-
-
-def _differences(measured: dict[str, float | None]) -> list[str]:
-    values = [
-        measured.get(key) for key in ("distinct_answers", "answer_entropy_bits", "chain_distance")
-    ]
-    return ["–" if value is None else f"{value:.2f}" for value in values]
-
-
-def _cell(f1: float, low: float, high: float) -> Text:
-    return plain(f"{100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
 
 
 def _line(task: Task, example: Example, responses: Sequence[str], *, lenient: bool) -> str:
