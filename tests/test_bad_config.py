@@ -75,7 +75,6 @@ def good() -> DictConfig:
         ("trainer.accelerator", "gpuu"),
         ("trainer.strategy", "deepspeed_stage_3"),
         ("sft_share", 1),
-        ("predict.box", [1, 2, 3]),
         ("seed", -1),
         ("seed", "???"),
         ("artifacts", "${nowhere}"),
@@ -91,7 +90,7 @@ def good() -> DictConfig:
         ("filter.rule_score.treshold", 0.5),
         ("task.response", "direct"),
         ("reward._target_", "mmie.tasks.jmere.rewards.JMERERewrad"),
-        ("reward._target_", "mmie.tasks.more.rewards_.MOREReward"),
+        ("reward._target_", "mmie.tasks.jmere.rewards_.JMEREReward"),
         ("reward._target_", "os.system"),
         ("reward._target_", "mmie.artifacts.os.system"),
         ("reward._target_", "mmie.tasks.jmere.rewards.linear_sum_assignment"),
@@ -149,13 +148,14 @@ def test_a_share_needs_a_warm_up() -> None:
         to_run_config(cfg)
 
 
-@pytest.mark.parametrize(
-    ("given", "key"), [("text=x", "predict.image"), ("image=x.png", "predict.text")]
-)
-def test_predict_needs_picture_and_text(given: str, key: str) -> None:
-    assert message("stages=[predict]", f"predict.{given}").startswith(key)
-    run_config(f"predict.{given}")
-    run_config("stages=[predict]", "predict.image=x.png", "predict.text=x")
+def test_predict_takes_what_the_task_asks_for() -> None:
+    run_config("task=more", "predict.entity=x", "predict.box=[1,2,3,4]")
+    assert message("+predict.entity=x") == (
+        "predict.entity: the task asks for no such thing; it takes image, text, file, adapter"
+    )
+    assert message("predict.file=x.jsonl", "predict.text=x") == (
+        "predict.text: predict.file has its own; leave one of the two out"
+    )
 
 
 def test_misfits_looks_into_nested_nodes() -> None:
@@ -184,9 +184,11 @@ def test_what_is_no_node_is_said_so(value: Any) -> None:
     assert next(misfits("x", value)).startswith("x._target_: missing")
 
 
-def with_experiment(folder: Path, text: str) -> Path:
-    conf = Path(shutil.copytree(ROOT / "conf", folder / "conf"))
-    (conf / "experiment" / "own.yaml").write_text(text)
+@pytest.fixture
+def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of conf/ to add files to."""
+    conf = Path(shutil.copytree(ROOT / "conf", tmp_path / "conf"))
+    monkeypatch.setattr("mmie.resolvers.CONF", conf)
     return conf
 
 
@@ -203,9 +205,10 @@ def with_experiment(folder: Path, text: str) -> Path:
         ("experiment: own\n", "experiment"),
     ],
 )
-def test_a_mistake_in_a_file_names_the_key(tmp_path: Path, text: str, key: str) -> None:
+def test_a_mistake_in_a_file_names_the_key(own_conf: Path, text: str, key: str) -> None:
+    (own_conf / "tasks/jmere/experiment/own.yaml").write_text(text)
     with pytest.raises(Exception, match=key):  # noqa: PT011  (Hydra's, OmegaConf's or ours)
-        run_config("+experiment=own", conf=with_experiment(tmp_path, text))
+        run_config("+experiment=own", conf=own_conf)
 
 
 def command_line(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:

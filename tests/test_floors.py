@@ -40,6 +40,7 @@ FLOORS = {
         "command_line",
         "artifacts",
         "config",
+        "contradictions",
         "resolvers",
         "stages",
         "pipeline",
@@ -61,7 +62,7 @@ NO_TORCH = {
     "safetensors",
 }
 CONFIGURATION = {"hydra", "omegaconf"}
-MAY_CONFIGURE = {"config", "pipeline", "sweeping", "command_line"}
+MAY_CONFIGURE = {"resolvers", "config", "pipeline", "sweeping", "command_line"}
 
 
 def imports(source: str, *, package: str) -> Iterator[str]:

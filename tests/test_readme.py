@@ -72,6 +72,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         jmere, "__path__", [*jmere.__path__, str(tmp_path / "src/mmie/tasks/jmere")]
     )
+    monkeypatch.setattr("mmie.resolvers.CONF", tmp_path / "conf")
     return tmp_path / "conf"
 
 

@@ -66,6 +66,29 @@ def foreign(key: str, value: Any, *, allowed: tuple[str, ...] = OWN) -> Iterator
             yield f"{at}{name}: it is no argument but an instruction to Hydra; remove it"
 
 
+def strangers(values: Any) -> Iterator[str]:
+    """One line for each node that belongs to another task than the configured one.
+
+    Parts in ``mmie.tasks.<name>`` fit only the task of that folder. All other parts belong to the
+    engine and fit every task.
+
+    Args:
+        values: the whole configuration as plain values; it need not be resolved.
+    """
+    task = _owner(values["task"])
+    for key, node in _mappings("", values):
+        owner = _owner(node)
+        if owner not in (None, task):
+            part = f"{node['_target_']} is a part of the task {owner}, and this is the task {task}"
+            yield f"{key}: {part}; choose another {key.partition('.')[0]}, or task={owner}"
+
+
+def _owner(node: Any) -> str | None:
+    """The task in whose folder the class of a node lies."""
+    path = str(node.get("_target_")).split(".") if isinstance(node, Mapping) else []
+    return path[2] if path[:2] == ["mmie", "tasks"] and len(path) > 4 else None
+
+
 def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[str]:
     """One line for each argument that the node's target does not take, needs and lacks, or takes in another plain type.
 

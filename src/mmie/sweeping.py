@@ -33,6 +33,7 @@ from mmie.reporting.sweep import (
     write_summary,
 )
 
+
 class Sweep(Callback):
     """What Hydra calls around the jobs of a sweep; around a single run it does nothing.
 

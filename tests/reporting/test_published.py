@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from omegaconf import OmegaConf
 
+from helpers.configured import experiment_files
 from mmie.reporting.backbones import CHOICES
 from mmie.reporting.published import (
     MORE_MAIN,
@@ -19,7 +18,7 @@ from mmie.reporting.published import (
     Row,
 )
 
-EXPERIMENTS = Path(__file__).parents[2] / "conf" / "experiment"
+EXPERIMENTS = experiment_files()
 ROWS = [(table, row) for table in PUBLISHED for row in table.rows]
 GIVEN = {  # F1 of the printed P and R where it is not the printed F1
     ("AGBAN+MEGA", "quintuple"): 48.07,
@@ -38,7 +37,7 @@ def test_rows_are_whole(table: Published, row: Row) -> None:
     assert len(row.printed) == len(table.columns)
     assert bool(row.experiments) == bool(row.model)
     assert row.against in ("", *(other.label for other in table.rows))
-    assert all((EXPERIMENTS / f"{name}.yaml").is_file() for name in row.experiments)
+    assert set(row.experiments) <= EXPERIMENTS.keys()
 
 
 @pytest.mark.parametrize(("table", "row"), ROWS, ids=label)
@@ -62,7 +61,7 @@ def test_the_experiments_print_the_same() -> None:
         if not row.experiments or row.printed[0] is None:
             continue
         [choice] = [choice for choice, name in CHOICES.items() if name == row.backbone]
-        paper = OmegaConf.load(EXPERIMENTS / f"{row.experiments[0]}.yaml").paper[choice]
+        paper = OmegaConf.load(EXPERIMENTS[row.experiments[0]]).paper[choice]
         for column, value in zip(table.columns, row.printed, strict=True):
             if column.measure in paper:
                 assert round(100 * paper[column.measure][column.score], 2) == value, (
@@ -76,9 +75,7 @@ def test_the_experiments_print_the_same() -> None:
 
 def test_every_experiment_with_a_row_has_its_place() -> None:
     names = {
-        path.stem
-        for path in EXPERIMENTS.glob("*.yaml")
-        if "paper:" in path.read_text(encoding="utf-8")
+        name for name, path in EXPERIMENTS.items() if "paper:" in path.read_text(encoding="utf-8")
     }
     assert names == {name for _, row in ROWS for name in row.experiments}
     assert len(names) == 18

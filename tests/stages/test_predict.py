@@ -15,7 +15,7 @@ from PIL import Image
 
 from helpers.configured import CONF
 from mmie.artifacts import Store
-from mmie.config import PredictConfig, to_run_config
+from mmie.config import to_run_config
 from mmie.errors import InputError
 from mmie.stages import deliver
 from mmie.stages.context import Context
@@ -34,9 +34,9 @@ def picture(tmp_path: Path) -> str:
     return str(path)
 
 
-def asked(**values: Any) -> PredictConfig:
+def asked(**values: Any) -> dict[str, Any]:
     nothing = dict.fromkeys(("file", "image", "text", "entity", "box", "adapter"))
-    return PredictConfig(**{**nothing, **values})
+    return {**nothing, **values}
 
 
 def lines(folder: Path, *rows: Any) -> str:
