@@ -21,6 +21,7 @@ from hydra._internal.utils import get_args
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from helpers.configured import experiment_files
 from mmie.command_line import readable
 from mmie.config import RunConfig, node, to_run_config
 from mmie.tasks import jmere
@@ -161,7 +162,7 @@ def test_a_sweep_is_the_product_of_its_choices() -> None:
 
 
 def test_the_example_works(conf: Path) -> None:
-    assert set(EXAMPLE) == {"src/mmie/tasks/jmere/brief.py", "conf/reward/brief.yaml"}
+    assert set(EXAMPLE) == {"src/mmie/tasks/jmere/brief.py", "conf/tasks/jmere/reward/brief.yaml"}
     reward = node(run_config(conf, ["reward=brief"]).reward)
     gold = [Quintuple("A", "per", "B", "org", "member of")]
     response = "<think> x </think> <answer> [A, per, B, org, member of] </answer>"
@@ -174,8 +175,7 @@ def test_the_example_works(conf: Path) -> None:
 
 
 def test_every_experiment_is_listed() -> None:
-    names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert names == set(
+    assert set(experiment_files()) == set(
         re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", EXPERIMENTS, re.MULTILINE)
     )
 

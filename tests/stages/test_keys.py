@@ -157,6 +157,8 @@ def another(value: Any) -> Any:
             return f"{value} other"
         case list():
             return [*value, "other"]
+        case dict():
+            return {**value, "file": "other"}
         case None:
             return 1
     raise AssertionError(f"no other value for {value!r}")

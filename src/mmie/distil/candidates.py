@@ -1,6 +1,6 @@
 """Distillation: several chains a sample, each with what the teacher says of it (JMERE-R1 section 3.2; MORE-R1's stage 1).
 
-What is asked about one candidate is the task's matter: ``conf/cot``.
+What is asked about one candidate is the task's matter: ``conf/tasks``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the teacher's words are read. What it is asked stands in ``conf/cot``.
+"""How the teacher's words are read. What it is asked stands in ``conf/tasks``.
 
 Every step reads the text a fixed number of times, so the work grows linearly with its length.
 """

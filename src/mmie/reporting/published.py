@@ -3,7 +3,7 @@
 JMERE-R1: Tables 1 to 3, read in the paper, in % as printed, also where the numbers do not fit together (``remarks``).
 The paper itself takes the rows of other people's systems from Yuan et al. (2023), which we have not read; MAF* is not
 in the paper and comes from a second source. MORE-R1: its main results and its mixing ablation **come from a second
-source; only the abstract of MORE-R1 was read by us.** ``conf/experiment`` holds the row of each experiment, too, and a
+source; only the abstract of MORE-R1 was read by us.** ``conf/tasks`` holds the row of each experiment, too, and a
 test compares the two.
 """
 
