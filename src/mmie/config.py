@@ -83,9 +83,9 @@ def shipped(*overrides: str) -> RunConfig:
 def node(value: Mapping[str, Any], **extra: Any) -> Any:
     """The object that an open node describes, built with the extra arguments.
 
-    Its own errors arrive as they are. Nodes inside it are built first. Unlike Hydra's ``instantiate``
-    this takes every other value as it is: text that reads like an interpolation or an instruction
-    stays text, so that nothing runs that ``to_run_config`` has not seen.
+    Its own errors arrive as they are. Nodes inside it are built first. Unlike Hydra's
+    ``instantiate`` this takes every other value as it is. Text that reads like an interpolation or
+    an instruction stays text, so that nothing runs that ``to_run_config`` has not seen.
     """
     target = locate("_target_", value["_target_"])
     arguments = {name: _built(argument) for name, argument in value.items() if name != "_target_"}
