@@ -1,4 +1,4 @@
-"""Every mistake in the configuration is an error that names the key, on the command line and in YAML."""
+"""Every mistake in the configuration, in YAML or on the command line, is an error with its key."""
 
 import runpy
 import shutil
@@ -122,15 +122,17 @@ def test_arguments_can_be_neither_added_nor_taken_away() -> None:
 def test_responses_that_are_all_the_same_do_not_vote() -> None:
     run_config("evaluation.temperature=0")
     assert message("evaluation.temperature=0", "evaluation.samples=100") == (
-        "evaluation.samples: 100 responses at temperature 0 are all the same; raise evaluation.temperature or take 1"
+        "evaluation.samples: 100 responses at temperature 0 are all the same;"
+        " raise evaluation.temperature or take 1"
     )
 
 
 def test_batches_are_divided_by_all_devices() -> None:
-    """16 samples make four micro-batches of 2 on each of two devices, but no whole number on three."""
+    """16 samples are 4 micro-batches of 2 on each of two devices, but no whole number on three."""
     run_config("trainer.devices=2", "sft.micro_batch_size=2", "grpo.micro_prompts=2")
     assert message("trainer.devices=3", "sft.micro_batch_size=2") == (
-        "sft.batch_size: 16 is no multiple of sft.micro_batch_size 2 × 3 devices; change one of them"
+        "sft.batch_size: 16 is no multiple of sft.micro_batch_size 2 × 3 devices;"
+        " change one of them"
     )
     assert message("trainer.num_nodes=3").startswith("sft.batch_size: 16 is no multiple of")
     assert message("sft=none", "trainer.devices=5").startswith(
@@ -141,11 +143,11 @@ def test_batches_are_divided_by_all_devices() -> None:
 def test_a_share_needs_a_warm_up() -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         cfg = compose("config", ["+experiment=more_r1", "sft=none", "schedule=all_mixed"])
-    with pytest.raises(
-        InputError,
-        match=r"^sft_share: nothing is warmed up on this share \(0\.25\), as sft is none; set sft_share=null$",
-    ):
+    with pytest.raises(InputError) as caught:
         to_run_config(cfg)
+    assert str(caught.value) == (
+        "sft_share: nothing is warmed up on this share (0.25), as sft is none; set sft_share=null"
+    )
 
 
 def test_predict_takes_what_the_task_asks_for() -> None:
@@ -212,7 +214,7 @@ def test_a_mistake_in_a_file_names_the_key(own_conf: Path, text: str, key: str) 
 
 
 def command_line(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
-    """The exit status of ``python run.py`` where the pipeline checks the configuration and nothing else."""
+    """The exit status of ``python run.py`` with a pipeline that only checks the configuration."""
     pipeline = ModuleType("mmie.pipeline")
     pipeline.run = lambda cfg: to_run_config(cfg) and None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "mmie.pipeline", pipeline)

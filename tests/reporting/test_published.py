@@ -1,4 +1,4 @@
-"""The papers' rows: as conf/experiment has them, consistent where the paper is, each with a run that gives it."""
+"""The papers' rows: as the experiments have them, consistent, each with a run that gives it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_f1_is_that_of_precision_and_recall(table: Published, row: Row) -> None:
 
 
 def test_the_experiments_print_the_same() -> None:
-    """Each experiment's ``paper`` stands in the row of which it is the first choice, for each model that has one."""
+    """For each model, an experiment's ``paper`` is the row of which it is the first choice."""
     checked = 0
     for table, row in ROWS:
         if not row.experiments or row.printed[0] is None:
