@@ -6,6 +6,7 @@ one reward and one choice of filters, which change from case to case until all h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import cycle, islice, product
 from typing import Any, NamedTuple
@@ -165,3 +166,15 @@ def test_few_files_make_a_run_of_the_paper() -> None:
     read = {path for path in paths if not path.startswith("hydra/")} - {"run_config"}
     assert len(read) <= READ_AT_MOST, read
     assert {"config", "task/jmere", "experiment/ablation_no_filter"} <= read
+
+
+def test_the_page_of_options_lists_every_choice() -> None:
+    page = (CONF.parent / "docs" / "options.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", page, re.MULTILINE))
+    choices: dict[str, set[str]] = {}
+    for path in FILES:
+        choices.setdefault(path.parent.name, set()).add(path.stem)
+    others = ("experiment", "prompts")  # docs/commands.md; chosen by the task alone
+    assert {group: set(re.findall(r"`(\w+)`", row)) for group, row in rows.items()} == {
+        group: names for group, names in choices.items() if group not in others
+    }

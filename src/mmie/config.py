@@ -38,6 +38,8 @@ __all__ = [
     "to_run_config",
 ]
 
+OWN_RESOLVER = "InputError raised while resolving interpolation: "  # OmegaConf says so
+
 ConfigStore.instance().store(name="run_config", node=RunConfig)
 
 
@@ -52,8 +54,8 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
         _refuse(strangers(OmegaConf.to_container(cfg)))
         run = OmegaConf.to_object(cfg)
     except OmegaConfBaseException as error:
-        key = error.full_key or "configuration"
-        raise InputError(f"{key}: {str(error).splitlines()[0]}") from error
+        line = str(error).splitlines()[0].removeprefix(OWN_RESOLVER)
+        raise InputError(f"{error.full_key or 'configuration'}: {line}") from error
     assert isinstance(run, RunConfig)
     _refuse(foreign("", asdict(run)))
     _refuse(out_of_range(run))
