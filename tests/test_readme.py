@@ -17,7 +17,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from helpers.configured import run_config
+from helpers.configured import experiment_files, run_config
 from mmie.command_line import readable
 from mmie.config import node
 from mmie.tasks import jmere
@@ -57,6 +57,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def conf(example: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """conf/ with the example, whose module can be imported."""
     monkeypatch.setattr(jmere, "__path__", [*jmere.__path__, str(example / "src/mmie/tasks/jmere")])
+    monkeypatch.setattr("mmie.resolvers.CONF", example / "conf")
     return example / "conf"
 
 
@@ -142,7 +143,7 @@ def test_a_sweep_is_the_product_of_its_choices() -> None:
 
 
 def test_the_example_works(conf: Path) -> None:
-    assert set(EXAMPLE) == {"src/mmie/tasks/jmere/brief.py", "conf/reward/brief.yaml"}
+    assert set(EXAMPLE) == {"src/mmie/tasks/jmere/brief.py", "conf/tasks/jmere/reward/brief.yaml"}
     reward = node(run_config("reward=brief", conf=conf).reward)
     gold = [Quintuple("A", "per", "B", "org", "member of")]
     response = "<think> x </think> <answer> [A, per, B, org, member of] </answer>"
@@ -155,8 +156,7 @@ def test_the_example_works(conf: Path) -> None:
 
 
 def test_every_experiment_is_listed() -> None:
-    names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert names == set(
+    assert set(experiment_files()) == set(
         re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", EXPERIMENTS, re.MULTILINE)
     )
 
