@@ -40,16 +40,16 @@ def test_a_fault_is_asked_again(server, fault):
         ("500", "500 - not now"),
         ("half a body", "peer closed connection"),
         ("nothing", "Server disconnected"),
-        ("an empty body", "no chat completion: (nothing)"),
-        ("a page", "no chat completion"),
-        ('{"choices": [', "no chat completion"),
-        ("null", "no chat completion"),
-        ('{"choices": []}', "no chat completion"),
-        ('{"choices": null}', "no chat completion"),
-        ('{"choices": [{"index": 0}]}', "no chat completion"),
-        ('{"choices": [{"message": "text"}]}', "no chat completion"),
-        ('{"choices": [{"message": {"content": 5}}]}', "no chat completion"),
-        ("[" * 100_000, "no chat completion"),
+        ("an empty body", "not a chat completion: (nothing)"),
+        ("a page", "not a chat completion"),
+        ('{"choices": [', "not a chat completion"),
+        ("null", "not a chat completion"),
+        ('{"choices": []}', "not a chat completion"),
+        ('{"choices": null}', "not a chat completion"),
+        ('{"choices": [{"index": 0}]}', "not a chat completion"),
+        ('{"choices": [{"message": "text"}]}', "not a chat completion"),
+        ('{"choices": [{"message": {"content": 5}}]}', "not a chat completion"),
+        ("[" * 100_000, "not a chat completion"),
     ],
 )
 def test_a_fault_that_stays_is_one_line_with_server_reason_and_way_out(server, fault, reason):
@@ -70,7 +70,7 @@ def test_the_reason_is_cut(server):
 
 def test_retries_of_nonsense_are_bounded(server):
     server.reply = lambda handler, *_: server.fail(handler, "nonsense")
-    assert "no chat completion: nonsense" in refused(teacher(max_retries=1))
+    assert "not a chat completion: nonsense" in refused(teacher(max_retries=1))
     assert len(server.received) == 2
 
 
@@ -110,7 +110,7 @@ def test_a_missing_key_is_named_when_it_is_needed(server, monkeypatch, key):
 )
 def test_a_bad_address_names_its_variable(server, monkeypatch, address):
     monkeypatch.setenv("MY_URL", address)
-    assert "variable MY_URL is no address" in refused(teacher(base_url_env="MY_URL"))
+    assert "variable MY_URL is not the address" in refused(teacher(base_url_env="MY_URL"))
 
 
 def test_without_an_address_it_is_openai(monkeypatch):
