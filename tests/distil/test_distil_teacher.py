@@ -163,24 +163,36 @@ def test_only_a_key_that_can_be_a_secret_is_taken_out_of_a_reason(key, printed):
 
 
 WITHOUT_OPENAI = """
-import asyncio, sys
+import json, sys
+from pathlib import Path
 sys.modules["openai"] = sys.modules["httpx2"] = None
-from mmie.distil.candidates import run_distillation
+import mmie.tasks.jmere.toy_teacher
 from mmie.distil.record import Record
 from mmie.distil.teacher import OpenAITeacher, Request
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.types import Example
+
 teacher = OpenAITeacher(
     model="m", temperature=1, max_tokens=1, concurrency=1, max_retries=0, timeout=1
 )
-asyncio.run(teacher.ask(Request("distil", Example("train-0", "A tweet", (), ()), 0, "What?")))
+example = Example("train-0", "A tweet", (), ())
+path = Path(sys.argv[1])
+key = Record(path).key(teacher, Request("answer", example, 0, "recorded"))
+path.write_text(json.dumps({"key": key, "answer": "From the record."}) + "\\n")
+for prompt in ("recorded", "new"):
+    [answer] = run_zero_shot(
+        [example], teacher, Record(path), prompt=lambda _: prompt, progress=lambda _: None
+    )
+    print(answer.text)
 """
 
 
-def test_without_openai_only_a_request_fails():
-    """Everything else can be imported, so a record or a toy teacher needs no such package."""
-    run = subprocess.run([sys.executable, "-c", WITHOUT_OPENAI], capture_output=True, text=True)
+def test_without_openai_only_a_request_that_is_sent_fails(tmp_path):
+    command = [sys.executable, "-c", WITHOUT_OPENAI, str(tmp_path / "record.jsonl")]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout == "From the record.\n"
     assert run.stderr.split("\n")[-2] == (
         "mmie.errors.InputError: teacher m: the package httpx2 is missing; "
-        "install it with `pip install openai httpx2`"
+        "install it with `pip install openai httpx2`; then run again: "
+        f"the answers so far are kept in {tmp_path / 'record.jsonl'}"
     )
