@@ -56,7 +56,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "meta.json is ",
     ),
     "deep meta.json": (lambda folder: (folder / "meta.json").write_text(DEEP), "meta.json is "),
-    "another's meta.json": (meta_with(fingerprint="abd"), "meta.json does not belong to it"),
+    "another's meta.json": (meta_with(key="abd"), "meta.json does not belong to it"),
     "no list of files": (meta_with(files=None), "meta.json does not belong to it"),
     "broken list of files": (meta_with(files={"chosen.jsonl": 3}), "its list of files is broken"),
     "emptied": (

@@ -19,12 +19,11 @@ from helpers.results import SCORES, VOTING, results_of
 from mmie.artifacts import Store
 from mmie.data.statistics import statistics_table
 from mmie.display import escape_invisible, plain_text, terminal
-from mmie.reporting.page import on_terminal
 from mmie.reporting.sweep import Job, score_table
 from mmie.reporting.table import Table as Results
 from mmie.reporting.table import Value
+from mmie.reporting.terminal import in_brief, voting_table
 from mmie.reporting.terminal import score_table as report_table
-from mmie.reporting.terminal import voting_table
 from mmie.stages.context import Context
 from mmie.stages.prepare import _counts_table
 
@@ -54,7 +53,7 @@ def test_a_terminal_prints_text_as_it_is() -> None:
 def as_results() -> Any:
     value = Value(row=HOSTILE, column=HOSTILE, kind="score", value=0.5)
     columns, values = (HOSTILE,), (value,)
-    return on_terminal(
+    return in_brief(
         Results(name="n", title=HOSTILE, caption=HOSTILE, columns=columns, values=values)
     )
 
@@ -84,7 +83,7 @@ def as_statistics() -> Table:
     counts = {
         "samples": 1,
         HOSTILE: 1,
-        "labels": {"relation": {HOSTILE: 1}},
+        "labels": {HOSTILE: {HOSTILE: 1}},
         "words": {"mean": 1.0, "max": 1},
         "blank_pictures": 0,
     }
@@ -105,7 +104,8 @@ def test_a_folder_may_be_called_like_markup(
     config = SimpleNamespace(trainer=SimpleNamespace(processes=1))
     context = Context(config, Store(root), tmp_path)  # type: ignore[arg-type]
     for _ in range(2):
-        artifact = context.stage("data", {}, lambda _: None, label="[/b] evaluate [red]")
+        with context.open("data", {}, label="[/b] evaluate [red]") as stage:
+            artifact = stage.artifact
         with context.progress("[/b] answering [red]", 1) as advance:
             advance(1)
     output = "".join(capsys.readouterr().out.split())

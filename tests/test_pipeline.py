@@ -18,7 +18,7 @@ from mmie.errors import InputError
 from mmie.files import slug
 from mmie.pipeline import execute
 from mmie.results import Results
-from mmie.stages.context import local_rank
+from mmie.stages.ranks import local_rank
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -43,8 +43,8 @@ def test_a_process_does_not_wait_for_one_that_is_gone(
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     parents = iter([7, 7, 1])
-    monkeypatch.setattr("mmie.stages.context.os.getppid", lambda: next(parents))
-    monkeypatch.setattr("mmie.stages.context.POLL", 0.0)
+    monkeypatch.setattr("mmie.stages.ranks.os.getppid", lambda: next(parents))
+    monkeypatch.setattr("mmie.stages.ranks.POLL", 0.0)
     config = config_of(tmp_path, "stages=[data]")
     config.trainer.devices = 2
     with pytest.raises(InputError, match=r"^data: the first process of this run is gone"):
@@ -94,7 +94,7 @@ def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: P
 @pytest.mark.slow
 def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
     results = [
-        go(tmp_path, f"job{number}", *values, "stages=[grpo]")
+        go(tmp_path, f"job{number}", *values, "grpo.epochs=0.25", "stages=[grpo]")
         for number, values in enumerate(
             [
                 ("grpo.group_size=2", "reward.alpha=0"),
@@ -167,7 +167,9 @@ def test_results_hold_what_their_readers_need(
     assert (tmp_path / "run/rollouts.jsonl").is_file()
     rows = [
         json.loads(line)
-        for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (tmp_path / "run/predictions/jmere-r1.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
     ]
     assert len(rows) == 6
     assert set(rows[0]) == {
@@ -179,7 +181,7 @@ def test_results_hold_what_their_readers_need(
         "truncated",
         "parsed",
         "invalid",
-        "correct",
+        "judged",
     }
     assert found["vision"] == {
         "computed": 16 + 4 + 6,
@@ -266,7 +268,8 @@ def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> 
         (folder / "out").mkdir(parents=True)
 
     def start(folder: Path) -> multiprocessing.Process:
-        arguments = (config_of(folder), folder / "out")
+        every_step = ["sft.checkpoint_every=1", "grpo.checkpoint_every=1"]
+        arguments = (config_of(folder, *every_step), folder / "out")
         process = multiprocessing.get_context("fork").Process(target=execute, args=arguments)
         process.start()
         return process
@@ -341,9 +344,8 @@ def test_a_missing_picture_to_predict_is_one_line(tmp_path: Path) -> None:
 MORE = [
     "+experiment=more_r1",
     "filter=[six_steps]",
-    "data.sizes={train: 40, val: 4, test: 6}",
+    "data.sizes={train: 24, val: 2, test: 4}",
     "cot.candidates=1",
-    "grpo.epochs=1",
 ]
 
 
@@ -366,21 +368,20 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
         for name in ("sft", "grpo")
     ]
     assert not set(parts[0]) & set(parts[1])
-    assert len(parts[0]) + len(parts[1]) == 40
+    assert len(parts[0]) + len(parts[1]) == 24
     row = json.loads(
-        (tmp_path / "job0/predictions.jsonl").read_text(encoding="utf-8").splitlines()[0]
+        (tmp_path / "job0/predictions/more-r1.jsonl").read_text(encoding="utf-8").splitlines()[0]
     )
     assert isinstance(row["image"][0], str)
     assert len(row["image"][1]["box"]) == 4
     assert first["vision"]["from_disk"] == 0
-    wider = go(tmp_path, "wider", *MORE, "grpo.group_size=3", "stages=[grpo]")
-    assert wider["vision"]["computed"] == 0
-    assert wider["vision"]["from_disk"] > 8
+    assert results[1]["vision"]["computed"] == 0
+    assert results[1]["vision"]["from_disk"] > 8
 
 
 @pytest.mark.slow
 def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
-    found = go(tmp_path, "run", "schedule=progressive_mix", "stages=[grpo]")
+    found = go(tmp_path, "run", "schedule=progressive_mix", "grpo.epochs=0.25", "stages=[grpo]")
     assert found["stages"]["difficulty"]["cached"] is False
     (easy,) = (tmp_path / "artifacts/difficulty").glob("*/easy.json")
     assert len(json.loads(easy.read_text(encoding="utf-8"))) == 16
