@@ -71,7 +71,7 @@ def test_all_else_is_left_to_hydra() -> None:
     "argument", ["predict.text=caf\udce9", "artifacts=/tmp/\udce9", "\udce9=1"]
 )
 def test_bytes_that_are_no_text_are_one_line(argument: str) -> None:
-    with pytest.raises(InputError, match=r"no UTF-8 \(0xe9\)") as caught:
+    with pytest.raises(InputError, match=r"not UTF-8 \(0xe9\)") as caught:
         readable([argument])
     assert str(caught.value).encode()
     assert "\n" not in str(caught.value)

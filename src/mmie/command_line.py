@@ -28,14 +28,16 @@ def readable(arguments: Sequence[str]) -> list[str]:
     edges of a box.
 
     Raises:
-        InputError: an argument holds bytes that are no UTF-8.
+        InputError: an argument holds bytes that are not UTF-8.
     """
     for argument in arguments:
         reason = invalid_character(argument)
         if reason is not None:
             key = argument.partition("=")[0]
             safe = key.encode(errors="backslashreplace").decode()
-            raise InputError(f"{safe}: it holds {reason}, which is no text; give it in UTF-8")
+            raise InputError(
+                f"{safe}: it holds {reason}, which no text may contain; give it in UTF-8"
+            )
     swept = any(argument in SWEEPS for argument in arguments)
     return [_quoted(argument, swept=swept) for argument in arguments]
 
