@@ -213,7 +213,9 @@ def test_every_logged_metric_is_explained() -> None:
         for path in (ROOT / "src" / "mmie" / "training").glob("*.py")
     )
     logged = set(re.findall(r'"((?:train|val|seconds)/\w+)"', source))
-    phases = {f"seconds/{name}" for name in re.findall(r'self\.(?:phase|_add_seconds)\("(\w+)"', source)}
+    phases = {
+        f"seconds/{name}" for name in re.findall(r'self\.(?:phase|_add_seconds)\("(\w+)"', source)
+    }
     parts = {
         **JMEREReward(alpha=0, beta=0)("", None, [], "", ""),
         **MOREReward(threshold=1, unit="words")("", None, "none", "", ""),
