@@ -6,6 +6,7 @@ import multiprocessing
 import shlex
 import signal
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from helpers.small_runs import SMALL, config_of
 from mmie.errors import InputError
 from mmie.files import slug
 from mmie.pipeline import execute
-from mmie.stages.context import local_rank
+from mmie.results import Results
+from mmie.stages.ranks import local_rank
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -41,8 +43,8 @@ def test_a_process_does_not_wait_for_one_that_is_gone(
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     parents = iter([7, 7, 1])
-    monkeypatch.setattr("mmie.stages.context.os.getppid", lambda: next(parents))
-    monkeypatch.setattr("mmie.stages.context.POLL", 0.0)
+    monkeypatch.setattr("mmie.stages.ranks.os.getppid", lambda: next(parents))
+    monkeypatch.setattr("mmie.stages.ranks.POLL", 0.0)
     config = config_of(tmp_path, "stages=[data]")
     config.trainer.devices = 2
     with pytest.raises(InputError, match=r"^data: the first process of this run is gone"):
@@ -106,7 +108,7 @@ def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
     assert [job["stages"]["sft"]["cached"] for job in results] == [False, True, True]
     assert [job["stages"]["distil"]["cached"] for job in results] == [False, True, True]
     assert not any(job["stages"]["grpo"]["cached"] for job in results)
-    assert len({job["config_fingerprint"] for job in results}) == 3
+    assert len({job["key"] for job in results}) == 3
 
 
 @pytest.mark.slow
@@ -114,27 +116,18 @@ def test_results_hold_what_their_readers_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = go(tmp_path, "run", "+experiment=jmere_r1")
-    assert {
-        "experiment",
-        "task",
-        "profile",
-        "seed",
-        "commit",
-        "config_fingerprint",
-        "versions",
-        "stages",
-        "metrics",
-        "paper",
-    } <= set(found)
+    assert set(found) == {field.name for field in fields(Results)}
+    assert found["main_measure"] == "quintuple"
+    assert found["cost"] == {"requests": 48, "tokens": None, "dollars": None}
     assert (found["experiment"], found["task"], found["profile"], found["seed"]) == (
         "jmere_r1",
         "jmere",
         "toy",
         0,
     )
-    score = found["metrics"]["test/quintuple"]
+    score = found["systems"]["JMERE-R1"]["test/quintuple"]
     assert {"precision", "recall", "f1", "correct", "predicted", "gold", "ci95"} == set(score)
-    assert list(found["models"]) == ["zero-shot", "warm-up", "JMERE-R1"]
+    assert list(found["systems"]) == ["zero-shot", "warm-up", "JMERE-R1"]
     assert found["paper"] is None  # a toy run stands beside no number of a paper
     assert list(found["chains"]) == [
         "distilled",
@@ -149,7 +142,7 @@ def test_results_hold_what_their_readers_need(
         ("warm-up", "zero-shot"),
         ("JMERE-R1", "warm-up"),
     ]
-    for name, scores in found["models"].items():
+    for name, scores in found["systems"].items():
         told, kept = found["analysis"][name], tmp_path / "run/predictions" / f"{slug(name)}.jsonl"
         assert [sum(column) for column in zip(*told["counts"]["quintuple"], strict=True)] == [
             scores["test/quintuple"][count] for count in ("correct", "predicted", "gold")
@@ -174,7 +167,9 @@ def test_results_hold_what_their_readers_need(
     assert (tmp_path / "run/rollouts.jsonl").is_file()
     rows = [
         json.loads(line)
-        for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (tmp_path / "run/predictions/jmere-r1.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
     ]
     assert len(rows) == 6
     assert set(rows[0]) == {
@@ -186,7 +181,7 @@ def test_results_hold_what_their_readers_need(
         "truncated",
         "parsed",
         "invalid",
-        "correct",
+        "judged",
     }
     assert found["vision"] == {
         "computed": 16 + 4 + 6,
@@ -196,7 +191,7 @@ def test_results_hold_what_their_readers_need(
     assert again["vision"] == {"computed": 0, "from_disk": 0}  # not even a model was loaded
     other = go(tmp_path, "other", "+experiment=jmere_r1", "seed=1", "stages=[grpo]")
     assert other["vision"] == {"computed": 0, "from_disk": 16 + 4}
-    assert again["metrics"] == found["metrics"]
+    assert again["systems"] == found["systems"]
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["stages"]["grpo"]["made_in"] == found["stages"]["grpo"]["made_in"] > 0
     written = (tmp_path / "run/results.json").read_bytes()
@@ -233,7 +228,7 @@ def test_each_paradigm_runs_its_own_stages_only(
     config = run_config(*small, *overrides, artifacts=tmp_path / "artifacts")
     (tmp_path / "run").mkdir()
     found = json.loads(execute(config, tmp_path / "run").read_text(encoding="utf-8"))
-    assert list(found["models"]) == models
+    assert list(found["systems"]) == models
     assert not set(absent) & set(found["stages"])
 
 
@@ -256,7 +251,7 @@ def test_filters_that_leave_no_chain_are_named(tmp_path: Path) -> None:
 def test_chosen_stages_stop_where_they_are_told(tmp_path: Path) -> None:
     found = go(tmp_path, "run", "stages=[filter]")
     assert list(found["stages"]) == ["data", "distil", "filter"]
-    assert found["metrics"] == {}
+    assert found["systems"] == {}
 
 
 @pytest.mark.slow
@@ -291,7 +286,7 @@ def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> 
         process.join()
         assert process.exitcode == 0
     found = [
-        json.loads((folder / "out/results.json").read_text(encoding="utf-8"))["models"]
+        json.loads((folder / "out/results.json").read_text(encoding="utf-8"))["systems"]
         for folder in (whole, broken)
     ]
     assert found[0] == found[1]
@@ -365,8 +360,8 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
     assert [len(folders(tmp_path, stage)) for stage in stages] == [1, 1, 1, 1, 1, 1, 2]
     assert [job["stages"]["difficulty"]["cached"] for job in results] == [False, True]
     first = results[0]
-    assert (first["task"], list(first["models"])) == ("more", ["zero-shot", "stage 1", "MORE-R1"])
-    assert {"accuracy", "macro_f1", "by_objects", "ci95"} <= set(first["metrics"]["test/relation"])
+    assert (first["task"], list(first["systems"])) == ("more", ["zero-shot", "stage 1", "MORE-R1"])
+    assert {"accuracy", "macro_f1", "ci95"} <= set(first["systems"]["MORE-R1"]["test/relation"])
     (division,) = (tmp_path / "artifacts/divide").glob("*/")
     parts = [
         json.loads((division / f"{name}.json").read_text(encoding="utf-8"))
@@ -375,7 +370,7 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
     assert not set(parts[0]) & set(parts[1])
     assert len(parts[0]) + len(parts[1]) == 24
     row = json.loads(
-        (tmp_path / "job0/predictions.jsonl").read_text(encoding="utf-8").splitlines()[0]
+        (tmp_path / "job0/predictions/more-r1.jsonl").read_text(encoding="utf-8").splitlines()[0]
     )
     assert isinstance(row["image"][0], str)
     assert len(row["image"][1]["box"]) == 4

@@ -2,7 +2,6 @@
 is there, and all metrics are explained.
 """
 
-import json
 import re
 import runpy
 import shlex
@@ -13,7 +12,6 @@ from argparse import ArgumentParser
 from itertools import product
 from pathlib import Path
 from pkgutil import resolve_name
-from types import SimpleNamespace
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -23,14 +21,10 @@ from helpers.configured import run_config
 from mmie.command_line import readable
 from mmie.config import node
 from mmie.tasks import jmere
-from mmie.tasks.jmere.rewards import JMEREReward
-from mmie.tasks.more.rewards import MOREReward
-from mmie.tasks.responses import Direct
-from mmie.types import Example, Quintuple, Reading
+from mmie.types import Quintuple
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTES = sorted((ROOT / "experiments").glob("*.md"))
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
@@ -46,11 +40,6 @@ CODE = [*SHELL, *re.findall(r"`([^`\n]+)`", PROSE)]
 RUN = [re.search(r"python run\.py.*", line.rpartition("&& ")[2]) for line in CODE]
 COMMANDS = list(dict.fromkeys(match[0] for match in RUN if match))
 EXAMPLE = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE))
-DESCRIBED = {
-    name
-    for cell in re.findall(r"^\| (`.*?) \|", METRICS, re.MULTILINE)
-    for name in re.findall(r"`(.*?)`", cell)
-}
 
 
 @pytest.fixture(scope="module")
@@ -205,50 +194,3 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_picture_is_what_its_program_draws() -> None:
     drawn = runpy.run_path(str(ROOT / "docs" / "draw_pipeline.py"))["picture"]()
     assert drawn == (ROOT / "docs" / "pipeline.svg").read_text(encoding="utf-8")
-
-
-def test_every_logged_metric_is_explained() -> None:
-    source = "".join(
-        path.read_text(encoding="utf-8")
-        for path in (ROOT / "src" / "mmie" / "training").glob("*.py")
-    )
-    logged = set(re.findall(r'"((?:train|val|seconds)/\w+)"', source))
-    phases = {
-        f"seconds/{name}" for name in re.findall(r'self\.(?:phase|_add_seconds)\("(\w+)"', source)
-    }
-    parts = {
-        **JMEREReward(alpha=0, beta=0)("", None, [], "", ""),
-        **MOREReward(threshold=1, unit="words")("", None, "none", "", ""),
-    }
-    assert len(logged) >= 9
-    assert len(phases) == 4
-    logged |= phases | {f"train/{name}" for name in (*parts, "invalid", "truncated")}
-    assert logged == {name for name in DESCRIBED if "/" in name and not name.startswith("test/")}
-
-
-def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
-    from mmie.stages.analysis import analysis
-    from mmie.stages.report import write_results
-
-    task = node(run_config("+experiment=more_r1").task, response=Direct())
-    sample = Example("a", "x", (), "none", {"entity_count": 1, "object_count": 2})
-    score = task.score(["none"], [sample], bootstrap_samples=0, seed=0)["relation"]
-    (tmp_path / "metrics.json").write_text(
-        json.dumps({"test/quintuple": score, "test/entity": score, "test/relation": score})
-    )
-    (tmp_path / "analysis.json").write_text(
-        json.dumps(analysis(task, [Reading("none")], [sample], truncated=[False]))
-    )
-    config = run_config()
-    left = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
-    reasoned = SimpleNamespace(name="more", selection_metric="relation", warmed_up="stage 1")
-    context = SimpleNamespace(config=config, output=tmp_path, reasoned=reasoned, **left)
-    results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
-    keys = {
-        *results,
-        *results["metrics"],
-        *results["metrics"]["test/relation"],
-        *results["analysis"]["zero-shot"],
-    }
-    assert len(keys) >= 20
-    assert keys <= DESCRIBED

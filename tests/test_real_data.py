@@ -90,7 +90,7 @@ def test_every_stage_runs_on_64_real_samples(tmp_path: Path, server: None) -> No
         execute(run_config(*overrides), tmp_path / "out").read_text(encoding="utf-8")
     )
     assert found["notes"]["blank_pictures"] == {"train": 48, "val": 8, "test": 8}
-    assert list(found["models"]) == ["zero-shot", "warm-up", "JMERE-R1"]
+    assert list(found["systems"]) == ["zero-shot", "warm-up", "JMERE-R1"]
     counts = json.loads(
         next((tmp_path / "artifacts/filter").glob("*/counts.json")).read_text(encoding="utf-8")
     )

@@ -139,6 +139,7 @@ def test_rollouts(tmp_path: Path) -> None:
     [
         ('{"step": 1}', "rollouts.jsonl:2: not a rollout, text is missing"),
         ('{"r_q": [1]}', "rollouts.jsonl:2: not a rollout, r_q is [1] and not a number"),
+        ('{"a\\nb": [1]}', "rollouts.jsonl:2: not a rollout, a b is [1] and not a number"),
         ("[]", "rollouts.jsonl:2: not a rollout, the whole is [] and not a mapping"),
         ("{", "rollouts.jsonl:2: not JSON"),
     ],

@@ -48,16 +48,16 @@ def started(setup: str, body: str) -> subprocess.Popen[str]:
 
 
 def stopped(run: subprocess.Popen[str], signum: signal.Signals) -> tuple[int, str, str]:
-    """Status, output and errors of a run that gets the signal when it has said ``ready``."""
+    """Status, output and errors of a run that gets the signal once it has printed ``ready``."""
     assert run.stdout is not None
-    said = ""
-    while not said.endswith("ready\n"):
+    output_so_far = ""
+    while not output_so_far.endswith("ready\n"):
         line = run.stdout.readline()
         assert line, run.stderr and run.stderr.read()
-        said += line
+        output_so_far += line
     run.send_signal(signum)
     output, errors = run.communicate(timeout=30)
-    return run.returncode, said + output, errors
+    return run.returncode, output_so_far + output, errors
 
 
 @pytest.mark.parametrize("signum", STATUS)
@@ -236,7 +236,7 @@ def test_a_stage_without_a_folder_in_the_store_is_named_too(
     monkeypatch.setattr(pipeline.deliver, stage, interrupted)
     context: Any = SimpleNamespace(follower=False, config=SimpleNamespace(stages=[stage]))
     with pytest.raises(stopping.Stopped):
-        pipeline._deliver(context, None, {})
+        pipeline._deliver(context, None)
     assert state.place == f"in stage {stage}"
 
 

@@ -14,7 +14,6 @@ import pytest
 from omegaconf import DictConfig
 
 import mmie
-from mmie.artifacts import Store
 from mmie.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -243,38 +242,6 @@ def test_a_sweeper_that_is_not_installed_is_one_line(
     assert capsys.readouterr().err.startswith(
         "error: hydra.sweeper: No module named 'hydra_plugins"
     )
-
-
-@pytest.mark.usefixtures("no_figure")
-def test_the_sweeper_gets_validation_f1_of_the_last_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``results.json`` names the stages, kept or not; each training's folder says what its kept checkpoint reached."""
-    from mmie import pipeline
-
-    def execute(config: Any, output: Path, **_: Any) -> Path:
-        stages = {
-            "sft": {"cached": True, "fingerprint": "a"},
-            "grpo": {"cached": True, "fingerprint": f"b{config.reward['alpha']}"},
-        }
-        kept = {"sft": 0.9, "grpo": 0.25 + config.reward["alpha"]}
-        if config.seed:
-            del stages["grpo"]
-        for name, stage in stages.items():
-            folder = Store(config.artifacts).path(name, str(stage["fingerprint"]))
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "validations.json").write_text(
-                json.dumps({"best_step": 3, "best_f1": kept[name], "history": [[3, kept[name]]]})
-            )
-        found = {"stages": stages, "metrics": {"test/quintuple": {"f1": 0.99, "ci95": [0.9, 1.0]}}}
-        (output / "results.json").write_text(json.dumps(found))
-        return output / "results.json"
-
-    monkeypatch.setattr(pipeline, "execute", execute)
-    arguments = ["-m", "reward.alpha=0.25,0.5", "seed=0,1", f"artifacts={tmp_path}/artifacts"]
-    assert in_process(monkeypatch, tmp_path, *arguments) == 0
-    assert [row[0] for row in picked(tmp_path, "validation_f1")] == ["0.5", "0.9", "0.75", "0.9"]
-    assert pipeline.validation_f1(Store(tmp_path), {"data": {"fingerprint": "c"}}) is None
 
 
 @pytest.mark.usefixtures("no_figure")

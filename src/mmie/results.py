@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from mmie.errors import InputError
 from mmie.files import parse_json, write_json
-from mmie.json_types import ShapeError, from_json, read_json, to_json
+from mmie.json_types import ShapeError, from_json, read_json, shortened, to_json
 
 OTHER_READER = ("_strict", "_lenient")  # ends of the measures taken with the reader not chosen
 SPLIT = "test/"  # begins every measure of ``systems``
@@ -326,7 +326,7 @@ def _rollout(line: bytes, where: str) -> Rollout:
         values = {name: value for name, value in row.items() if name not in known}
         for name, value in values.items():
             if name != "image" and not isinstance(value, (str, bool, type(None))):
-                from_json(float, value, name)
+                from_json(float, value, shortened(name))
         rollout: Rollout = from_json(Rollout, {**row, "values": values})
         return rollout
     except ShapeError as error:

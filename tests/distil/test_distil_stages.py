@@ -138,13 +138,13 @@ def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
         "teacher.max_refused=0.3",
     ]
     found = go(tmp_path, *overrides)
-    assert list(found["models"]) == ["other/m-1"]
-    assert found["models"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
-    assert len(lines_of(tmp_path / "out/predictions.jsonl")) == 4
+    assert list(found["systems"]) == ["other/m-1"]
+    assert found["systems"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
+    assert len(lines_of(tmp_path / "out/predictions/other-m-1.jsonl")) == 4
     assert len(server.received) == 4
     assert go(tmp_path, *overrides)["stages"]["evaluate other/m-1"]["cached"]
     shutil.rmtree(tmp_path / "artifacts/evaluate")
-    assert go(tmp_path, *overrides)["models"] == found["models"]
+    assert go(tmp_path, *overrides)["systems"] == found["systems"]
     assert len(server.received) == 4
 
 

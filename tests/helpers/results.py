@@ -32,6 +32,15 @@ VOTING = Voting(
     by_label={"quintuple": {"peer": 0.5}},
     diversity=Diversity(distinct_answers=2.0, answer_entropy_bits=1.0, chain_distance=None),
 )
+# As JSON: an analysis of no test sample.
+NO_ANALYSIS: dict[str, Any] = {
+    "ids": "",
+    "counts": {},
+    "right": [],
+    "errors": {},
+    "confusion": [],
+    "breakdown": {},
+}
 
 
 def results_of(**changes: Any) -> Results:

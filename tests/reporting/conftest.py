@@ -9,17 +9,9 @@ from typing import Any
 
 import pytest
 
-from helpers.results import results_of
+from helpers.results import NO_ANALYSIS, results_of
 from mmie.json_types import to_json
 
-NO_ANALYSIS: dict[str, Any] = {
-    "ids": "",
-    "counts": {},
-    "right": [],
-    "errors": {},
-    "confusion": [],
-    "breakdown": {},
-}
 MORE = {
     "main_measure": "relation",
     "unit": "facts",

@@ -24,7 +24,7 @@ def candidates(tmp_path: Path) -> Path:
 def written(folder: Path, *scores: Any) -> Path:
     """Chains 0, 1, … of sample s."""
     rows = [
-        {"example_id": "s", "index": index, "chain": "", "repredicted": None, "score": score}
+        {"example_id": "s", "index": index, "chain": "", "verdicts": {"score": score}}
         for index, score in enumerate(scores)
     ]
     (folder / "candidates.jsonl").write_text(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmie.data.source import examples_to_jsonl
+from mmie.distil.candidates import candidates_to_jsonl
 from mmie.errors import InputError
 from mmie.reporting.figures import sheets
 from mmie.reporting.figures.human import agreement
@@ -31,19 +31,7 @@ def chains(samples: int, each: int = 5) -> list[Candidate]:
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path, Path]:
     """Six samples with five chains each, all scored 0.5 by the teacher."""
-    rows = [
-        {
-            "example_id": one.example_id,
-            "index": one.index,
-            "chain": one.chain,
-            "repredicted": None,
-            "score": 0.5,
-        }
-        for one in chains(6)
-    ]
-    (tmp_path / "candidates.jsonl").write_text(
-        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
-    )
+    candidates_to_jsonl(chains(6), tmp_path / "candidates.jsonl")
     picture = Picture(tmp_path / "tweet.png")
     examples = [Example(f"s{n}", f"@ann of Oslo {n}", (picture,), GOLD) for n in range(8)]
     examples_to_jsonl(tmp_path / "train.jsonl", examples, images=tmp_path)
@@ -137,9 +125,7 @@ def test_a_sheet_is_never_written_over(tmp_path: Path, files: tuple[Path, Path, 
     design = Design(samples=2, annotators=2, groups=1, scores=2)
     [first, _] = write_sheets(*files, tmp_path / "sheets", design)
     first.write_text("somebody's scores")
-    with pytest.raises(
-        InputError, match=r"annotator-01\.csv: exists already and may hold scores"
-    ):
+    with pytest.raises(InputError, match=r"annotator-01\.csv: exists already and may hold scores"):
         write_sheets(*files, tmp_path / "sheets", design)
     assert first.read_text() == "somebody's scores"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 from collections.abc import Callable
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from helpers.configured import run_config
+from helpers.results import NO_ANALYSIS
 from mmie import pipeline
 from mmie.errors import InputError
+from mmie.results import read_results
 
 ROOT = Path(__file__).parents[2]
 Write = Callable[..., Path]
@@ -64,27 +67,27 @@ def test_a_run_writes_its_own_tables_after_its_results(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The stages are left out here: they hand over what they would have evaluated, and the results are there already."""
-    results = write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, folder="own")
-    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
-    monkeypatch.setattr(pipeline, "write_results", lambda context, evaluated, command: results)
-    (tmp_path / "metrics.json").write_text("{}")
+    """The stages are left out here: they hand over the folder of an evaluation."""
+    config = run_config("+experiment=sft", f"artifacts={tmp_path}/store", "trainer.threads=null")
+    measures = {"test/quintuple": scores(4, 8, 12)}
+    analysis = {**NO_ANALYSIS, "counts": {"quintuple": [[4, 8, 12]]}}
+    (tmp_path / "metrics.json").write_text(json.dumps(measures))
+    (tmp_path / "analysis.json").write_text(json.dumps(analysis))
+    (tmp_path / "predictions.jsonl").touch()
+    monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
     monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
-    output = tmp_path / "out"
-    assert (
-        pipeline.execute(
-            run_config(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), output
-        )
-        == results
-    )
-    assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 |" in (output / "report" / "README.md").read_text(
-        encoding="utf-8"
-    )
-    assert capsys.readouterr().out == ""
+    path = pipeline.execute(config, tmp_path / "out")
+    assert path == tmp_path / "out" / "results.json"
+    results = read_results(path)
+    assert results.last["quintuple"].f1 == 0.4
+    assert (results.comparisons, results.cost.requests) == ((), 0)
+    page = (tmp_path / "out" / "report" / "README.md").read_text(encoding="utf-8")
+    assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 |" in page
+    assert (tmp_path / "out" / "predictions" / "sft.jsonl").is_file()
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "SFT 50.0 33.3 40.0 [30.0, 50.0]" in printed
     monkeypatch.setattr(pipeline, "stages", lambda context: {})  # nothing evaluated
-    pipeline.execute(
-        run_config(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), tmp_path / "none"
-    )
+    pipeline.execute(config, tmp_path / "none")
     assert not (tmp_path / "none" / "report").exists()
 
 
@@ -92,7 +95,7 @@ def test_wrong_paths_are_told_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "stages", lambda context: pytest.fail("it ran"))
-    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
+    monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
     with pytest.raises(InputError, match=r"nowhere: no results\.json there"):
         pipeline.execute(
             run_config(f"report.runs={tmp_path}/nowhere", "trainer.threads=null"), tmp_path

@@ -13,7 +13,7 @@ from mmie.reporting.terminal import (
     difficulty_table,
     diversity_table,
     score_table,
-    tables,
+    summary,
     voting_table,
 )
 from mmie.results import Comparison, Curve, DifficultyPart, Results
@@ -21,6 +21,11 @@ from mmie.results import Comparison, Curve, DifficultyPart, Results
 ENTITY = replace(SCORES, f1=0.75, ci95=None)
 LABELS = replace(SCORES, accuracy=0.25)
 PARTS = {"easy": DifficultyPart(samples=1200, systems={"stage 1": {"relation": SCORES}})}
+
+
+FOUND = Comparison(
+    first="b", second="a", measure="quintuple", difference=-0.0512, p=0.0421, exact=False
+)
 
 
 def lines(table: Table) -> list[str]:
@@ -51,11 +56,8 @@ def test_labels_have_an_accuracy() -> None:
 
 
 def test_what_two_systems_differ_by() -> None:
-    found = Comparison(
-        first="b", second="a", measure="quintuple", difference=-0.0512, p=0.0421, exact=False
-    )
-    assert comparison_line(found) == "b − a: −5.1 F1, p = 0.042 (paired randomisation)"
-    assert ", p < 0.001 (" in comparison_line(replace(found, p=0.0001))
+    assert comparison_line(FOUND) == "b − a: −5.1 F1, p = 0.042 (paired randomisation)"
+    assert ", p < 0.001 (" in comparison_line(replace(FOUND, p=0.0001))
 
 
 def test_easy_and_hard_samples() -> None:
@@ -80,6 +82,7 @@ def test_diversity_has_a_row_per_measure() -> None:
 
 
 def test_a_run_has_the_tables_that_it_has_results_for() -> None:
-    assert [*tables(results_of())] == []
-    assert len([*tables(of_systems())]) == 1
-    assert len([*tables(of_systems(by_difficulty=PARTS, voting={"JMERE-R1": VOTING}))]) == 4
+    assert [*summary(results_of())] == []
+    assert len([*summary(of_systems())]) == 1
+    assert len([*summary(of_systems(comparisons=(FOUND, FOUND)))]) == 3
+    assert len([*summary(of_systems(by_difficulty=PARTS, voting={"JMERE-R1": VOTING}))]) == 4

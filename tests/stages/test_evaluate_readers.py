@@ -36,7 +36,8 @@ EXAMPLES = [
 ]
 RESPONSES = [
     f"<think> why </think> <answer> {A_TEXT} </answer>",  # both readers: 1 of 1
-    f"<think> why </think> <answer> {A_TEXT}, [Cleveland, city] </answer>",  # lenient: 1 right, 1 invalid
+    # lenient: 1 right, 1 invalid
+    f"<think> why </think> <answer> {A_TEXT}, [Cleveland, city] </answer>",
     f"The tuple is {B_TEXT}.",  # lenient: 1 of 1
 ]
 
@@ -131,6 +132,6 @@ def test_the_strict_reader_gives_the_figures_of_the_shipped_run(model: str) -> N
     found = scores_of_both(
         task, [row["response"] for row in rows], examples, config, seed=results["seed"]
     )
-    measures = results["models"][model]
+    measures = results["systems"][model]
     for measure in ("test/quintuple", "test/entity"):
         assert found[measure] == measures.get(f"{measure}_strict", measures[measure])

@@ -88,7 +88,8 @@ def _origins(table: Table) -> list[str]:
             labels.setdefault(tuple(runs), []).append(label)
     lines = []
     for paths, rows in labels.items():
-        lines.append(f"- {in_markdown('; '.join(rows))}")
+        every = len(rows) > 1 and len(labels) == 1
+        lines.append(f"- {'every row' if every else in_markdown('; '.join(rows))}")
         lines += [f"  - {_origin(known[path])}" for path in paths]
     return lines
 

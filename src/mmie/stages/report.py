@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mmie.artifacts import commit, fingerprint, versions
-from mmie.display import plain_text
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
 from mmie.reporting.backbones import paper_row
-from mmie.reporting.terminal import comparison_line, tables
+from mmie.reporting.terminal import summary
 from mmie.results import (
     Analysis,
     Comparison,
@@ -32,8 +31,9 @@ from mmie.results import (
 from mmie.significance import paired_randomisation
 from mmie.stages.analysis import by_difficulty
 from mmie.stages.answers import copy_answers
-from mmie.stages.context import COLLECTIVE, Context
+from mmie.stages.context import Context
 from mmie.stages.evaluate import analysed, metrics
+from mmie.stages.stage import COLLECTIVE
 
 SCORES = ("f1", "precision", "recall", "ci95")  # of the main measure's curve in voting.json
 
@@ -85,17 +85,14 @@ def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str 
 
 def report(context: Context, results: Results, evaluated: Mapping[str, Path]) -> None:
     """Prints the tables of the run and copies its predictions and training curves to its folder."""
-    for table in tables(results):
-        context.console.print(table)
-    for comparison in results.comparisons:
-        context.console.print(plain_text(comparison_line(comparison)))
+    for part in summary(results):
+        context.console.print(part)
     with disk_errors(context.output):
         folder = context.output / "predictions"
         folder.mkdir(parents=True, exist_ok=True)
         for name, stage in evaluated.items():
             target = folder / f"{slug(name)}.jsonl"
             copy_answers(stage / "predictions.jsonl", target, context.source.images)
-            shutil.copyfile(target, context.output / "predictions.jsonl")  # the last one stays
         _copy_curves(context)
 
 
@@ -118,8 +115,7 @@ def _folder(context: Context, stage: str) -> Path | None:
 
 
 def _stage(stage: Mapping[str, Any]) -> StageRecord:
-    key = stage.get("key") or stage["fingerprint"]
-    record: StageRecord = from_json(StageRecord, {**stage, "key": key})
+    record: StageRecord = from_json(StageRecord, stage)
     return record
 
 

@@ -94,7 +94,7 @@ class GeneratedSource(ABC):
         return hashlib.sha256(repr(scenes).encode()).hexdigest()[:16]
 
     def load(self, split: str, *, track: Track = untracked) -> list[Example]:
-        folder = self.images / self.content() / split
+        folder = self.images / self.content() / known_split(split)
         folder.mkdir(parents=True, exist_ok=True)
         names = [f"{split}-{number:05d}" for number in range(self.sizes[split])]
         examples: list[Example] = []

@@ -34,6 +34,7 @@ from mmie.reporting.figures.drawing import Drawing, canvas
 from mmie.reporting.style import BACKGROUND, BLUE, LOOK
 
 COLUMNS = ("id", "candidate", "annotator", "score")
+VERDICT = "score"  # the teacher's verdict that people give as well
 NEAR = 0.1  # difference that counts as agreement
 BAR = 0.05  # width of a bar
 ROUNDING = 1e-9
@@ -118,7 +119,7 @@ def _draw(differences: Sequence[float]) -> Figure:
 def _teacher_scores(path: Path) -> dict[Chain, float | None]:
     scores: dict[Chain, float | None] = {}
     for line, candidate in enumerate(candidates_from_jsonl(path), start=1):
-        index, score = candidate.index, candidate.verdicts.get("score")
+        index, score = candidate.index, candidate.verdicts.get(VERDICT)
         good = score is None or type(score) in (int, float) and 0 <= score <= 1
         if not good or type(index) is not int:
             raise InputError(
