@@ -1,4 +1,7 @@
-"""Draws docs/pipeline.svg, the picture of the pipeline in the README. Run: python docs/draw_pipeline.py"""
+"""Draws docs/pipeline.svg, the picture of the pipeline.
+
+Run: python docs/draw_pipeline.py
+"""
 
 from __future__ import annotations
 
@@ -66,60 +69,38 @@ def arrow(x1: float, y1: float, x2: float, y2: float, *, dashed: bool = False) -
 def adapters() -> list[str]:
     """The two adapters on one frozen base, below the stages that train and use them."""
     y, x, width = 262, left_of(3), 3 * BOX_WIDTH + 2 * GAP
-    middle = x + width / 2
-    frame = f'x="{x:g}" y="{y}" width="{width}" height="92" rx="10" fill="none" stroke="{LINE}" stroke-dasharray="6 4"'
-    parts = [f"<rect {frame}/>"]
-    parts.append(
-        text(
-            middle,
-            y + 84,
-            "one frozen base; its vision tower sees each picture once",
-            size=12,
-            colour=PALE,
-        )
-    )
-    for offset, label in (
-        (24, "adapter “reference” (frozen)"),
-        (width / 2 + 8, "adapter “policy” (trained)"),
-    ):
-        inner = f'x="{x + offset:g}" y="{y + 16}" width="{width / 2 - 32:g}" height="42" rx="8"'
-        parts.append(f'<rect {inner} fill="{MODEL}" stroke="{LINE}"/>')
-        parts.append(text(x + offset + (width / 2 - 32) / 2, y + 42, label, size=12))
-    bottom = TOP + BOX_HEIGHT
-    parts.append(
-        arrow(
-            left_of(3) + BOX_WIDTH / 2, bottom + 2, left_of(3) + BOX_WIDTH / 2, y + 12, dashed=True
-        )
-    )
-    parts.append(
-        arrow(
-            left_of(4) + BOX_WIDTH / 2 + 60,
-            bottom + 2,
-            left_of(4) + BOX_WIDTH / 2 + 60,
-            y + 12,
-            dashed=True,
-        )
-    )
+    frame = f'x="{x:g}" y="{y}" width="{width}" height="92" rx="10" fill="none"'
+    note = "one frozen base; its vision tower sees each picture once"
+    parts = [f'<rect {frame} stroke="{LINE}" stroke-dasharray="6 4"/>']
+    parts.append(text(x + width / 2, y + 84, note, size=12, colour=PALE))
+    parts += adapter(x + 24, y + 16, width / 2 - 32, "adapter “reference” (frozen)")
+    parts += adapter(x + width / 2 + 8, y + 16, width / 2 - 32, "adapter “policy” (trained)")
+    bottom = TOP + BOX_HEIGHT + 2
+    for start in (left_of(3) + BOX_WIDTH / 2, left_of(4) + BOX_WIDTH / 2 + 60):
+        parts.append(arrow(start, bottom, start, y + 12, dashed=True))
     return parts
+
+
+def adapter(x: float, y: float, width: float, label: str) -> list[str]:
+    """One adapter on the base."""
+    frame = f'x="{x:g}" y="{y}" width="{width:g}" height="42" rx="8"'
+    return [
+        f'<rect {frame} fill="{MODEL}" stroke="{LINE}"/>',
+        text(x + width / 2, y + 26, label, size=12),
+    ]
 
 
 def store() -> list[str]:
     """What every stage leaves behind."""
     x, width = left_of(0), 3 * BOX_WIDTH + 2 * GAP - GAP
     frame = f'x="{x:g}" y="262" width="{width}" height="92" rx="10" fill="{PLAIN}" stroke="{LINE}"'
-    middle = x + width / 2
+    middle, start = x + width / 2, left_of(1) + BOX_WIDTH / 2
     return [
         f"<rect {frame}/>",
         text(middle, 288, "artifacts/<stage>/<key>/", size=14, weight="bold"),
         text(middle, 312, "the key hashes settings, data and the keys of earlier stages:", size=12),
         text(middle, 332, "a sweep distils and warms up once, a killed run goes on", size=12),
-        arrow(
-            left_of(1) + BOX_WIDTH / 2,
-            TOP + BOX_HEIGHT + 2,
-            left_of(1) + BOX_WIDTH / 2,
-            258,
-            dashed=True,
-        ),
+        arrow(start, TOP + BOX_HEIGHT + 2, start, 258, dashed=True),
     ]
 
 
@@ -149,9 +130,13 @@ def picture() -> str:
         if place:
             y = TOP + BOX_HEIGHT / 2
             parts.append(arrow(left_of(place) - GAP + 1, y, left_of(place) - 4, y))
-    head = '<marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+    head = (
+        '<marker id="head" viewBox="0 0 8 8" refX="7" refY="4" '
+        'markerWidth="8" markerHeight="8" orient="auto">'
+    )
     opening = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="Helvetica, Arial, sans-serif"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"'
+        ' font-family="Helvetica, Arial, sans-serif"'
         ' role="img" aria-label="data, distil, filter, sft, grpo, evaluate, report">'
     )
     background = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'

@@ -3,36 +3,22 @@
 import runpy
 import shutil
 import sys
-from collections.abc import Iterator
-from copy import deepcopy
 from math import inf, nan
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 import mmie
+from helpers.configured import compose, run_config
 from mmie.checks import misfits
-from mmie.config import RunConfig, to_run_config
+from mmie.config import to_run_config
 from mmie.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 REWARD = "mmie.tasks.jmere.rewards.JMEREReward"
-
-
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
-
-
-def run_config(*overrides: str, conf: Path = ROOT / "conf") -> RunConfig:
-    with initialize_config_dir(str(conf), version_base="1.3"):
-        return to_run_config(compose("config", list(overrides)))
 
 
 def message(*overrides: str) -> str:
@@ -40,12 +26,6 @@ def message(*overrides: str) -> str:
         run_config(*overrides)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-@pytest.fixture(scope="module")
-def good() -> DictConfig:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose("config")
 
 
 @pytest.mark.parametrize(
@@ -98,8 +78,8 @@ def good() -> DictConfig:
         ("reward._target_", 3),
     ],
 )
-def test_the_message_begins_with_the_key(good: DictConfig, key: str, value: Any) -> None:
-    cfg = deepcopy(good)
+def test_the_message_begins_with_the_key(key: str, value: Any) -> None:
+    cfg = compose()
     OmegaConf.update(cfg, key, value, merge=False, force_add=True)
     with pytest.raises(InputError) as caught:
         to_run_config(cfg)
@@ -107,8 +87,8 @@ def test_the_message_begins_with_the_key(good: DictConfig, key: str, value: Any)
     assert "\n" not in str(caught.value)
 
 
-def test_the_configuration_that_is_broken_above_is_good(good: DictConfig) -> None:
-    assert to_run_config(deepcopy(good)).profile == "toy"
+def test_the_configuration_that_is_broken_above_is_good() -> None:
+    assert run_config().profile == "toy"
 
 
 def test_arguments_can_be_neither_added_nor_taken_away() -> None:
@@ -141,11 +121,7 @@ def test_batches_are_divided_by_all_devices() -> None:
 
 
 def test_a_share_needs_a_warm_up() -> None:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("config", ["+experiment=more_r1", "sft=none", "schedule=all_mixed"])
-    with pytest.raises(InputError) as caught:
-        to_run_config(cfg)
-    assert str(caught.value) == (
+    assert message("+experiment=more_r1", "sft=none", "schedule=all_mixed") == (
         "sft_share: nothing is warmed up on this share (0.25), as sft is none; set sft_share=null"
     )
 
@@ -154,9 +130,6 @@ def test_predict_takes_what_the_task_asks_for() -> None:
     run_config("task=more", "predict.entity=x", "predict.box=[1,2,3,4]")
     assert message("+predict.entity=x") == (
         "predict.entity: the task asks for no such thing; it takes image, text, file, adapter"
-    )
-    assert message("predict.file=x.jsonl", "predict.text=x") == (
-        "predict.text: predict.file has its own; leave one of the two out"
     )
 
 

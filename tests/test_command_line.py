@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from helpers.configured import CONF
+from helpers.configured import CONF, run_config
 from mmie.command_line import readable, refuse_absent
-from mmie.config import to_run_config
 from mmie.errors import InputError
 
 TWEETS = [
@@ -35,8 +33,7 @@ TWEETS = [
 
 
 def composed(*arguments: str) -> tuple[str | None, str | None]:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        run = to_run_config(compose("config", readable(arguments)))
+    run = run_config(*readable(arguments))
     return run.predict["text"], run.predict["image"]
 
 

@@ -1,26 +1,23 @@
 """Every experiment and every option composes under both profiles and fits the code."""
 
 import shutil
-from collections.abc import Iterator
-from functools import cache
 from math import prod
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from helpers.configured import CONF, experiment_files
-from mmie.config import RunConfig, node, to_run_config
+from helpers.configured import CONF, compose, experiment_files, run_config
+from mmie.config import node
 from mmie.errors import InputError
 from mmie.labels import relation_names
 from mmie.sweeping import Sweep
 
 EXPERIMENTS = experiment_files()
 NAMES = list(EXPERIMENTS)
-TASKS = sorted(path.name for path in CONF.glob("tasks/*"))
 UNCHOSEN = ("experiment", "profile", "hydra", "tasks", "prompts")
 OPTIONS = [  # (task, group, choice); those of the engine are tried with the default task
     (path.parts[-3] if "tasks" in path.parts else "jmere", path.parent.name, path.stem)
@@ -28,22 +25,6 @@ OPTIONS = [  # (task, group, choice); those of the engine are tried with the def
     if path.parent.name not in UNCHOSEN
 ]
 PROFILES = ["toy", "paper"]
-
-
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
-
-
-@cache
-def composed(*overrides: str, conf: Path = CONF, whole: bool = False) -> DictConfig:
-    with initialize_config_dir(str(conf), version_base="1.3"):
-        return compose("config", list(overrides), return_hydra_config=whole)
-
-
-def run_config(*overrides: str, conf: Path = CONF) -> RunConfig:
-    return to_run_config(composed(*overrides, conf=conf))
 
 
 @pytest.fixture
@@ -100,6 +81,21 @@ def test_every_option_fits_the_code(task: str, group: str, option: str) -> None:
     run_config(*(f"{key}={value}" for key, value in chosen.items()))
 
 
+def test_values_set_in_a_copy_are_what_hydra_composes() -> None:
+    """What the helper of these tests does for speed."""
+    overrides = [
+        "task=more",
+        "sft.epochs=7",
+        "data.sizes={train: 3}",
+        "reward.threshold='9'",
+        "cot.chains.related='{text}, {object_type}'",
+        "evaluation.validation_samples=null",
+    ]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = hydra_compose("config", overrides)
+    assert composed == compose(*overrides)
+
+
 def test_no_override_is_the_toy_profile() -> None:
     run = run_config()
     assert (run.experiment, run.profile, run.seed, run.paper) == ("default", "toy", 0, None)
@@ -136,8 +132,8 @@ def test_paper_profile_is_appendix_a() -> None:
     assert run.teacher["model"] == "gpt-4o-2024-11-20"
     assert run.model["path"] == "Qwen/Qwen2.5-VL-7B-Instruct"
     assert run.reasoning_instruction == (
-        "First output the thinking process in <think> </think> tags and then output the final"
-        " answer in <answer> </answer> tags."
+        "First output the thinking process in <think> </think> tags and then output the final answer in"
+        " <answer> </answer> tags."
     )
 
 
@@ -192,13 +188,13 @@ def test_partial_reward_is_off_in_its_ablation() -> None:
 
 
 def test_figure3_is_a_sweep_over_group_size() -> None:
-    hydra = composed("+experiment=figure3_group_size", whole=True).hydra
+    hydra = compose("+experiment=figure3_group_size", whole=True).hydra
     assert hydra.mode.name == "MULTIRUN"
     assert hydra.sweeper.params == {"grpo.group_size": "2,4,8,16"}
 
 
 def test_the_grid_is_as_large_as_its_header_says() -> None:
-    hydra = composed("+experiment=sweep_grid", whole=True).hydra
+    hydra = compose("+experiment=sweep_grid", whole=True).hydra
     choices = OverridesParser.create().parse_overrides(
         [f"{key}={value}" for key, value in hydra.sweeper.params.items()]
     )
@@ -208,10 +204,7 @@ def test_the_grid_is_as_large_as_its_header_says() -> None:
 
 @pytest.mark.parametrize(("profile", "lr"), [("toy", 2e-4), ("paper", 2e-6)])
 def test_the_search_goes_on_around_the_profile(profile: str, lr: float) -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose(
-            "config", ["+experiment=sweep_optuna", f"profile={profile}"], return_hydra_config=True
-        )
+    cfg = compose("+experiment=sweep_optuna", f"profile={profile}", whole=True)
     interval = (
         OverridesParser.create()
         .parse_override(f"grpo.lr={cfg.hydra.sweeper.params['grpo.lr']}")
@@ -227,14 +220,14 @@ def test_the_search_goes_on_around_the_profile(profile: str, lr: float) -> None:
 
 
 def test_output_folders_carry_the_experiment() -> None:
-    hydra = composed("+experiment=sft", whole=True).hydra
+    hydra = compose("+experiment=sft", whole=True).hydra
     assert hydra.run.dir.startswith("outputs/sft/2")
     assert hydra.sweep.dir.startswith("multirun/sft/2")
     assert hydra.job.chdir is False
 
 
 def test_sweeps_are_watched() -> None:
-    [callback] = composed(whole=True).hydra.callbacks.values()
+    [callback] = compose(whole=True).hydra.callbacks.values()
     assert callback == {"_target_": f"{Sweep.__module__}.{Sweep.__name__}"}
 
 
@@ -251,7 +244,7 @@ def test_experiment_files_open_with_what_they_reproduce(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> None:
-    """F1 = 2PR / (P + R) up to rounding; the paper's own CoT-SFT row is off by 0.04."""
+    """F1 = 2PR / (P + R) up to the rounding of the print; the paper's own CoT-SFT row is off by 0.04."""
     found = OmegaConf.load(EXPERIMENTS[name]).get("paper")
     if found is None:
         assert name.startswith(

@@ -1,4 +1,4 @@
-"""Damaged finished work is refused first; damaged unfinished work goes on from what is whole."""
+"""Damaged finished work is refused at the start. Unfinished work continues before the damage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import torch
 
 from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.files import disk_errors, parse_json, whole_lines
+from mmie.files import disk_errors, parse_json, read_and_repair_jsonl
 from mmie.models.vision_cache import FeatureStore
 from mmie.stages.deliver import export
 from mmie.training.metrics_log import MetricsLog
@@ -56,7 +56,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "meta.json is ",
     ),
     "deep meta.json": (lambda folder: (folder / "meta.json").write_text(DEEP), "meta.json is "),
-    "another's meta.json": (meta_with(fingerprint="abd"), "meta.json does not belong to it"),
+    "another's meta.json": (meta_with(key="abd"), "meta.json does not belong to it"),
     "no list of files": (meta_with(files=None), "meta.json does not belong to it"),
     "broken list of files": (meta_with(files={"chosen.jsonl": 3}), "its list of files is broken"),
     "emptied": (
@@ -153,14 +153,14 @@ BROKEN_ROWS = {
 def test_rows_go_on_after_the_last_whole_one(broken: str, tmp_path: Path) -> None:
     path = tmp_path / "predictions.jsonl"
     path.write_text(ROWS + broken)
-    assert whole_lines(path, keys=["id"]) == [{"id": 1}, {"id": 2}]
+    assert read_and_repair_jsonl(path, keys=["id"]) == [{"id": 1}, {"id": 2}]
     assert path.read_text() == ROWS
 
 
 def test_rows_in_no_encoding_are_cut(tmp_path: Path) -> None:
     path = tmp_path / "predictions.jsonl"
     path.write_bytes(b'{"id": 1}\n{"id": "\xff"}\n')
-    assert whole_lines(path, keys=["id"]) == [{"id": 1}]
+    assert read_and_repair_jsonl(path, keys=["id"]) == [{"id": 1}]
 
 
 def test_damaged_metrics_are_dropped(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def disk_of(size: int) -> Iterator[None]:
 def exported(policy: Any, folder: Path, adapter: Path) -> None:
     config = SimpleNamespace(
         export=SimpleNamespace(folder=str(folder), merged=True),
-        predict=SimpleNamespace(adapter=str(adapter)),
+        predict={"adapter": str(adapter)},
     )
     console = SimpleNamespace(print=lambda *_: None)
     context: Any = SimpleNamespace(config=config, policy=policy, console=console, stages={})

@@ -1,7 +1,11 @@
-"""What a terminal shows is the data: no markup, no emoji, no control characters, whatever folders and labels are called."""
+"""The terminal prints data as text: no markup, no emoji and no control characters count.
+
+This holds whatever folders and labels are called.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,22 +15,22 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from helpers.results import SCORES, VOTING, results_of
 from mmie.artifacts import Store
 from mmie.data.statistics import statistics_table
-from mmie.display import plain, terminal, visible
-from mmie.reporting.page import on_terminal
+from mmie.display import escape_invisible, plain_text, terminal
 from mmie.reporting.sweep import Job, score_table
 from mmie.reporting.table import Table as Results
+from mmie.reporting.table import Value
+from mmie.reporting.terminal import in_brief, voting_table
+from mmie.reporting.terminal import score_table as report_table
 from mmie.stages.context import Context
 from mmie.stages.prepare import _counts_table
-from mmie.stages.report import score_table as report_table
-from mmie.stages.vote import voting_table
 
 HOSTILE = "[/b] [red]x[/red] :100: [link=a]b"
-SCORES = {"precision": 0.5, "recall": 0.5, "f1": 0.5, "ci95": [0.4, 0.6]}
 
 
-def shown(thing: Any, *, console: Console | None = None) -> str:
+def printed(thing: Any, *, console: Console | None = None) -> str:
     console = console or Console()
     console.file, console.width = StringIO(), 400
     console.print(thing)
@@ -34,47 +38,41 @@ def shown(thing: Any, *, console: Console | None = None) -> str:
 
 
 def test_control_characters_become_visible() -> None:
-    assert visible("a\x1b[2J\rb\u202ec\u2066\x9b") == "a\\u001b[2J\\u000db\\u202ec\\u2066\\u009b"
-    assert visible("tab\tline\n é 模 \u200f אב 🎉") == "tab\tline\n é 模 \u200f אב 🎉"
+    assert (
+        escape_invisible("a\x1b[2J\rb\u202ec\u2066\x9b")
+        == "a\\u001b[2J\\u000db\\u202ec\\u2066\\u009b"
+    )
+    assert escape_invisible("tab\tline\n é 模 \u200f אב 🎉") == "tab\tline\n é 模 \u200f אב 🎉"
 
 
 def test_a_terminal_prints_text_as_it_is() -> None:
-    assert shown(HOSTILE, console=terminal()).strip() == HOSTILE
-    assert shown(plain(HOSTILE)).strip() == HOSTILE
+    assert printed(HOSTILE, console=terminal()).strip() == HOSTILE
+    assert printed(plain_text(HOSTILE)).strip() == HOSTILE
 
 
 def as_results() -> Any:
-    header = ("", HOSTILE)
-    return on_terminal(
-        Results(
-            name="n",
-            title=HOSTILE,
-            caption=HOSTILE,
-            header=header,
-            rows=((HOSTILE, HOSTILE),),
-            values=(),
-        )
+    value = Value(row=HOSTILE, column=HOSTILE, kind="score", value=0.5)
+    columns, values = (HOSTILE,), (value,)
+    return in_brief(
+        Results(name="n", title=HOSTILE, caption=HOSTILE, columns=columns, values=values)
     )
 
 
 def as_sweep() -> Table:
     return score_table(
         [
-            Job(0, {HOSTILE: "1"}, 0.5, {}, 1.0, "0", None),
-            Job(1, {HOSTILE: HOSTILE}, None, {}, 1.0, "1", "x"),
+            Job(0, {HOSTILE: "1"}, 0.5, None, 1.0, "0", None),
+            Job(1, {HOSTILE: HOSTILE}, None, None, 1.0, "1", "x"),
         ]
     )
 
 
 def as_scores() -> Table:
-    context: Any = SimpleNamespace(config=SimpleNamespace(profile=HOSTILE, seed=0))
-    return report_table(context, {HOSTILE: {f"test/{HOSTILE}": SCORES}})
+    return report_table(results_of(profile=HOSTILE, systems={HOSTILE: {f"test/{HOSTILE}": SCORES}}))
 
 
 def as_votes() -> Table:
-    return voting_table(
-        {HOSTILE: {"k": [1], HOSTILE: {"f1": [0.5], "ci95": [[0.4, 0.6]]}, "per_relation": {}}}
-    )
+    return voting_table({HOSTILE: replace(VOTING, curves={HOSTILE: VOTING.curves["quintuple"]})})
 
 
 def as_counts() -> Table:
@@ -85,7 +83,7 @@ def as_statistics() -> Table:
     counts = {
         "samples": 1,
         HOSTILE: 1,
-        "relations": {HOSTILE: 1},
+        "labels": {HOSTILE: {HOSTILE: 1}},
         "words": {"mean": 1.0, "max": 1},
         "blank_pictures": 0,
     }
@@ -96,7 +94,7 @@ def as_statistics() -> Table:
     "table", [as_results, as_sweep, as_scores, as_votes, as_counts, as_statistics]
 )
 def test_tables_hold_names_as_they_are(table: Any) -> None:
-    assert HOSTILE in shown(table())
+    assert HOSTILE in printed(table())
 
 
 def test_a_folder_may_be_called_like_markup(
@@ -106,11 +104,12 @@ def test_a_folder_may_be_called_like_markup(
     config = SimpleNamespace(trainer=SimpleNamespace(processes=1))
     context = Context(config, Store(root), tmp_path)  # type: ignore[arg-type]
     for _ in range(2):
-        artifact = context.stage("data", {}, lambda _: None, label="[/b] evaluate [red]")
+        with context.open("data", {}, label="[/b] evaluate [red]") as stage:
+            artifact = stage.artifact
         with context.progress("[/b] answering [red]", 1) as advance:
             advance(1)
-    told = "".join(capsys.readouterr().out.split())
+    output = "".join(capsys.readouterr().out.split())
     assert artifact.folder.is_relative_to(root)
-    assert told.count("[/b]evaluate[red]") == 2
-    assert "[/b]answering[red]" in told
-    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in told
+    assert output.count("[/b]evaluate[red]") == 2
+    assert "[/b]answering[red]" in output
+    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in output

@@ -15,19 +15,18 @@ FLOORS = {
         "display",
         "files",
         "stopping",
-        "whole",
+        "integrity",
         "text",
-        "items",
-        "blocks",
+        "answer_items",
+        "response_blocks",
         "reading",
-        "label_reading",
         "parsing",
         "metrics",
         "significance",
-        "error_kinds",
         "voting",
         "templates",
         "labels",
+        "json_types",
         "results",
         "settings",
     ],
@@ -43,6 +42,7 @@ FLOORS = {
         "contradictions",
         "resolvers",
         "stages",
+        "job",
         "pipeline",
         "reporting",
         "sweeping",
@@ -62,7 +62,7 @@ NO_TORCH = {
     "safetensors",
 }
 CONFIGURATION = {"hydra", "omegaconf"}
-MAY_CONFIGURE = {"resolvers", "config", "pipeline", "sweeping", "command_line"}
+MAY_CONFIGURE = {"config", "job", "resolvers", "pipeline", "sweeping", "command_line"}
 
 
 def imports(source: str, *, package: str) -> Iterator[str]:
@@ -141,8 +141,27 @@ def test_heavy_packages_stay_on_their_floor() -> None:
     assert misplaced == []
 
 
-def test_rewards_are_plain_functions_of_what_was_said_and_meant() -> None:
-    """They import floor 0 alone: no task, no model, no configuration."""
+def test_rewards_are_plain_functions_of_the_answer_and_the_gold() -> None:
+    """They import floor 0 and such modules beside them: no task, no model, no configuration."""
     rewards = [path for path in MODULES if path.name == "rewards.py"]
     assert len(rewards) >= 2
-    assert [name_of(path) for path in rewards if units(imports_of(path)) - set(FLOORS[0])] == []
+    for path in rewards:
+        for name in imports_of(path):
+            if name.startswith("mmie.tasks."):
+                other = path.with_name(f"{name.split('.')[-2]}.py")
+                assert units(imports_of(other)) <= set(FLOORS[0]), f"{name_of(path)} imports {name}"
+            elif name.startswith("mmie."):
+                assert name.split(".")[1] in FLOORS[0], f"{name_of(path)} imports {name}"
+
+
+def test_only_a_task_knows_a_task() -> None:
+    """Nothing outside its folder imports a task: adding one changes nothing else."""
+    tasks = {path.parent.name for path in MODULES if path.parents[1].name == "tasks"}
+    assert len(tasks) >= 2
+    named = []
+    for path in MODULES:
+        for name in imports_of(path):
+            parts = name.split(".")
+            if parts[:2] == ["mmie", "tasks"] and parts[2] in tasks - {path.parent.name}:
+                named.append(f"{name_of(path)} imports {name}")
+    assert named == []

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
-from mmie.config import node, to_run_config
+from helpers.configured import run_config
+from mmie.config import node
 from mmie.errors import InputError
 from mmie.types import Picture
 
@@ -19,17 +17,9 @@ ROOT = Path(__file__).parents[1]
 MARK = "{_target_: pathlib.Path.touch, self: {_target_: pathlib.Path, _args_: [PLACE]}}"
 
 
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
-
-
 def refusal(*overrides: str) -> str:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("config", list(overrides))
     with pytest.raises(InputError) as caught:
-        to_run_config(cfg)
+        run_config(*overrides)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -99,9 +89,7 @@ def test_nested_nodes_are_built() -> None:
 
 def test_environment_variables_may_still_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELSEWHERE", "/data")
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("config", ["artifacts=${oc.env:ELSEWHERE}"])
-    assert to_run_config(cfg).artifacts == "/data"
+    assert run_config("artifacts=${oc.env:ELSEWHERE}").artifacts == "/data"
 
 
 @pytest.mark.parametrize(

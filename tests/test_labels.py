@@ -5,20 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from helpers.configured import CONF
-from mmie.config import RunConfig, node, to_run_config
+from helpers.configured import run_config
+from mmie.config import node
 from mmie.errors import InputError
 from mmie.labels import relation_names, relation_pairs
 from mmie.tasks.responses import Reasoned
 
 BOTH = {"works for": ("per-org",), "alternate names": ("per-per", "org-org")}
-
-
-def config_of(*overrides: str) -> RunConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return to_run_config(compose("config", list(overrides)))
 
 
 @pytest.mark.parametrize(
@@ -73,11 +67,11 @@ def test_what_is_no_relation_is_refused_in_one_line(relations: Any, reason: str)
     ],
 )
 def test_own_relations_replace_all_others(override: str) -> None:
-    config = config_of("data=jmere_json", override, "data.root=.", "data.missing_images=blank")
+    config = run_config("data=jmere_json", override, "data.root=.", "data.missing_images=blank")
     assert list(node(config.task, response=Reasoned()).relations) == ["works for"]
     assert node(config.cot.chains).relations == ["works for"]
     assert node(config.data).labels.pairs == {"works for": ("per-org",)}
 
 
 def test_the_shipped_relations_are_21() -> None:
-    assert len(node(config_of().task, response=Reasoned()).relations) == 21
+    assert len(node(run_config().task, response=Reasoned()).relations) == 21

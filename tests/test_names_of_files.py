@@ -1,15 +1,17 @@
-"""No name from a results file or a configuration leads out of the folder that it names a file in."""
+"""No name from a results file or a configuration leads out of the folder of its file."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from helpers.results import ANALYSIS, SCORES, results_of
 from mmie.files import LONGEST_NAME, slug
 from mmie.reporting.page import write_page
 from mmie.reporting.runs import load_runs
+from mmie.results import write_results
 from mmie.stages.prepare import record_path
 
 HOSTILE = [
@@ -61,18 +63,10 @@ def test_a_report_writes_into_its_folder_alone(tmp_path: Path, key: str) -> None
     (run / "metrics").mkdir(parents=True)
     hostile = "../../../x"
     model = hostile if key == "model" else "JMERE-R1"
-    scores = {"test/quintuple": {"precision": 0.5, "recall": 0.5, "f1": 0.5}}
-    found = {
-        "experiment": "mine",
-        "task": "jmere",
-        "profile": "toy",
-        "seed": 0,
-        "commit": "c",
-        key: hostile,
-    }
-    found["models"] = {model: scores}
-    found["analysis"] = {model: {"errors": {"missed": 1}, "confusion": [["peer", "peer", 1]]}}
-    (run / "results.json").write_text(json.dumps(found))
+    scores = {"test/quintuple": SCORES}
+    results = results_of(systems={model: scores}, analysis={model: ANALYSIS})
+    changes = {key: hostile} if key != "model" else {}
+    write_results(run / "results.json", replace(results, **changes))
     (run / "metrics" / "grpo.csv").write_text(
         "step,name,value\n0,train/reward,1\n1,train/reward,2\n"
     )

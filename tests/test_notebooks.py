@@ -1,12 +1,19 @@
-"""Each notebook runs in a kernel of its own, on the results in the repository and on a whole run, and is kept without outputs."""
+"""Each notebook runs on the results in the repository and on a whole run.
+
+They are kept without outputs.
+"""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mmie
+from helpers.casebook_runs import line, write_run
+from helpers.results import ANALYSIS, SCORES, results_of
+from mmie.results import Counts, write_results
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 RESULTS = "experiments/results/toy"
@@ -23,7 +30,10 @@ def stored(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``executed(name, results)``: the outputs as one text. The kernel takes the mmie under test and nothing of the user's own Jupyter."""
+    """``executed(name, results)`` returns the outputs as one text.
+
+    The kernel takes the mmie under test and nothing of the user's own Jupyter.
+    """
     for package in ("ipykernel", "nbformat", "nbclient"):
         pytest.importorskip(package, reason=f"{package} comes with the extra [test]")
     import nbformat
@@ -52,53 +62,36 @@ def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def whole_run(tmp_path: Path) -> Path:
-    """A run as it is left now, with two test samples: warm-up has 1 of 3 quintuples, JMERE-R1 all."""
-    said: dict[str, list[Any]] = {
+    """A run with two test samples: warm-up has 1 of 3 quintuples, JMERE-R1 all."""
+    parsed: dict[str, list[Any]] = {
         "warm-up": [[GOLD[0], [*GOLD[1][:4], "place of residence"]], None],
         "JMERE-R1": [GOLD, GOLD[:1]],
     }
-    counts = {"warm-up": [[1, 2, 2], [0, 0, 1]], "JMERE-R1": [[2, 2, 2], [1, 1, 1]]}
-    scores = {
-        "warm-up": {"f1": 0.4, "gold": 3, "ci95": [0.0, 0.5]},
-        "JMERE-R1": {"f1": 1.0, "gold": 3, "ci95": [1.0, 1.0]},
-    }
-    run = {
-        "experiment": "jmere_r1",
-        "task": "jmere",
-        "profile": "toy",
-        "seed": 0,
-        "commit": "0" * 40,
-        "models": {model: {"test/quintuple": score} for model, score in scores.items()},
-        "analysis": {
-            model: {"ids": "same", "counts": {"quintuple": samples}}
-            for model, samples in counts.items()
-        },
-    }
+    counts = {"warm-up": ((1, 2, 2), (0, 0, 1)), "JMERE-R1": ((2, 2, 2), (1, 1, 1))}
     folder = tmp_path / "run"
-    (folder / "predictions").mkdir(parents=True)
+    predictions = {}
+    for system, answers in parsed.items():
+        pairs = zip((GOLD, GOLD[:1]), answers, strict=True)
+        predictions[system] = [answer_line(number, *pair) for number, pair in enumerate(pairs)]
+    write_run(folder, predictions)
+    analysis = {
+        system: replace(ANALYSIS, counts={"quintuple": tuple(Counts(*one) for one in of)})
+        for system, of in counts.items()
+    }
+    systems = dict.fromkeys(counts, {"test/quintuple": SCORES})
+    write_results(folder / "results.json", results_of(systems=systems, analysis=analysis))
     (folder / "metrics").mkdir()
-    (folder / "results.json").write_text(json.dumps(run), encoding="utf-8")
     (folder / "metrics" / "grpo.csv").write_text(
         "step,name,value\n0,train/reward,0.5\n1,train/reward,0.75\n", encoding="utf-8"
     )
-    for model, answers in said.items():
-        rows = [
-            {
-                "id": f"test-{number}",
-                "text": "Ivan <b>Vega</b>",
-                "image": [None],
-                "gold": gold,
-                "parsed": parsed,
-                "response": "<think> a kite </think> <answer> … </answer>"
-                if parsed
-                else "<think> a kite",
-                "truncated": not parsed,
-            }
-            for number, (gold, parsed) in enumerate(zip((GOLD, GOLD[:1]), answers, strict=True))
-        ]
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / "predictions" / f"{model.lower()}.jsonl").write_text(lines, encoding="utf-8")
     return folder
+
+
+def answer_line(number: int, gold: Any, parsed: Any) -> dict[str, Any]:
+    think = "<think> a kite"
+    response = f"{think} </think> <answer> … </answer>" if parsed else think
+    changes = {"parsed": parsed, "response": response, "truncated": not parsed}
+    return line(number, text="Ivan <b>Vega</b>", gold=gold, **changes)
 
 
 def test_these_are_all_notebooks() -> None:
@@ -132,7 +125,7 @@ def test_runs(executed: Any, name: str, seen: str) -> None:
 @pytest.mark.slow
 def test_results_of_a_whole_run_are_tested_and_drawn(executed: Any, whole_run: Path) -> None:
     text = executed("results", whole_run)
-    assert "ablation_no_filter, seed 0: no counts are kept of JMERE-R1" in text
+    assert "ablation_no_filter, seed 0: no counts of JMERE-R1 here" in text
     assert "jmere_r1, 0, JMERE-R1: 2 test samples, interval of F1 100.0 to 100.0" in text
     assert text.count("<Figure size") == 2
 
@@ -142,11 +135,9 @@ def test_case_study_marks_right_wrong_and_missed(executed: Any, whole_run: Path)
     text = executed("case_study", whole_run)
     assert "jmere_r1, toy profile, seed 0, test-0" in text
     assert "✓ Ivan Vega · per · Ivan Ray · per · peer" in text
-    wrong, right = (
-        "Ivan Vega · per · Oak Hill · loc · place of " + place for place in ("residence", "birth")
-    )
-    assert f"✗ {wrong} → {right}" in text
-    assert "warm-up: 0 of 2 right; JMERE-R1 has 2 that it has not: test-0, test-1" in text
+    place = "Ivan Vega · per · Oak Hill · loc · place of"
+    assert f"✗ {place} residence → {place} birth" in text
+    assert "warm-up: 0 of 2 right; JMERE-R1 also has 2 more: test-0, test-1" in text
 
 
 @pytest.mark.slow

@@ -6,19 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from PIL import Image
 from pytorch_lightning.strategies import DeepSpeedStrategy
 
+from helpers.configured import run_config
 from mmie.artifacts import Store
-from mmie.config import node, to_run_config
+from mmie.config import node
 from mmie.stages.context import Context
 from mmie.training.fit import ZeRO2, make_trainer, strategy_of
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
 from mmie.training.sft import Demonstration, SFTModule
 
-ROOT = Path(__file__).parents[1]
 LINE = "{{'token': ['Ann', 'Lee', 'of', 'Apex', 'Club', '{n}'], 'h': {{'name': 'Ann Lee', 'pos': [0, 2]}}, 't': {{'name': 'Apex Club', 'pos': [3, 5]}}, 'img_id': '{n}.jpg', 'relation': '/per/org/member_of'}}\n"  # noqa: E501
 
 
@@ -44,8 +43,7 @@ def test_paper_profile_is_built(
         f"model.path={checkpoint_folders[kind]}",
         f"data.root={mnre}",
     ]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(compose("config", overrides))
+    config = run_config(*overrides)
     assert config.sft is not None
     assert config.grpo is not None
     strategy = strategy_of(config.trainer)

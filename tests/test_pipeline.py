@@ -6,55 +6,21 @@ import multiprocessing
 import shlex
 import signal
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
-from mmie.config import to_run_config
+from helpers.configured import run_config
+from helpers.small_runs import SMALL, config_of
 from mmie.errors import InputError
 from mmie.files import slug
 from mmie.pipeline import execute
-from mmie.stages.context import local_rank
+from mmie.results import Results
+from mmie.stages.ranks import local_rank
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
-
-ROOT = Path(__file__).parents[1]
-SMALL = [
-    "data.sizes={train: 16, val: 4, test: 6}",
-    "cot.candidates=2",
-    "sft.epochs=1",
-    "sft.batch_size=8",
-    "sft.micro_batch_size=8",
-    "sft.checkpoint_every=1",
-    "sft.validations=1",
-    "grpo.epochs=0.5",
-    "grpo.prompts_per_step=4",
-    "grpo.micro_prompts=2",
-    "grpo.group_size=2",
-    "grpo.max_new_tokens=16",
-    "grpo.checkpoint_every=1",
-    "grpo.validations=1",
-    "evaluation.max_new_tokens=16",
-    "evaluation.batch_size=3",
-    "evaluation.bootstrap_samples=20",
-    "logger.wandb=false",
-    "trainer.threads=1",
-    "filter=[]",
-]
-
-
-def config_of(tmp_path: Path, *overrides: str):
-    small = [
-        item
-        for item in SMALL
-        if not ("+experiment=only_rl" in overrides and item.startswith("sft."))
-    ]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return to_run_config(
-            compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides])
-        )
 
 
 def go(tmp_path: Path, name: str, *overrides: str) -> dict:
@@ -77,8 +43,8 @@ def test_a_process_does_not_wait_for_one_that_is_gone(
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     parents = iter([7, 7, 1])
-    monkeypatch.setattr("mmie.stages.context.os.getppid", lambda: next(parents))
-    monkeypatch.setattr("mmie.stages.context.POLL", 0.0)
+    monkeypatch.setattr("mmie.stages.ranks.os.getppid", lambda: next(parents))
+    monkeypatch.setattr("mmie.stages.ranks.POLL", 0.0)
     config = config_of(tmp_path, "stages=[data]")
     config.trainer.devices = 2
     with pytest.raises(InputError, match=r"^data: the first process of this run is gone"):
@@ -128,7 +94,7 @@ def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: P
 @pytest.mark.slow
 def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
     results = [
-        go(tmp_path, f"job{number}", *values, "stages=[grpo]")
+        go(tmp_path, f"job{number}", *values, "grpo.epochs=0.25", "stages=[grpo]")
         for number, values in enumerate(
             [
                 ("grpo.group_size=2", "reward.alpha=0"),
@@ -142,7 +108,7 @@ def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
     assert [job["stages"]["sft"]["cached"] for job in results] == [False, True, True]
     assert [job["stages"]["distil"]["cached"] for job in results] == [False, True, True]
     assert not any(job["stages"]["grpo"]["cached"] for job in results)
-    assert len({job["config_fingerprint"] for job in results}) == 3
+    assert len({job["key"] for job in results}) == 3
 
 
 @pytest.mark.slow
@@ -150,27 +116,18 @@ def test_results_hold_what_their_readers_need(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = go(tmp_path, "run", "+experiment=jmere_r1")
-    assert {
-        "experiment",
-        "task",
-        "profile",
-        "seed",
-        "commit",
-        "config_fingerprint",
-        "versions",
-        "stages",
-        "metrics",
-        "paper",
-    } <= set(found)
+    assert set(found) == {field.name for field in fields(Results)}
+    assert found["main_measure"] == "quintuple"
+    assert found["cost"] == {"requests": 48, "tokens": None, "dollars": None}
     assert (found["experiment"], found["task"], found["profile"], found["seed"]) == (
         "jmere_r1",
         "jmere",
         "toy",
         0,
     )
-    score = found["metrics"]["test/quintuple"]
+    score = found["systems"]["JMERE-R1"]["test/quintuple"]
     assert {"precision", "recall", "f1", "correct", "predicted", "gold", "ci95"} == set(score)
-    assert list(found["models"]) == ["zero-shot", "warm-up", "JMERE-R1"]
+    assert list(found["systems"]) == ["zero-shot", "warm-up", "JMERE-R1"]
     assert found["paper"] is None  # a toy run stands beside no number of a paper
     assert list(found["chains"]) == [
         "distilled",
@@ -185,7 +142,7 @@ def test_results_hold_what_their_readers_need(
         ("warm-up", "zero-shot"),
         ("JMERE-R1", "warm-up"),
     ]
-    for name, scores in found["models"].items():
+    for name, scores in found["systems"].items():
         told, kept = found["analysis"][name], tmp_path / "run/predictions" / f"{slug(name)}.jsonl"
         assert [sum(column) for column in zip(*told["counts"]["quintuple"], strict=True)] == [
             scores["test/quintuple"][count] for count in ("correct", "predicted", "gold")
@@ -210,7 +167,9 @@ def test_results_hold_what_their_readers_need(
     assert (tmp_path / "run/rollouts.jsonl").is_file()
     rows = [
         json.loads(line)
-        for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (tmp_path / "run/predictions/jmere-r1.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
     ]
     assert len(rows) == 6
     assert set(rows[0]) == {
@@ -222,7 +181,7 @@ def test_results_hold_what_their_readers_need(
         "truncated",
         "parsed",
         "invalid",
-        "correct",
+        "judged",
     }
     assert found["vision"] == {
         "computed": 16 + 4 + 6,
@@ -232,7 +191,7 @@ def test_results_hold_what_their_readers_need(
     assert again["vision"] == {"computed": 0, "from_disk": 0}  # not even a model was loaded
     other = go(tmp_path, "other", "+experiment=jmere_r1", "seed=1", "stages=[grpo]")
     assert other["vision"] == {"computed": 0, "from_disk": 16 + 4}
-    assert again["metrics"] == found["metrics"]
+    assert again["systems"] == found["systems"]
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["stages"]["grpo"]["made_in"] == found["stages"]["grpo"]["made_in"] > 0
     written = (tmp_path / "run/results.json").read_bytes()
@@ -266,13 +225,10 @@ def test_each_paradigm_runs_its_own_stages_only(
         "only_rl": ("sft.",),
     }[experiment]
     small = [item for item in SMALL if not item.startswith(dropped)]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(
-            compose("config", [*small, f"artifacts={tmp_path}/artifacts", *overrides])
-        )
+    config = run_config(*small, *overrides, artifacts=tmp_path / "artifacts")
     (tmp_path / "run").mkdir()
     found = json.loads(execute(config, tmp_path / "run").read_text(encoding="utf-8"))
-    assert list(found["models"]) == models
+    assert list(found["systems"]) == models
     assert not set(absent) & set(found["stages"])
 
 
@@ -295,7 +251,7 @@ def test_filters_that_leave_no_chain_are_named(tmp_path: Path) -> None:
 def test_chosen_stages_stop_where_they_are_told(tmp_path: Path) -> None:
     found = go(tmp_path, "run", "stages=[filter]")
     assert list(found["stages"]) == ["data", "distil", "filter"]
-    assert found["metrics"] == {}
+    assert found["systems"] == {}
 
 
 @pytest.mark.slow
@@ -312,7 +268,8 @@ def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> 
         (folder / "out").mkdir(parents=True)
 
     def start(folder: Path) -> multiprocessing.Process:
-        arguments = (config_of(folder), folder / "out")
+        every_step = ["sft.checkpoint_every=1", "grpo.checkpoint_every=1"]
+        arguments = (config_of(folder, *every_step), folder / "out")
         process = multiprocessing.get_context("fork").Process(target=execute, args=arguments)
         process.start()
         return process
@@ -329,7 +286,7 @@ def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> 
         process.join()
         assert process.exitcode == 0
     found = [
-        json.loads((folder / "out/results.json").read_text(encoding="utf-8"))["models"]
+        json.loads((folder / "out/results.json").read_text(encoding="utf-8"))["systems"]
         for folder in (whole, broken)
     ]
     assert found[0] == found[1]
@@ -387,9 +344,8 @@ def test_a_missing_picture_to_predict_is_one_line(tmp_path: Path) -> None:
 MORE = [
     "+experiment=more_r1",
     "filter=[six_steps]",
-    "data.sizes={train: 40, val: 4, test: 6}",
+    "data.sizes={train: 24, val: 2, test: 4}",
     "cot.candidates=1",
-    "grpo.epochs=1",
 ]
 
 
@@ -404,29 +360,28 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
     assert [len(folders(tmp_path, stage)) for stage in stages] == [1, 1, 1, 1, 1, 1, 2]
     assert [job["stages"]["difficulty"]["cached"] for job in results] == [False, True]
     first = results[0]
-    assert (first["task"], list(first["models"])) == ("more", ["zero-shot", "stage 1", "MORE-R1"])
-    assert {"accuracy", "macro_f1", "by_objects", "ci95"} <= set(first["metrics"]["test/relation"])
+    assert (first["task"], list(first["systems"])) == ("more", ["zero-shot", "stage 1", "MORE-R1"])
+    assert {"accuracy", "macro_f1", "ci95"} <= set(first["systems"]["MORE-R1"]["test/relation"])
     (division,) = (tmp_path / "artifacts/divide").glob("*/")
     parts = [
         json.loads((division / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("sft", "grpo")
     ]
     assert not set(parts[0]) & set(parts[1])
-    assert len(parts[0]) + len(parts[1]) == 40
+    assert len(parts[0]) + len(parts[1]) == 24
     row = json.loads(
-        (tmp_path / "job0/predictions.jsonl").read_text(encoding="utf-8").splitlines()[0]
+        (tmp_path / "job0/predictions/more-r1.jsonl").read_text(encoding="utf-8").splitlines()[0]
     )
     assert isinstance(row["image"][0], str)
     assert len(row["image"][1]["box"]) == 4
     assert first["vision"]["from_disk"] == 0
-    wider = go(tmp_path, "wider", *MORE, "grpo.group_size=3", "stages=[grpo]")
-    assert wider["vision"]["computed"] == 0
-    assert wider["vision"]["from_disk"] > 8
+    assert results[1]["vision"]["computed"] == 0
+    assert results[1]["vision"]["from_disk"] > 8
 
 
 @pytest.mark.slow
 def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
-    found = go(tmp_path, "run", "schedule=progressive_mix", "stages=[grpo]")
+    found = go(tmp_path, "run", "schedule=progressive_mix", "grpo.epochs=0.25", "stages=[grpo]")
     assert found["stages"]["difficulty"]["cached"] is False
     (easy,) = (tmp_path / "artifacts/difficulty").glob("*/easy.json")
     assert len(json.loads(easy.read_text(encoding="utf-8"))) == 16

@@ -2,37 +2,29 @@
 is there, and all metrics are explained.
 """
 
-import json
 import re
 import runpy
 import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from argparse import ArgumentParser
 from itertools import product
 from pathlib import Path
 from pkgutil import resolve_name
-from types import SimpleNamespace
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra._internal.utils import get_args
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 
-from helpers.configured import experiment_files
+from helpers.configured import experiment_files, run_config
 from mmie.command_line import readable
-from mmie.config import RunConfig, node, to_run_config
+from mmie.config import node
 from mmie.tasks import jmere
-from mmie.tasks.jmere.rewards import JMEREReward
-from mmie.tasks.more.rewards import MOREReward
-from mmie.tasks.responses import Direct
-from mmie.types import Example, Quintuple, Reading
+from mmie.types import Quintuple
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-METRICS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTES = sorted((ROOT / "experiments").glob("*.md"))
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in PAGES)
@@ -44,62 +36,53 @@ SHELL = [
     if kind in ("bash", "console")
     for line in text.splitlines()
 ]
-COMMANDS = [
-    command
-    for line in (*SHELL, *re.findall(r"`([^`\n]+)`", PROSE))
-    for command in re.findall(r"python run\.py.*", line.rpartition("&& ")[2])
-]
+CODE = [*SHELL, *re.findall(r"`([^`\n]+)`", PROSE)]
+RUN = [re.search(r"python run\.py.*", line.rpartition("&& ")[2]) for line in CODE]
+COMMANDS = list(dict.fromkeys(match[0] for match in RUN if match))
 EXAMPLE = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE))
-DESCRIBED = {
-    name
-    for cell in re.findall(r"^\| (`.*?) \|", METRICS, re.MULTILINE)
-    for name in re.findall(r"`(.*?)`", cell)
-}
 
 
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with conf/ and the two files of the example."""
+    folder = tmp_path_factory.mktemp("example")
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    for name, text in EXAMPLE.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
 
 
 @pytest.fixture
-def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """conf/ and mmie with the two files of the example."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    for name, text in EXAMPLE.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(
-        jmere, "__path__", [*jmere.__path__, str(tmp_path / "src/mmie/tasks/jmere")]
-    )
-    monkeypatch.setattr("mmie.resolvers.CONF", tmp_path / "conf")
-    return tmp_path / "conf"
+def conf(example: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """conf/ with the example, whose module can be imported."""
+    monkeypatch.setattr(jmere, "__path__", [*jmere.__path__, str(example / "src/mmie/tasks/jmere")])
+    monkeypatch.setattr("mmie.resolvers.CONF", example / "conf")
+    return example / "conf"
 
 
 def jobs(command: str) -> list[list[str]]:
     """The overrides of each job that the command starts; one job without ``-m``."""
-    arguments = get_args(readable(shlex.split(command, comments=True)[2:]))
-    if not arguments.multirun:
-        return [arguments.overrides]
-    own = [
-        override
-        for override in arguments.overrides
-        if not override.startswith(("hydra/launcher", "hydra.launcher"))
-    ]
-    swept = OverridesParser.create().parse_overrides(own)  # launchers come with an extra
-    choices = [
-        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
-        if one.is_sweep_override()
-        else [one.input_line]
-        for one in swept
-    ]
-    return [list(job) for job in product(*choices)]
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("overrides", nargs="*")
+    parser.add_argument("-m", action="store_true", dest="sweep")
+    parser.add_argument("--cfg")
+    parser.add_argument("--info")
+    given = parser.parse_intermixed_args(readable(shlex.split(command, comments=True)[2:]))
+    if not given.sweep:
+        return [given.overrides]
+    launcher = ("hydra/launcher", "hydra.launcher")  # launchers come with an extra
+    own = [item for item in given.overrides if not item.startswith(launcher)]
+    swept = OverridesParser.create().parse_overrides(own)
+    return [list(job) for job in product(*map(choices, swept))]
 
 
-def run_config(conf: Path, overrides: list[str]) -> RunConfig:
-    with initialize_config_dir(str(conf), version_base="1.3"):
-        return to_run_config(compose("config", overrides))
+def choices(override: Override) -> list[str]:
+    """What an override of a sweep stands for: one override for each of its values."""
+    if not override.is_sweep_override():
+        return [str(override.input_line)]
+    values = override.sweep_string_iterator()
+    return [f"{override.get_key_element()}={value}" for value in values]
 
 
 def test_the_first_two_bash_blocks_are_one_line_each() -> None:
@@ -136,20 +119,19 @@ def test_commands_are_found() -> None:
     assert len(COMMANDS) >= 12
     assert COMMANDS[0] == "python run.py"
     assert any("profile=paper" in command for command in COMMANDS)
-    sweeps = [len(jobs(command)) for command in COMMANDS if " -m " in command]
-    assert sweeps == [12, 2, 12, 4, 9, 3, 3, 1, 2]
+    assert max(len(jobs(command)) for command in COMMANDS) > 1
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_composes(conf: Path, command: str) -> None:
     for overrides in jobs(command):
-        run_config(conf, overrides)
+        run_config(*overrides, conf=conf)
 
 
 def test_a_command_with_a_mistake_does_not_compose(conf: Path) -> None:
     [overrides] = jobs("python run.py grpo.group_sise=2")
     with pytest.raises(Exception, match="group_sise"):  # noqa: PT011  (Hydra's own)
-        run_config(conf, overrides)
+        run_config(*overrides, conf=conf)
 
 
 def test_a_sweep_is_the_product_of_its_choices() -> None:
@@ -163,7 +145,7 @@ def test_a_sweep_is_the_product_of_its_choices() -> None:
 
 def test_the_example_works(conf: Path) -> None:
     assert set(EXAMPLE) == {"src/mmie/tasks/jmere/brief.py", "conf/tasks/jmere/reward/brief.yaml"}
-    reward = node(run_config(conf, ["reward=brief"]).reward)
+    reward = node(run_config("reward=brief", conf=conf).reward)
     gold = [Quintuple("A", "per", "B", "org", "member of")]
     response = "<think> x </think> <answer> [A, per, B, org, member of] </answer>"
     answer = "[A, per, B, org, member of]"
@@ -180,13 +162,13 @@ def test_every_experiment_is_listed() -> None:
     )
 
 
-def test_f1_of_the_experiments_is_that_of_their_files(conf: Path) -> None:
+def test_f1_of_the_experiments_is_that_of_their_files() -> None:
     rows = re.findall(
         r"^\| `(\w+)` \| (?:Table|MORE-R1).* \| ([\d.]+) \|$", EXPERIMENTS, re.MULTILINE
     )
     assert len(rows) == 18
     for name, f1 in rows:
-        paper = run_config(conf, [f"+experiment={name}"]).paper
+        paper = run_config(f"+experiment={name}").paper
         assert paper is not None
         printed = paper["qwen2_5_vl_7b"]
         assert f"{100 * (printed.get('quintuple') or printed['relation'])['f1']:.2f}" == f1
@@ -213,48 +195,3 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_picture_is_what_its_program_draws() -> None:
     drawn = runpy.run_path(str(ROOT / "docs" / "draw_pipeline.py"))["picture"]()
     assert drawn == (ROOT / "docs" / "pipeline.svg").read_text(encoding="utf-8")
-
-
-def test_every_logged_metric_is_explained() -> None:
-    source = "".join(
-        path.read_text(encoding="utf-8")
-        for path in (ROOT / "src" / "mmie" / "training").glob("*.py")
-    )
-    logged = set(re.findall(r'"((?:train|val|seconds)/\w+)"', source))
-    phases = {f"seconds/{name}" for name in re.findall(r'self\.(?:phase|_clock)\("(\w+)"', source)}
-    parts = {
-        **JMEREReward(alpha=0, beta=0)("", None, [], "", ""),
-        **MOREReward(threshold=1, unit="words")("", None, "none", "", ""),
-    }
-    assert len(logged) >= 9
-    assert len(phases) == 4
-    logged |= phases | {f"train/{name}" for name in (*parts, "invalid", "truncated")}
-    assert logged == {name for name in DESCRIBED if "/" in name and not name.startswith("test/")}
-
-
-def test_every_key_of_the_results_is_explained(tmp_path: Path) -> None:
-    from mmie.stages.analysis import analysis
-    from mmie.stages.report import write_results
-
-    task = node(run_config(ROOT / "conf", ["+experiment=more_r1"]).task, response=Direct())
-    sample = Example("a", "x", (), "none", {"entity_count": 1, "object_count": 2})
-    score = task.score(["none"], [sample], bootstrap_samples=0, seed=0)["relation"]
-    (tmp_path / "metrics.json").write_text(
-        json.dumps({"test/quintuple": score, "test/entity": score, "test/relation": score})
-    )
-    (tmp_path / "analysis.json").write_text(
-        json.dumps(analysis(task, [Reading("none")], [sample], truncated=[False]))
-    )
-    config = run_config(ROOT / "conf", [])
-    left = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
-    reasoned = SimpleNamespace(name="more", selection_metric="relation", warmed_up="stage 1")
-    context = SimpleNamespace(config=config, output=tmp_path, reasoned=reasoned, **left)
-    results = json.loads(write_results(context, {"zero-shot": tmp_path}).read_text())  # type: ignore[arg-type]
-    keys = {
-        *results,
-        *results["metrics"],
-        *results["metrics"]["test/relation"],
-        *results["analysis"]["zero-shot"],
-    }
-    assert len(keys) >= 20
-    assert keys <= DESCRIBED

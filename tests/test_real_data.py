@@ -7,9 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from mmie.config import to_run_config
+from helpers.configured import run_config
 from mmie.pipeline import execute
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -86,12 +85,12 @@ def test_every_stage_runs_on_64_real_samples(tmp_path: Path, server: None) -> No
         "logger.wandb=false",
         "trainer.threads=1",
     ]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(compose("config", overrides))
     (tmp_path / "out").mkdir()
-    found = json.loads(execute(config, tmp_path / "out").read_text(encoding="utf-8"))
+    found = json.loads(
+        execute(run_config(*overrides), tmp_path / "out").read_text(encoding="utf-8")
+    )
     assert found["notes"]["blank_pictures"] == {"train": 48, "val": 8, "test": 8}
-    assert list(found["models"]) == ["zero-shot", "warm-up", "JMERE-R1"]
+    assert list(found["systems"]) == ["zero-shot", "warm-up", "JMERE-R1"]
     counts = json.loads(
         next((tmp_path / "artifacts/filter").glob("*/counts.json")).read_text(encoding="utf-8")
     )

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from mmie.significance import (
-    bootstrap_counts,
+    bootstrap_interval,
+    mean_and_deviation,
     paired_randomisation,
     randomisation_over_seeds,
-    spread,
 )
 
 RIGHT, WRONG, SILENT = (1, 1, 1), (0, 1, 1), (0, 0, 1)
@@ -27,8 +27,8 @@ def f1(counts: np.ndarray) -> float:
 
 def test_two_samples_by_hand() -> None:
     """Swaps: none, either, both → differences 1, 0, 0, -1: half of them are as large as 1."""
-    found = paired_randomisation(hits(1, 1), hits(0, 0))
-    assert (found.difference, found.p, found.exact) == (1.0, 0.5, True)
+    result = paired_randomisation(hits(1, 1), hits(0, 0))
+    assert (result.difference, result.p, result.exact) == (1.0, 0.5, True)
 
 
 def test_samples_that_agree_do_not_count() -> None:
@@ -37,10 +37,13 @@ def test_samples_that_agree_do_not_count() -> None:
 
 
 def test_f1_with_unequal_predictions_by_hand() -> None:
-    """First: 1 of 1 predicted, 2 gold: 2/3. Second: 1 of 3 predicted: 2/5. One sample differs, so a swap turns the sign: p = 1."""
-    found = paired_randomisation([RIGHT, SILENT], [(1, 1, 1), (0, 2, 1)])
-    assert found.difference == pytest.approx(2 / 3 - 2 / 5)
-    assert found.p == 1.0
+    """The first has 1 of 1 predicted and 2 gold: 2/3. The second has 1 of 3 predicted: 2/5.
+
+    One sample differs, so a swap changes only the sign of the difference: p = 1.
+    """
+    result = paired_randomisation([RIGHT, SILENT], [(1, 1, 1), (0, 2, 1)])
+    assert result.difference == pytest.approx(2 / 3 - 2 / 5)
+    assert result.p == 1.0
 
 
 def test_all_one_way_is_two_in_two_to_the_n() -> None:
@@ -49,8 +52,8 @@ def test_all_one_way_is_two_in_two_to_the_n() -> None:
 
 
 def test_one_in_ten_thousand_is_the_least_that_random_swaps_can_say() -> None:
-    found = paired_randomisation(hits(*[1] * 60), hits(*[0] * 60), rounds=999)
-    assert (found.exact, found.p) == (False, 1 / 1000)
+    result = paired_randomisation(hits(*[1] * 60), hits(*[0] * 60), rounds=999)
+    assert (result.exact, result.p) == (False, 1 / 1000)
 
 
 def test_the_order_turns_the_sign_only() -> None:
@@ -62,10 +65,13 @@ def test_the_order_turns_the_sign_only() -> None:
 
 
 def test_a_sample_is_swapped_in_all_seeds_at_once() -> None:
-    """One sample, right in both seeds of the first and in none of the second: two swaps, each as large as what was seen."""
+    """One sample is right in both seeds of the first and in none of the second.
+
+    There are two swaps, and both give a difference as large as the observed one.
+    """
     assert randomisation_over_seeds([hits(1), hits(1)], [hits(0), hits(0)]).p == 1.0
-    found = randomisation_over_seeds([hits(1, 1), hits(1, 0)], [hits(0, 0), hits(0, 0)])
-    assert (found.difference, found.p, found.exact) == (
+    result = randomisation_over_seeds([hits(1, 1), hits(1, 0)], [hits(0, 0), hits(0, 0)])
+    assert (result.difference, result.p, result.exact) == (
         0.75,
         0.5,
         True,
@@ -112,7 +118,7 @@ def test_as_scipy_has_it() -> None:
     first, second = tables
 
     def difference(a: np.ndarray, b: np.ndarray) -> float:
-        """Rows of samples arrive as places, so that all three counts of a sample are swapped together."""
+        """The samples arrive as row numbers: all three counts of a sample are swapped together."""
         both = np.stack([first, second])
         rows = np.arange(60)
         return f1(both[a.astype(int), rows]) - f1(both[b.astype(int), rows])
@@ -130,7 +136,7 @@ def test_as_scipy_has_it() -> None:
 def test_the_bootstrap_is_scipys_percentile_interval() -> None:
     generator = np.random.default_rng(2)
     table = np.stack([generator.integers(0, 2, 200), np.ones(200, int), np.ones(200, int)], axis=1)
-    low, high = bootstrap_counts(table.tolist(), samples=20_000)
+    low, high = bootstrap_interval(table.tolist(), samples=20_000)
     theirs = stats.bootstrap(
         (table[:, 0].astype(float),), np.mean, method="percentile", n_resamples=20_000, rng=1
     ).confidence_interval
@@ -138,11 +144,11 @@ def test_the_bootstrap_is_scipys_percentile_interval() -> None:
 
 
 def test_a_bootstrap_of_equal_samples_has_no_width() -> None:
-    assert bootstrap_counts([RIGHT] * 5) == (1.0, 1.0)
-    assert bootstrap_counts([SILENT] * 5) == (0.0, 0.0)
-    assert bootstrap_counts([(0, 0, 0)] * 5) == bootstrap_counts([]) == (0.0, 0.0)
+    assert bootstrap_interval([RIGHT] * 5) == (1.0, 1.0)
+    assert bootstrap_interval([SILENT] * 5) == (0.0, 0.0)
+    assert bootstrap_interval([(0, 0, 0)] * 5) == bootstrap_interval([]) == (0.0, 0.0)
 
 
 def test_spread_by_hand() -> None:
-    assert spread([0.4, 0.6]) == pytest.approx((0.5, 0.02**0.5))
-    assert spread([0.4]) == (0.4, None)
+    assert mean_and_deviation([0.4, 0.6]) == pytest.approx((0.5, 0.02**0.5))
+    assert mean_and_deviation([0.4]) == (0.4, None)

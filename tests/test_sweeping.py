@@ -2,19 +2,18 @@
 
 import csv
 import json
+import os
 import runpy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 import mmie
-from mmie.artifacts import Store
 from mmie.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -25,12 +24,6 @@ DATA = [
     "logger.wandb=false",
     "trainer.threads=1",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
@@ -54,6 +47,12 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[DictConfig]
         monkeypatch.setattr(mmie, "pipeline", module, raising=False)
 
     return replace
+
+
+@pytest.fixture
+def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes a second; tests/reporting/test_sweep.py looks at the figures."""
+    monkeypatch.setattr("mmie.reporting.sweep_plots.draw", lambda jobs, folder: None)
 
 
 def summary(folder: Path) -> list[dict[str, str]]:
@@ -245,37 +244,7 @@ def test_a_sweeper_that_is_not_installed_is_one_line(
     )
 
 
-def test_the_sweeper_gets_validation_f1_of_the_last_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``results.json`` names the stages; a training's folder has the score of its checkpoint."""
-    from mmie import pipeline
-
-    def execute(config: Any, output: Path, **_: Any) -> Path:
-        stages = {
-            "sft": {"cached": True, "fingerprint": "a"},
-            "grpo": {"cached": True, "fingerprint": f"b{config.reward['alpha']}"},
-        }
-        kept = {"sft": 0.9, "grpo": 0.25 + config.reward["alpha"]}
-        if config.seed:
-            del stages["grpo"]
-        for name, stage in stages.items():
-            folder = Store(config.artifacts).path(name, str(stage["fingerprint"]))
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "validations.json").write_text(
-                json.dumps({"best_step": 3, "best_f1": kept[name], "history": [[3, kept[name]]]})
-            )
-        found = {"stages": stages, "metrics": {"test/quintuple": {"f1": 0.99, "ci95": [0.9, 1.0]}}}
-        (output / "results.json").write_text(json.dumps(found))
-        return output / "results.json"
-
-    monkeypatch.setattr(pipeline, "execute", execute)
-    arguments = ["-m", "reward.alpha=0.25,0.5", "seed=0,1", f"artifacts={tmp_path}/artifacts"]
-    assert in_process(monkeypatch, tmp_path, *arguments) == 0
-    assert [row[0] for row in picked(tmp_path, "validation_f1")] == ["0.5", "0.9", "0.75", "0.9"]
-    assert pipeline.validation_f1(Store(tmp_path), {"data": {"fingerprint": "c"}}) is None
-
-
+@pytest.mark.usefixtures("no_figure")
 @pytest.mark.filterwarnings("ignore")
 def test_optuna_proposes_the_same_again_and_lives_with_failures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]
@@ -285,19 +254,19 @@ def test_optuna_proposes_the_same_again_and_lives_with_failures(
     )
 
     def run(cfg: DictConfig) -> float:
-        if cfg.reward.alpha > 0.9:
+        if cfg.reward.alpha > 0.8:
             raise InputError("reward.alpha: too large for this test")
         return 1 - abs(cfg.reward.alpha - 0.5)
 
     pipeline(run)
     first, second = tmp_path / "first", tmp_path / "second"
     statuses = [
-        in_process(monkeypatch, folder, "+experiment=sweep_optuna", "hydra.sweeper.n_trials=6")
+        in_process(monkeypatch, folder, "+experiment=sweep_optuna", "hydra.sweeper.n_trials=4")
         for folder in (first, second)
     ]
     assert statuses == [1, 1]
     jobs = picked(first, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best")
-    assert len(jobs) == 6
+    assert len(jobs) == 4
     assert {job[4] for job in jobs} == {"ok", "failed"}
     assert jobs == picked(
         second, "reward.alpha", "reward.beta", "grpo.kl_coef", "grpo.lr", "state", "best"
@@ -307,24 +276,36 @@ def test_optuna_proposes_the_same_again_and_lives_with_failures(
     assert nearest[0] in (first / "optimization_results.yaml").read_text()
 
 
-@pytest.mark.slow
+# Every Python that finds this file imports it at its start, so the launcher's processes do, too.
+# Importing the real pipeline would take each of them five seconds.
+STUB = """
+import sys, types
+
+def run(cfg):
+    from mmie.errors import InputError
+    if cfg.seed == 1:
+        raise InputError("seed: not this one")
+    return float(cfg.seed)
+
+module = sys.modules["mmie.pipeline"] = types.ModuleType("mmie.pipeline")
+module.run = run
+"""
+
+
+@pytest.mark.usefixtures("no_figure")
 def test_jobs_run_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="the extra [sweep] brings it")
+    (tmp_path / "sitecustomize.py").write_text(STUB)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT / 'src'}")
     launcher = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    swept = ["data.sizes.train=8", "grpo.group_size=2,1,4,8"]
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
-    arguments = ["-m", *DATA, *swept, *launcher, f"artifacts={tmp_path}/artifacts"]
-    assert in_process(monkeypatch, tmp_path / "own", *arguments) == 1
+    own = tmp_path / "own"
+    assert in_process(monkeypatch, own, "-m", "seed=0,1,2,3", *launcher) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: 1 of 4 jobs failed (j")
-    assert [row[0] for row in picked(tmp_path / "own", "state")] == ["ok", "failed", "ok", "ok"]
-    found = [
-        json.loads(path.read_text())["stages"]["data"]
-        for path in (tmp_path / "own").glob("*/results.json")
+    assert picked(own, "state", "validation_f1") == [
+        ("ok", "0.0"),
+        ("failed", ""),
+        ("ok", "2.0"),
+        ("ok", "3.0"),
     ]
-    assert sorted(stage["cached"] for stage in found) == [
-        False,
-        True,
-        True,
-    ]  # one did the work that all share

@@ -7,19 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
-from helpers.configured import CONF
+from helpers.configured import run_config
 from mmie.artifacts import Artifact
-from mmie.config import RunConfig, to_run_config
+from mmie.config import RunConfig
 from mmie.errors import InputError
 from mmie.stages import prepare
 from mmie.templates import Places, fill
-
-
-def config_of(*overrides: str) -> RunConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return to_run_config(compose("config", list(overrides)))
 
 
 def test_what_a_value_holds_is_not_filled() -> None:
@@ -66,7 +60,7 @@ def test_a_prompt_that_cannot_be_filled_is_refused_under_its_key(
     overrides: list[str], key: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        config_of(*overrides)
+        run_config(*overrides)
     assert str(caught.value).startswith(f"{key}: ")
     assert "\n" not in str(caught.value)
 
@@ -80,9 +74,9 @@ def distil_parts(config: RunConfig) -> dict[str, Any]:
 
 
 def test_another_prompt_is_another_distillation() -> None:
-    default = config_of()
+    default = run_config()
     rubric = default.cot.chains["score"].replace("0.4", "0.5").replace("'", "")
-    changed = config_of(f"cot.chains.score='{rubric}'")
-    assert distil_parts(config_of()) == distil_parts(default)
+    changed = run_config(f"cot.chains.score='{rubric}'")
+    assert distil_parts(run_config()) == distil_parts(default)
     assert distil_parts(changed) != distil_parts(default)
-    assert distil_parts(config_of("cot.chains.distil='{text} {answer}'")) != distil_parts(default)
+    assert distil_parts(run_config("cot.chains.distil='{text} {answer}'")) != distil_parts(default)

@@ -9,23 +9,29 @@ import pytest
 
 from mmie.data.labels import Labels
 from mmie.data.source import check_splits, text_of
-from mmie.distil.chain_text import chain_of
+from mmie.distil.chain_text import extract_chain
 from mmie.errors import InputError
 from mmie.templates import Places
-from mmie.text import clean, fault, repaired, strings, without_tags
+from mmie.text import (
+    break_tags,
+    clean,
+    invalid_character,
+    nested_strings,
+    replace_invalid_characters,
+)
 from mmie.types import Example, Picture, Quintuple
 
 
 def test_white_space_is_folded_and_tags_are_dead() -> None:
     assert clean(" a\n\tb\u2028c \r\n", "x") == "a b c"
     assert clean("an <answer> </think>", "x") == "an < answer> < /think>"
-    assert without_tags("a < b <b> <ANSWER> <thinking>") == "a < b <b> <ANSWER> <thinking>"
+    assert break_tags("a < b <b> <ANSWER> <thinking>") == "a < b <b> <ANSWER> <thinking>"
 
 
 @pytest.mark.parametrize("text", ["ü 🙂 東京 \u202e", "caf\u0301e", "a\ufffdb", "1 < 2"])
 def test_all_that_is_text_stays(text: str) -> None:
-    assert clean(text, "x") == repaired(text) == text
-    assert fault(text) is None
+    assert clean(text, "x") == replace_invalid_characters(text) == text
+    assert invalid_character(text) is None
 
 
 @pytest.mark.parametrize(
@@ -42,7 +48,7 @@ def test_what_is_no_text_is_refused_or_repaired(text: str, reason: str) -> None:
         clean(text, "f:3: 'token'")
     assert reason in str(caught.value)
     assert caught.value.args[0].encode()
-    assert fault(repaired(text)) is None
+    assert invalid_character(replace_invalid_characters(text)) is None
     assert Places().problem(text) == f"it holds {reason}, which is no text; correct it"
 
 
@@ -76,13 +82,13 @@ def test_the_rule_holds_for_every_source(change: dict[str, object]) -> None:
     }
     splits = {"train": [Example("train-00000", **{**good, **change})]}  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"^data: .*train-00000") as caught:
-        check_splits(splits)
+        check_splits(splits, lambda sample: {})
     assert "\n" not in str(caught.value)
     assert str(caught.value).encode()
 
 
 def test_strings_are_found_at_every_depth() -> None:
-    assert list(strings({"a": ["b", ("c", {"d": "e"})], "f": 3, "g": None})) == [
+    assert list(nested_strings({"a": ["b", ("c", {"d": "e"})], "f": 3, "g": None})) == [
         "a",
         "b",
         "c",
@@ -94,15 +100,15 @@ def test_strings_are_found_at_every_depth() -> None:
 
 
 def test_a_chain_is_repaired_and_not_thrown_away() -> None:
-    assert chain_of("1. A caf\udce9.\x00") == "1. A caf\ufffd.\ufffd"
+    assert extract_chain("1. A caf\udce9.\x00") == "1. A caf\ufffd.\ufffd"
 
 
 def test_the_work_grows_linearly() -> None:
     def seconds(length: int) -> float:
         text = "<" * length + " " * length
         start = time.perf_counter()
-        fault(text)
-        without_tags(text)
+        invalid_character(text)
+        break_tags(text)
         return time.perf_counter() - start
 
     assert seconds(400_000) < 1.0

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from mmie.errors import InputError
-from mmie.text import fault
+from mmie.text import invalid_character
 
 FREE_TEXT = "predict."  # how keys begin that hold what people write
 SWEEPS = ("-m", "--multirun")
@@ -31,7 +31,7 @@ def readable(arguments: Sequence[str]) -> list[str]:
         InputError: an argument holds bytes that are no UTF-8.
     """
     for argument in arguments:
-        reason = fault(argument)
+        reason = invalid_character(argument)
         if reason is not None:
             key = argument.partition("=")[0]
             safe = key.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and disk trouble as one line."""
+"""Files that are complete or absent, JSON in them, and disk errors as one line."""
 
 from __future__ import annotations
 
@@ -9,57 +9,45 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mmie.errors import InputError
+from mmie.integrity import sync_file
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 LONGEST_NAME = 100  # characters of a slug; file systems take 255 bytes
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def slug(name: str) -> str:
-    """A name from anywhere as one part of a path: lower-case letters, digits, hyphens; never empty.
+    """Any name as one part of a path: lower-case letters, digits and hyphens; never empty.
 
-    What is left out makes no difference, so that ``JMERE-R1`` and ``jmere r1`` are one. A name of
-    other letters alone, or one that is too long, is told apart by a digest.
+    Names that differ in other characters alone get the same slug: ``JMERE-R1`` and ``jmere r1``. A
+    name without Latin letters and digits, or one that is too long, ends in a digest of the name.
     """
-    plain_name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-    if plain_name and len(plain_name) <= LONGEST_NAME:
-        return plain_name
-    mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
-    return f"{plain_name[:LONGEST_NAME]}-{mark}".lstrip("-")
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if readable and len(readable) <= LONGEST_NAME:
+        return readable
+    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:12]
+    return f"{readable[:LONGEST_NAME]}-{digest}".lstrip("-")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """``write_text`` of indented JSON, a list of plain values on one line; dataclasses, tuples and paths as in ``fingerprint``."""
-    write_text(path, _indented(plain(value), "") + "\n")
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Gives a temporary path. What is written there replaces ``path`` at the end, all at once.
 
+    If the writing fails or the process is killed, ``path`` keeps its old content. Missing folders
+    are created.
 
-def _indented(value: Any, margin: str) -> str:
-    inner = margin + "  "
-    if isinstance(value, dict) and value:
-        lines = [
-            f"{inner}{json.dumps(key, ensure_ascii=False)}: {_indented(entry, inner)}"
-            for key, entry in value.items()
-        ]
-        return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
-    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
-        return (
-            "[\n"
-            + ",\n".join(f"{inner}{_indented(entry, inner)}" for entry in value)
-            + f"\n{margin}]"
-        )
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
-
-
-def write_text(path: Path, text: str) -> None:
-    """The file holds the whole text or what it held before, whatever happens meanwhile; missing folders are made.
+    Args:
+        path: the file.
+        durable: whether this also holds in a power failure, for which the disk is waited for.
 
     Raises:
         InputError: the folder cannot be written, or the disk is full.
@@ -68,24 +56,153 @@ def write_text(path: Path, text: str) -> None:
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("wb") as file:
-                file.write(
-                    text.encode(errors="backslashreplace")
-                )  # a lone surrogate becomes its JSON escape
-                file.flush()
-                os.fsync(file.fileno())
+            yield temporary
+            if durable:
+                sync_file(
+                    temporary
+                )  # before the rename, which may reach the disk before the content
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes the file in UTF-8. It holds either the whole text or its old content, never a part.
+
+    A lone surrogate is written as its JSON escape.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    content = text.encode(errors="backslashreplace")
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """``write_text`` of ``to_json_types(value)`` as indented JSON.
+
+    A list without objects in it stays on one line.
+    """
+    write_text(path, _indented(to_json_types(value), "") + "\n")
+
+
+def _indented(value: Any, margin: str) -> str:
+    inner = margin + "  "
+    if isinstance(value, dict) and value:
+        lines = []
+        for key, entry in value.items():
+            name = json.dumps(key, ensure_ascii=False)
+            lines.append(f"{inner}{name}: {_indented(entry, inner)}")
+        return "{\n" + ",\n".join(lines) + f"\n{margin}}}"
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        lines = [f"{inner}{_indented(entry, inner)}" for entry in value]
+        return "[\n" + ",\n".join(lines) + f"\n{margin}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def to_json_types(value: Any) -> Any:
+    """The value in JSON's own types: dataclasses become objects, tuples lists, paths strings.
+
+    Raises:
+        TypeError: a key of a mapping is not a string.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_json_types(asdict(value))
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError(f"keys must be strings: {list(value)}")
+        return {key: to_json_types(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json_types(entry) for entry in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text that may be damaged.
+
+    Raises:
+        ValueError: it is not JSON, or nested deeper than anything that we write.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def read_jsonl(path: Path, build: Callable[[Any], T], *, what: str, remedy: str) -> list[T]:
+    """Reads a finished file with one JSON value per line.
+
+    Args:
+        path: the file.
+        build: makes the result of one line from its JSON value. A ``ValueError``, ``TypeError``,
+            ``LookupError`` or ``AttributeError`` that it raises means that the line is broken.
+        what: the name of such a line, for the message: "a sample".
+        remedy: what to do about a broken file.
+
+    Raises:
+        InputError: the file cannot be read, or a line is broken; it names file and line.
+    """
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+    values = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            values.append(build(parse_json(line)))
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise InputError(f"{path}:{number}: not {what}; {remedy}") from error
+    return values
+
+
+def read_and_repair_jsonl(path: Path, *, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Reads a file that is still being written, one JSON object per line, and **truncates it**.
+
+    A killed writer leaves a torn last line, and a full disk may leave worse. Everything from the
+    first broken line on is cut off the file, so that the caller can go on appending.
+
+    Args:
+        path: the file; a missing one has no lines.
+        keys: the keys that each object must have.
+
+    Returns:
+        The objects of all complete lines.
+    """
+    if not path.exists():
+        return []
+    values, size = [], 0
+    with path.open("r+b") as file:
+        for line in file:
+            value = _complete_object(line, keys)
+            if value is None:
+                break
+            values.append(value)
+            size += len(line)
+        lost = file.seek(0, os.SEEK_END) - size
+        file.truncate(size)
+    if lost:
+        log.warning("%s: the last %d bytes are no whole lines; they are made again", path, lost)
+    return values
+
+
+def _complete_object(line: bytes, keys: Sequence[str]) -> dict[str, Any] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        value = parse_json(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and all(key in value for key in keys) else None
+
+
 def lock(descriptor: int, path: Path, *, wait: bool = True) -> None:
-    """Takes the file's lock; on file systems without locks it warns once and goes on.
+    """Takes the file's lock. On a file system without locks it warns once and goes on.
 
     Args:
         descriptor: of the open file.
         path: its name, for the warning.
-        wait: for another process that holds the lock.
+        wait: whether to wait for another process that holds the lock.
 
     Raises:
         BlockingIOError: another process holds it, and ``wait`` is off.
@@ -103,78 +220,15 @@ def _warn_once(folder: Path) -> None:
     log.warning("%s: this file system has no locks; start no two runs at once on it", folder)
 
 
-def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text that may be damaged.
-
-    Raises:
-        ValueError: it is none, or too deep to be one of ours.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def whole_lines(path: Path, *, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The JSON objects of a file that is written line by line, cut off after the last whole line.
-
-    Args:
-        path: the file; where there is none, there are no lines.
-        keys: what each object has.
-    """
-    if not path.exists():
-        return []
-    values, size = [], 0
-    with path.open("r+b") as file:
-        for line in file:
-            value = _whole(line, keys)
-            if value is None:
-                break
-            values.append(value)
-            size += len(line)
-        lost = file.seek(0, os.SEEK_END) - size
-        file.truncate(size)
-    if lost:
-        log.warning("%s: the last %d bytes are no whole lines; they are made again", path, lost)
-    return values
-
-
-def _whole(line: bytes, keys: Sequence[str]) -> dict[str, Any] | None:
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        value = parse_json(line)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) and all(key in value for key in keys) else None
-
-
-def plain(value: Any) -> Any:
-    """The value in JSON's own types.
-
-    Raises:
-        TypeError: a mapping has a key that is no string.
-    """
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, Mapping):
-        if not all(isinstance(key, str) for key in value):
-            raise TypeError(f"keys must be strings: {list(value)}")
-        return {key: plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
-    return str(value) if isinstance(value, Path) else value
-
-
 @contextmanager
 def disk_errors(
     path: Path, *, only: set[int] | None = None, also: tuple[type[Exception], ...] = ()
 ) -> Iterator[None]:
-    """Trouble in writing ``path`` becomes one line.
+    """Turns an error in writing ``path`` into one line.
 
     Args:
         path: what is written.
-        only: the error numbers that count; None is all.
+        only: the error numbers that count; None means all of them.
         also: what a library raises instead of an ``OSError``.
 
     Raises:

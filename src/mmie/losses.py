@@ -1,22 +1,26 @@
-"""The equations of training (JMERE-R1, eq. 1, 6, 7) on plain tensors.
+"""The equations of training (JMERE-R1, eq. 1, 6 and 7) as functions of plain tensors.
 
-Shapes: B prompts, G responses a prompt, N = B·G, T tokens, V vocabulary. Row n of [N, …] is response n % G of prompt
-n // G. Masks are 1 (or True) on the response's own tokens; what stands at masked positions, NaN and infinity included,
-reaches neither loss nor gradient.
+Shapes: B prompts, G responses per prompt, N = B·G, T tokens, V vocabulary. Row n of [N, …] is
+response n % G of prompt n // G. A mask is 1 (or True) on the tokens of the response itself. What
+stands at masked positions reaches neither loss nor gradient, even if it is NaN or infinite.
 
-Where these deviate from the paper, or the paper leaves room:
+Deviations from the paper, and choices where the paper leaves room:
 
 1. Eq. 1 is the mean over all response tokens of the batch, not a sum.
-2. Eq. 6 divides by std + eps; ``unbiased`` takes the sample's standard deviation (G − 1), else the population's (G).
+2. Eq. 6 divides by std + eps. With ``unbiased`` the variance divides by G − 1, otherwise by G.
    Rewards that are equal up to rounding give exactly 0.
-3. Eq. 7 has no clipping, as printed; ``clip`` adds PPO's (MORE-R1: 0.2), with two bounds DAPO's (Yu et al. 2025).
-4. The KL term of eq. 7 is an estimate at each sampled token (k3 by default), not multiplied by the ratio.
-5. A response without a token adds 0 to eq. 7 and still counts in G.
-6. What goes into e^x, the log-ratio of eq. 7 and of k3, is at most 20: a larger one counts as
-   20, with gradient 0.
-7. Not in the paper, off by default: advantages without the std and division by a constant
-   (Dr. GRPO, Liu et al. 2025), the
-   mean over all tokens of the step (DAPO), one ratio a response (GSPO, Zheng et al. 2025).
+3. Eq. 7 has no clipping, as printed. ``clip`` adds PPO's (MORE-R1 uses 0.2), or with two bounds
+   that of DAPO (Yu et al. 2025).
+4. The KL term of eq. 7 is an estimate at each sampled token, k3 by default. It is not multiplied
+   by the ratio.
+5. A response without tokens adds 0 to the sum of eq. 7 and still counts in N.
+6. The exponents of e^x, in the ratio of eq. 7 and in k3, are cut at 20. A larger one counts as 20
+   and has gradient 0.
+7. Three options are not in the paper and off by default: advantages without the std and division
+   by a constant (Dr. GRPO, Liu et al. 2025), the mean over all tokens of the step (DAPO), and one
+   ratio per response (GSPO, Zheng et al. 2025).
+
+An option is a word in the configuration and one small function here: see the tables below.
 """
 
 from __future__ import annotations
@@ -28,41 +32,15 @@ from torch import Tensor
 
 from mmie.errors import InputError
 
-LARGEST_LOG_RATIO = 20.0  # e^20 is 4.9e8; from 88.8 on float32 has no e^x
-
-
-def _bounded(log_ratio: Tensor) -> Tensor:
-    return log_ratio.clamp(max=LARGEST_LOG_RATIO)
-
-
-_KL: dict[str, Callable[[Tensor], Tensor]] = {
-    "k1": lambda log_ratio: -log_ratio,
-    "k2": lambda log_ratio: log_ratio.square() / 2,
-    "k3": lambda log_ratio: _bounded(log_ratio).expm1() - _bounded(log_ratio),
-}
-_RATIO: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "token": lambda log_ratio, lengths: log_ratio,
-    "sequence": lambda log_ratio, lengths: (
-        log_ratio.sum(-1, keepdim=True) / lengths[:, None]
-    ).expand_as(log_ratio),
-}
-_NORMALISE: dict[str, Callable[[Tensor, Tensor, Tensor | float], Tensor]] = {
-    "sequence": lambda sums, lengths, normaliser: (sums / lengths).mean(),
-    "token": lambda sums, lengths, normaliser: sums.sum() / normaliser,
-    "constant": lambda sums, lengths, normaliser: sums.mean() / normaliser,
-}
-_SCALE: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
-    "std": lambda centred, std, eps: centred / (std + eps),
-    "none": lambda centred, std, eps: centred,
-}
+LARGEST_LOG_RATIO = 20.0  # e^20 is 4.9e8; float32 overflows at e^88.8
 
 
 def token_logps(logits: Tensor, tokens: Tensor, *, temperature: float) -> Tensor:
-    """log softmax(logits / temperature) at the tokens, in float32 or better.
+    """log softmax(logits / temperature) at the given tokens, in float32 or better.
 
     Args:
         logits: [..., T, V], already shifted: position t predicts ``tokens[..., t]``.
-        tokens: [..., T] ids.
+        tokens: ids, [..., T].
         temperature: that of sampling; the same for policy, old policy and reference.
 
     Returns:
@@ -76,31 +54,36 @@ def sft_loss(logps: Tensor, mask: Tensor) -> Tensor:
     """Eq. 1: −mean log π over the response tokens; 0 where there are none.
 
     Args:
-        logps: [N, T] log-probabilities of the target tokens.
+        logps: log-probabilities of the target tokens, [N, T].
         mask: [N, T].
     """
     return -_masked(logps, mask).sum() / mask.sum().clamp(min=1)
 
 
+# Eq. 6
+
+
 def group_advantages(rewards: Tensor, *, eps: float, unbiased: bool, scale: str = "std") -> Tensor:
-    """Eq. 6: (r − mean) / (std + eps) within each group; exactly 0 where the rewards are equal, so for G = 1.
+    """Eq. 6: Â = (r − mean) / (std + eps) within each group.
+
+    A group whose rewards are all equal gets exactly 0, and so does a group of one.
 
     Args:
         rewards: [B, G].
         eps: keeps the quotient finite (1e-4).
-        unbiased: divide the squares by G − 1 instead of G.
+        unbiased: divide the sum of squares by G − 1 instead of G.
         scale: ``std``, or ``none`` for r − mean alone (Dr. GRPO).
 
     Returns:
         [B, G].
 
     Raises:
-        InputError: another scale.
+        InputError: the scale is unknown.
     """
     centred = rewards - rewards.mean(-1, keepdim=True)
     degrees = max(rewards.shape[-1] - int(unbiased), 1)
     std = (centred.square().sum(-1, keepdim=True) / degrees).sqrt()
-    scaled = _known("advantage_scale", scale, _SCALE)(centred, std, eps)
+    scaled = _option("advantage_scale", scale, _SCALES)(centred, std, eps)
     return torch.where(zero_variance(rewards).unsqueeze(-1), 0.0, scaled)
 
 
@@ -110,22 +93,61 @@ def zero_variance(rewards: Tensor) -> Tensor:
     return spread <= 4 * torch.finfo(rewards.dtype).eps * rewards.abs().amax(-1)
 
 
+def _divide_by_std(centred: Tensor, std: Tensor, eps: float) -> Tensor:
+    return centred / (std + eps)
+
+
+def _centre_only(centred: Tensor, std: Tensor, eps: float) -> Tensor:
+    return centred
+
+
+_SCALES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "std": _divide_by_std,
+    "none": _centre_only,
+}
+
+
+# The KL term of eq. 7
+
+
 def kl_divergence(logps: Tensor, ref_logps: Tensor, *, estimator: str) -> Tensor:
-    """KL(π ‖ π_ref) estimated at each sampled token; with d = log π_ref − log π: k1 = −d, k2 = d²/2, k3 = e^d − d − 1.
+    """KL(π ‖ π_ref), estimated at each sampled token.
+
+    With d = log π_ref − log π the estimators are k1 = −d, k2 = d²/2 and k3 = e^d − d − 1
+    (Schulman, "Approximating KL Divergence"). k2 and k3 are never negative. k3 takes d > 20 as 20:
+    it is e^20 − 21 there, with gradient 0.
 
     Args:
-        logps: [N, T] under the policy.
-        ref_logps: [N, T] under the reference.
-        estimator: ``k1``, ``k2`` or ``k3`` (Schulman, "Approximating KL Divergence").
+        logps: under the policy, [N, T].
+        ref_logps: under the reference, [N, T].
+        estimator: ``k1``, ``k2`` or ``k3``.
 
     Returns:
-        [N, T]; k2 and k3 are never negative. k3 takes d > 20 as 20: it is e^20 − 21 there, with
-        gradient 0.
+        [N, T].
 
     Raises:
-        InputError: another estimator.
+        InputError: the estimator is unknown.
     """
-    return _known("kl_estimator", estimator, _KL)(ref_logps - logps)
+    return _option("kl_estimator", estimator, _KL_ESTIMATORS)(ref_logps - logps)
+
+
+def _k1(log_ratio: Tensor) -> Tensor:
+    return -log_ratio
+
+
+def _k2(log_ratio: Tensor) -> Tensor:
+    return log_ratio.square() / 2
+
+
+def _k3(log_ratio: Tensor) -> Tensor:
+    bounded = _bounded(log_ratio)
+    return bounded.expm1() - bounded
+
+
+_KL_ESTIMATORS: dict[str, Callable[[Tensor], Tensor]] = {"k1": _k1, "k2": _k2, "k3": _k3}
+
+
+# Eq. 7
 
 
 def grpo_loss(
@@ -145,49 +167,45 @@ def grpo_loss(
     """Eq. 7: −1/N Σ_i 1/|o_i| Σ_t [ π/π_old · Â_i − γ·KL(π ‖ π_ref) ].
 
     Args:
-        logps: [N, T] under the policy; the only argument that takes a gradient.
-        old_logps: [N, T] under the policy that sampled (``logps.detach()`` with one update a group).
-        ref_logps: [N, T] under the frozen reference; None where ``kl_coef`` is 0.
-        advantages: [N], eq. 6.
+        logps: under the policy, [N, T]; the only argument that takes a gradient.
+        old_logps: under the policy that sampled, [N, T] (``logps.detach()`` with one update per
+            group).
+        ref_logps: under the frozen reference, [N, T]; None where ``kl_coef`` is 0.
+        advantages: eq. 6, [N].
         mask: [N, T].
         kl_coef: γ.
         clip: None, or ε of PPO's min(ratio·Â, clamp(ratio, 1 − ε, 1 + ε)·Â), or (ε_low, ε_high).
         kl_estimator: see ``kl_divergence``.
-        ratio: ``token``, or ``sequence`` for the geometric mean of a response's ratios at each of its tokens (GSPO).
-        normalise: ``sequence`` (eq. 7), ``token`` for −1/normaliser Σ_i Σ_t (DAPO), ``constant`` for
-            −1/N Σ_i 1/normaliser Σ_t (Dr. GRPO).
-        normaliser: for ``token`` None stands for the mask's own tokens; where this is one of M micro-batches whose losses are
-            averaged, give all their tokens divided by M. For ``constant`` the constant, the length limit say.
+        ratio: ``token``, or ``sequence`` for the geometric mean of a response's ratios at each of
+            its tokens (GSPO).
+        normalise: ``sequence`` (eq. 7), ``token`` for −1/normaliser Σ_i Σ_t (DAPO), ``constant``
+            for −1/N Σ_i 1/normaliser Σ_t (Dr. GRPO).
+        normaliser: for ``token`` None stands for the number of tokens in the mask. If this is one
+            of M micro-batches whose losses are averaged, give the tokens of all of them divided by
+            M. For ``constant`` it is the constant, for example the length limit.
+
+    Returns:
+        A scalar.
 
     Raises:
-        InputError: a word that is none of these.
-        ValueError: ``ref_logps`` is None and ``kl_coef`` is not 0, or ``constant`` has no normaliser.
+        InputError: ``kl_estimator``, ``ratio`` or ``normalise`` is an unknown word.
+        ValueError: ``ref_logps`` is None and ``kl_coef`` is not 0, or ``constant`` has no
+            normaliser.
     """
     logps, old_logps = _masked(logps, mask), _masked(old_logps.detach(), mask)
     lengths = mask.sum(-1).clamp(min=1)
-    log_ratio = _known("ratio", ratio, _RATIO)(logps - old_logps, lengths)
+    log_ratio = _option("ratio", ratio, _RATIOS)(logps - old_logps, lengths)
     per_token = _surrogate(_bounded(log_ratio).exp(), advantages.unsqueeze(-1), clip)
     if kl_coef != 0:
         if ref_logps is None:
-            raise ValueError(
-                f"kl_coef is {kl_coef} and ref_logps is None: give the reference or set kl_coef to 0"
-            )
+            raise ValueError(f"kl_coef is {kl_coef}, but ref_logps is None: give the reference")
         kl = kl_divergence(logps, _masked(ref_logps.detach(), mask), estimator=kl_estimator)
         per_token = per_token - kl_coef * kl
     if normalise == "constant" and normaliser is None:
-        raise ValueError("normalise is 'constant' and normaliser is None: give the constant")
-    over = mask.sum().clamp(min=1) if normaliser is None else normaliser
-    return -_known("normalise", normalise, _NORMALISE)(
-        _masked(per_token, mask).sum(-1), lengths, over
-    )
-
-
-def _known(
-    key: str, word: str, words: Mapping[str, Callable[..., Tensor]]
-) -> Callable[..., Tensor]:
-    if word not in words:
-        raise InputError(f"grpo.{key}: {word!r} is unknown; use one of {', '.join(words)}")
-    return words[word]
+        raise ValueError("normalise is 'constant', but normaliser is None: give the constant")
+    divisor = mask.sum().clamp(min=1) if normaliser is None else normaliser
+    sums = _masked(per_token, mask).sum(-1)
+    return -_option("normalise", normalise, _MEANS)(sums, lengths, divisor)
 
 
 def _surrogate(
@@ -199,6 +217,53 @@ def _surrogate(
     return torch.minimum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
 
 
+def _of_each_token(log_ratio: Tensor, lengths: Tensor) -> Tensor:
+    return log_ratio
+
+
+def _of_each_sequence(log_ratio: Tensor, lengths: Tensor) -> Tensor:
+    means = log_ratio.sum(-1, keepdim=True) / lengths[:, None]
+    return means.expand_as(log_ratio)
+
+
+def _mean_of_sequence_means(sums: Tensor, lengths: Tensor, divisor: Tensor | float) -> Tensor:
+    return (sums / lengths).mean()
+
+
+def _mean_of_tokens(sums: Tensor, lengths: Tensor, divisor: Tensor | float) -> Tensor:
+    return sums.sum() / divisor
+
+
+def _mean_over_constant(sums: Tensor, lengths: Tensor, divisor: Tensor | float) -> Tensor:
+    return sums.mean() / divisor
+
+
+_RATIOS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "token": _of_each_token,
+    "sequence": _of_each_sequence,
+}
+_MEANS: dict[str, Callable[[Tensor, Tensor, Tensor | float], Tensor]] = {
+    "sequence": _mean_of_sequence_means,
+    "token": _mean_of_tokens,
+    "constant": _mean_over_constant,
+}
+
+
+def _option(
+    key: str, word: str, functions: Mapping[str, Callable[..., Tensor]]
+) -> Callable[..., Tensor]:
+    if word not in functions:
+        raise InputError(f"grpo.{key}: {word!r} is unknown; use one of {', '.join(functions)}")
+    return functions[word]
+
+
+def _bounded(log_ratio: Tensor) -> Tensor:
+    return log_ratio.clamp(max=LARGEST_LOG_RATIO)
+
+
 def _masked(values: Tensor, mask: Tensor) -> Tensor:
-    """The values where the mask is set, 0 elsewhere; unlike a product, this stops NaN and infinity both ways."""
+    """The values where the mask is set, and 0 elsewhere.
+
+    A product with the mask would let NaN and infinity through, forwards and backwards.
+    """
     return torch.where(mask.bool(), values, 0.0)

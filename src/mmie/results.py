@@ -1,240 +1,335 @@
-"""``results.json``, rollouts and the notes of a sweep, as they are read.
+"""``results.json``: its one type, one writer and one reader. Also rollouts and notes of a sweep.
 
-A file may come from an older version or from elsewhere, so it is checked once, here, and whole: every
-part that a table or a figure relies on has its shape in what ``read_results`` gives. Keys not
-named here are left alone, and parts that older versions did not write may be absent.
+``read_results`` checks a file once and whole, so that tables, figures and pages can rely on the
+types below. docs/metrics.md explains every key.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmie.errors import InputError
-from mmie.files import parse_json
-from mmie.voting import NO_WAYS
+from mmie.files import parse_json, write_json
+from mmie.json_types import ShapeError, from_json, read_json, shortened, to_json
 
-LARGEST = 10**15  # no number of a run is larger; what is would overflow in a figure
-SHOWN = 40  # characters of a wrong value in a message
-
-Shape = Callable[[Any, str], None]
+OTHER_READER = ("_strict", "_lenient")  # ends of the measures taken with the reader not chosen
+SPLIT = "test/"  # begins every measure of ``systems``
 
 
-class ShapeError(ValueError):
-    """A part has another shape; the message begins with its key."""
+class Counts(NamedTuple):
+    """Items of one test sample."""
+
+    correct: int
+    predicted: int
+    gold: int
 
 
-def read_json(path: Path, shape: Shape, *, what: str, advice: str) -> dict[str, Any]:
-    """A JSON file of the given shape; half a character (a lone surrogate) in it becomes ``?``.
+class Confused(NamedTuple):
+    """How often one label was taken for another; "" stands for no label."""
 
-    Args:
-        path: the file.
-        shape: raises ``ShapeError`` for anything else.
-        what: the kind of file, for messages.
-        advice: what to do about a broken one.
+    gold: str
+    predicted: str
+    times: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Scores over the test split, 0..1, and the counts behind them.
+
+    Attributes:
+        ci95: 95 % bootstrap interval of F1 (low, high); every score of a system has one.
+        accuracy, accuracy_ci95, macro_f1, samples: of tasks with one label per sample.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    correct: int
+    predicted: int
+    gold: int
+    ci95: tuple[float, float] | None = None
+    accuracy: float | None = None
+    accuracy_ci95: tuple[float, float] | None = None
+    macro_f1: float | None = None
+    samples: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageRecord:
+    """What a stage took.
+
+    Attributes:
+        seconds: in this run.
+        made_in: seconds when it was really computed.
+        cached: whether this run took it from an earlier one.
+        key: of its artefact.
+    """
+
+    seconds: float
+    made_in: float
+    cached: bool
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What the teacher's chains cost; None where unknown. Answers from the record count, too."""
+
+    requests: int | None
+    tokens: int | None
+    dollars: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two systems of one run: ``difference`` of F1, first minus second, and p of the paired
+    randomisation test; ``exact`` where every swap was tried."""
+
+    first: str
+    second: str
+    measure: str
+    difference: float
+    p: float
+    exact: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """What one system got right and wrong.
+
+    Attributes:
+        ids: digest of the test samples and their gold; only runs with equal ones are compared.
+        counts: measure → counts of each test sample, in order.
+        right: whether the whole answer to each sample is right, in order.
+        errors: kind of error → count.
+        confusion: which label was taken for which, right ones included, most frequent first.
+        breakdown: group of labels ("relation") → label → scores; the main group comes first.
+    """
+
+    ids: str
+    counts: dict[str, tuple[Counts, ...]]
+    right: tuple[bool, ...]
+    errors: dict[str, int]
+    confusion: tuple[Confused, ...]
+    breakdown: dict[str, dict[str, Scores]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """Scores of a vote, 0..1, one for each k; precision and recall may be empty."""
+
+    f1: tuple[float, ...]
+    ci95: tuple[tuple[float, float], ...]
+    precision: tuple[float, ...] = ()
+    recall: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diversity:
+    """How much the responses to one sample differ, mean over the samples."""
+
+    distinct_answers: float
+    answer_entropy_bits: float
+    chain_distance: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Voting:
+    """How good the majority of k responses to each test sample is.
+
+    Attributes:
+        k: numbers of responses that vote.
+        curves: way of voting → measure → curve over ``k``; the main measure comes first.
+        by_label: way of voting → label of the breakdown's main group → F1 where all vote.
+        diversity: None in results that lack it.
+    """
+
+    k: tuple[int, ...]
+    curves: dict[str, dict[str, Curve]]
+    by_label: dict[str, dict[str, float]]
+    diversity: Diversity | None = None
+
+    def __post_init__(self) -> None:
+        if not all(self.k):
+            raise ValueError("k has a 0")
+        for way, measures in self.curves.items():
+            for curve in measures.values():
+                if not len(self.k) == len(curve.f1) == len(curve.ci95):
+                    raise ValueError(f"curves.{way} is not as long as k")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifficultyPart:
+    """The easy or the hard test samples: their number, and system → measure → scores on them."""
+
+    samples: int
+    systems: dict[str, dict[str, Scores]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vision:
+    """Pictures that this run encoded, and encoded ones that it read from disk."""
+
+    computed: int
+    from_disk: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A node of the configuration: its class, and the path that it may have."""
+
+    _target_: str = ""
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRPOSettings:
+    """``config.grpo``, as far as figures need it."""
+
+    group_size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What tables and figures read of ``config``; ``filter`` is name → its parameters."""
+
+    model: Node = Node()
+    data: Node = Node()
+    grpo: GRPOSettings | None = None
+    filter: dict[str, dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Everything that one run leaves in ``results.json``.
+
+    Attributes:
+        experiment, task, profile, seed: what was run.
+        main_measure: the measure whose F1 chooses and compares ("quintuple"), without ``test/``.
+        unit: what the task counts ("quintuples").
+        method, warmed_up: the systems that are the whole method and its first stage, whether or
+            not this run has them.
+        commit, key, versions, command, date: what made it; ``key`` is the hash of ``config``.
+        stages: stage → what it took.
+        systems: row of the run's table → ``test/<measure>`` → scores, weakest paradigm first.
+        cost: of the teacher's chains.
+        notes: what a reader must know, by kind.
+        paper: the paper's row for this experiment and model: ``source``, and measure → score →
+            value; None where there is none.
+        config: the resolved configuration.
+        chains: filter → candidates left after it, in order; then ``samples`` with a chain left.
+        comparisons: each system against the one before it, in the main measure.
+        analysis, voting: system → what it says.
+        by_difficulty: ``easy`` and ``hard`` → the systems on these samples; may be empty.
+    """
+
+    experiment: str
+    task: str
+    profile: str
+    seed: int
+    commit: str
+    key: str
+    command: str
+    date: str
+    versions: dict[str, str]
+    main_measure: str
+    unit: str
+    method: str
+    warmed_up: str
+    stages: dict[str, StageRecord]
+    systems: dict[str, dict[str, Scores]]
+    comparisons: tuple[Comparison, ...]
+    cost: Cost
+    chains: dict[str, int]
+    vision: Vision
+    notes: dict[str, Any]
+    voting: dict[str, Voting]
+    paper: dict[str, Any] | None
+    config: dict[str, Any]
+    analysis: dict[str, Analysis]
+    by_difficulty: dict[str, DifficultyPart]
+
+    def __post_init__(self) -> None:
+        from_json(Settings, self.config, "config")
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The part of ``config`` that tables and figures read."""
+        settings: Settings = from_json(Settings, self.config, "config")
+        return settings
+
+    def scores(self, system: str) -> dict[str, Scores]:
+        """Measure, without ``test/`` → scores by the chosen reader; empty for an unknown system."""
+        measures = self.systems.get(system, {}).items()
+        own = ((name, scores) for name, scores in measures if not name.endswith(OTHER_READER))
+        return {name.removeprefix(SPLIT): scores for name, scores in own}
+
+    @property
+    def last(self) -> dict[str, Scores]:
+        """The scores of the last system; empty without any."""
+        return self.scores([*self.systems][-1]) if self.systems else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """One line of ``rollouts.jsonl``; ``values`` has its other columns: parts of the reward, …"""
+
+    step: int
+    text: str
+    response: str
+    reward: float | None
+    values: dict[str, Any]
+
+
+def write_results(path: Path, results: Results) -> None:
+    """Writes the file, whole or not at all.
 
     Raises:
-        InputError: it cannot be read, or holds something else; names the file and the key.
+        InputError: the place cannot be written.
     """
-    try:
-        text_of_all = json.dumps(parse_json(path.read_bytes()), ensure_ascii=False)
-        value = parse_json(text_of_all.encode(errors="replace"))  # half a character becomes "?"
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as {what} ({_short(error)}); {advice}") from error
-    try:
-        shape(value, "")
-    except ShapeError as error:
-        raise InputError(f"{path}: no {what}, {error}; {advice}") from error
-    return value
+    write_json(path, to_json(results))
 
 
-def read_results(path: Path) -> dict[str, Any]:
+def read_results(path: Path) -> Results:
     """The results of a run.
 
     Raises:
-        InputError: see ``read_json``.
+        InputError: the file cannot be read, is of an earlier version, or holds something else;
+            the line names the file and the key.
     """
-    advice = "leave the file out or run again"
-    return read_json(path, RESULTS, what="results of a run", advice=advice)
+    what, advice = "the results of a run", "leave the file out or run again"
+    return read_json(Results, path, what=what, advice=advice, earlier="models")
 
 
-def text(value: Any, key: str) -> None:
-    _require(isinstance(value, str), value, key, "no text")
+def read_rollouts(path: Path) -> list[Rollout]:
+    """The lines of ``rollouts.jsonl``.
+
+    Raises:
+        InputError: a line is not a rollout; names the file and the line.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.strerror}); copy the file anew"
+        ) from error
+    return [_rollout(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line]
 
 
-def flag(value: Any, key: str) -> None:
-    _require(isinstance(value, bool), value, key, "neither true nor false")
-
-
-def number(value: Any, key: str) -> None:
-    _require(type(value) in (int, float) and -LARGEST <= value <= LARGEST, value, key, "no number")
-
-
-def whole(value: Any, key: str) -> None:
-    _require(type(value) is int and -LARGEST <= value <= LARGEST, value, key, "no whole number")
-
-
-def count(value: Any, key: str) -> None:
-    _require(type(value) is int and 0 <= value <= LARGEST, value, key, "no count")
-
-
-def anything(value: Any, key: str) -> None:
-    """Fits all values."""
-
-
-def optional(shape: Shape) -> Shape:
-    """The shape, or null."""
-
-    def fits(value: Any, key: str) -> None:
-        if value is not None:
-            shape(value, key)
-
-    return fits
-
-
-def listing(shape: Shape) -> Shape:
-    """A list of any length."""
-
-    def fits(value: Any, key: str) -> None:
-        _require(isinstance(value, list), value, key, "no list")
-        for place, entry in enumerate(value):
-            shape(entry, f"{key}[{place}]")
-
-    return fits
-
-
-def row(*shapes: Shape) -> Shape:
-    """A list with one entry for each shape."""
-
-    def fits(value: Any, key: str) -> None:
-        good = isinstance(value, list) and len(value) == len(shapes)
-        _require(good, value, key, f"no list of {len(shapes)}")
-        for place, (shape, entry) in enumerate(zip(shapes, value, strict=True)):
-            shape(entry, f"{key}[{place}]")
-
-    return fits
-
-
-def mapping(shape: Shape) -> Shape:
-    """Any names, each with a value of the shape."""
-
-    def fits(value: Any, key: str) -> None:
-        _require(isinstance(value, dict), value, key, "no mapping")
-        for name, entry in value.items():
-            shape(entry, _inner(key, name))
-
-    return fits
-
-
-def record(needed: Mapping[str, Shape], known: Mapping[str, Shape] | None = None) -> Shape:
-    """A mapping with the ``needed`` names; ``known`` ones may be absent or null."""
-
-    def fits(value: Any, key: str) -> None:
-        _require(isinstance(value, dict), value, key, "no mapping")
-        for name, shape in needed.items():
-            if name not in value:
-                raise ShapeError(f"{_inner(key, name)} is missing")
-            shape(value[name], _inner(key, name))
-        for name, shape in (known or {}).items():
-            if value.get(name) is not None:
-                shape(value[name], _inner(key, name))
-
-    return fits
-
-
-def votes(value: Any, key: str) -> None:
-    """The votes of a model: ``k``, ``per_relation``, and a curve over k for each way of voting."""
-    record({"k": listing(number)}, {"per_relation": mapping(mapping(number))})(value, key)
-    _require(all(k >= 1 for k in value["k"]), value["k"], f"{key}.k", "not all 1 or more")
-    for way in value.keys() - set(NO_WAYS):
-        CURVE(value[way], _inner(key, way))
-        for part in ("f1", "ci95"):
-            found, at = value[way].get(part) or value["k"], f"{_inner(key, way)}.{part}"
-            _require(len(found) == len(value["k"]), found, at, "not as long as k")
-
-
-def rollout(value: Any, key: str) -> None:
-    """A line of ``rollouts.jsonl``: single values, but for the pictures."""
-    record({"step": count, "text": text, "response": text, "reward": optional(number)})(value, key)
-    for name in value.keys() - {"text", "response", "image"}:
-        single = value[name] is None or isinstance(value[name], (str, bool))
-        if not single:
-            number(value[name], _inner(key, name))
-
-
-def _require(good: bool, value: Any, key: str, fault: str) -> None:
-    if not good:
-        shown = _short(json.dumps(value, ensure_ascii=False))
-        raise ShapeError(f"{key or 'the whole'} is {shown} and {fault}")
-
-
-def _short(value: object) -> str:
-    line = " ".join(str(value).split())
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]}…"
-
-
-def _inner(key: str, name: str) -> str:
-    return f"{key}.{_short(name)}" if key else _short(name)
-
-
-INTERVAL = row(number, number)
-COUNTS = dict.fromkeys(("correct", "predicted", "gold"), count)
-NUMBERS = dict.fromkeys(("precision", "recall", "f1", "accuracy"), number)
-SCORES = record({}, {**NUMBERS, **COUNTS, "ci95": INTERVAL, "accuracy_ci95": INTERVAL})
-CURVE = record({"f1": listing(number)}, {"ci95": listing(INTERVAL)})
-BY_CLASS = mapping(record(COUNTS))
-ANALYSIS = record(
-    {},
-    {
-        "ids": text,
-        "counts": mapping(listing(row(count, count, count))),
-        "errors": mapping(count),
-        "confusion": listing(row(text, text, count)),
-        "per_relation": BY_CLASS,
-        "per_type": BY_CLASS,
-        "direction_blind": record(COUNTS),
-    },
-)
-STAGE = record({}, {"seconds": number, "made_in": number, "cached": flag, "fingerprint": text})
-CONFIG = record(
-    {},
-    {
-        "model": record({}, {"path": text, "_target_": text}),
-        "filter": mapping(anything),
-        "grpo": record({}, {"group_size": count}),
-    },
-)
-RESULTS = record(
-    {
-        "experiment": text,
-        "task": text,
-        "profile": text,
-        "seed": whole,
-        "commit": text,
-        "models": mapping(mapping(SCORES)),
-    },
-    {
-        "command": text,
-        "date": text,
-        "config_fingerprint": text,
-        "config": CONFIG,
-        "analysis": mapping(ANALYSIS),
-        "stages": mapping(STAGE),
-        "chains": mapping(number),
-        "voting": mapping(votes),
-        "metrics": mapping(SCORES),
-    },
-)
-JOB = record(
-    {
-        "job": count,
-        "overrides": listing(text),
-        "folder": text,
-        "seconds": number,
-        "validation_f1": optional(number),
-        "error": optional(text),
-    }
-)
-JOB_RESULTS = record({"metrics": mapping(record({"f1": number, "ci95": INTERVAL}))})
+def _rollout(line: bytes, where: str) -> Rollout:
+    try:
+        row = from_json(dict[str, Any], parse_json(line))
+        known = ("step", "text", "response", "reward")
+        values = {name: value for name, value in row.items() if name not in known}
+        for name, value in values.items():
+            if name != "image" and not isinstance(value, (str, bool, type(None))):
+                from_json(float, value, shortened(name))
+        rollout: Rollout = from_json(Rollout, {**row, "values": values})
+        return rollout
+    except ShapeError as error:
+        raise InputError(f"{where}: not a rollout, {error}; copy the file anew") from error
+    except ValueError as error:
+        raise InputError(f"{where}: not JSON ({error}); copy the file anew") from error

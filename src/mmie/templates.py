@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mmie.text import fault
+from mmie.text import invalid_character
 
 NOTHING = "nothing is filled in here"
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -37,7 +37,7 @@ class Places:
 
     def problem(self, template: str) -> str | None:
         """What is wrong with the prompt and what to do, as a phrase; None if nothing is."""
-        reason = fault(template)
+        reason = invalid_character(template)
         if reason is not None:
             return f"it holds {reason}, which is no text; correct it"
         used = _PLACE.findall(template)

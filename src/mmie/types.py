@@ -9,7 +9,10 @@ from typing import Any, NamedTuple
 
 
 class Quintuple(NamedTuple):
-    """(e1, t1, e2, t2, r) of JMERE-R1 section 3.1; every field a string; in the relation underscores read as blanks."""
+    """(e1, t1, e2, t2, r) of JMERE-R1 section 3.1; every field is a string.
+
+    In the relation, blanks stand for underscores.
+    """
 
     head: str
     head_type: str
@@ -20,11 +23,12 @@ class Quintuple(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader finds in one response.
+    """What a task reads in one response.
 
     Attributes:
-        prediction: in the task's own type; None where no answer is found.
-        invalid: the number of items that were tried and are wrong in form or label; the strict reader counts none.
+        prediction: in the task's own type; None where there is no answer.
+        invalid: the number of items that the response tries and that are wrong in form or label.
+            The strict reader counts none.
     """
 
     prediction: Any | None
@@ -37,7 +41,8 @@ class Picture:
 
     Attributes:
         path: the file; None stands for a blank picture (``data.missing_images=blank``).
-        box: left, upper, right and lower edge of the part, in pixels of the upright picture; None is the whole.
+        box: left, upper, right and lower edge of the part, in pixels of the upright picture; None
+            stands for the whole picture.
     """
 
     path: Path | None
@@ -53,7 +58,7 @@ class Example:
         text: the tokens of the data joined by single blanks.
         pictures: in the order in which the prompt shows them.
         gold: the right answer in the task's own type (JMERE: a tuple of ``Quintuple``).
-        extra: what only one source or task knows (the toy world keeps its scene here); JSON values only.
+        extra: what only one source or task knows, as JSON values; a toy world keeps its scene here.
     """
 
     id: str
@@ -65,21 +70,35 @@ class Example:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One reasoning chain that the teacher wrote for one sample, with what the teacher said about it afterwards.
+    """One reasoning chain that the teacher wrote for one sample, and what it said about the chain.
 
     Attributes:
         example_id: the sample.
         index: 0 … candidates-1.
-        chain: the text that goes between the think tags; empty where the teacher gave nothing usable.
-        repredicted: the quintuples that the teacher reads off picture, text and chain; None where one is invalid or none is found.
-        score: the rule-based score, 0..1; None where unparsable.
+        chain: the text that goes between the think tags; empty where the teacher gave none.
+        verdicts: column → JSON value, as the task's chains node gives them and the task's filters
+            read them; None stands for an answer that could not be read.
     """
 
     example_id: str
     index: int
     chain: str
-    repredicted: tuple[Quintuple, ...] | None
-    score: float | None
+    verdicts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Judged(NamedTuple):
+    """One part of an answer beside the part of the gold that it is meant for.
+
+    Attributes:
+        said: the fields of the part as the answer has it, the last of which is its label; None for
+            gold that was missed and for what cannot be read.
+        meant: the same of the gold; None for a part that was invented.
+        kind: the kind of error, "" where the part is right.
+    """
+
+    said: tuple[str, ...] | None
+    meant: tuple[str, ...] | None
+    kind: str
 
 
 @dataclass(frozen=True)

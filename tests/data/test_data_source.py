@@ -37,6 +37,11 @@ def example(id: str, text: str, *, img_id: str | None = None, path: Path | None 
     )
 
 
+def asked(sample: Example) -> dict[str, Any]:
+    """What a task asks about besides text and pictures."""
+    return {key: sample.extra[key] for key in ("entity",) if key in sample.extra}
+
+
 def picture(path: Path, shade: int) -> Path:
     Image.new("L", (2, 2), shade).save(path)
     return path
@@ -56,7 +61,7 @@ def test_shared_sentences_are_counted_once_a_text() -> None:
         "val": [example("d", "one", img_id="4"), example("e", "three", img_id="5")],
         "test": [example("f", "two", img_id="6"), example("g", "one", img_id="7")],
     }
-    assert check_splits(splits) == {
+    assert check_splits(splits, asked) == {
         "shared_sentences": {"train/val": 1, "train/test": 2, "val/test": 1}
     }
 
@@ -65,14 +70,14 @@ def test_shared_sentences_are_counted_once_a_text() -> None:
 def test_an_empty_split_is_refused(empty: str) -> None:
     splits = {split: [example(split, split)] for split in ("train", "val", "test")}
     with pytest.raises(InputError, match=f"split {empty} is empty"):
-        check_splits({**splits, empty: []})
+        check_splits({**splits, empty: []}, asked)
 
 
 def test_same_text_and_same_name_is_a_shared_sample() -> None:
     train = [example("train-0", "one", img_id="1.jpg"), example("train-1", "two", img_id="2.jpg")]
     shared = [example("test-0", "two", img_id="2.jpg"), example("test-1", "one", img_id="1.jpg")]
     with pytest.raises(InputError, match=r"train and test share 2 samples \(train-1 is test-0\)"):
-        check_splits({"train": train, "val": [example("val-0", "three")], "test": shared})
+        check_splits({"train": train, "val": [example("val-0", "three")], "test": shared}, asked)
 
 
 def test_same_text_and_same_bytes_is_a_shared_sample(tmp_path: Path) -> None:
@@ -80,22 +85,22 @@ def test_same_text_and_same_bytes_is_a_shared_sample(tmp_path: Path) -> None:
         picture(tmp_path / f"{name}.png", shade) for name, shade in (("a", 1), ("b", 1), ("c", 2))
     )
     train, test = example("train-0", "text", path=one), example("test-0", "text", path=other)
-    assert check_splits({"train": [train], "test": [test]}) == {
+    assert check_splits({"train": [train], "test": [test]}, asked) == {
         "shared_sentences": {"train/test": 1}
     }
     with pytest.raises(InputError, match="train-0 is test-0"):
-        check_splits({"train": [train], "test": [example("test-0", "text", path=twin)]})
+        check_splits({"train": [train], "test": [example("test-0", "text", path=twin)]}, asked)
 
 
 def test_same_picture_under_another_text_or_inside_one_split_is_no_shared_sample() -> None:
     train = [example("a", "one", img_id="1.jpg"), example("b", "one", img_id="1.jpg")]
-    assert check_splits({"train": train, "test": [example("c", "two", img_id="1.jpg")]}) == {
+    assert check_splits({"train": train, "test": [example("c", "two", img_id="1.jpg")]}, asked) == {
         "shared_sentences": {"train/test": 0}
     }
 
 
 def test_blank_pictures_without_names_are_not_the_same() -> None:
-    assert check_splits({"train": [example("a", "one")], "test": [example("b", "one")]}) == {
+    assert check_splits({"train": [example("a", "one")], "test": [example("b", "one")]}, asked) == {
         "shared_sentences": {"train/test": 1}
     }
 
@@ -122,10 +127,10 @@ def test_other_entities_and_boxes_of_one_picture_are_other_samples(
     path = picture(tmp_path / "a.png", 1)
     for known in ({"img_id": "1.jpg"}, {"path": path}, {"img_id": "1.jpg", "path": path}):
         assert check_splits(
-            {"train": [fact("a", **known)], "test": [fact("b", **{**known, **change})]}
+            {"train": [fact("a", **known)], "test": [fact("b", **{**known, **change})]}, asked
         )
         with pytest.raises(InputError, match="share 1 samples .a is b."):
-            check_splits({"train": [fact("a", **known)], "test": [fact("b", **known)]})
+            check_splits({"train": [fact("a", **known)], "test": [fact("b", **known)]}, asked)
 
 
 def test_many_facts_of_one_text_are_compared_in_no_time(tmp_path: Path) -> None:
@@ -136,7 +141,7 @@ def test_many_facts_of_one_text_are_compared_in_no_time(tmp_path: Path) -> None:
         fact(f"b-{number}", box=(number, 0, 9_999, 2), img_id="1.jpg") for number in range(5_000)
     ]
     start = time.perf_counter()
-    check_splits({"train": one, "test": other})
+    check_splits({"train": one, "test": other}, asked)
     assert time.perf_counter() - start < 2
 
 
@@ -221,7 +226,7 @@ def test_the_file_appears_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(os, "replace", seen)
     examples = [example("a", "one"), example("b", "two")]
-    with pytest.raises(OSError, match="power cut"):
+    with pytest.raises(InputError, match="power cut"):
         examples_to_jsonl(tmp_path / "train.jsonl", examples, images=tmp_path)
     assert os.listdir(tmp_path) == []
 

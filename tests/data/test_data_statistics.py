@@ -23,14 +23,31 @@ SPLITS = {
 }
 
 
-def counted(splits: dict[str, list[Example]]) -> dict[str, Any]:
-    def labels(example: Example) -> dict[str, list[str]]:
-        return {
-            "entities": [kind for _, kind in entities(example.gold)],
-            "relations": [q.relation for q in example.gold],
-        }
+class Quintuples:
+    """A task as far as the statistics know it."""
 
-    return statistics(splits, labels_of=labels, unit="quintuples")
+    unit = "quintuples"
+
+    def size(self, example: Example) -> int:
+        return len(example.gold)
+
+    def labels_of(self, example: Example) -> dict[str, list[str]]:
+        types = [kind for _, kind in entities(example.gold)]
+        return {"type": types, "relation": [item.relation for item in example.gold]}
+
+
+class Facts:
+    unit = "facts"
+
+    def size(self, example: Example) -> int:
+        return 1
+
+    def labels_of(self, example: Example) -> dict[str, list[str]]:
+        return {"label": [example.gold]}
+
+
+def counted(splits: dict[str, list[Example]]) -> dict[str, Any]:
+    return statistics(splits, Quintuples())
 
 
 def test_counts() -> None:
@@ -39,16 +56,17 @@ def test_counts() -> None:
         "train": {
             "samples": 2,
             "quintuples": 4,
-            "entities": {"per": 3, "org": 2},  # Josh, Baker; Josh again in the other sample
-            "relations": {"member of": 3, "peer": 1},
+            "labels": {
+                "type": {"per": 3, "org": 2},  # Josh, Baker; Josh again in the other sample
+                "relation": {"member of": 3, "peer": 1},
+            },
             "words": {"mean": 2.5, "max": 3},
             "blank_pictures": 1,
         },
         "test": {
             "samples": 1,
             "quintuples": 0,
-            "entities": {},
-            "relations": {},
+            "labels": {"type": {}, "relation": {}},
             "words": {"mean": 2.0, "max": 2},
             "blank_pictures": 1,
         },
@@ -59,7 +77,7 @@ def test_counts() -> None:
 
 def test_labels_are_in_order_of_frequency_then_name() -> None:
     gold = (PEER, *(JOSH._replace(relation=relation) for relation in ("b", "a", "c", "c")))
-    relations = counted({"train": [Example("a", "x", (), gold)]})["train"]["relations"]
+    relations = counted({"train": [Example("a", "x", (), gold)]})["train"]["labels"]["relation"]
     assert list(relations) == ["c", "a", "b", "peer"]
 
 
@@ -67,16 +85,12 @@ def test_an_empty_split_counts_nothing() -> None:
     assert counted({"train": []})["train"]["words"] == {"mean": 0.0, "max": 0}
 
 
-def test_a_task_without_entities() -> None:
-    stats = statistics(
-        {"train": [Example("a", "x", (), "none")]},
-        labels_of=lambda example: {"relations": [example.gold]},
-        unit="facts",
-    )
+def test_a_task_with_one_label() -> None:
+    stats = statistics({"train": [Example("a", "x", (), "none")]}, Facts())
     assert stats["train"] == {
         "samples": 1,
         "facts": 1,
-        "relations": {"none": 1},
+        "labels": {"label": {"none": 1}},
         "words": {"mean": 1.0, "max": 1},
         "blank_pictures": 0,
     }

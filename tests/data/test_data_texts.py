@@ -13,7 +13,7 @@ from mmie.tasks.jmere.mnre import MNRE
 from mmie.tasks.jmere.task import RELATIONS, TYPES
 from mmie.tasks.more.reader import MORE
 from mmie.tasks.more.task import LABELS
-from mmie.text import clean, strings
+from mmie.text import clean, nested_strings
 from mmie.types import Example, Picture
 
 NO_TEXT = ["\ud800", "\udfff", "\0", "\x01", "\x1b", "\x7f", "\x9f", "\ud800\udc80\ud800"]
@@ -91,13 +91,13 @@ def test_facts_with_what_is_no_text_are_refused(tmp_path: Path, change: dict[str
 )
 def test_any_source_is_checked_before_anything_is_trained(sample: Example) -> None:
     with pytest.raises(InputError, match="^data: a text of sample a holds .*, which is no text"):
-        check_splits({"train": [sample]})
+        check_splits({"train": [sample]}, lambda sample: {})
 
 
 def test_strings_are_found_however_deep() -> None:
     value = {"a": [1, ("b", {"c": "d"})], "e": {"f"}, "g": None}
-    assert sorted(strings(value)) == ["a", "b", "c", "d", "e", "f", "g"]
-    assert list(strings(Picture(None))) == []
+    assert sorted(nested_strings(value)) == ["a", "b", "c", "d", "e", "f", "g"]
+    assert list(nested_strings(Picture(None))) == []
 
 
 def test_text_and_gold_are_composed_alike(tmp_path: Path) -> None:

@@ -6,78 +6,17 @@ from collections import Counter
 
 import pytest
 
-from helpers.configured import prompts
+from helpers.teachers import LABELS, READ_A, READ_AB, A, B, Scripted, examples, run
 from mmie.distil.answer import Answer
 from mmie.distil.candidates import (
     candidates_from_jsonl,
     candidates_to_jsonl,
     distil,
-    run_distillation,
 )
 from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.tasks.jmere.chains import JMEREChains
-from mmie.types import Candidate, Example, Quintuple
-
-A = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
-B = Quintuple("Browns", "org", "Ohio", "loc", "locate at")
-LABELS = {
-    "types": ["per", "org", "loc"],
-    "relations": ["member_of", "locate_at"],
-    **prompts("jmere"),
-}
-READ_A = "[Josh Gordon, per, Browns, org, member of]"
-READ_AB = f"{READ_A}, [Browns, org, Ohio, loc, locate at]"
-
-
-class Scripted:
-    """Answers by purpose; remembers what was asked and how many questions were under way at once."""
-
-    model = "scripted"
-    parameters = {"temperature": 1.0}
-    max_pixels = 1000
-    max_refused = 0.0
-
-    def __init__(self, *, concurrency=1, **answers):
-        self.concurrency = concurrency
-        self.answers = {"distil": "A chain.", "repredict": READ_A, "score": "Score: 0.9"} | answers
-        self.asked = []
-        self.busy = self.busiest = self.closed = self.cancelled = 0
-
-    async def ask(self, request):
-        self.asked.append((request.purpose, request.example.id, request.candidate, request.chain))
-        self.busy += 1
-        self.busiest = max(self.busiest, self.busy)
-        try:
-            await asyncio.sleep(0.001 * (7 * len(self.asked) % 5))
-            answer = self.answers[request.purpose]
-            words = answer(request) if callable(answer) else answer
-            return words if isinstance(words, Answer) else Answer(words)
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        finally:
-            self.busy -= 1
-
-    async def close(self):
-        self.closed += 1
-
-
-def examples(count):
-    return [
-        Example(id=f"train-{n}", text=f"Tweet {n}", pictures=(), gold=(A, B)) for n in range(count)
-    ]
-
-
-def run(samples, teacher, record, *, candidates=2, progress=lambda _: None):
-    return run_distillation(
-        samples,
-        teacher,
-        record,
-        candidates=candidates,
-        progress=progress,
-        chains=JMEREChains(**LABELS),
-    )
+from mmie.types import Candidate
 
 
 def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
@@ -87,7 +26,9 @@ def test_a_candidate_is_the_chain_and_both_judgements(tmp_path):
         score="Image description: 0.4\nScore: 0.8",
     )
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert candidate == Candidate("train-0", 0, "Gordon plays.", (A, B), 0.8)
+    assert candidate == Candidate(
+        "train-0", 0, "Gordon plays.", {"repredicted": [[*A], [*B]], "score": 0.8}
+    )
     assert teacher.asked == [
         ("distil", "train-0", 0, ""),
         ("repredict", "train-0", 0, "Gordon plays."),
@@ -113,7 +54,8 @@ def test_the_reprediction_is_read_or_none(tmp_path, answer, repredicted):
     (candidate,) = run(
         examples(1), Scripted(repredict=answer), Record(tmp_path / "r"), candidates=1
     )
-    assert candidate.repredicted == repredicted
+    expected = None if repredicted is None else [list(item) for item in repredicted]
+    assert candidate.verdicts["repredicted"] == expected
 
 
 def test_the_prompts_show_the_gold_to_the_writer_only(tmp_path):
@@ -137,7 +79,7 @@ def test_the_prompts_show_the_gold_to_the_writer_only(tmp_path):
 def test_an_unusable_chain_is_not_judged(tmp_path):
     teacher = Scripted(distil="")
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert candidate == Candidate("train-0", 0, "", None, None)
+    assert candidate == Candidate("train-0", 0, "", {"repredicted": None, "score": None})
     assert len(teacher.asked) == 1
 
 
@@ -212,32 +154,31 @@ def test_distil_is_a_coroutine_for_those_who_have_a_loop(tmp_path):
         progress=lambda _: None,
         chains=JMEREChains(**LABELS),
     )
-    assert [candidate.repredicted for candidate in asyncio.run(work)] == [(A,)]
+    assert [candidate.verdicts["repredicted"] for candidate in asyncio.run(work)] == [[list(A)]]
 
 
 def test_candidates_survive_the_file(tmp_path):
     rows = [
-        Candidate("train-0", 0, "Lines\nand ☃ \u2028 \x85 😀", (A, B), 0.7),
-        Candidate("train-0", 1, "", None, None),
-        Candidate("train-1", 0, "chain", (), 0.0),
+        Candidate(
+            "train-0", 0, "Lines\nand ☃ \u2028 \x85 😀", {"read": [[*A], [*B]], "score": 0.7}
+        ),
+        Candidate("train-0", 1, "", {"read": None, "score": None}),
+        Candidate("train-1", 0, "chain"),
     ]
     path = tmp_path / "new" / "candidates.jsonl"
     candidates_to_jsonl(rows[:1], path)
     candidates_to_jsonl(rows, path)
     found = candidates_from_jsonl(path)
     assert found == rows
-    assert isinstance(found[0].repredicted[0], Quintuple)
     assert [file.name for file in path.parent.iterdir()] == ["candidates.jsonl"]
 
 
-ROW = {"example_id": "a", "index": 0, "chain": "c", "repredicted": None, "score": 0.5}
+ROW = {"example_id": "a", "index": 0, "chain": "c", "verdicts": {"score": 0.5}}
 BROKEN = [
     "",
     "{",
     "[]",
     "{}",
-    '{"repredicted": 5}',
-    '{"repredicted": [["a"]]}',
     "[" * 100_000,
     *(
         json.dumps({**ROW, **change})
@@ -246,8 +187,9 @@ BROKEN = [
             {"chain": "half \ud83d"},
             {"example_id": None},
             {"index": "0"},
-            {"score": "0.5"},
-            {"repredicted": [["a", "per", "b", "per", None]]},
+            {"verdicts": None},
+            {"verdicts": {"read": "half \ud83d"}},
+            {"score": 0.5},
         )
     ),
 ]
@@ -256,7 +198,7 @@ BROKEN = [
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_candidate_is_named(tmp_path, broken):
     path = tmp_path / "c.jsonl"
-    candidates_to_jsonl([Candidate("train-0", 0, "chain", None, None)], path)
+    candidates_to_jsonl([Candidate("train-0", 0, "chain")], path)
     path.write_text(path.read_text() + broken + "\n")
     with pytest.raises(InputError, match=r"c\.jsonl:2: not a candidate"):
         candidates_from_jsonl(path)
@@ -267,5 +209,5 @@ def test_candidate_files_that_cannot_be_are_named(tmp_path):
     with pytest.raises(InputError, match="folder: cannot be written"):
         candidates_to_jsonl([], tmp_path / "folder")
     assert [file.name for file in tmp_path.iterdir()] == ["folder"]
-    with pytest.raises(InputError, match="missing: cannot read"):
+    with pytest.raises(InputError, match="missing: cannot be read"):
         candidates_from_jsonl(tmp_path / "missing")

@@ -11,7 +11,8 @@ B = Quintuple("Browns", "org", "Ohio", "loc", "locate_at")
 
 
 def candidate(index, *, sample="train-0", repredicted=None, score=None):
-    return Candidate(sample, index, "A chain.", repredicted, score)
+    verdicts = {"repredicted": repredicted, "score": score}
+    return Candidate(sample, index, "A chain.", verdicts)
 
 
 @pytest.mark.parametrize(
@@ -76,5 +77,5 @@ def test_nothing_in_nothing_out(keep):
 def test_reprediction_compares_names_in_one_form():
     composed = Quintuple("Beyonc\u00e9", "per", "Browns", "org", "member of")
     decomposed = composed._replace(head="Beyonce\u0301 ")
-    candidate = Candidate("train-0", 0, "A chain.", (decomposed,), None)
-    assert RepredictionFilter()([candidate], {"train-0": [composed]}) == [candidate]
+    one = candidate(0, repredicted=[list(decomposed)])
+    assert RepredictionFilter()([one], {"train-0": [composed]}) == [one]

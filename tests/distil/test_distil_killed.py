@@ -2,79 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-from collections import Counter
-from pathlib import Path
 
 import pytest
 
-import mmie
-from helpers.configured import prompts
-from mmie.distil.candidates import run_distillation
-from mmie.distil.record import Record
-from mmie.distil.teacher import OpenAITeacher
-from mmie.tasks.jmere.chains import JMEREChains
-from mmie.types import Example, Picture, Quintuple
-
-GOLD = (Quintuple("Josh Gordon", "per", "Browns", "org", "member_of"),)
-
-KILLED = """
-import sys
-from pathlib import Path
-sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
-from test_distil_killed import against_the_server
-against_the_server(Path(sys.argv[2]))
-"""
-
-
-def against_the_server(folder):
-    """Three samples with a picture each, two candidates, one request at a time, recorded in ``folder``."""
-    samples = [
-        Example(
-            id=f"train-{n}", text=f"Tweet {n}", pictures=(Picture(folder / f"{n}.png"),), gold=GOLD
-        )
-        for n in range(3)
-    ]
-    teacher = OpenAITeacher(
-        model="m", temperature=1.0, max_tokens=9, concurrency=1, max_retries=0, timeout=30
-    )
-    record = Record(folder / "record.jsonl")
-    labels = {"types": ["per", "org"], "relations": ["member_of"], **prompts("jmere")}
-    return run_distillation(
-        samples,
-        teacher,
-        record,
-        candidates=2,
-        progress=lambda _: None,
-        chains=JMEREChains(**labels),
-    ), record
-
-
-def pictures(folder, png):
-    folder.mkdir()
-    for n in range(3):
-        (folder / f"{n}.png").write_bytes(png(n))
-    return folder
-
-
-def honest(server):
-    """Chains are numbered by how often their question came, so that equal questions get different chains."""
-    times = Counter()
-
-    def reply(handler, question, _):
-        text = question["messages"][0]["content"][-1]["text"]
-        times[text] += 1
-        if "A reasoning process" in text:
-            return server.complete(handler, f"Chain {times[text]}.")
-        return server.complete(
-            handler,
-            "[Josh Gordon, per, Browns, org, member of]" if "<answer>" in text else "Score: 0.9",
-        )
-
-    return reply
+from helpers.teacher_server import against_the_server, honest, pictures
 
 
 @pytest.mark.slow
@@ -95,20 +29,17 @@ def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, png
 
     answer, server.reply = honest(server), deadly
     folder = pictures(tmp_path / "killed", png)
-    roots = [Path(mmie.__file__).parents[1], Path(__file__).parents[1]]
-    path = os.pathsep.join([*map(str, roots), os.environ.get("PYTHONPATH", "")])
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(folder)],
-        env={**os.environ, "PYTHONPATH": path},
-    ) as child:
-        assert child.wait(60) == -signal.SIGKILL
+    child = multiprocessing.get_context("fork").Process(target=against_the_server, args=(folder,))
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
     assert len(server.received) == fatal
     assert len((folder / "record.jsonl").read_bytes().splitlines()) == fatal - 1
     assert list(folder.glob(".*.claim"))  # of the question that was under way; it holds nobody up
 
     server.reply = answer
-    found, record = against_the_server(folder)
-    assert found == expected
+    candidates, record = against_the_server(folder)
+    assert candidates == expected
     assert (record.asked, record.reused) == (18 - (fatal - 1), fatal - 1)
     assert server.received[fatal - 1] == server.received[fatal]
     assert not list(folder.glob(".*.claim"))

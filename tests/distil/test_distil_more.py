@@ -14,8 +14,8 @@ from PIL import Image
 
 from helpers.configured import prompts
 from mmie.distil.record import Record
-from mmie.distil.shown import shown as shown_to_the_teacher
 from mmie.distil.teacher import Request
+from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.tasks.more.chains import MOREChains
 from mmie.tasks.more.six_steps import SixStepsFilter
 from mmie.tasks.more.toy_teacher import MORETemplateTeacher
@@ -75,19 +75,19 @@ def test_the_prompt_of_a_none_sample_gives_no_types():
     ],
 )
 def test_the_filter_keeps_whole_chains(chain: str, kept: bool):
-    one = Candidate("train-0", 0, chain, None, None)
+    one = Candidate("train-0", 0, chain)
     assert SixStepsFilter()([one], {}) == [one] * kept
 
 
 def test_the_filter_keeps_the_order_and_takes_another_number_of_steps():
     rows = [
-        Candidate("a", 0, CHAIN, None, None),
-        Candidate("a", 1, "no", None, None),
-        Candidate("b", 0, CHAIN, None, 0.5),
+        Candidate("a", 0, CHAIN),
+        Candidate("a", 1, "no"),
+        Candidate("b", 0, CHAIN, {"score": 0.5}),
     ]
     assert SixStepsFilter()(rows, {}) == [rows[0], rows[2]]
     assert SixStepsFilter(steps=2)(
-        [*rows, short := Candidate("c", 0, "Step 1: a Step 2: b", None, None)], {}
+        [*rows, short := Candidate("c", 0, "Step 1: a Step 2: b")], {}
     ) == [short]
     assert SixStepsFilter()([], {}) == []
 
@@ -108,7 +108,7 @@ def test_one_question_a_candidate() -> None:
     candidate = asyncio.run(
         MOREChains(labels=["/per/misc/awarded"], **prompts("more"))(ask, example, 2)
     )
-    assert candidate == Candidate("a", 2, "Step 1: x", None, None)
+    assert candidate == Candidate("a", 2, "Step 1: x")
     assert [purpose for purpose, _ in asked] == ["distil"]
     assert "The right answer is: /per/misc/awarded" in asked[0][1]
 
@@ -119,7 +119,7 @@ def test_the_teacher_sees_the_object_and_the_record_knows_it(tmp_path: Path) -> 
     picture.save(tmp_path / "p.png")
     whole = Picture(tmp_path / "p.png")
     parts = [replace(whole, box=box) for box in (None, (0, 0, 20, 20), (20, 0, 40, 20))]
-    files = [shown_to_the_teacher(part, max_pixels=10_000).data for part in parts]
+    files = [encode_for_teacher(part, max_pixels=10_000).data for part in parts]
     shown = [Image.open(BytesIO(file)).convert("RGB") for file in files]
     assert [image.size for image in shown] == [(40, 20), (20, 20), (20, 20)]
     assert [image.getpixel((1, 1)) for image in shown] == [(255, 0, 0), (255, 0, 0), (0, 0, 255)]

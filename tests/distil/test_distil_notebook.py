@@ -54,7 +54,15 @@ def test_it_works_with_and_without_a_running_loop(tmp_path: Path) -> None:
     async def cell() -> list[Candidate]:
         return distilled(tmp_path / "inside.jsonl")
 
-    expected = [Candidate(f"train-{number}", 0, "A chain.", GOLD, 0.9) for number in range(2)]
+    expected = [
+        Candidate(
+            f"train-{number}",
+            0,
+            "A chain.",
+            {"repredicted": [[*one] for one in GOLD], "score": 0.9},
+        )
+        for number in range(2)
+    ]
     assert distilled(tmp_path / "outside.jsonl") == expected
     assert asyncio.run(cell()) == expected
 

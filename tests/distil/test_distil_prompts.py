@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.configured import prompts
-from mmie.distil.chain_text import chain_of, parse_score
+from mmie.distil.chain_text import extract_chain, parse_score
 from mmie.parsing import parse_response
 from mmie.tasks.jmere.chains import JMEREChains
 from mmie.types import Example, Quintuple
@@ -140,10 +140,10 @@ def test_the_score_is_the_last_whole_score_line(text, score):
     ],
 )
 def test_the_chain_is_what_stands_inside(text, chain):
-    assert chain_of(text) == chain
+    assert extract_chain(text) == chain
 
 
-@pytest.mark.parametrize("read", [chain_of, parse_score])
+@pytest.mark.parametrize("read", [extract_chain, parse_score])
 @pytest.mark.parametrize(
     "piece",
     ["\n", " \n", "<answer>", "</answer>", "</think>", "<think>", "< ", "```\n", "Score:", "*"],
@@ -170,7 +170,7 @@ def test_reading_grows_linearly(read, piece):
     ).map("".join)
 )
 def test_a_chain_never_breaks_the_format_of_a_response(text):
-    chain = chain_of(text)
+    chain = extract_chain(text)
     response = parse_response(f"<think> {chain} </think> <answer> [] </answer>")
     assert response is not None
     assert response.think == chain

@@ -6,40 +6,9 @@ import resource
 
 import pytest
 
-from mmie.distil.answer import Answer
+from helpers.teachers import Parrot, question
 from mmie.distil.record import Record
-from mmie.distil.teacher import Request
 from mmie.errors import InputError
-from mmie.types import Example, Picture
-
-
-class Parrot:
-    """Answers with the prompt and the number of the question; the prompt "down" stands for a server that is."""
-
-    def __init__(self, model="parrot", **parameters):
-        self.model = model
-        self.parameters = parameters
-        self.answers = {}
-        self.concurrency = 1
-        self.max_pixels = 1000
-        self.max_refused = 0.0
-        self.asked = []
-
-    async def ask(self, request):
-        self.asked.append(request)
-        number = len(self.asked)
-        await asyncio.sleep(0)
-        if request.prompt == "down":
-            raise InputError("parrot is down")
-        return self.answers.get(request.prompt) or Answer(f"{request.prompt} {number}")
-
-    async def close(self):
-        pass
-
-
-def question(prompt="Hello", *, pictures=(), candidate=0, purpose="distil", name="train-0"):
-    example = Example(id=name, text="A tweet", pictures=tuple(map(Picture, pictures)), gold=())
-    return Request(purpose, example, candidate, prompt)
 
 
 def answers(record, teacher, *requests):
@@ -110,15 +79,15 @@ def test_two_alike_at_the_same_time_cost_one(tmp_path):
 def test_a_torn_last_line_is_dropped_wherever_it_was_torn(tmp_path, caplog):
     path, teacher = tmp_path / "r.jsonl", Parrot()
     answers(Record(path), teacher, question("first"), question("last"))
-    whole = path.read_bytes()
-    start = whole.index(b"\n") + 1
-    for end in range(start + 1, len(whole)):
-        path.write_bytes(whole[:end])
+    content = path.read_bytes()
+    start = content.index(b"\n") + 1
+    for end in range(start + 1, len(content)):
+        path.write_bytes(content[:end])
         caplog.clear()
         record = Record(path)
         assert [entry.levelname for entry in caplog.records] == ["WARNING"]
         assert answers(record, Parrot(), question("first")) == ["first 1"]
-        assert path.read_bytes() == whole[:start]
+        assert path.read_bytes() == content[:start]
     answers(record, Parrot(), question("last"))
     assert answers(Record(path), Parrot(), question("first"), question("last")) == [
         "first 1",

@@ -9,19 +9,25 @@ from mmie.types import Candidate, Quintuple
 
 A = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")
 GOLD = {f"train-{n}": (A,) for n in range(200)}
+
+
+def candidate(sample, index, chain, repredicted=None, score=None):
+    return Candidate(sample, index, chain, {"repredicted": repredicted, "score": score})
+
+
 ROWS = [
-    Candidate("train-0", 0, "right, poor", (A,), 0.7),
-    Candidate("train-0", 1, "right, good", (A,), 0.9),
-    Candidate("train-0", 2, "wrong, best", (), 1.0),
-    Candidate("train-1", 0, "", None, None),
-    Candidate("train-1", 1, "right, bad", (A,), 0.2),
-    Candidate("train-2", 0, "", None, None),
+    candidate("train-0", 0, "right, poor", [A], 0.7),
+    candidate("train-0", 1, "right, good", [A], 0.9),
+    candidate("train-0", 2, "wrong, best", [], 1.0),
+    candidate("train-1", 0, ""),
+    candidate("train-1", 1, "right, bad", [A], 0.2),
+    candidate("train-2", 0, ""),
 ]
 
 
 def tied(samples, candidates=5):
     return [
-        Candidate(f"train-{n}", i, f"chain {i}", (A,), 0.9)
+        candidate(f"train-{n}", i, f"chain {i}", [A], 0.9)
         for n in range(samples)
         for i in range(candidates)
     ]

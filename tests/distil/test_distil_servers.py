@@ -10,8 +10,8 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from test_distil_teacher import answer, ask, refused, teacher
 
+from helpers.teacher_server import answer, ask, refused, teacher
 from mmie.errors import InputError
 
 

@@ -8,10 +8,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
 from rich.console import Console
 
-from mmie.config import to_run_config
+from helpers.configured import run_config
 from mmie.errors import InputError
 from mmie.pipeline import execute
 from mmie.stages import progress as module
@@ -19,7 +18,6 @@ from mmie.stages.progress import progress
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
-ROOT = Path(__file__).parents[2]
 SMALL = [
     "data.sizes={train: 6, val: 2, test: 4}",
     "logger=none",
@@ -31,10 +29,7 @@ DISTIL = [*REAL, "stages=[distil]", "cot.candidates=2"]
 
 
 def go(folder, *overrides):
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(
-            compose("config", [*SMALL, f"artifacts={folder}/artifacts", *overrides])
-        )
+    config = run_config(*SMALL, *overrides, artifacts=folder / "artifacts")
     (folder / "out").mkdir(exist_ok=True)
     return json.loads(execute(config, folder / "out").read_text(encoding="utf-8"))
 
@@ -143,13 +138,13 @@ def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
         "teacher.max_refused=0.3",
     ]
     found = go(tmp_path, *overrides)
-    assert list(found["models"]) == ["other/m-1"]
-    assert found["models"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
-    assert len(lines_of(tmp_path / "out/predictions.jsonl")) == 4
+    assert list(found["systems"]) == ["other/m-1"]
+    assert found["systems"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
+    assert len(lines_of(tmp_path / "out/predictions/other-m-1.jsonl")) == 4
     assert len(server.received) == 4
     assert go(tmp_path, *overrides)["stages"]["evaluate other/m-1"]["cached"]
     shutil.rmtree(tmp_path / "artifacts/evaluate")
-    assert go(tmp_path, *overrides)["models"] == found["models"]
+    assert go(tmp_path, *overrides)["systems"] == found["systems"]
     assert len(server.received) == 4
 
 
@@ -165,13 +160,11 @@ def test_an_unknown_system_is_named(tmp_path):
         go(tmp_path, "zero_shot.systems=[pupil]")
 
 
-def test_request_options_can_be_typed(tmp_path):
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose(
-            "config",
-            ["teacher=openai", "teacher.request={max_tokens: null, max_completion_tokens: 64}"],
-        )
-    assert to_run_config(config).teacher["request"] == {
+def test_request_options_can_be_typed():
+    config = run_config(
+        "teacher=openai", "teacher.request={max_tokens: null, max_completion_tokens: 64}"
+    )
+    assert config.teacher["request"] == {
         "max_tokens": None,
         "max_completion_tokens": 64,
     }

@@ -1,22 +1,18 @@
-"""Answers that are not whole, and two runs at one record."""
+"""Answers that are not whole, and two runs with one record."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import multiprocessing
 
 import pytest
-from test_distil_candidates import Scripted, examples, run
-from test_distil_record import Parrot, question
 
-import mmie
-from mmie.distil import desk
+from helpers.teacher_server import against_the_server
+from helpers.teachers import Parrot, Scripted, examples, question, run
+from mmie.distil import dispatch
 from mmie.distil.answer import Answer
-from mmie.distil.desk import check_refused
+from mmie.distil.dispatch import check_refused
 from mmie.distil.record import Record, Unanswered
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.errors import InputError
@@ -98,7 +94,7 @@ def test_a_refused_sample_stops_no_other(tmp_path):
 def test_a_chain_is_kept_where_only_its_judgement_is_refused(tmp_path):
     teacher = Scripted(score=REFUSED)
     (candidate,) = run(examples(1), teacher, Record(tmp_path / "r"), candidates=1)
-    assert (candidate.chain, candidate.score) == ("A chain.", None)
+    assert (candidate.chain, candidate.verdicts["score"]) == ("A chain.", None)
 
 
 @pytest.mark.parametrize("state", ["cut", "empty", "refused"])
@@ -106,7 +102,7 @@ def test_an_answer_that_is_not_whole_is_not_used(tmp_path, state):
     teacher = Scripted(distil=Answer("Half a chain", state))
     teacher.max_refused = 1.0
     assert run(examples(1), teacher, Record(tmp_path / "r"), candidates=1) == [
-        Candidate("train-0", 0, "", None, None)
+        Candidate("train-0", 0, "", {"repredicted": None, "score": None})
     ]
 
 
@@ -128,7 +124,7 @@ def test_too_many_refusals_fail_the_run_after_all_were_asked(tmp_path, bound, fa
 
 
 def test_a_server_that_refuses_everything_is_not_asked_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(desk, "EARLY", 5)
+    monkeypatch.setattr(dispatch, "EARLY", 5)
     teacher, record = Scripted(distil=TURNED_AWAY, concurrency=2), Record(tmp_path / "r")
     with pytest.raises(
         InputError, match="requests were refused .* mend what the server complains about"
@@ -169,9 +165,9 @@ def test_two_runs_side_by_side_ask_each_question_once(tmp_path):
         jobs = [record.answer(teacher, request) for request in requests for record in records]
         return await asyncio.gather(*jobs)
 
-    found = asyncio.run(go())
+    answers = asyncio.run(go())
     assert len(teacher.asked) == 12
-    assert found[::2] == found[1::2]
+    assert answers[::2] == answers[1::2]
     assert len(path.read_bytes().splitlines()) == 12
     assert [file.name for file in tmp_path.iterdir()] == ["r.jsonl"]
 
@@ -201,14 +197,9 @@ def test_the_teacher_answers_inside_a_running_loop_as_well(tmp_path):
     assert teacher.closed == 1
 
 
-SIDE_BY_SIDE = """
-import sys
-from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from test_distil_killed import against_the_server
-_, record = against_the_server(Path(sys.argv[2]))
-print(record.asked, record.reused)
-"""
+def requests_of(folder):
+    _, record = against_the_server(folder)
+    return record.asked, record.reused
 
 
 @pytest.mark.slow
@@ -220,15 +211,8 @@ def test_two_processes_at_one_record_pay_once(server, tmp_path, png):
     server.reply = slow
     for number in range(3):
         (tmp_path / f"{number}.png").write_bytes(png(number))
-    roots = [Path(mmie.__file__).parents[1], Path(__file__).parents[1]]
-    path = os.pathsep.join([*map(str, roots), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", SIDE_BY_SIDE, str(Path(__file__).parent), str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": path}
-    children = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    counts = [tuple(map(int, child.communicate(timeout=100)[0].split())) for child in children]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        counts = pool.map(requests_of, [tmp_path, tmp_path], chunksize=1)
     assert [sum(count) for count in counts] == [18, 18]
     assert sum(asked for asked, _ in counts) == len(server.received) == 18
 

@@ -2,49 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from mmie.distil.teacher import OpenAITeacher, Request
+from helpers.teacher_server import ask, refused, teacher
+from mmie.distil import connection
 from mmie.errors import InputError
-from mmie.types import Example, Picture
-
-
-def teacher(**changes):
-    settings = {
-        "model": "m-1",
-        "temperature": 0.7,
-        "max_tokens": 64,
-        "concurrency": 2,
-        "max_retries": 0,
-        "timeout": 5,
-    }
-    return OpenAITeacher(**(settings | changes))
-
-
-def ask(openai_teacher, **question):
-    return answer(openai_teacher, **question).text
-
-
-def answer(openai_teacher, *, pictures=(), prompt="What is it?"):
-    example = Example(id="train-0", text="A tweet", pictures=tuple(map(Picture, pictures)), gold=())
-
-    async def run():
-        try:
-            return await openai_teacher.ask(Request("distil", example, 0, prompt))
-        finally:
-            await openai_teacher.close()
-
-    return asyncio.run(run())
-
-
-def refused(openai_teacher, **question):
-    with pytest.raises(InputError) as raised:
-        ask(openai_teacher, **question)
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
 
 
 def test_the_server_gets_model_parameters_key_and_text(server):
@@ -154,9 +120,9 @@ def test_without_an_address_it_is_openai(monkeypatch):
 
     async def host():
         openai_teacher = teacher(base_url_env="MY_URL")
-        client = openai_teacher._connected()
+        server = openai_teacher._connect().server
         await openai_teacher.close()
-        return client.base_url.host
+        return server
 
     assert asyncio.run(host()) == "api.openai.com"
 
@@ -189,7 +155,32 @@ def test_a_value_out_of_range_is_named(key, value):
         teacher(**{key: value})
 
 
-@pytest.mark.parametrize(("key", "told"), [("none", "none is known"), ("none is known", "<key>")])
-def test_only_a_key_that_can_be_a_secret_is_taken_out_of_a_reason(key, told):
-    client = SimpleNamespace(api_key=key)
-    assert OpenAITeacher._cut(None, client, "none is known") == told
+@pytest.mark.parametrize(
+    ("key", "printed"), [("none", "none is known"), ("none is known", "<key>")]
+)
+def test_only_a_key_that_can_be_a_secret_is_taken_out_of_a_reason(key, printed):
+    assert connection._printable("none is known", key) == printed
+
+
+WITHOUT_OPENAI = """
+import asyncio, sys
+sys.modules["openai"] = sys.modules["httpx2"] = None
+from mmie.distil.candidates import run_distillation
+from mmie.distil.record import Record
+from mmie.distil.teacher import OpenAITeacher, Request
+from mmie.distil.zero_shot import run_zero_shot
+from mmie.types import Example
+teacher = OpenAITeacher(
+    model="m", temperature=1, max_tokens=1, concurrency=1, max_retries=0, timeout=1
+)
+asyncio.run(teacher.ask(Request("distil", Example("train-0", "A tweet", (), ()), 0, "What?")))
+"""
+
+
+def test_without_openai_only_a_request_fails():
+    """Everything else can be imported, so a record or a toy teacher needs no such package."""
+    run = subprocess.run([sys.executable, "-c", WITHOUT_OPENAI], capture_output=True, text=True)
+    assert run.stderr.split("\n")[-2] == (
+        "mmie.errors.InputError: teacher m: the package httpx2 is missing; "
+        "install it with `pip install openai httpx2`"
+    )

@@ -1,15 +1,52 @@
-"""What the configuration files hold, for tests that build one part by hand."""
+"""The configuration: composed as Hydra does it, and single values for tests that build one part."""
 
 from __future__ import annotations
 
+import re
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-from omegaconf import OmegaConf
+import hydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from mmie.resolvers import CONF
+from mmie.config import CONF, RunConfig, to_run_config
 
-OTHERS = ("_target_", "types", "relations", "labels")  # what chains hold besides prompts
+# A dotted key, which cannot choose a file; Hydra's own node is there only where it is asked for.
+VALUE = re.compile(r"(?!hydra\.)\w+(\.\w+)+=")
+
+
+@cache
+def _composed(overrides: tuple[str, ...], conf: Path, *, whole: bool) -> DictConfig:
+    with hydra.initialize_config_dir(str(conf), version_base="1.3"):
+        return hydra.compose("config", list(overrides), return_hydra_config=whole)
+
+
+def compose(*overrides: str, conf: Path = CONF, whole: bool = False) -> DictConfig:
+    """The configuration with these overrides; ``whole`` keeps Hydra's node.
+
+    Composing takes 0.15 s. So each choice of files is composed only once, and single values like
+    ``sft.epochs=1`` are set in a copy of it, which is what Hydra does with them, too.
+    """
+    values = [override for override in overrides if VALUE.match(override)]
+    files = tuple(override for override in overrides if override not in values)
+    cfg = deepcopy(_composed(files, conf, whole=whole))
+    try:
+        for override in OverridesParser.create().parse_overrides(values):
+            OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
+    except OmegaConfBaseException:
+        return _composed(overrides, conf, whole=whole)  # which says it in Hydra's own words
+    return cfg
+
+
+def run_config(*overrides: str, conf: Path = CONF, artifacts: Path | None = None) -> RunConfig:
+    """The checked configuration; ``artifacts`` is a folder of the test's own."""
+    cfg = compose(*overrides, conf=conf)
+    if artifacts is not None:
+        cfg.artifacts = str(artifacts)
+    return to_run_config(cfg)
 
 
 def experiment_files() -> dict[str, Path]:
@@ -17,7 +54,7 @@ def experiment_files() -> dict[str, Path]:
     return {path.stem: path for path in sorted(CONF.glob("tasks/*/experiment/*.yaml"))}
 
 
-def task_file(task: str) -> Any:
+def task_file(task: str) -> DictConfig:
     """A task's own file: what it says of the task at the paper's scale."""
     return OmegaConf.load(CONF / "tasks" / task / "task" / f"{task}.yaml")
 
@@ -25,7 +62,11 @@ def task_file(task: str) -> Any:
 def prompts(task: str) -> dict[str, str]:
     """The teacher's prompts of a task, by the names under which its chains take them."""
     chains = OmegaConf.to_container(task_file(task).cot.chains)
-    return {name: text for name, text in chains.items() if name not in OTHERS}
+    return {
+        name: text
+        for name, text in chains.items()
+        if name not in ("_target_", "types", "relations", "labels")
+    }
 
 
 def instruction(task: str) -> str:

@@ -33,7 +33,7 @@ def policy(request: pytest.FixtureRequest, make_policy: Any) -> Any:
 def score(policy: Any, pictures: list[Any]) -> Callable[..., Tensor]:
     """Log-probabilities of one fixed response under whatever is active, or under another model."""
     batch = policy.batch([policy.encode("Ann Lee and Bob Ray", pictures[:1])])
-    responses = policy.given([[100, 200, 300, 40, 50]])
+    responses = policy.completions_of([[100, 200, 300, 40, 50]])
     return lambda model=None: row_logps(model or policy.model, batch, responses).detach()
 
 
@@ -136,7 +136,10 @@ def test_all_is_back_after_a_look_at_the_reference(
 
 def test_the_policy_still_learns_beside_a_reference(policy: Any, pictures: list[Any]) -> None:
     policy.add_reference()
-    batch, responses = policy.batch([policy.encode("x", pictures[:1])]), policy.given([[100, 200]])
+    batch, responses = (
+        policy.batch([policy.encode("x", pictures[:1])]),
+        policy.completions_of([[100, 200]]),
+    )
     with torch.no_grad(), policy.reference():
         policy.logps(batch, responses, temperature=1.0)
     policy.logps(batch, responses, temperature=1.0).sum().backward()
@@ -216,7 +219,7 @@ def test_a_merged_checkpoint_is_a_base_for_the_next_run(
     logps = []
     for one in (policy, again):
         batch = one.batch([one.encode("<image> wow Ann Lee", pictures[:2])])
-        logps.append(one.logps(batch, one.given([[100, 200, 300]]), temperature=1.0))
+        logps.append(one.logps(batch, one.completions_of([[100, 200, 300]]), temperature=1.0))
     torch.testing.assert_close(logps[0], logps[1], rtol=0, atol=1e-4)
 
 

@@ -9,49 +9,53 @@ from typing import Any
 
 import pytest
 
+from helpers.results import NO_ANALYSIS, results_of
+from mmie.json_types import to_json
+
+MORE = {
+    "main_measure": "relation",
+    "unit": "facts",
+    "method": "MORE-R1",
+    "warmed_up": "stage 1",
+}
+
 
 @pytest.fixture
 def scores() -> Callable[..., dict[str, Any]]:
-    """``scores(correct, predicted, gold)`` as results.json has them; an interval of 0.1 about F1."""
+    """``scores(correct, predicted, gold)`` as results.json has them; F1 ± 0.1 as the interval."""
 
     def make(correct: int, predicted: int, gold: int, **more: object) -> dict[str, Any]:
         f1 = 2 * correct / (predicted + gold)
-        found = {
-            "precision": correct / predicted,
-            "recall": correct / gold,
-            "f1": f1,
-            "ci95": [f1 - 0.1, f1 + 0.1],
-        }
-        return {**found, "correct": correct, "predicted": predicted, "gold": gold, **more}
+        shares = {"precision": correct / predicted, "recall": correct / gold, "f1": f1}
+        counts = {"correct": correct, "predicted": predicted, "gold": gold}
+        return {**shares, **counts, "ci95": [f1 - 0.1, f1 + 0.1], **more}
 
     return make
 
 
 @pytest.fixture
 def write_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """``write_run(experiment, {model: {measure: scores}}, seed=…, key=…)``; the working folder is that of the runs."""
+    """``write_run(experiment, {system: {measure: scores}}, seed=…, key=…)`` writes results.json.
+
+    Analyses may be given in part. The working folder is that of the runs.
+    """
     monkeypatch.chdir(tmp_path)
 
     def write(
-        experiment: str, models: dict[str, dict[str, Any]], *, folder: str = "", **more: Any
+        experiment: str, systems: dict[str, dict[str, Any]], *, folder: str = "", **more: Any
     ) -> Path:
-        path = (
-            tmp_path / "runs" / (folder or f"{experiment}-{more.get('seed', 0)}") / "results.json"
-        )
+        name = folder or f"{experiment}-{more.get('seed', 0)}"
+        path = tmp_path / "runs" / name / "results.json"
         path.parent.mkdir(parents=True)
-        measured = {
-            model: {f"test/{measure}": found for measure, found in measures.items()}
-            for model, measures in models.items()
+        found = to_json(results_of(experiment=experiment))
+        found |= MORE if more.get("task") == "more" else {}
+        found["systems"] = {
+            system: {f"test/{measure}": scores for measure, scores in measures.items()}
+            for system, measures in systems.items()
         }
-        found = {
-            "experiment": experiment,
-            "task": "jmere",
-            "profile": "toy",
-            "seed": 0,
-            "commit": 40 * "a",
-            "config_fingerprint": "c0",
-        }
-        path.write_text(json.dumps({**found, "models": measured, **more}), encoding="utf-8")
+        analyses = more.pop("analysis", {})
+        found["analysis"] = {name: {**NO_ANALYSIS, **part} for name, part in analyses.items()}
+        path.write_text(json.dumps({**found, **more}), encoding="utf-8")
         return path
 
     return write

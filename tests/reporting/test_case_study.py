@@ -69,7 +69,7 @@ def test_the_page_shows_the_sample_that_tells_the_systems_apart(
     assert "- ✗ Ann Lee · per · Bob · per · peer (invented)" in lines
     assert f"- ∅ {gold}" in lines
     assert f"- ✓ {gold}" in lines
-    assert "It says: \\<think> a \\| b" in lines
+    assert "As it came: \\<think> a \\| b" in lines
     assert "> Step 1: look.  " in lines
     assert "![picture 1 of the sample](figure4_1.png)" in lines
     with Image.open(tmp_path / "out" / "figure4_1.png") as image:

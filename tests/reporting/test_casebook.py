@@ -1,25 +1,23 @@
-"""Predictions of runs are put together by sample, judged part by part, and end as a page that no text of theirs can break."""
+"""Predictions of runs, put together by sample, become a page that no text of theirs can break."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from helpers.casebook_runs import GOLD, line, write_run
+from helpers.casebook_runs import GOLD, judged, line, write_run
 from mmie.errors import InputError
 from mmie.reporting.casebook.__main__ import main
 from mmie.reporting.casebook.answers import Answer, labels, read_models
-from mmie.reporting.casebook.cases import Case, judge, merged, steps, told, verdict
+from mmie.reporting.casebook.cases import Case, merged, steps, told, verdict
 from mmie.reporting.casebook.page import block
 from mmie.reporting.casebook.thumbnails import Thumbnail, beside, place, thumbnails
 from mmie.reporting.runs import load_runs
-from mmie.tasks.jmere.errors import quintuple_errors
 from mmie.types import Picture, Quintuple
 
 OSLO, ROME = Quintuple(*GOLD), Quintuple("Rome", "loc", "Italy", "loc", "contain")
@@ -30,8 +28,12 @@ def cases_of(*folders: Path, limit: int | None = None) -> list[Case]:
     return merged(read_models(load_runs(folders)), limit)
 
 
-def answer(parsed: Any, gold: Any = (OSLO, ROME), *, truncated: bool = False) -> Answer:
-    return Answer("test-0", "text", "", (), gold, "response", parsed, truncated)
+def answer(
+    parsed: Any, gold: Any = (OSLO, ROME), *, truncated: bool = False, response: str = "response"
+) -> Answer:
+    row = {"parsed": parsed, "gold": gold, "truncated": truncated, "invalid": 0}
+    parts = tuple(judged(row))
+    return Answer("test-0", "text", {}, (), gold, response, parsed is not None, parts)
 
 
 def test_samples_of_all_runs_come_in_order(tmp_path: Path) -> None:
@@ -49,7 +51,7 @@ def test_samples_of_all_runs_come_in_order(tmp_path: Path) -> None:
         [0, 0, 1],
     ]
     assert found[1].answers[1] is not None
-    assert (found[1].answers[1].response, found[0].relations) == ("other", ["place of birth"])
+    assert (found[1].answers[1].response, found[0].labels) == ("other", ["place of birth"])
     assert [case.id for case in cases_of(one, two, limit=2)] == ["test-0", "test-1"]
 
 
@@ -59,10 +61,8 @@ def test_another_test_set_is_refused_with_both_files(
 ) -> None:
     one = write_run(tmp_path / "1", {"SFT": [line(0), line(1)]})
     two = write_run(tmp_path / "2", {"JMERE-R1": [line(0), line(1, **{field: value})]}, seed=1)
-    with pytest.raises(
-        InputError,
-        match=rf"jmere-r1\.jsonl: sample test-1 has another {field} than in .*1/predictions/sft\.jsonl;",
-    ):
+    other = r"than in .*1/predictions/sft\.jsonl;"
+    with pytest.raises(InputError, match=rf"r1\.jsonl: sample test-1 has another {field} {other}"):
         cases_of(one, two)
 
 
@@ -105,14 +105,11 @@ def test_equal_answers_come_once_and_labels_tell_the_rest_apart(tmp_path: Path) 
     ]
 
 
-def test_older_runs_have_the_last_models_predictions(tmp_path: Path) -> None:
+def test_a_run_without_predictions_is_named(tmp_path: Path) -> None:
     run = write_run(tmp_path / "1", {"zero-shot": [], "JMERE-R1": [line(0)]})
-    (run / "predictions" / "jmere-r1.jsonl").rename(run / "predictions.jsonl")
     (run / "predictions" / "zero-shot.jsonl").unlink()
-    assert [(model.name, [*model.answers]) for model in read_models(load_runs([run]))] == [
-        ("JMERE-R1", ["test-0"])
-    ]
-    (run / "predictions.jsonl").unlink()
+    assert [model.name for model in read_models(load_runs([run]))] == ["JMERE-R1"]
+    (run / "predictions" / "jmere-r1.jsonl").unlink()
     with pytest.raises(InputError, match=r"results\.json: no predictions lie beside it"):
         read_models(load_runs([run]))
 
@@ -129,21 +126,38 @@ BROKEN = [
     "{",
     "[]",
     "{}",
-    json.dumps(line(1, gold=[["a"]])),
-    json.dumps(line(1, gold=[[1, "per", "b", "per", "peer"]])),
+    json.dumps(line(1, judged=[["a"]])),
+    json.dumps(line(1, judged=[["a", None, ""]])),
+    json.dumps(line(1, judged=[[[1], None, ""]])),
+    json.dumps(line(1, judged=[[["a"], [], ""]])),
+    json.dumps(line(1, judged=None)),
     json.dumps(line(1, image=[{}])),
-    json.dumps(line(1, parsed="none")),
+    json.dumps({**line(1), "invalid": None}),
     json.dumps(line(1, text=None)),
+    json.dumps(line(1, entity=7)),
     json.dumps(line(0)),
 ]
 
 
+def test_predictions_of_an_earlier_version_are_refused_in_one_line(tmp_path: Path) -> None:
+    row = line(0)
+    del row["judged"]
+    with pytest.raises(
+        InputError, match=r"sft\.jsonl:1: written by an earlier version.*run again$"
+    ):
+        cases_of(write_run(tmp_path / "1", {"SFT": [row]}))
+
+
+def test_what_else_a_line_tells_of_the_question_comes_along(tmp_path: Path) -> None:
+    rows = [line(0, gold="none", parsed="none", entity="Ann Lee")]
+    (case,) = cases_of(write_run(tmp_path / "1", {"SFT": rows}))
+    assert (case.fields, case.gold, case.labels) == ({"entity": "Ann Lee"}, (("none",),), ["none"])
+
+
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_line_is_named(tmp_path: Path, broken: str) -> None:
-    with pytest.raises(
-        InputError,
-        match=r"sft\.jsonl:2: (not a line of predictions|sample test-0 stands there twice); .*run again",
-    ):
+    fault = "(not a line of predictions|sample test-0 stands there twice)"
+    with pytest.raises(InputError, match=rf"sft\.jsonl:2: {fault}; .*run again"):
         cases_of(write_run(tmp_path / "1", {"SFT": [line(0), broken]}))
 
 
@@ -181,12 +195,9 @@ def test_a_broken_line_is_named(tmp_path: Path, broken: str) -> None:
 def test_quintuples_are_judged_one_by_one(
     parsed: Any, truncated: bool, parts: list[Any], whole: str
 ) -> None:
-    found = judge(answer(parsed, truncated=truncated))
-    assert (found, verdict(found)) == (parts, whole)
-    assert verdict(judge(answer((), ()))) == "right"
-    assert Counter(part.kind for part in found if part.kind) == quintuple_errors(
-        parsed, (OSLO, ROME), truncated=truncated
-    )
+    found = answer(parsed, truncated=truncated)
+    assert ([*found.judged], verdict(found)) == (parts, whole)
+    assert verdict(answer((), ())) == "right"
 
 
 @pytest.mark.parametrize(
@@ -205,8 +216,8 @@ def test_quintuples_are_judged_one_by_one(
     ],
 )
 def test_a_label_is_judged(parsed: str | None, gold: str, part: Any, whole: str) -> None:
-    found = judge(answer(parsed, gold))
-    assert (found, verdict(found)) == ([part], whole)
+    found = answer(parsed, gold)
+    assert ([*found.judged], verdict(found)) == ([part], whole)
 
 
 def test_chains_are_cut_into_steps() -> None:
@@ -225,10 +236,10 @@ def test_chains_are_cut_into_steps() -> None:
 
 def test_what_cannot_be_read_is_shown_as_it_came() -> None:
     formed = "<think> why </think> <answer> [x] </answer>"
-    found = told(Answer("", "", "", (), (OSLO,), formed, None, False))
+    found = told(answer(None, response=formed))
     assert (found["verdict"], found["steps"], found["raw"]) == ("invalid answer", ["why"], "[x]")
-    assert told(Answer("", "", "", (), (OSLO,), "<think> why", None, False))["raw"] == "<think> why"
-    assert told(Answer("", "", "", (), (OSLO,), formed, (OSLO,), False))["raw"] == ""
+    assert told(answer(None, response="<think> why"))["raw"] == "<think> why"
+    assert told(answer((OSLO,), response=formed))["raw"] == ""
 
 
 @pytest.mark.parametrize(
@@ -287,8 +298,9 @@ def test_the_command_writes_the_page(
     )
     main()
     told = capsys.readouterr()
-    assert told.err == "warning: 1 of 2 pictures are missing or unreadable; placeholders stand in\n"
-    assert told.out.startswith(f"{out}: 2 samples, 1 models, 0.0 MB")
+    assert told.err.startswith("warning: 1 of 2 pictures are missing or unreadable;")
+    assert told.err.count("\n") == 1
+    assert told.out.startswith(f"{out}: 2 samples, 1 systems, 0.0 MB")
     assert out.read_text(encoding="utf-8").count("data:image/png;base64") == 1
 
 

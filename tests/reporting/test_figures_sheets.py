@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from mmie.data.source import examples_to_jsonl
+from mmie.distil.candidates import candidates_to_jsonl
 from mmie.errors import InputError
 from mmie.reporting.figures import sheets
 from mmie.reporting.figures.human import agreement
-from mmie.reporting.figures.sheets import Design, dealt, draw, write_sheets
+from mmie.reporting.figures.sheets import Design, deal, draw, write_sheets
 from mmie.types import Candidate, Example, Picture, Quintuple
 
 GOLD = (Quintuple("Ann", "per", "Oslo", "loc", "place of birth"),)
@@ -23,26 +23,15 @@ GOLD = (Quintuple("Ann", "per", "Oslo", "loc", "place of birth"),)
 def chains(samples: int, each: int = 5) -> list[Candidate]:
     numbers = [(sample, index) for sample in range(samples) for index in range(each)]
     return [
-        Candidate(f"s{sample}", index, f"chain {index}", None, 0.5) for sample, index in numbers
+        Candidate(f"s{sample}", index, f"chain {index}", {"score": 0.5})
+        for sample, index in numbers
     ]
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path, Path]:
     """Six samples with five chains each, all scored 0.5 by the teacher."""
-    rows = [
-        {
-            "example_id": one.example_id,
-            "index": one.index,
-            "chain": one.chain,
-            "repredicted": None,
-            "score": 0.5,
-        }
-        for one in chains(6)
-    ]
-    (tmp_path / "candidates.jsonl").write_text(
-        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
-    )
+    candidates_to_jsonl(chains(6), tmp_path / "candidates.jsonl")
     picture = Picture(tmp_path / "tweet.png")
     examples = [Example(f"s{n}", f"@ann of Oslo {n}", (picture,), GOLD) for n in range(8)]
     examples_to_jsonl(tmp_path / "train.jsonl", examples, images=tmp_path)
@@ -58,7 +47,7 @@ def test_the_design_of_the_paper() -> None:
     """10 people in 2 groups: 4 scores for each of 500 chains, 200 chains for each person."""
     design = Design()
     drawn = draw(chains(120), design, Path("x"))
-    people = dealt(drawn, design)
+    people = deal(drawn, design)
     assert [len(sheet) for sheet in people] == [200] * 10
     asked = [Counter((chain.example_id, chain.index) for chain in sheet) for sheet in people]
     assert all(set(sheet.values()) == {1} for sheet in asked)  # nobody has a chain twice
@@ -74,7 +63,7 @@ def test_the_design_of_the_paper() -> None:
 
 
 def test_the_draw_is_the_seeds_and_leaves_out_samples_with_an_empty_chain() -> None:
-    candidates = [*chains(5), Candidate("broken", 0, "", None, None)]
+    candidates = [*chains(5), Candidate("broken", 0, "")]
     names = [
         [
             sample[0].example_id
@@ -83,7 +72,7 @@ def test_the_draw_is_the_seeds_and_leaves_out_samples_with_an_empty_chain() -> N
         for seed in (0, 0, 1)
     ]
     assert names[0] == names[1] != names[2]
-    with pytest.raises(InputError, match=r"x: 5 whole samples, not 6; lower --samples"):
+    with pytest.raises(InputError, match=r"x: 5 complete samples, not 6; lower --samples"):
         draw(candidates, Design(samples=6), Path("x"))
 
 
@@ -136,9 +125,7 @@ def test_a_sheet_is_never_written_over(tmp_path: Path, files: tuple[Path, Path, 
     design = Design(samples=2, annotators=2, groups=1, scores=2)
     [first, _] = write_sheets(*files, tmp_path / "sheets", design)
     first.write_text("somebody's scores")
-    with pytest.raises(
-        InputError, match=r"annotator-01\.csv: it is there already and may hold scores"
-    ):
+    with pytest.raises(InputError, match=r"annotator-01\.csv: exists already and may hold scores"):
         write_sheets(*files, tmp_path / "sheets", design)
     assert first.read_text() == "somebody's scores"
 
@@ -186,4 +173,4 @@ def test_the_command(
     monkeypatch.setattr(sys, "argv", ["sheets", *paths])
     with pytest.raises(SystemExit, match="2"):
         sheets.main()
-    assert capsys.readouterr().err.endswith("6 whole samples, not 100; lower --samples\n")
+    assert capsys.readouterr().err.endswith("6 complete samples, not 100; lower --samples\n")

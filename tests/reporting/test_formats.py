@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -25,51 +27,50 @@ def runs(tmp_path: Path, write_run: Write, scores: Scores) -> list[Run]:
     command = "python run.py +experiment=jmere_r1 'filter=[]' seed=0"
     full, less = ({"JMERE-R1": {"quintuple": scores(correct, 8, 12)}} for correct in (5, 4))
     write_run("jmere_r1", full, command=command, date="2026-11-21T10:00:00", profile="paper")
-    write_run("ablation_no_filter", less, profile="paper")
+    write_run("ablation_no_filter", less, profile="paper", command="python run.py")
     return load_runs([tmp_path / "runs"])
 
 
 def test_markdown_has_the_table_and_where_its_cells_come_from(runs: list[Run]) -> None:
     lines = markdown(tables(runs)[1]).splitlines()
     assert lines[0] == "The paper's data set and model. Paper: JMERE-R1, Table 2, Qwen2.5-VL-7B."
-    assert lines[2:5] == [
-        "|  | P | P (paper) | R | R (paper) | F1 | F1 (paper) | seeds | Δ F1 | p |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
-        "| JMERE-R1 | 62.5 | 58.99 | 41.7 | 54.84 | 50.0 [40.0, 60.0] | 56.84 | 1 | – | – |",
-    ]
-    assert (
-        "| JMERE-R1 w/o all filters | 50.0 | 55.08 | 33.3 | 48.28 | 40.0 [30.0, 50.0] | 51.46 | 1 | −10.0 | – |"
-        in lines
-    )
+    assert lines[2] == "|  | P | P (paper) | R | R (paper) | F1 | F1 (paper) | seeds | Δ F1 | p |"
+    assert lines[3] == f"| --- |{' ---: |' * 9}"
+    full = "62.5 | 58.99 | 41.7 | 54.84 | 50.0 [40.0, 60.0] | 56.84 | 1 | – | –"
+    assert lines[4] == f"| JMERE-R1 | {full} |"
+    less = "50.0 | 55.08 | 33.3 | 48.28 | 40.0 [30.0, 50.0] | 51.46 | 1 | −10.0 | –"
+    assert f"| JMERE-R1 w/o all filters | {less} |" in lines
     assert lines[lines.index("Where each cell comes from:") + 2 :] == [
         "- JMERE-R1",
-        "  - seed 0: `python run.py +experiment=jmere_r1 'filter=[]' seed=0`, commit `aaaaaaaaaa`, `runs/jmere_r1-0/results.json`",
+        "  - seed 0: `python run.py +experiment=jmere_r1 'filter=[]' seed=0`,"
+        " commit `aaaaaaaaaa`, `runs/jmere_r1-0/results.json`",
         "- JMERE-R1 w/o all filters",
-        "  - seed 0: `python run.py +experiment=ablation_no_filter profile=paper seed=0`"
-        " (not kept with the results; this makes such a run), commit `aaaaaaaaaa`, `runs/ablation_no_filter-0/results.json`",
+        "  - seed 0: `python run.py`,"
+        " commit `aaaaaaaaaa`, `runs/ablation_no_filter-0/results.json`",
     ]
 
 
 def test_every_number_of_the_csv_can_be_traced(runs: list[Run]) -> None:
-    lines = csv_text(tables(runs)[1]).splitlines()
-    assert (
-        lines[0]
-        == "table,row,column,origin,value,low,high,seed,experiment,model,command,commit,date,path,source"
-    )
-    assert (
-        lines[1]
-        == 'paper-jmere-table-2,JMERE-R1,P,paper,58.99,,,,,,,,,,"JMERE-R1, Table 2, Qwen2.5-VL-7B"'
-    )
-    assert lines[6] == (
-        "paper-jmere-table-2,JMERE-R1,F1,ours,50.00,40.00,60.00,0,jmere_r1,JMERE-R1,python run.py +experiment=jmere_r1 'filter=[]' seed=0,"
-        f"{COMMIT},2026-11-21T10:00:00,runs/jmere_r1-0/results.json,"
-    )
-    [delta] = [line for line in lines if ",Δ F1," in line]
-    assert delta.startswith(
-        "paper-jmere-table-2,JMERE-R1 w/o all filters,Δ F1,ours,-10.00,,,0,ablation_no_filter; jmere_r1,JMERE-R1,"
-    )
-    assert delta.endswith("runs/ablation_no_filter-0/results.json; runs/jmere_r1-0/results.json,")
-    assert len(lines) == 1 + 8 * 3 + 2 * 3 + 1
+    frame = pd.read_csv(StringIO(csv_text(tables(runs)[1])), keep_default_na=False)
+    assert [*frame] == [
+        *("table", "row", "column", "origin", "value", "low", "high", "seed", "experiment"),
+        *("system", "command", "commit", "date", "path", "source"),
+    ]
+    assert set(frame["table"]) == {"paper-jmere-table-2"}
+    by_place = frame.set_index(["row", "column"])
+    printed = by_place.loc[("JMERE-R1", "P (paper)")]
+    assert (printed["origin"], printed["value"], printed["path"]) == ("paper", 58.99, "")
+    assert printed["source"] == "JMERE-R1, Table 2, Qwen2.5-VL-7B"
+    ours = by_place.loc[("JMERE-R1", "F1")]
+    assert [*ours["value":"high"]] == [50.0, "40.00", "60.00"]
+    assert ours["command"] == "python run.py +experiment=jmere_r1 'filter=[]' seed=0"
+    assert (ours["commit"], ours["date"]) == (COMMIT, "2026-11-21T10:00:00")
+    assert (ours["system"], ours["path"]) == ("JMERE-R1", "runs/jmere_r1-0/results.json")
+    delta = by_place.loc[("JMERE-R1 w/o all filters", "Δ F1")]
+    assert (delta["value"], delta["experiment"]) == (-10.0, "ablation_no_filter; jmere_r1")
+    paths = "runs/ablation_no_filter-0/results.json; runs/jmere_r1-0/results.json"
+    assert delta["path"] == paths
+    assert len(frame) == 8 * 3 + 2 * 4 + 1
 
 
 def test_latex_is_a_whole_table(runs: list[Run]) -> None:
@@ -82,37 +83,30 @@ def test_latex_is_a_whole_table(runs: list[Run]) -> None:
         r"\toprule",
         r" & P & P (paper) & R & R (paper) & F1 & F1 (paper) & seeds & $\Delta$ F1 & p \\",
     ]
-    assert (
-        r"JMERE-R1 w/o all filters & 50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & -- \\"
-        in lines
-    )
+    numbers = r"50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & --"
+    assert rf"JMERE-R1 w/o all filters & {numbers} \\" in lines
     assert lines[-4:-2] == [r"\bottomrule", r"\end{tabular}"]
     assert lines[-2].startswith(
-        r"\par\smallskip\footnotesize Ours: \% on the test set, mean $\pm$ standard deviation over seeds"
+        r"\par\smallskip\footnotesize Ours: \% on the test set, mean $\pm$ standard deviation"
     )
     assert lines[-1] == r"\end{table}"
 
 
 def test_what_formats_read_as_signs_is_escaped() -> None:
     label = "a|b_c*`d` 5% & <x> {y}\\ \n~^#$"
-    table = Table(
-        name="n",
-        title="50 % of_it",
-        caption="1 < 2",
-        header=("", "p"),
-        rows=((label, "< 0.001"), ("[z]", "1 ± 2")),
-        values=(Value(label, "p", 0.00042, source='"q", r'),),
+    values = (
+        Value(row=label, column="p", kind="p", value=0.00042, source='"q", r'),
+        Value(row="[z]", column="p", kind="difference", value=-0.01),
     )
-    assert (
-        "| a\\|b_c\\*\\`d\\` 5% & \\<x> {y}\\\\  ~^#$ | \\< 0.001 |" in markdown(table).splitlines()
-    )
+    table = Table(name="n", title="50 % of_it", caption="1 < 2", columns=("p",), values=values)
+    cells = "a\\|b_c\\*\\`d\\` 5% & \\<x> {y}\\\\  ~^#$ | \\< 0.001"
+    assert f"| {cells} |" in markdown(table).splitlines()
     lines = latex(table).splitlines()
     assert r"\caption{50 \% of\_it. 1 $<$ 2}" in lines
-    assert (
-        r"a$|$b\_c*`d` 5\% \& $<$x$>$ \{y\}\textbackslash{}  \textasciitilde{}\textasciicircum{}\#\$ & $<$ 0.001 \\"
-    ) in lines
-    assert r"{}[z] & 1 $\pm$ 2 \\" in lines
-    assert csv_text(table).endswith(f'n,"{label}",p,paper,0.0004,,,,,,,,,,"""q"", r"\n')
+    escaped = r"a$|$b\_c*`d` 5\% \& $<$x$>$ \{y\}\textbackslash{}  \textasciitilde{}"
+    assert escaped + r"\textasciicircum{}\#\$ & $<$ 0.001 \\" in lines
+    assert r"{}[z] & $-$1.0 \\" in lines
+    assert f'n,"{label}",p,paper,0.0004,,,,,,,,,,"""q"", r"\n' in csv_text(table)
 
 
 def test_the_page_holds_all_tables_and_links_their_files(tmp_path: Path, runs: list[Run]) -> None:

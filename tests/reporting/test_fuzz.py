@@ -1,4 +1,4 @@
-"""Files of runs, mutated at random: every reader gives what it can, or one line that names the file. Never a traceback."""
+"""Files of runs, mutated at random: every reader copes, or refuses in one line with the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import matplotlib as mpl
 import pytest
 
 from helpers.casebook_runs import line, write_run
+from helpers.results import ANALYSIS, SCORES, VOTING, results_of
 from mmie.errors import InputError
+from mmie.files import parse_json
 from mmie.reporting.casebook.answers import read_models
 from mmie.reporting.casebook.cases import merged
 from mmie.reporting.casebook.page import book
@@ -26,46 +28,12 @@ from mmie.reporting.runs import load_runs
 from mmie.reporting.share_page import page as share_page
 from mmie.reporting.sweep import as_csv, as_markdown, load_jobs, score_table
 from mmie.reporting.tables import tables
-from mmie.results import parse_json
+from mmie.results import StageRecord, write_results
 
-SCORES = {
-    "precision": 0.5,
-    "recall": 0.5,
-    "f1": 0.5,
-    "ci95": [0.4, 0.6],
-    "correct": 1,
-    "predicted": 2,
-    "gold": 2,
-}
-COUNTS = {"peer": {"correct": 1, "predicted": 2, "gold": 2}}
-ANALYSIS = {
-    "ids": "a",
-    "counts": {"quintuple": [[1, 2, 2]]},
-    "errors": {"missed": 1},
-    "confusion": [["peer", "", 1]],
-    "per_relation": COUNTS,
-    "per_type": COUNTS,
-    "direction_blind": COUNTS["peer"],
-}
-VOTES = {
-    "k": [1, 2],
-    "quintuple": {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.4, 0.6]]},
-    "per_relation": {"quintuple": {"peer": 0.5}},
-}
-WHOLE = {
-    "command": "python run.py",
-    "date": "2026-11-21T10:00:00",
-    "config_fingerprint": "c",
-    "metrics": {"test/quintuple": SCORES},
-    "stages": {"grpo": {"seconds": 1.0, "made_in": 1.0, "cached": False, "fingerprint": "a"}},
-    "chains": {"distilled": 4, "rule_score": 2, "samples": 2},
-    "notes": {},
-    "paper": None,
-    "config": {
-        "model": {"_target_": "x", "path": "y"},
-        "filter": {"rule_score": {"threshold": 0.5}},
-        "grpo": {"group_size": 2},
-    },
+CONFIG = {
+    "model": {"_target_": "x", "path": "y"},
+    "filter": {"rule_score": {"threshold": 0.5}},
+    "grpo": {"group_size": 2},
 }
 ODD = [
     None,
@@ -115,14 +83,19 @@ BYTES = [
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with all that a reader may look at, and a sweep of it."""
+    """A run with everything that a reader may look at, and a sweep of it."""
     root = tmp_path_factory.mktemp("whole")
-    models = {"CoT-SFT": [line(0), line(1, parsed=None)], "JMERE-R1": [line(0), line(1)]}
-    run = write_run(root / "0", models, commit="c" * 40, **WHOLE)
-    found = json.loads((run / "results.json").read_text())
-    found["models"] = {name: {"test/quintuple": SCORES, "test/entity": SCORES} for name in models}
-    found |= {"analysis": dict.fromkeys(models, ANALYSIS), "voting": dict.fromkeys(models, VOTES)}
-    (run / "results.json").write_text(json.dumps(found))
+    systems = {"warm-up": [line(0), line(1, parsed=None)], "JMERE-R1": [line(0), line(1)]}
+    run = write_run(root / "0", systems, commit="c" * 40)
+    results = results_of(
+        systems=dict.fromkeys(systems, {"test/quintuple": SCORES, "test/entity": SCORES}),
+        analysis=dict.fromkeys(systems, ANALYSIS),
+        voting=dict.fromkeys(systems, VOTING),
+        stages={"grpo": StageRecord(seconds=1.0, made_in=1.0, cached=False, key="a")},
+        chains={"distilled": 4, "rule_score": 2, "samples": 2},
+        config=CONFIG,
+    )
+    write_results(run / "results.json", results)
     (run / "metrics").mkdir()
     (run / "metrics" / "grpo.csv").write_text(
         "step,name,value\n0,train/reward,1\n1,train/reward,2\n1,val/f1,0.5\n"

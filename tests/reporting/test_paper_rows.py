@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
-from mmie.config import to_run_config
+from helpers.configured import CONF, run_config
+from mmie.json_types import from_json
 from mmie.reporting.backbones import CHOICES, LLAVA, QWEN, name_of, on_paper_data, paper_row
-from mmie.stages.report import write_results
+from mmie.results import Node, Settings
 
-CONF = Path(__file__).parents[2] / "conf"
 TOY = "toy Qwen2.5-VL, 1.1 M"
 QWEN_TARGET, LLAVA_TARGET = "mmie.models.qwen2_5_vl.Qwen25VL", "mmie.models.llava.Llava"
 
@@ -36,20 +31,20 @@ QWEN_TARGET, LLAVA_TARGET = "mmie.models.qwen2_5_vl.Qwen25VL", "mmie.models.llav
     ],
 )
 def test_names(model: dict[str, Any], profile: str, name: str) -> None:
-    assert name_of(model, profile=profile) == name
+    assert name_of(Node(**model), profile=profile) == name
 
 
 def test_the_toy_world_is_no_paper_data_in_any_profile() -> None:
-    mnre = {"_target_": "mmie.tasks.jmere.mnre.MNRE"}
+    mnre = Node(_target_="mmie.tasks.jmere.mnre.MNRE")
     assert on_paper_data("paper", mnre)
-    assert on_paper_data("paper", None)
+    assert on_paper_data("paper", Node())
     assert not on_paper_data("toy", mnre)
-    assert not on_paper_data("paper", {"_target_": "mmie.tasks.jmere.toy_source.ToySource"})
+    assert not on_paper_data("paper", Node(_target_="mmie.tasks.jmere.toy_source.ToySource"))
 
 
 def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:
-    model = {"path": "Qwen/Qwen2.5-VL-7B-Instruct"}
-    assert paper_row(None, model=model, profile="paper", data=None) is None
+    settings = Settings(model=Node(path="Qwen/Qwen2.5-VL-7B-Instruct"))
+    assert paper_row(None, settings, profile="paper") is None
 
 
 @pytest.mark.parametrize(
@@ -73,17 +68,11 @@ def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:
     ],
 )
 def test_results_carry_the_row_of_their_own_model(
-    tmp_path: Path, overrides: list[str], source: str | None, f1: float | None
+    overrides: list[str], source: str | None, f1: float | None
 ) -> None:
-    try:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = to_run_config(compose("config", overrides))
-    finally:
-        GlobalHydra.instance().clear()
-    left: dict[str, Any] = {"stages": {}, "notes": {}, "vision": {}, "voting": {}}
-    task = SimpleNamespace(name="jmere", selection_metric="quintuple", warmed_up="warm-up")
-    context = SimpleNamespace(config=config, output=tmp_path, reasoned=task, **left)
-    found = json.loads(write_results(context, {}).read_text(encoding="utf-8"))["paper"]  # type: ignore[arg-type]
+    config = run_config(*overrides)
+    settings = from_json(Settings, {"model": config.model, "data": config.data})
+    found = paper_row(config.paper, settings, profile=config.profile)
     assert (found and found["source"]) == source
     assert (found and found["quintuple"]["f1"]) == f1
 

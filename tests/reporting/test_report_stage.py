@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
+from helpers.configured import run_config
+from helpers.results import NO_ANALYSIS
 from mmie import pipeline
-from mmie.config import RunConfig, to_run_config
 from mmie.errors import InputError
+from mmie.results import read_results
 
 ROOT = Path(__file__).parents[2]
 Write = Callable[..., Path]
 Scores = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(autouse=True)
-def _no_hydra_left() -> Iterator[None]:
-    yield
-    GlobalHydra.instance().clear()
-
-
-def config_of(*overrides: str) -> RunConfig:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return to_run_config(compose("config", list(overrides)))
-
-
 @pytest.mark.parametrize(
     ("override", "sources"), [("null", []), ("a", ["a"]), ("[a,b/c]", ["a", "b/c"]), ("[]", [])]
 )
 def test_runs_are_a_path_or_a_list_of_paths(override: str, sources: list[str]) -> None:
-    assert config_of(f"report.runs={override}").report.sources == sources
+    assert run_config(f"report.runs={override}").report.sources == sources
 
 
 @pytest.mark.parametrize(
@@ -47,24 +37,24 @@ def test_other_runs_are_refused(override: str) -> None:
     with pytest.raises(
         InputError, match=r"^report\.runs: .* is neither a path nor a list of paths; name"
     ):
-        config_of(override)
+        run_config(override)
 
 
 def test_the_node_is_closed() -> None:
     with pytest.raises(Exception, match="folders"):  # noqa: PT011  (Hydra's own)
-        config_of("report.folders=x")
+        run_config("report.folders=x")
 
 
 def test_collecting_writes_and_shows_the_tables(
     tmp_path: Path, write_run: Write, scores: Scores, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}})
-    page = pipeline.collect(config_of("stages=[report]", "report.runs=runs"), tmp_path / "out")
+    page = pipeline.collect(run_config("stages=[report]", "report.runs=runs"), tmp_path / "out")
     assert page == tmp_path / "out" / "report" / "README.md"
     assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 | 33.3 |" in page.read_text(encoding="utf-8")
     assert "SFT (toy Qwen2.5-VL, 1.1 M)" in capsys.readouterr().out
     other = pipeline.collect(
-        config_of("stages=[report]", "report.runs=[runs]", "report.folder=x"), tmp_path / "out"
+        run_config("stages=[report]", "report.runs=[runs]", "report.folder=x"), tmp_path / "out"
     )
     assert other == Path("x/README.md")
     assert other.is_file()
@@ -77,27 +67,27 @@ def test_a_run_writes_its_own_tables_after_its_results(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The stages are left out here: they hand over what they would have evaluated, and the results are there already."""
-    results = write_run("sft", {"SFT": {"quintuple": scores(4, 8, 12)}}, folder="own")
-    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
-    monkeypatch.setattr(pipeline, "write_results", lambda context, evaluated, command: results)
-    (tmp_path / "metrics.json").write_text("{}")
+    """The stages are left out here: they hand over the folder of an evaluation."""
+    config = run_config("+experiment=sft", f"artifacts={tmp_path}/store", "trainer.threads=null")
+    measures = {"test/quintuple": scores(4, 8, 12)}
+    analysis = {**NO_ANALYSIS, "counts": {"quintuple": [[4, 8, 12]]}}
+    (tmp_path / "metrics.json").write_text(json.dumps(measures))
+    (tmp_path / "analysis.json").write_text(json.dumps(analysis))
+    (tmp_path / "predictions.jsonl").touch()
+    monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
     monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
-    output = tmp_path / "out"
-    assert (
-        pipeline.execute(
-            config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), output
-        )
-        == results
-    )
-    assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 |" in (output / "report" / "README.md").read_text(
-        encoding="utf-8"
-    )
-    assert capsys.readouterr().out == ""
+    path = pipeline.execute(config, tmp_path / "out")
+    assert path == tmp_path / "out" / "results.json"
+    results = read_results(path)
+    assert results.last["quintuple"].f1 == 0.4
+    assert (results.comparisons, results.cost.requests) == ((), 0)
+    page = (tmp_path / "out" / "report" / "README.md").read_text(encoding="utf-8")
+    assert "| SFT (toy Qwen2.5-VL, 1.1 M) | 50.0 |" in page
+    assert (tmp_path / "out" / "predictions" / "sft.jsonl").is_file()
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "SFT 50.0 33.3 40.0 [30.0, 50.0]" in printed
     monkeypatch.setattr(pipeline, "stages", lambda context: {})  # nothing evaluated
-    pipeline.execute(
-        config_of(f"artifacts={tmp_path}/artifacts", "trainer.threads=null"), tmp_path / "none"
-    )
+    pipeline.execute(config, tmp_path / "none")
     assert not (tmp_path / "none" / "report").exists()
 
 
@@ -105,10 +95,10 @@ def test_wrong_paths_are_told_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "stages", lambda context: pytest.fail("it ran"))
-    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
+    monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
     with pytest.raises(InputError, match=r"nowhere: no results\.json there"):
         pipeline.execute(
-            config_of(f"report.runs={tmp_path}/nowhere", "trainer.threads=null"), tmp_path
+            run_config(f"report.runs={tmp_path}/nowhere", "trainer.threads=null"), tmp_path
         )
 
 

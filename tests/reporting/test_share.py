@@ -1,49 +1,39 @@
-"""The page holds everything, needs nothing, and shows text of runs as text; the wandb report is made of the same."""
+"""The page needs no other file and shows text of runs as text."""
 
 from __future__ import annotations
 
 import json
 import re
-import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmie.errors import InputError
-from mmie.reporting import share, share_page, share_wandb
+from helpers.results import SCORES, results_of
+from mmie.reporting import share
+from mmie.reporting.rollouts import sampled
 from mmie.reporting.runs import load_runs
-from mmie.reporting.share_html import Markup, inline_svg, tag
-from mmie.reporting.share_page import differences, page, rollouts
+from mmie.reporting.share_page import differences, inline_svg, page, run_rows
 from mmie.reporting.table import Table, Value
+from mmie.results import write_results
 
 EVIL = "<script>alert(1)</script>"
-SVG = (
-    '<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">\n'
-    '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 1 1"><metadata>\n<a rdf:resource="http://x"/>'
-    '</metadata><defs><path id="p0"/></defs><g id="axes" clip-path="url(#p0)"><use xlink:href="#p0"/><text>curve</text></g></svg>'
-)
+SVG = """<?xml version="1.0"?>
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" \
+viewBox="0 0 1 1"><metadata>
+<a rdf:resource="http://x"/></metadata><defs><path id="p0"/></defs>
+<g id="axes" clip-path="url(#p0)"><use xlink:href="#p0"/><text>curve</text></g></svg>"""
 TABLE = Table(
     name="t",
     title="A title",
     caption="A caption.",
-    header=("", "F1"),
-    rows=(("row", "50.0"),),
-    brief=(0, 1),
-    values=(),
-    notes=(),
+    columns=("F1",),
+    values=(Value(row="row", column="F1", kind="score", value=0.5),),
 )
-SCORES = {
-    "precision": 0.5,
-    "recall": 0.5,
-    "f1": 0.5,
-    "correct": 1,
-    "predicted": 2,
-    "gold": 2,
-    "ci95": [0.4, 0.6],
-}
+SYSTEMS = {"JMERE-R1": {"test/quintuple": SCORES}}
 ROLLOUT = {
     "step": 0,
     "id": "train-1",
@@ -57,18 +47,10 @@ ROLLOUT = {
 
 
 def write(folder: Path, **changes: Any) -> Path:
+    """A run in the folder; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = {
-        "experiment": "jmere_r1",
-        "task": "jmere",
-        "profile": "toy",
-        "seed": 0,
-        "commit": "abcdef0123456789",
-        "config_fingerprint": "f1",
-        "models": {"JMERE-R1": {"test/quintuple": SCORES}},
-        **changes,
-    }
-    (folder / "results.json").write_text(json.dumps(found))
+    results = results_of(**{"systems": SYSTEMS, "commit": "abcdef0123456789", **changes})
+    write_results(folder / "results.json", results)
     return folder
 
 
@@ -76,14 +58,21 @@ def write_rollouts(folder: Path, rows: list[dict[str, Any]]) -> None:
     (folder / "rollouts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
+@dataclass
+class Figure:
+    """What the page needs of a drawing."""
+
+    name: str = "reward"
+    title: str = f"Reward {EVIL}"
+    caption: str = f"Mean of the seeds {EVIL}"
+
+    def svg(self) -> str:
+        return SVG
+
+
 @pytest.fixture
 def _figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    def draw(runs: Any, folder: Path) -> list[Path]:
-        for name in ("reward.svg", "reward.pdf"):
-            (folder / name).write_text(SVG)
-        return [folder / "reward.svg", folder / "reward.pdf"]
-
-    monkeypatch.setattr(share, "draw", draw)
+    monkeypatch.setattr(share, "drawings", lambda runs: [Figure()])
 
 
 class Elements(HTMLParser):
@@ -102,15 +91,8 @@ class Elements(HTMLParser):
         self.text += data if self.found and self.found[-1][0] != "style" else ""
 
 
-def test_text_is_escaped_and_markup_is_not() -> None:
-    assert (
-        tag("td", "a<b", Markup("<i>x</i>"), 3, class_='"x"', title="")
-        == '<td class="&quot;x&quot;">a&lt;b<i>x</i>3</td>'
-    )
-
-
 def test_ids_of_a_figure_are_its_own() -> None:
-    drawing = inline_svg(SVG, prefix="f1")
+    drawing = inline_svg(SVG, "f1")
     assert drawing.startswith("<svg")
     assert {*re.findall(r'(?:\bid="|href="#|url\(#)([^")]+)', drawing)} == {"f1-p0", "f1-axes"}
     assert "metadata" not in drawing
@@ -127,7 +109,9 @@ def test_a_page_is_one_file_that_fetches_nothing_and_runs_nothing(tmp_path: Path
         config={"reward": {"alpha": EVIL}, EVIL: 1},
     )
     write(
-        tmp_path / "b", config={"reward": {"alpha": 0.2}}, models={EVIL: {f"test/{EVIL}": SCORES}}
+        tmp_path / "b",
+        config={"reward": {"alpha": 0.2}},
+        systems={EVIL: {"test/quintuple": SCORES}},
     )
     write_rollouts(one, [ROLLOUT, {**ROLLOUT, "r_q": EVIL, "step": 3}])
     share.share([str(tmp_path)], tmp_path / "out" / "report.html", title=EVIL)
@@ -166,51 +150,40 @@ def test_runs_tables_figures_and_rollouts_are_there(tmp_path: Path) -> None:
     assert "prefers-color-scheme: dark" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_run_of_no_models_has_no_score(tmp_path: Path) -> None:
-    assert [row[6] for row in share_page.run_rows(load_runs([write(tmp_path, models={})]))] == ["–"]
+def test_a_run_without_systems_has_no_score(tmp_path: Path) -> None:
+    assert [row[6] for row in run_rows(load_runs([write(tmp_path, systems={})]))] == ["–"]
 
 
-def test_old_results_give_a_page(tmp_path: Path) -> None:
+def test_a_run_without_rollouts_has_none(tmp_path: Path) -> None:
     runs = load_runs([write(tmp_path)])
-    text = Elements(page("Old", runs, tables=[], figures=[])).text
-    assert (
-        "python run.py +experiment=jmere_r1 profile=toy seed=0 (not kept; this makes such a run)"
-        in text
-    )
-    assert "Without their configuration: run 1." in text
-    assert "Rollouts" not in text
-    assert rollouts(runs[0]) == []
+    assert sampled(runs[0]) is None
+    assert "Rollouts" not in page("T", runs, tables=[], figures=[])
 
 
-def test_only_what_differs_is_told_and_only_within_a_task(tmp_path: Path) -> None:
-    base = {
-        "seed": 0,
-        "artifacts": "a",
-        "grpo": {"group_size": 8, "lr": 0.1},
-        "filter": {"rule": {"threshold": 0.7}},
-    }
-    write(tmp_path / "a", config=base)
-    write(tmp_path / "b", config={**base, "seed": 1, "artifacts": "b"}, seed=1)
-    write(
-        tmp_path / "c", config={**base, "grpo": {"group_size": 4, "lr": 0.1}, "filter": {}}, seed=2
-    )
-    write(tmp_path / "d", config={"alone": True}, task="more", seed=3)
-    assert differences(load_runs([tmp_path])) == {
-        "jmere": (
-            ("", "jmere_r1 #1, 2", "jmere_r1 #3"),
-            [
-                ("filter", "–", "{}"),
-                ("filter.rule.threshold", "0.7", "–"),
-                ("grpo.group_size", "8", "4"),
-            ],
-        )
-    }
+def test_what_differs_is_compared_within_a_task_and_without_seeds_and_speed(
+    tmp_path: Path,
+) -> None:
+    grpo = {"group_size": 8, "lr": 0.1, "micro_responses": 2}
+    base = {"seed": 0, "artifacts": "a", "grpo": grpo, "filter": {"rule": {"threshold": 0.7}}}
+    other = {**base, "grpo": {**grpo, "group_size": 4}, "filter": {}}
+    fast = {**base, "seed": 1, "artifacts": "b", "grpo": {**grpo, "micro_responses": 4}}
+    for seed, config in enumerate((base, fast, other)):
+        write(tmp_path / str(seed), config=config, seed=seed)
+    write(tmp_path / "more", config={"alone": True}, task="more", seed=3)
+    header, rows = differences(load_runs([tmp_path]))["jmere"]
+    assert header == ("", "jmere_r1 #1, 2", "jmere_r1 #3")
+    assert rows == [
+        ("filter", "–", "{}"),
+        ("filter.rule.threshold", "0.7", "–"),
+        ("grpo.group_size", "8", "4"),
+    ]
+    assert [*differences(load_runs([tmp_path]))] == ["jmere"]
 
 
-def test_rows_tell_their_runs(tmp_path: Path) -> None:
+def test_rows_link_to_their_runs(tmp_path: Path) -> None:
     runs = load_runs([write(tmp_path / str(seed), seed=seed) for seed in (0, 1)])
-    value = Value("row <1>", "F1", 50.0, runs=(runs[1], runs[0]))
-    table = replace(TABLE, rows=(("row <1>", "50.0"),), values=(value,), notes=("a note",))
+    value = replace(TABLE.values[0], row="row <1>", runs=(runs[1], runs[0]))
+    table = replace(TABLE, values=(value,), notes=("a note",))
     html = page("T", runs, tables=[table], figures=[])
     assert '<li>row &lt;1&gt;: run <a href="#run-1">1</a>, <a href="#run-2">2</a></li>' in html
     assert all(text in html for text in ("A title", "A caption.", "a note"))
@@ -226,22 +199,6 @@ def test_long_recordings_are_thinned_and_groups_stay_together(tmp_path: Path) ->
     text = Elements(page("T", load_runs([tmp_path]), tables=[], figures=[])).text
     assert "6 of 11 recorded steps" in text
     assert re.findall(r"tweet (\d+)\.", text) == ["0", "20", "40", "60", "80", "100"]
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", "no JSON"),
-        ("[]", r"the whole is \[\] and no mapping"),
-        ("{}", "step is missing"),
-        ('{"step": 1, "text": ""}', "response is missing"),
-    ],
-)
-def test_what_is_no_rollout_is_named(tmp_path: Path, line: str, message: str) -> None:
-    write(tmp_path)
-    (tmp_path / "rollouts.jsonl").write_text(f"{json.dumps(ROLLOUT)}\n{line}\n")
-    with pytest.raises(InputError, match=rf"rollouts\.jsonl:2: .*{message}"):
-        rollouts(load_runs([tmp_path])[0])
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -276,72 +233,3 @@ def test_without_a_key_the_page_is_there(
     assert told.err.startswith("error: --wandb: no key for wandb;")
     assert told.err.count("\n") == 1
     assert (tmp_path / "page.html").is_file()
-
-
-def test_without_the_package_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "wandb_workspaces.reports.v2", None)
-    with pytest.raises(
-        InputError,
-        match=r"wandb-workspaces is not installed; pip install -c constraints.txt -e '\.\[report\]'",
-    ):
-        share_wandb.report("T", load_runs([write(tmp_path)]), [], "me/mmie")
-
-
-@pytest.mark.parametrize("place", ["me", "me/", "/mmie", "a/b/c"])
-def test_a_place_is_an_entity_and_a_project(tmp_path: Path, place: str) -> None:
-    with pytest.raises(InputError, match=rf"--wandb {place}: give ENTITY/PROJECT"):
-        share_wandb.report("T", load_runs([write(tmp_path)]), [], place)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_the_report_on_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As wandb would get it; only the question for the project's number is answered here."""
-    pytest.importorskip("wandb_workspaces", reason="the extra [report] is not installed")
-    import wandb_workspaces.reports.v2.interface as interface
-
-    monkeypatch.setattr(interface, "_get_api", lambda: None)
-    monkeypatch.setattr(interface, "execute_graphql", lambda *_: {"project": {"internalId": "7"}})
-    write(tmp_path / "a", config={"grpo": {"group_size": 4}})
-    write(tmp_path / "b", config={"grpo": {"group_size": 8}}, config_fingerprint="f2", seed=1)
-    model = share_wandb.report("T" * 200, load_runs([tmp_path]), [TABLE], "me/mmie")._to_model()
-    assert (model.display_name, model.project.name, model.project.entity_name) == (
-        "T" * 128,
-        "mmie",
-        "me",
-    )
-    blocks = json.loads(model.spec.model_dump_json(by_alias=True, exclude_none=True))["blocks"]
-    texts = [block["content"] for block in blocks if block["type"] == "markdown-block"]
-    assert ["grpo.group" in text for text in texts] == [False, True, False]
-    assert "| row | 50.0 |" in texts[2]
-    grids = [block["metadata"] for block in blocks if block["type"] == "panel-grid"]
-    for grid in grids:
-        (runset,) = grid["runSets"]
-        assert runset["project"]["name"] == "mmie"
-        (condition,) = runset["filters"]["filters"]
-        assert (condition["key"], condition["op"], condition["value"]) == (
-            {"section": "run", "name": "tags"},
-            "IN",
-            ["f1", "f2"],
-        )
-    curves, responses = (grid["panelBankSectionConfig"]["panels"] for grid in grids)
-    lines = [panel["config"] for panel in curves if panel["viewType"] == "Run History Line Plot"]
-    assert ["grpo-train/reward"] in [line["metrics"] for line in lines]
-    assert {line["xAxis"] for line in lines} == {"trainer/global_step"}
-    assert [panel["config"]["metrics"] for panel in curves if panel["viewType"] == "Bar Chart"] == [
-        ["test/quintuple/f1"]
-    ]
-    assert '"val": "rollouts"' in json.dumps(responses)
-
-
-def test_the_parts_of_the_reward_are_found_by_name() -> None:
-    names = ["grpo-train/r_q", "grpo-train/r_a", "grpo-train/reward", "sft-train/r_q"]
-    assert [bool(re.search(share_wandb.PARTS, name)) for name in names] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-
-
-def test_what_stands_elsewhere_is_no_column_of_the_rollouts() -> None:
-    assert set(share_page.FIRST) < set(share_page.NOT_SHOWN)

@@ -1,4 +1,4 @@
-"""Ours beside the papers': which run gives which cell, what is said of it, and what is never put side by side."""
+"""Ours beside the papers': which run gives which cell, and what never stands side by side."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import pytest
 
 from mmie.errors import InputError
 from mmie.reporting.backbones import name_of
+from mmie.reporting.numbers import over_seeds, p_value, percent, signed
 from mmie.reporting.runs import load_runs
-from mmie.reporting.table import Table, Value, cell, signed
+from mmie.reporting.table import Table
 from mmie.reporting.tables import tables
+from mmie.results import Node
 
 LLAVA = {"model": {"_target_": "mmie.models.llava.Llava"}}
+COUNTS = {"correct": 1, "predicted": 2, "gold": 2}
+SHARES = {"precision": 0.5, "recall": 0.5, "f1": 0.5, **COUNTS}
 Write = Callable[..., Path]
 Scores = Callable[..., dict[str, Any]]
 
@@ -30,10 +34,11 @@ def cells(table: Table, row: str) -> list[str]:
 
 
 def test_spreads_and_signs() -> None:
-    assert cell([]) == "–"
-    assert cell([Value("r", "F1", 50.0)]) == "50.0"
-    assert cell([Value("r", "F1", 50.0, (44.96, 55.0))]) == "50.0 [45.0, 55.0]"
-    assert cell([Value("r", "F1", 50.0, (45.0, 55.0)), Value("r", "F1", 60.0)]) == "55.0 ± 7.1"
+    assert over_seeds([0.5], None) == "50.0"
+    assert over_seeds([0.5], (0.4496, 0.55)) == "50.0 [45.0, 55.0]"
+    assert over_seeds([0.5, 0.6], (0.45, 0.55)) == "55.0 ± 7.1"
+    assert [percent(share) for share in (None, 0.0, 0.9996)] == ["–", "0.0", "100.0"]
+    assert [p_value(p) for p in (0.0009, 0.0011, 1.0)] == ["< 0.001", "0.001", "1.000"]
     assert [signed(points) for points in (1.25, -3.06, 0.0, -0.04)] == [
         "+1.2",
         "−3.1",
@@ -125,7 +130,7 @@ def test_ours_stand_beside_the_papers(tmp_path: Path, write_run: Write, scores: 
 def test_a_toy_run_never_stands_beside_a_papers_number(
     tmp_path: Path, write_run: Write, scores: Scores
 ) -> None:
-    """Its rows are called after its own model; no printed number, no source and no other system is in its tables."""
+    """Its rows carry its own model's name, and no printed number, source or other system."""
     two_seeds(write_run, scores, "toy")
     write_run("more_r1", {"MORE-R1": {"relation": scores(6, 10, 10, accuracy=0.7)}}, task="more")
     found = made(tmp_path)
@@ -140,7 +145,7 @@ def test_a_toy_run_never_stands_beside_a_papers_number(
     full = "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)"
     table = found["toy-jmere-table-2"]
     assert table.header == ("", "P", "R", "F1", "seeds", "Δ F1", "p")
-    assert table.brief == (0, 3, 4, 5, 6)
+    assert table.brief == ("F1", "seeds", "Δ F1", "p")
     assert cells(table, full) == ["68.8 ± 8.8", "45.8 ± 5.9", "55.0 ± 7.1", "2", "–", "–"]
     without = cells(table, "JMERE-R1 w/o all filters (toy Qwen2.5-VL, 1.1 M)")
     assert without == ["50.0", "33.3", "40.0 [30.0, 50.0]", "1", "−10.0", "–"]
@@ -215,7 +220,7 @@ def test_numbers_that_we_have_not_read_are_called_so(
 
 
 def test_backbones_have_their_own_rows(tmp_path: Path, write_run: Write, scores: Scores) -> None:
-    """Same experiment and seed: no duplicate, and each against the full system on its own backbone."""
+    """Same experiment and seed are no duplicate; each is compared on its own backbone."""
     for name, config, correct in (("qwen", {}, 5), ("llava", LLAVA, 6)):
         write_run(
             "jmere_r1",
@@ -247,8 +252,8 @@ def test_zero_shot_is_a_row_of_any_run_its_own_first(
         for value in table.values
         if value.column == "F1" and value.runs
     ] == [
-        ("zero_shot", 10.0),
-        ("only_rl", 30.0),
+        ("zero_shot", 0.1),
+        ("only_rl", 0.3),
     ]
 
 
@@ -266,10 +271,12 @@ def test_the_newest_of_two_runs_is_kept_and_the_other_named(
         )
     table = made(tmp_path)["toy-jmere-table-2"]
     assert cells(table, "JMERE-R1 (toy Qwen2.5-VL, 1.1 M)")[2:4] == ["60.0 [50.0, 70.0]", "1"]
+    used, *others = (
+        f"date {dates[name]}, commit {name * 10}, configuration c0" for name in ("a", "c", "b")
+    )
     assert table.notes[-1] == (
-        "jmere_r1, seed 0: 3 runs differ in configuration or commit; the newest is used (date 2026-11-22T10:00:00, commit aaaaaaaaaa,"
-        " configuration c0), left out: date 2026-11-20T10:00:00, commit cccccccccc, configuration c0,"
-        " date 2026-11-21T10:00:00, commit bbbbbbbbbb, configuration c0."
+        "jmere_r1, seed 0: 3 runs differ in configuration or commit;"
+        f" the newest is used ({used}), left out: {', '.join(others)}."
     )
 
 
@@ -325,7 +332,8 @@ def test_another_checkpoint_is_no_row_of_the_paper(
         for value in table.values
         if value.runs
     ]
-    other = f"jmere_r1: JMERE-R1 ({name_of(config['model'], profile='paper')})"
+    model = name_of(Node(**config["model"]), profile="paper")
+    other = f"jmere_r1: JMERE-R1 ({model})"
     assert set(ours) == {other} if row is None else row in ours
 
 
@@ -379,26 +387,26 @@ def test_runs_without_an_evaluation_give_nothing(tmp_path: Path, write_run: Writ
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        ({"models": []}, r"models is \[\] and no mapping"),
+        ({"systems": []}, r"systems is \[\] and not a mapping"),
         (
-            {"models": {"JMERE-R1": {"test/quintuple": 3}}},
-            r"JMERE-R1\.test/quintuple is 3 and no mapping",
+            {"systems": {"JMERE-R1": {"test/quintuple": 3}}},
+            r"JMERE-R1\.test/quintuple is 3 and not a mapping",
         ),
         (
-            {"models": {"JMERE-R1": {"test/quintuple": {"f1": "much"}}}},
-            r'JMERE-R1\.test/quintuple\.f1 is "much" and no number',
+            {"systems": {"JMERE-R1": {"test/quintuple": {**SHARES, "f1": "much"}}}},
+            r'JMERE-R1\.test/quintuple\.f1 is "much" and not a number',
         ),
         (
-            {"models": {"JMERE-R1": {"test/quintuple": {"f1": float("nan")}}}},
-            r"quintuple\.f1 is NaN and no number",
+            {"systems": {"JMERE-R1": {"test/quintuple": {**SHARES, "f1": float("nan")}}}},
+            r"quintuple\.f1 is NaN and not a number",
         ),
         (
-            {"models": {"JMERE-R1": {"test/quintuple": {"f1": 0.5, "ci95": [0.4]}}}},
-            r"quintuple\.ci95 is \[0\.4\] and no list of 2",
+            {"systems": {"JMERE-R1": {"test/quintuple": {**SHARES, "ci95": [0.4]}}}},
+            r"quintuple\.ci95 is \[0\.4\] and not a list of 2",
         ),
-        ({"analysis": {"JMERE-R1": 3}}, r"analysis\.JMERE-R1 is 3 and no mapping"),
-        ({"seed": "one"}, 'seed is "one" and no whole number'),
-        ({"profile": ["toy"]}, r'profile is \["toy"\] and no text'),
+        ({"analysis": {"JMERE-R1": 3}}, r"analysis\.JMERE-R1 is 3 and not a mapping"),
+        ({"seed": "one"}, 'seed is "one" and not a whole number'),
+        ({"profile": ["toy"]}, r'profile is \["toy"\] and not text'),
     ],
 )
 def test_garbage_is_named_with_its_file(

@@ -1,10 +1,8 @@
 """The test split by what the warmed-up model gets right, counted by hand."""
 
 import pytest
-from rich.console import Console
 
 from mmie.stages.analysis import analysis, by_difficulty
-from mmie.stages.report import difficulty_table
 from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Direct
 from mmie.types import Example
@@ -49,14 +47,3 @@ def test_without_a_later_system_nothing_is_divided() -> None:
     found = analyses()
     assert by_difficulty(found, "CoT-SFT") == {}
     assert by_difficulty({name: found[name] for name in ("zero-shot", "stage 1")}, "stage 1") == {}
-
-
-def test_the_table() -> None:
-    console = Console(width=100)
-    with console.capture() as captured:
-        console.print(difficulty_table(by_difficulty(analyses(), "stage 1")))
-    rows = [
-        line.split() for line in captured.get().splitlines() if line.strip()[:4] in ("easy", "hard")
-    ]
-    assert rows[1] == ["easy", "(2)", "MORE-R1", "66.7", "50.0"]
-    assert rows[2] == ["hard", "(2)", "stage", "1", "0.0", "0.0"]

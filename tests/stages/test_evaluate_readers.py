@@ -36,7 +36,8 @@ EXAMPLES = [
 ]
 RESPONSES = [
     f"<think> why </think> <answer> {A_TEXT} </answer>",  # both readers: 1 of 1
-    f"<think> why </think> <answer> {A_TEXT}, [Cleveland, city] </answer>",  # lenient: 1 right, 1 invalid
+    # lenient: 1 right, 1 invalid
+    f"<think> why </think> <answer> {A_TEXT}, [Cleveland, city] </answer>",
     f"The tuple is {B_TEXT}.",  # lenient: 1 of 1
 ]
 
@@ -88,7 +89,7 @@ def test_the_analysis_counts_invalid_items() -> None:
     assert found["counts"]["quintuple"] == [[1, 1, 1], [1, 2, 2], [1, 1, 1]]
     assert found["errors"] == {"invalid answer": 1, "missed": 1}
     assert found["right"] == [True, False, True]
-    assert found["direction_blind"]["predicted"] == 4
+    assert found["breakdown"]["ignoring direction"]["all"]["predicted"] == 4
 
 
 def test_an_invalid_item_makes_an_answer_wrong() -> None:
@@ -111,7 +112,6 @@ def test_an_unknown_label_costs_precision() -> None:
     )
     assert counts(found["test/relation"]) == (1, 2, 1)
     assert found["test/relation"]["accuracy"] == 0.5
-    assert found["test/relation"]["by_entities"]["1"]["predicted"] == 2
     assert counts(found["test/relation_strict"]) == (0, 0, 1)
 
 
@@ -132,6 +132,6 @@ def test_the_strict_reader_gives_the_figures_of_the_shipped_run(model: str) -> N
     found = scores_of_both(
         task, [row["response"] for row in rows], examples, config, seed=results["seed"]
     )
-    measures = results["models"][model]
+    measures = results["systems"][model]
     for measure in ("test/quintuple", "test/entity"):
         assert found[measure] == measures.get(f"{measure}_strict", measures[measure])

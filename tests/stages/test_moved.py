@@ -6,20 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 from PIL import Image
 from rich.console import Console
 
+from helpers.configured import run_config
 from mmie.artifacts import Store
-from mmie.config import to_run_config
 from mmie.errors import InputError
-from mmie.stages import context as context_module
+from mmie.stages import checkpoint
 from mmie.stages.answers import copy_answers
 from mmie.stages.context import Context
 from mmie.stages.prepare import data
 from mmie.types import Example
 
-ROOT = Path(__file__).parents[2]
 SIZES = "data.sizes={train: 3, val: 2, test: 2}"
 GOLD = {
     "beg_ent": {"name": "A", "tags": "per"},
@@ -29,8 +27,7 @@ GOLD = {
 
 
 def context_of(artifacts: Path, *overrides: str) -> Context:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(compose("config", [f"artifacts={artifacts}", *overrides]))
+    config = run_config(*overrides, artifacts=artifacts)
     return Context(config, Store(artifacts), artifacts / "output", console=Console(quiet=True))
 
 
@@ -117,8 +114,8 @@ def test_a_checkpoint_is_known_by_its_files_not_by_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in (100 << 10, 100 << 20):  # weights that are hashed in pieces, and whole
-        monkeypatch.setattr(context_module, "HASHED_WHOLE", size)
-        monkeypatch.setattr(context_module, "SAMPLES", 8)
+        monkeypatch.setattr(checkpoint, "HASHED_WHOLE", size)
+        monkeypatch.setattr(checkpoint, "SAMPLES", 8)
         one, two = tmp_path / f"one-{size}", tmp_path / f"two-{size}"
         one.mkdir()
         (one / "config.json").write_text("{}")

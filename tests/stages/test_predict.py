@@ -10,21 +10,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from helpers.configured import CONF
+from helpers.configured import run_config
 from mmie.artifacts import Store
-from mmie.config import to_run_config
 from mmie.errors import InputError
-from mmie.stages import deliver
+from mmie.stages import answers, deliver
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
+from mmie.tasks.jmere import task as jmere
+from mmie.tasks.more import task as more
+from mmie.tasks.responses import Direct
 from mmie.training.generate import Responded
 from mmie.types import Picture
 
-JMERE, MORE = ("image", "text"), ("image", "text", "entity", "box")
-LONG = f"<think> {'very ' * 60}:100: [bold]sure[/bold] </think> <answer> [A, per, B, per, peer] </answer>"
+JMERE = jmere.JMERE(types=["per"], relations={"peer": ["per-per"]}, response=Direct())
+MORE = more.MORE(labels=["/per/per/peer"], response=Direct())
+THOUGHT = f"<think> {'very ' * 60}:100: [bold]sure[/bold] </think>"
+LONG = f"{THOUGHT} <answer> [A, per, B, per, peer] </answer>"
 
 
 @pytest.fixture
@@ -66,6 +69,8 @@ def test_one_question_is_checked_as_the_data_are(picture: str) -> None:
         ({"entity": None}, "predict.entity: the stage predict needs it"),
         ({"box": None}, "predict.box: the stage predict needs it"),
         ({"box": [40, 0, 90, 20]}, "predict.box: [40, 0, 90, 20] holds no pixel of the picture"),
+        ({"box": [0, 0, 9]}, "predict.box: [0, 0, 9] is no left, upper, right, lower"),
+        ({"file": "-"}, "predict.image: predict.file brings its own"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(
@@ -139,7 +144,7 @@ def test_a_file_without_a_question_is_refused(tmp_path: Path, content: bytes) ->
 
 @pytest.fixture
 def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``answer(*overrides)`` runs check and predict with a model that says LONG; gives batch sizes."""
+    """``answer(*overrides)`` lets a model that says LONG predict; returns the batches' sizes."""
     batches: list[int] = []
 
     def respond(policy: Any, task: Any, examples: Any, **_: Any) -> list[Responded]:
@@ -147,12 +152,11 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return [Responded(LONG, truncated=False) for _ in examples]
 
     monkeypatch.setattr(deliver, "_load", lambda context, adapter: None)
-    monkeypatch.setattr(deliver, "respond", respond)
+    monkeypatch.setattr(answers, "respond", respond)
     monkeypatch.setattr(Context, "policy", None)
 
     def run(*overrides: str) -> list[int]:
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = to_run_config(compose("config", ["stages=[predict]", *overrides]))
+        config = run_config("stages=[predict]", *overrides)
         context = Context(config, Store(tmp_path / "artifacts"), tmp_path)
         deliver.check(context)
         deliver.predict(context, None)

@@ -1,19 +1,21 @@
 """Stage vote: what is asked, what is kept of it, and what comes out."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
 
+from helpers.configured import run_config
 from helpers.training_runs import WordTask, end_early, make_examples
-from mmie.artifacts import Artifact, Store, fingerprint
-from mmie.config import to_run_config
+from mmie.artifacts import Artifact, Store
 from mmie.pipeline import execute
-from mmie.stages.answers import Phase
 from mmie.stages.context import Context
-from mmie.stages.vote import drawn, vote, voted, voting_table
+from mmie.stages.stage import Stage
+from mmie.stages.system import System
+from mmie.stages.vote import drawn, vote, voted
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Reasoned
@@ -21,7 +23,6 @@ from mmie.types import Example, Quintuple
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
-ROOT = Path(__file__).parents[2]
 A, B, C = (
     Quintuple(name, "per", "Browns", "org", relation)
     for name, relation in (("a", "peer"), ("b", "peer"), ("c", "race"))
@@ -29,14 +30,16 @@ A, B, C = (
 
 
 def context_of(tmp_path: Path, *overrides: str) -> Context:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = to_run_config(compose("config", [f"artifacts={tmp_path}/artifacts", *overrides]))
+    config = run_config(*overrides, artifacts=tmp_path / "artifacts")
     return Context(config, Store(config.artifacts), tmp_path)
 
 
 @pytest.fixture
 def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
-    """``ask(file name, evaluation keys…)``: five responses to each of seven samples; gives the file's rows."""
+    """``ask(file name, evaluation keys…)`` asks for five responses to each of seven samples.
+
+    It returns the rows of the file.
+    """
     policy, examples = end_early(make_policy("qwen")), make_examples(pictures)[:7]
 
     def run(name: str, **keys: int) -> list[dict[str, Any]]:
@@ -45,7 +48,7 @@ def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
             tmp_path, *(f"evaluation.{key}={value}" for key, value in values.items())
         )
         context.policy = policy
-        responses = drawn(context, Phase("base", WordTask(), None), examples, tmp_path / name)
+        responses = drawn(context, System("base", WordTask(), None), examples, tmp_path / name)
         rows = [
             json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()
         ]
@@ -60,7 +63,7 @@ def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
 def prompts_of(
     policy: Any, monkeypatch: pytest.MonkeyPatch, *, die_at: int | None = None
 ) -> list[tuple[int, int]]:
-    """What is asked from now on: (prompts, responses) of each pass; the pass number ``die_at`` does not come back."""
+    """Notes (prompts, responses) of each pass from now on; pass ``die_at`` does not return."""
     asked: list[tuple[int, int]] = []
     sample = type(policy).sample
 
@@ -133,7 +136,8 @@ def jmere() -> JMERE:
 def test_the_curve_by_hand() -> None:
     examples = [Example("test-0", "x", (), (A, B)), Example("test-1", "y", (), (C,))]
     predictions = [[[A], [A, B], None, [A, B], [B, C]], [[B], [C], [C], [B], None]]
-    # quintuples k=1: {A}, {B}; 2: {A}, {} (each half of two); 3: None out: {A}, {C}; 5: A, B in three of four, C in half of four
+    # quintuples k=1: {A}, {B}; 2: {A}, {} (each half of two); 3: None out: {A}, {C};
+    #            5: A, B in three of four, C in half of four
     # answers    k=1: {A}, {B}; 2: first of a tie: {A}, {B}; 3: {A}, {C}; 5: {A, B}, {B} (a tie)
     found = voted(jmere(), predictions, examples, bootstrap_samples=50, seed=0)
     assert found["k"] == [1, 2, 3, 5]
@@ -184,45 +188,22 @@ def test_labels_vote_too() -> None:
 def test_more_responses_are_another_vote_and_wider_passes_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks = []
+    keys = []
 
-    def stage(
-        self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str
-    ) -> Artifact:
-        marks.append((fingerprint(stage=name, **parts), label))
-        return Artifact(tmp_path, "")
+    @contextmanager
+    def opened(self: Context, name: str, key: str, parts: Any, label: str) -> Iterator[Stage]:
+        keys.append((key, label))
+        yield Stage(Artifact(tmp_path, key), False, tmp_path)
 
     (tmp_path / "voting.json").write_text("{}")
-    monkeypatch.setattr(Context, "stage", stage)
+    monkeypatch.setattr(Context, "_opened", opened)
     for overrides in ([], ["evaluation.vote_rows=7"], ["evaluation.samples=9"]):
         context = context_of(tmp_path, "evaluation.samples=5", *overrides)
-        phase = Phase("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark"))
-        vote(context, phase, Artifact(tmp_path, "data"))
-    assert marks[0] == marks[1]
-    assert marks[0][1] == "vote JMERE-R1"
-    assert marks[2][0] != marks[0][0]
-
-
-def test_the_table(tmp_path: Path) -> None:
-    curve = {"f1": [0.4, 0.5], "ci95": [[0.3, 0.5], [0.45, 0.55]]}
-    scores = {
-        "k": [1, 100],
-        "quintuple": curve,
-        "answer set": curve,
-        "per_relation": {"quintuple": {}},
-    }
-    table = voting_table({"CoT-SFT": scores, "JMERE-R1": scores})
-    assert [str(column.header) for column in table.columns] == [
-        "k",
-        "CoT-SFT\nquintuple",
-        "CoT-SFT\nanswer set",
-        "JMERE-R1\nquintuple",
-        "JMERE-R1\nanswer set",
-    ]
-    context = context_of(tmp_path)
-    with context.console.capture() as captured:
-        context.console.print(table, width=80)
-    assert captured.get().splitlines()[-1].split() == ["100", *["50.0", "[45.0,", "55.0]"] * 4]
+        system = System("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark"))
+        vote(context, system, Artifact(tmp_path, "data"))
+    assert keys[0] == keys[1]
+    assert keys[0][1] == "vote JMERE-R1"
+    assert keys[2][0] != keys[0][0]
 
 
 @pytest.mark.slow
@@ -256,30 +237,28 @@ def test_the_pipeline_votes_where_more_than_one_response_is_asked(
         found.append(json.loads(path.read_text(encoding="utf-8")))
     one, three, again = found
     assert one["voting"] == {}
-    assert list(one["models"]) == ["zero-shot", "CoT-SFT"]
+    assert list(one["systems"]) == ["zero-shot", "CoT-SFT"]
     assert list(three["voting"]) == ["CoT-SFT"]
-    assert three["voting"]["CoT-SFT"]["k"] == [1, 2, 3]
-    assert set(three["voting"]["CoT-SFT"]) == {
-        "k",
-        "quintuple",
-        "answer set",
-        "per_relation",
-        "diversity",
-    }
+    votes = three["voting"]["CoT-SFT"]
+    assert votes["k"] == [1, 2, 3]
+    assert list(votes["curves"]) == ["quintuple", "answer set"]
+    assert list(votes["curves"]["quintuple"]) == ["quintuple", "entity"]
     assert [name for name, stage in three["stages"].items() if not stage["cached"]] == [
         "vote CoT-SFT"
     ]
     assert all(stage["cached"] for stage in again["stages"].values())
     assert again["voting"] == three["voting"]
     assert capsys.readouterr().out.count("Votes of k responses") == 2
-    folder = tmp_path / "artifacts/vote" / three["stages"]["vote CoT-SFT"]["fingerprint"]
+    folder = tmp_path / "artifacts/vote" / three["stages"]["vote CoT-SFT"]["key"]
     rows = [
         json.loads(line)
         for line in (folder / "samples.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     answers = [
         json.loads(line)
-        for line in (tmp_path / "three/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (tmp_path / "three/predictions/cot-sft.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
     ]
     assert [len(row["responses"]) for row in rows] == [3] * 4
     assert [row["responses"][0] for row in rows] == [answer["response"] for answer in answers]

@@ -1,9 +1,8 @@
 """Votes are scored by all measures, and the responses by how much they differ."""
 
 import pytest
-from rich.console import Console
 
-from mmie.stages.vote import diversity, diversity_table, voted
+from mmie.stages.vote import diversity, voted
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.responses import Reasoned
 from mmie.types import Example, Quintuple
@@ -38,35 +37,3 @@ def test_diversity_is_the_mean_over_samples() -> None:
         "chain_distance": pytest.approx(0.25),
     }
     assert diversity([[[A]]], [["[]"]])["chain_distance"] is None
-
-
-def test_the_table_has_a_row_for_each_measure() -> None:
-    curve = {
-        "f1": [0.4, 0.5],
-        "precision": [0.4, 0.6],
-        "recall": [0.4, 0.45],
-        "ci95": [[0, 1], [0, 1]],
-    }
-    measured = {"distinct_answers": 2.345, "answer_entropy_bits": 0.5, "chain_distance": None}
-    scores = {
-        "k": [1, 100],
-        "quintuple": {**curve, "entity": curve},
-        "per_relation": {},
-        "diversity": measured,
-    }
-    console = Console(width=80)
-    with console.capture() as captured:
-        console.print(diversity_table({"JMERE-R1": scores}))
-    rows = [line.split() for line in captured.get().splitlines()[-2:]]
-    assert rows[0] == ["JMERE-R1,", "quintuple", "60.0", "45.0", "50.0", "2.35", "0.50", "–"]
-    assert rows[1] == [
-        "JMERE-R1,",
-        "quintuple",
-        "entity",
-        "60.0",
-        "45.0",
-        "50.0",
-        "2.35",
-        "0.50",
-        "–",
-    ]

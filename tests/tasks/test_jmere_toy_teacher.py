@@ -21,7 +21,7 @@ from mmie.tasks.jmere.task import TYPES
 from mmie.tasks.jmere.toy_source import ToySource
 from mmie.tasks.jmere.toy_teacher import TemplateTeacher, reread
 from mmie.toy import words
-from mmie.types import Candidate, Example
+from mmie.types import Example
 
 RIGHT: dict[str, float] = {
     "wrong_description": 0.0,
@@ -151,14 +151,13 @@ def test_the_pipeline_reads_the_teacher(samples: list[Example], tmp_path: Path) 
     ]
     gold = {example.id: example.gold for example in samples}
     for candidate in candidates:
-        assert candidate == Candidate(
-            candidate.example_id, candidate.index, candidate.chain, gold[candidate.example_id], 1.0
-        )
+        right = [list(quintuple) for quintuple in gold[candidate.example_id]]
+        assert candidate.verdicts == {"repredicted": right, "score": 1.0}
 
 
 def test_it_knows_only_its_own_world() -> None:
     with pytest.raises(
-        InputError, match="sample train-1: teacher=jmere_toy knows the toy world only"
+        InputError, match="sample train-1: teacher=jmere_toy knows its own toy world only"
     ):
         judge(Example("train-1", "Browns place Josh Gordon", (), ()))
     with pytest.raises(InputError, match=r"teacher.wrong_quintuple=1.5: a share between 0 and 1"):

@@ -19,6 +19,8 @@ from mmie.errors import InputError
 from mmie.tasks.more.boxes import Boxes, in_pixels
 from mmie.tasks.more.reader import MORE, check_labels, read_labels
 from mmie.tasks.more.task import LABELS
+from mmie.tasks.more.task import MORE as MORETask
+from mmie.tasks.responses import Direct
 from mmie.types import Example, Picture
 
 REAL = Path("../shared/data/more")
@@ -423,6 +425,9 @@ def test_content_changes_with_any_file(tmp_path: Path) -> None:
     assert len(set(digests)) == 9
 
 
+TASK = MORETask(labels=LABELS, response=Direct())
+
+
 def test_facts_of_one_picture_are_different_samples(tmp_path: Path) -> None:
     for name, entity, object_name in (
         ("train", "Kenya", "person_0"),
@@ -432,13 +437,13 @@ def test_facts_of_one_picture_are_different_samples(tmp_path: Path) -> None:
         write_picture(tmp_path, name, "1.jpg")
         write_split(tmp_path, name, [fact(entity=entity, name=object_name)])
     splits = {split: source(tmp_path).load(split) for split in SPLITS}
-    assert check_splits(splits) == {
+    assert check_splits(splits, TASK.fields) == {
         "shared_sentences": {"train/val": 1, "train/test": 1, "val/test": 1}
     }
     with pytest.raises(
         InputError, match=r"train and val share 1 samples \(train-00000 is train-00000\)"
     ):
-        check_splits({"train": splits["train"], "val": splits["train"]})
+        check_splits({"train": splits["train"], "val": splits["train"]}, TASK.fields)
 
 
 @pytest.mark.parametrize("blank", [True, False])
@@ -449,11 +454,11 @@ def test_other_objects_without_a_box_are_different_samples(tmp_path: Path, blank
         if not blank:
             write_picture(tmp_path, on_disk, "1.jpg")
     found = source(tmp_path, degenerate_boxes="whole", missing_images="blank")
-    assert check_splits({split: found.load(split) for split in ("train", "val")}) == {
+    assert check_splits({split: found.load(split) for split in ("train", "val")}, TASK.fields) == {
         "shared_sentences": {"train/val": 1}
     }
     with pytest.raises(InputError, match="share 1 samples"):
-        check_splits({split: found.load(split) for split in ("train", "test")})
+        check_splits({split: found.load(split) for split in ("train", "test")}, TASK.fields)
 
 
 def test_samples_survive_the_file(tmp_path: Path) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from mmie.distil.chain_text import chain_of
+from mmie.distil.chain_text import extract_chain
 from mmie.distil.teacher import Request
 from mmie.errors import InputError
-from mmie.parsing import parse_steps
 from mmie.tasks.more.six_steps import SixStepsFilter
+from mmie.tasks.more.steps import parse_steps
 from mmie.tasks.more.task import MORE
 from mmie.tasks.more.toy_source import SIZES, ToyMORESource
 from mmie.tasks.more.toy_teacher import MORETemplateTeacher
@@ -251,7 +251,7 @@ def test_a_teacher_without_faults_is_always_right(train: list[Example]) -> None:
         chain = ask(example)
         steps = steps_of(chain)
         relation = example.gold.rpartition("/")[2]
-        assert chain_of(chain) == chain
+        assert extract_chain(chain) == chain
         assert steps[5].endswith(f" means {relation} .")
         assert relation in steps[4].split()
         assert (
@@ -285,7 +285,7 @@ def test_a_broken_chain_is_caught_by_the_rule_filter(train: list[Example]) -> No
         number for number in range(1, 7) for chain in broken if f"step {number} :" not in chain
     } == set(range(1, 7))
     chains = [*broken, ask(train[0])]
-    candidates = [Candidate("x", index, chain, None, None) for index, chain in enumerate(chains)]
+    candidates = [Candidate("x", index, chain) for index, chain in enumerate(chains)]
     assert SixStepsFilter()(candidates, {}) == candidates[-1:]
 
 
@@ -304,7 +304,7 @@ def test_faults_come_at_their_rates_and_belong_to_the_candidate(
 
 def test_it_knows_only_its_own_world() -> None:
     with pytest.raises(
-        InputError, match="sample train-1: teacher=more_toy knows MORE's toy world only"
+        InputError, match="sample train-1: teacher=more_toy knows its own toy world only"
     ):
         ask(
             Example(

@@ -12,9 +12,9 @@ from transformers import AutoTokenizer
 
 from mmie.models.backbone import resolve_path
 from mmie.models.qwen2_5_vl import Qwen25VL
-from mmie.tasks.more.toy_base import KINDS, ObjectLessons, make_object_lesson, positions
+from mmie.tasks.more.toy_base import KINDS, make_object_lesson, object_lessons
 from mmie.tasks.more.toy_world import MORE_LABELS, MoreScene, crop_of, make_more_scene
-from mmie.toy.base import build_model
+from mmie.toy.base import build_model, positions
 from mmie.toy.drawing import draw_scene
 from mmie.toy.words import ICONS
 
@@ -72,7 +72,7 @@ def test_given_positions_are_the_models_own() -> None:
     torch.manual_seed(0)
     tokenizer = AutoTokenizer.from_pretrained(SHIPPED)
     model = build_model(tokenizer).eval()
-    batch = next(ObjectLessons(tokenizer, pool=3, seed=0).batches(3))
+    batch = next(object_lessons(tokenizer, pool=3, seed=0, size=3))
     own = model(**batch, use_cache=False).loss
     given = model(**batch, position_ids=positions(model, batch), use_cache=False).loss
     torch.testing.assert_close(own, given)

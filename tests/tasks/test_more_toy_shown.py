@@ -33,7 +33,8 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
 
 @pytest.fixture(scope="module")
 def task() -> MORE:
-    told = OmegaConf.load(CONF / "tasks/more/prompts/more_toy.yaml").task
+    toy = OmegaConf.load(CONF / "tasks/more/prompts/more_toy.yaml")
+    told = toy.task
     form = Reasoned(OmegaConf.load(CONF / "profile/toy.yaml").reasoning_instruction)
     return MORE(labels=tuple(told.labels), response=form, instruction=told.instruction)
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,7 +136,7 @@ def test_an_empty_answer_is_a_prediction() -> None:
 def test_a_wrong_type_pair_is_a_wrong_quintuple_and_not_an_invalid_one() -> None:
     parsed = task().parse(response("[Browns, org, Josh Gordon, per, member of]"))
     assert parsed == [Quintuple("Browns", "org", "Josh Gordon", "per", "member of")]
-    assert task().correct(parsed, TWEET) == 0
+    assert task().counts(parsed, TWEET)["quintuple"] == (0, 1, 2)
 
 
 def test_scores_by_hand() -> None:
@@ -166,9 +167,8 @@ def test_scores_by_hand() -> None:
     )
 
 
-def test_correct_adds_up_to_the_score() -> None:
+def test_without_bootstrap_samples_the_interval_says_nothing() -> None:
     examples, predictions = [TWEET, EMPTY, TWEET], [[PEER, JOSH, JOSH], [JOSH], None]
-    assert [task().correct(*pair) for pair in zip(predictions, examples, strict=True)] == [2, 0, 0]
     scores = task().score(predictions, examples, bootstrap_samples=0, seed=0)
     assert scores[task().selection_metric]["correct"] == 2
     assert scores["quintuple"]["ci95"] == [0.0, 1.0]
@@ -201,9 +201,12 @@ def test_what_a_sample_is_counted_and_explained_by() -> None:
     example = Example("x", "Josh Gordon Browns", (), gold, {})
     assert task().counts(said, example) == {"quintuple": (0, 2, 1), "entity": (1, 4, 2)}
     assert task().counts(None, example) == {"quintuple": (0, 0, 1), "entity": (0, 0, 2)}
-    assert task().errors(said, example, truncated=False) == {"wrong type": 1, "invented": 1}
-    assert task().errors(None, example, truncated=True) == {"truncated": 1, "missed": 1}
-    assert task().confused(said, example) == {("member of", "member of"): 1, ("", "peer"): 1}
+    parts = task().judge(said, example, truncated=False)
+    assert parts == [(said[0], gold[0], "wrong type"), (said[1], None, "invented")]
+    cut = task().judge(None, example, truncated=True)
+    assert cut == [(None, None, "truncated"), (None, gold[0], "missed")]
+    assert (task().size(example), task().stratum(example)) == (1, "member of")
+    assert task().labels_of(example)["relation"] == ["member of"]
 
 
 def test_the_breakdown_by_hand() -> None:
@@ -212,15 +215,19 @@ def test_the_breakdown_by_hand() -> None:
     other = Quintuple("Ann", "per", "Bob", "per", "peer")
     examples = [Example("x", "", (), (first,), {}), Example("y", "", (), (other,), {})]
     found = task().breakdown([[turned], [other, other._replace(relation="couple")]], examples)
-    assert (found["direction_blind"]["correct"], found["direction_blind"]["predicted"]) == (2, 3)
-    assert {name: scores["f1"] for name, scores in found["per_relation"].items()} == {
+    assert list(found) == ["relation", "entity type", "ignoring direction"]
+    blind = found["ignoring direction"]["all"]
+    assert (blind["correct"], blind["predicted"]) == (2, 3)
+    assert {name: scores["f1"] for name, scores in found["relation"].items()} == {
         "couple": 0,
         "member of": 0,
         "peer": 1,
     }
-    assert {
-        name: (scores["correct"], scores["gold"]) for name, scores in found["per_type"].items()
-    } == {"org": (1, 1), "per": (3, 3)}
+    by_type = found["entity type"].items()
+    assert {name: (scores["correct"], scores["gold"]) for name, scores in by_type} == {
+        "org": (1, 1),
+        "per": (3, 3),
+    }
 
 
 def test_votes_over_quintuples_and_over_answers() -> None:

@@ -179,31 +179,37 @@ def test_scores_by_hand() -> None:
         (1 / 3, 1 / 3, 1 / 3)
     )
     assert (scores["accuracy"], scores["macro_f1"]) == pytest.approx((2 / 5, 1 / 4))
-    assert list(scores["by_entities"]) == ["1", "2"]
-    assert list(scores["by_objects"]) == ["2", "10"]
-    assert [part["accuracy"] for part in scores["by_entities"].values()] == pytest.approx(
-        [1 / 2, 1 / 3]
-    )
-    assert [part["accuracy"] for part in scores["by_objects"].values()] == pytest.approx([2 / 3, 0])
-    assert [part["f1"] for part in scores["by_objects"].values()] == pytest.approx([1 / 2, 0])
-    assert [part["samples"] for part in scores["by_objects"].values()] == [3, 2]
     assert 0 <= scores["ci95"][0] < 1 / 3 < scores["ci95"][1] <= 1
     assert 0 <= scores["accuracy_ci95"][0] < 2 / 5 < scores["accuracy_ci95"][1] <= 1
     assert json.loads(json.dumps(found)) == found
     assert found == task().score(predictions, examples, bootstrap_samples=200, seed=0)
 
 
-def test_correct_adds_up_to_accuracy() -> None:
+def test_the_breakdown_by_numbers_of_entities_and_objects() -> None:
+    counts = [(1, 2), (1, 2), (2, 2), (2, 10), (2, 10)]
+    golds = [AWARDED, MEMBER, "none", "none", AWARDED]
+    examples = [
+        example(gold, entities=entities, objects=objects)
+        for gold, (entities, objects) in zip(golds, counts, strict=True)
+    ]
+    found = task().breakdown([AWARDED, AWARDED, "none", MEMBER, None], examples)
+    by_entities, by_objects = found["entities in the text"], found["objects in the picture"]
+    assert {name: part["accuracy"] for name, part in by_entities.items()} == pytest.approx(
+        {"1": 1 / 2, "2": 1 / 3}
+    )
+    assert list(by_objects) == ["2", "10"]
+    assert [part["accuracy"] for part in by_objects.values()] == pytest.approx([2 / 3, 0])
+    assert [part["f1"] for part in by_objects.values()] == pytest.approx([1 / 2, 0])
+    assert [part["samples"] for part in by_objects.values()] == [3, 2]
+
+
+def test_counts_add_up_to_accuracy() -> None:
     examples, predictions = (
         [example(), example("none"), example("none"), example()],
         [AWARDED, "none", None, "none"],
     )
-    assert [task().correct(*pair) for pair in zip(predictions, examples, strict=True)] == [
-        1,
-        1,
-        0,
-        0,
-    ]
+    counts = [task().counts(*pair) for pair in zip(predictions, examples, strict=True)]
+    assert [row["accuracy"] for row in counts] == [(1, 1, 1), (1, 1, 1), (0, 1, 1), (0, 1, 1)]
     scores = task().score(predictions, examples, bootstrap_samples=0, seed=0)[
         task().selection_metric
     ]
@@ -228,24 +234,27 @@ def test_the_task_is_frozen_and_picklable() -> None:
 def test_what_a_sample_is_counted_and_explained_by() -> None:
     labels = ("/per/org/member_of", "/per/org/leader_of", "/org/org/subsidiary")
     more = MORE(labels=labels, response=Reasoned())
+    counted = {"entity_count": 1, "object_count": 1}
     example, none = (
-        Example(name, "", (), gold, {}) for name, gold in (("x", labels[0]), ("y", "none"))
+        Example(name, "", (), gold, counted) for name, gold in (("x", labels[0]), ("y", "none"))
     )
     assert more.counts(labels[0], example) == {"relation": (1, 1, 1), "accuracy": (1, 1, 1)}
     assert more.counts("none", none) == {"relation": (0, 0, 0), "accuracy": (1, 1, 1)}
     assert more.counts(None, none) == {"relation": (0, 0, 0), "accuracy": (0, 1, 1)}
-    assert more.errors(labels[1], example, truncated=False) == {"wrong relation": 1}
-    assert more.confused(None, example) == {(labels[0], ""): 1}
+    part = more.judge(labels[1], example, truncated=False)
+    assert part == [((labels[1],), (labels[0],), "wrong relation")]
+    assert more.judge(None, example, truncated=False) == [(None, (labels[0],), "invalid answer")]
+    assert (more.size(none), more.stratum(none)) == (1, "none")
     found = more.breakdown([labels[1], labels[2], "none"], [example, none, none])
     assert {
         name: (scores["correct"], scores["predicted"], scores["gold"])
-        for name, scores in found["per_relation"].items()
+        for name, scores in found["relation"].items()
     } == {
         labels[0]: (0, 0, 1),
         labels[1]: (0, 1, 0),
         labels[2]: (0, 1, 0),
     }
-    assert {name: scores["predicted"] for name, scores in found["per_type"].items()} == {
+    assert {name: scores["predicted"] for name, scores in found["entity type"].items()} == {
         "/per/org": 1,
         "/org/org": 1,
     }

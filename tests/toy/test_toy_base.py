@@ -13,7 +13,7 @@ from mmie.models.backbone import resolve_path
 from mmie.models.qwen2_5_vl import Qwen25VL
 from mmie.tasks.jmere.toy_source import ToySource
 from mmie.toy import base, words
-from mmie.toy.base import SPECIAL, LessonBatches, build_model, positions
+from mmie.toy.base import SPECIAL, build_model, positions, scene_lessons
 from mmie.toy.drawing import draw_scene
 from mmie.toy.lessons import LESSONS, Lesson, make_lesson
 from mmie.toy.tokenizer import CHATML, build_tokenizer
@@ -91,23 +91,23 @@ def test_responses_are_right(lessons: list[Lesson]) -> None:
                 assert all(name in lesson.question for name, _ in names)
 
 
-def test_the_real_splits_are_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "make_scene", lambda rng: ToySource(seed=0).scenes("test")[0])
+def test_no_tweet_of_the_data_is_in_a_lesson(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(base, "make_lesson", lambda rng, scene, held_out: seen.append(held_out))
     tokenizer = build_tokenizer(
         SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
     )
-    batches = LessonBatches(tokenizer, pool=2, seed=0)
+    with pytest.raises(AttributeError):  # the lesson is None
+        next(scene_lessons(tokenizer, pool=2, seed=0, size=1))
     for split in ("train", "val", "test"):
-        assert {scene.text for scene in ToySource(seed=0).scenes(split)} <= batches.held_out
-    seen = [batches._lesson(batches.scenes[0]).question for _ in range(60)]
-    assert not [question for question in seen if batches.scenes[0].text in question]
+        assert {scene.text for scene in ToySource(seed=0).scenes(split)} <= seen[0]
 
 
 def test_a_batch_teaches_the_response_alone() -> None:
     tokenizer = build_tokenizer(
         SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
     )
-    batch = next(LessonBatches(tokenizer, pool=3, seed=0).batches(4))
+    batch = next(scene_lessons(tokenizer, pool=3, seed=0, size=4))
     for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
         learned = labels[labels != -100]
         start = int((labels != -100).nonzero()[0])
@@ -135,9 +135,10 @@ def test_pre_training_writes_a_checkpoint_that_loads(
     monkeypatch.setattr(
         base, "build_model", lambda tokenizer: build_model(tokenizer, width=64, layers=1)
     )
-    batches = LessonBatches
     monkeypatch.setattr(
-        base, "LessonBatches", lambda tokenizer, pool, seed: batches(tokenizer, pool=4, seed=seed)
+        base,
+        "scene_lessons",
+        lambda tokenizer, *, pool, **how: scene_lessons(tokenizer, pool=4, **how),
     )
     base.pretrain(tmp_path, steps=3, batch_size=2, lr=1e-3, seed=0)
     backbone = Qwen25VL(str(tmp_path))

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.utilities import rank_zero_only
 
 from helpers import training_runs
+from helpers.configured import run_config
 from helpers.training_runs import TRAINER, train_grpo, train_sft
-from mmie.config import TrainerConfig, to_run_config
+from mmie.config import TrainerConfig
 from mmie.errors import InputError
 from mmie.pipeline import execute
+from mmie.training.fit import TrainingBar
 
-ROOT = Path(__file__).parents[2]
 TRAINED = {
     "accelerator": ["cpu", "auto"],
     "strategy": ["auto", "ddp"],
@@ -61,6 +62,15 @@ def test_it_trains(
     assert policy.adapter_hash("policy") != before
 
 
+def test_the_progress_bar_says_training_instead_of_an_epoch() -> None:
+    trainer: Any = None  # Lightning's columns do not ask for it
+    lightnings = RichProgressBar().configure_columns(trainer)
+    description, *others = TrainingBar().configure_columns(trainer)
+    assert "{task.description}" in lightnings[0].text_format
+    assert description.text_format == "training"
+    assert [type(column) for column in others] == [type(column) for column in lightnings[1:]]
+
+
 def test_one_process_writes_its_metrics_whatever_the_environment_says(
     make_policy: Any, examples: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,8 +103,6 @@ def test_one_process_writes_its_metrics_whatever_the_environment_says(
 def test_what_needs_a_gpu_is_refused_before_anything_costs(
     overrides: list[str], message: str, tmp_path: Path
 ) -> None:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("config", [*overrides, f"artifacts={tmp_path}/artifacts", "logger=none"])
     with pytest.raises(InputError, match=message):
-        execute(to_run_config(cfg), tmp_path)
+        execute(run_config(*overrides, "logger=none", artifacts=tmp_path / "artifacts"), tmp_path)
     assert not (tmp_path / "artifacts").exists()

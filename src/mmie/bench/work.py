@@ -1,9 +1,13 @@
-"""The work that all engines do: random weights, prompts of a set length with a picture each, responses of a set length."""
+"""The work that all engines do.
+
+Random weights, prompts of a given length with one picture each, responses of a given length.
+"""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +21,31 @@ from mmie.toy.tokenizer import CHATML
 
 VOCABULARY = 4096
 FRAME = 7  # tokens of the chat template around picture and text
+PIXELS_PER_TOKEN = 28  # of a picture's side
 
 
 @dataclass(frozen=True)
 class Work:
-    """One GRPO step: B prompts with a picture each, G responses of exactly ``new_tokens`` tokens, a KL term, one update.
+    """One GRPO step: a rollout, log-probabilities with a KL term, and one update.
 
-    ``prompt_tokens`` counts template, picture and text; ``image_size`` in pixels (28 x 28 are one token); ``steps`` are timed
-    after ``warmup`` others.
+    Attributes:
+        model: folder of a Qwen2.5-VL checkpoint.
+        group_size, temperature, kl_coef: as in the ``grpo`` node.
+        prompts: prompts per step, each with one picture.
+        prompt_tokens: tokens of template, picture and text.
+        new_tokens: tokens of every response.
+        image_size: side of a picture in pixels; 28 x 28 pixels are one token.
+        steps: how many steps are timed.
+        warmup: how many run before, untimed.
+        threads: torch threads.
+        rank: LoRA r; LoRA alpha is twice as much.
+        lr: small, so that the weights stay what they are.
     """
 
     model: str
-    group_size: int = 8
+    group_size: int
+    temperature: float
+    kl_coef: float
     prompts: int = 4
     prompt_tokens: int = 560
     new_tokens: int = 64
@@ -37,35 +54,37 @@ class Work:
     warmup: int = 1
     threads: int = 2
     rank: int = 16
-    temperature: float = 1.0
-    kl_coef: float = 0.01
     lr: float = 1e-5
 
     @property
     def text(self) -> str:
-        """The same for all prompts, as TRL mis-pads Qwen2.5-VL prompts of unequal length; a word is a token."""
-        words = self.prompt_tokens - (self.image_size // 28) ** 2 - FRAME
+        """The text of all prompts; each word of it is one token.
+
+        They are all the same, because TRL pads Qwen2.5-VL prompts of unequal length wrongly.
+        """
+        image_tokens = (self.image_size // PIXELS_PER_TOKEN) ** 2
+        words = self.prompt_tokens - image_tokens - FRAME
         return " ".join(random.Random("bench").choices(_words(), k=words))
 
     def draw_pictures(self, folder: Path) -> list[Path]:
-        """A new picture of noise for each prompt of each step."""
+        """Draws a new picture of noise for each prompt of each step."""
         rng = np.random.default_rng(0)
-        paths = [
-            folder / f"{number}.png" for number in range(self.prompts * (self.steps + self.warmup))
-        ]
+        count = self.prompts * (self.steps + self.warmup)
+        paths = [folder / f"{number}.png" for number in range(count)]
+        shape = (self.image_size, self.image_size, 3)
         for path in paths:
-            Image.fromarray(
-                rng.integers(0, 255, (self.image_size, self.image_size, 3), dtype=np.uint8)
-            ).save(path)
+            Image.fromarray(rng.integers(0, 255, shape, dtype=np.uint8)).save(path)
         return paths
 
 
 def write_checkpoint(folder: Path, *, width: int = 256, layers: int = 4) -> None:
-    """A random Qwen2.5-VL, 6 M parameters at this size, with a tokenizer of invented words."""
+    """Writes a random Qwen2.5-VL with a tokenizer of invented words.
+
+    With the default size it has 6 M parameters.
+    """
     torch.manual_seed(0)
-    vocabulary = {
-        word: number for number, word in enumerate([*SPECIAL, "user", "assistant", *_words()])
-    }
+    entries = [*SPECIAL, "user", "assistant", *_words()]
+    vocabulary = {word: number for number, word in enumerate(entries)}
     words = Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIAL[0]))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     words.decoder = decoders.Fuse()
@@ -85,7 +104,7 @@ def write_checkpoint(folder: Path, *, width: int = 256, layers: int = 4) -> None
 
 
 def _words() -> list[str]:
-    syllables = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
-    return [first + second for first in syllables for second in syllables][
-        : VOCABULARY - len(SPECIAL) - 2
-    ]
+    """Invented words of two syllables, as many as the vocabulary has room for."""
+    syllables = ["".join(letters) for letters in product("bdfgklmnprstvz", "aeiou")]
+    words = ["".join(pair) for pair in product(syllables, syllables)]
+    return words[: VOCABULARY - len(SPECIAL) - len(("user", "assistant"))]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
@@ -20,10 +19,12 @@ from mmie.data.pictures import (
     untracked,
 )
 from mmie.errors import InputError
-from mmie.text import clean, refuse_no_text, strings
+from mmie.files import read_jsonl, replacing
+from mmie.text import clean, nested_strings, refuse_invalid_characters
 from mmie.types import Example, Quintuple
 
 SPLITS = ("train", "val", "test")
+Fields = Callable[[Example], Mapping[str, Any]]
 
 
 class Source(Protocol):
@@ -75,7 +76,7 @@ def picture_name(img_id: str | int, where: str) -> str:
         raise InputError(
             f"{where}: img_id {img_id!r} is no file name inside data.images; correct it"
         )
-    refuse_no_text(name, f"{where}: img_id")
+    refuse_invalid_characters(name, f"{where}: img_id")
     return name
 
 
@@ -154,24 +155,29 @@ def digest(files: Iterable[Path], pictures: PictureFolder) -> str:
     ).hexdigest()[:16]
 
 
-def check_splits(splits: Mapping[str, Sequence[Example]]) -> dict[str, dict[str, int]]:
-    """``{"shared_sentences": {"train/val": 2, …}}``: the number of texts that stand in both splits.
+def check_splits(
+    splits: Mapping[str, Sequence[Example]], fields: Fields
+) -> dict[str, dict[str, int]]:
+    """``{"shared_sentences": {"train/val": 2, …}}``: the number of texts that are in both splits.
+
+    Args:
+        splits: name → samples.
+        fields: what belongs to a sample's question besides text and pictures (``Task.fields``).
 
     Raises:
-        InputError: a split is empty, a text holds what is no text, or a sample stands in two: same
-            text, pictures of the same bytes or name, and, in MORE, the same box, object and entity.
+        InputError: a split is empty, a text holds what is no text, or a sample is in two splits:
+            the same text, boxes and fields, and pictures of the same bytes or name.
     """
     for name, examples in splits.items():
         if not examples:
             raise InputError(f"data: the split {name} is empty; check data.root and data.limit")
         _refuse_no_text(examples)
     for one, other in combinations(splits, 2):
-        pairs = _same_samples(splits[one], splits[other])
+        pairs = _same_samples(splits[one], splits[other], fields)
         if pairs:
             example = f"{pairs[0][0]} is {pairs[0][1]}"
-            raise InputError(
-                f"data: {one} and {other} share {len(pairs)} samples ({example}); take them out of one of the two"
-            )
+            reason = f"{one} and {other} share {len(pairs)} samples ({example})"
+            raise InputError(f"data: {reason}; take them out of one of the two")
     return {"shared_sentences": shared_sentences(splits)}
 
 
@@ -182,8 +188,8 @@ def _refuse_no_text(examples: Sequence[Example]) -> None:
             raise InputError(
                 f"data: the text of sample {example.id} is blank; correct or remove it"
             )
-        for text in strings([example.text, example.gold, example.extra]):
-            refuse_no_text(text, f"data: a text of sample {example.id}")
+        for text in nested_strings([example.text, example.gold, example.extra]):
+            refuse_invalid_characters(text, f"data: a text of sample {example.id}")
 
 
 def shared_sentences(splits: Mapping[str, Sequence[Example]]) -> dict[str, int]:
@@ -194,32 +200,38 @@ def shared_sentences(splits: Mapping[str, Sequence[Example]]) -> dict[str, int]:
     }
 
 
-def _same_samples(one: Sequence[Example], other: Sequence[Example]) -> list[tuple[str, str]]:
-    """The samples of ``other`` that are in ``one``, too, each with the id of its first twin before its own."""
+def _same_samples(
+    one: Sequence[Example], other: Sequence[Example], fields: Fields
+) -> list[tuple[str, str]]:
+    """The samples of ``other`` that are also in ``one``: the id of the first twin, then its own."""
     shared = {example.text for example in one} & {example.text for example in other}
-    twins = {
-        key: example.id
-        for example in reversed(one)
-        if example.text in shared
-        for key in _identities(example)
-    }
-    found = (
-        (example.id, [twins[key] for key in _identities(example) if key in twins])
-        for example in other
-        if example.text in shared
-    )
-    return [(ids[0], id) for id, ids in found if ids]
+    twins: dict[tuple[Any, ...], str] = {}
+    for example in one:
+        if example.text in shared:
+            for key in _identities(example, fields):
+                twins.setdefault(key, example.id)
+    pairs = []
+    for example in other:
+        if example.text in shared:
+            keys = _identities(example, fields)
+            ids = [twins[key] for key in keys if key in twins]
+            pairs += [(ids[0], example.id)] if ids else []
+    return pairs
 
 
-def _identities(example: Example) -> list[tuple[Any, ...]]:
-    """Text, entity, object and boxes, with the picture's name and with the pictures' bytes where there are any; equal in one: the same."""
+def _identities(example: Example, fields: Fields) -> list[tuple[Any, ...]]:
+    """What makes the sample's question: once with the name of its picture, once with the bytes.
+
+    Two samples are the same where one of these is equal. A sample lacks the first without a name
+    and the second where a picture is blank.
+    """
     contents = [
         picture.path and hashlib.sha256(picture.path.read_bytes()).digest()
         for picture in example.pictures
     ]
     known = [example.extra.get("img_id"), None if None in contents else tuple(contents)]
     boxes = tuple(picture.box for picture in example.pictures)
-    about = example.text, example.extra.get("entity"), example.extra.get("object"), boxes
+    about = example.text, repr(dict(fields(example))), boxes
     return [(*about, pictures) for pictures in known if pictures is not None]
 
 
@@ -235,13 +247,11 @@ def examples_to_jsonl(path: Path, examples: Iterable[Example], *, images: Path) 
         {**vars(example), "pictures": [picture_to_json(one, images) for one in example.pictures]}
         for example in examples
     )
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def examples_from_jsonl(path: Path, *, revive: Callable[[Any], Any], images: Path) -> list[Example]:
@@ -255,19 +265,10 @@ def examples_from_jsonl(path: Path, *, revive: Callable[[Any], Any], images: Pat
     Raises:
         InputError: file and line that hold something else.
     """
-    lines = read(path).splitlines()
-    return [
-        _example(line, f"{path}:{number}", revive, images)
-        for number, line in enumerate(lines, start=1)
-    ]
 
-
-def _example(line: bytes, where: str, revive: Callable[[Any], Any], images: Path) -> Example:
-    try:
-        row = json.loads(line)
+    def example(row: dict[str, Any]) -> Example:
         pictures = tuple(picture_from_json(value, images) for value in row.pop("pictures"))
         return Example(**{**row, "pictures": pictures, "gold": revive(row["gold"])})
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(
-            f"{where}: not a sample; delete the folder {Path(where).parent} and run again"
-        ) from error
+
+    remedy = f"delete the folder {path.parent} and run again"
+    return read_jsonl(path, example, what="a sample", remedy=remedy)

@@ -1,6 +1,7 @@
-"""Distillation: several chains a sample, each with what the teacher says of it (JMERE-R1 section 3.2; MORE-R1's stage 1).
+"""Distillation: several chains for each sample, each with the teacher's verdicts on it.
 
-What is asked about one candidate is the task's matter: ``conf/tasks``.
+It is that of JMERE-R1 section 3.2 and of stage 1 in MORE-R1. What the teacher is asked about one
+candidate is decided by the task's chains node.
 """
 
 from __future__ import annotations
@@ -9,32 +10,31 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from mmie.distil.desk import Desk, Job
+from mmie.distil.dispatch import Dispatcher, Job
 from mmie.distil.record import Record
-from mmie.distil.teacher import Purpose, Request, Teacher
-from mmie.errors import InputError
-from mmie.files import write_text
-from mmie.types import Candidate, Example, Quintuple
+from mmie.distil.teacher import Request, Teacher
+from mmie.files import read_jsonl, write_text
+from mmie.types import Candidate, Example
 
 T = TypeVar("T")
 
 
 class Ask(Protocol):
-    """One question about one candidate; the record answers what was asked before.
+    """Asks the teacher about one candidate; the record answers what was asked before.
 
-    "" where the answer is not whole: cut at the token limit, refused or empty.
+    The answer is "" where it is not whole: cut at the token limit, refused or empty.
     """
 
-    async def __call__(self, purpose: Purpose, prompt: str, *, chain: str = "") -> str: ...
+    async def __call__(self, purpose: str, prompt: str, *, chain: str = "") -> str: ...
 
 
 class Chains(Protocol):
-    """How one candidate of a task comes about.
+    """Makes one candidate of a task.
 
     Attributes:
         requests: how many requests one candidate takes at most.
@@ -43,7 +43,10 @@ class Chains(Protocol):
     requests: int
 
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
-        """Asks for a chain and, where the task's filters need it, for what they judge it by."""
+        """Asks for a chain and for the verdicts that the task's filters read.
+
+        An answer that cannot be read is the verdict None.
+        """
 
 
 def run_distillation(
@@ -98,16 +101,16 @@ async def distil(
     Raises:
         InputError: the first fault that concerns every request, after those under way have ended.
     """
-    desk = Desk(teacher, record, progress)
+    dispatcher = Dispatcher(teacher, record, progress)
     finished: dict[tuple[str, int], Candidate] = {}
 
     async def one(example: Example, index: int) -> None:
         asked = 0
 
-        async def ask(purpose: Purpose, prompt: str, *, chain: str = "") -> str:
+        async def ask(purpose: str, prompt: str, *, chain: str = "") -> str:
             nonlocal asked
             asked += 1
-            return (await desk.ask(Request(purpose, example, index, prompt, chain))).usable
+            return (await dispatcher.ask(Request(purpose, example, index, prompt, chain))).usable
 
         finished[example.id, index] = await chains(ask, example, index)
         if asked < chains.requests:
@@ -118,7 +121,7 @@ async def distil(
             for index in range(candidates):
                 yield partial(one, example, index)
 
-    await desk.run(jobs())
+    await dispatcher.run(jobs())
     return [finished[example.id, index] for example in examples for index in range(candidates)]
 
 
@@ -130,38 +133,18 @@ def candidates_to_jsonl(candidates: Sequence[Candidate], path: Path) -> None:
 
 def candidates_from_jsonl(path: Path) -> list[Candidate]:
     """What ``candidates_to_jsonl`` wrote; InputError with file and line where it is not."""
-    try:
-        lines = path.read_bytes().splitlines()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read ({error.strerror}); {_way_out(path)}") from error
-    numbered = enumerate(lines, start=1)
-    return [_read_candidate(line, f"{path}:{number}", path) for number, line in numbered]
-
-
-def _way_out(path: Path) -> str:
-    """The file alone must not be deleted: its folder would still count as finished."""
-    folder = f"delete the folder {path.parent} and run again"
-    return f"{folder}: it is made again from the teacher's record"
-
-
-def _read_candidate(line: bytes, where: str, path: Path) -> Candidate:
-    try:
-        return _candidate(json.loads(line))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{where}: not a candidate; {_way_out(path)}") from error
+    # The file alone must not be deleted: its folder would still count as finished.
+    remedy = f"delete the folder {path.parent} and run again: it is made from the teacher's record"
+    return read_jsonl(path, _candidate, what="a candidate", remedy=remedy)
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:
-    """Raises an error that ``_read_candidate`` knows where a field is missing or wrong."""
-    read = row.pop("repredicted")
-    quintuples = None if read is None else tuple(Quintuple(*fields) for fields in read)
-    candidate = Candidate(**row, repredicted=quintuples)
-    texts = [candidate.example_id, candidate.chain]
-    for quintuple in quintuples or ():
-        texts += quintuple
-    "".join(texts).encode()  # all of them strings, and no half character
-    if type(candidate.index) is not int:
-        raise TypeError("index")
-    if candidate.score is not None and type(candidate.score) not in (int, float):
-        raise TypeError("score")
+    """Raises an error that ``read_jsonl`` knows where a field is missing or wrong."""
+    if set(row) != {field.name for field in fields(Candidate)}:
+        raise LookupError("fields")
+    candidate = Candidate(**row)
+    if type(candidate.index) is not int or not isinstance(candidate.verdicts, dict):
+        raise TypeError("index or verdicts")
+    "".join([candidate.example_id, candidate.chain]).encode()  # both text, and no half character
+    json.dumps(candidate.verdicts, ensure_ascii=False).encode()
     return candidate

@@ -1,22 +1,25 @@
-"""From all recorded candidates to one chain a sample, with the counts of JMERE-R1 Figure 7. No teacher is called."""
+"""From all recorded candidates to one chain per sample, with the counts of JMERE-R1 Figure 7.
+
+No teacher is called.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mmie.types import Candidate, Quintuple
+from mmie.types import Candidate
 
-Gold = Mapping[str, Collection[Quintuple]]
+Gold = Mapping[str, Any]  # sample id → gold in the task's own type
 
 
 class Filter(Protocol):
     """A pure function over recorded candidates."""
 
     def __call__(self, candidates: Sequence[Candidate], gold: Gold) -> list[Candidate]:
-        """The candidates that stay, in their order; ``gold`` maps sample id to quintuples."""
+        """The candidates that stay, in their order; ``gold`` maps each sample id to its gold."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,9 @@ class Selection:
     """What the filters leave.
 
     Attributes:
-        chosen: at most one candidate a sample, in the samples' order.
-        counts: ``{stage, candidates, samples}`` after ``distilled``, ``usable``, each filter and ``selected``.
+        chosen: at most one candidate for each sample, in the samples' order.
+        counts: ``{stage, candidates, samples}`` after ``distilled``, ``usable``, each filter and
+            ``selected``.
     """
 
     chosen: list[Candidate]
@@ -35,14 +39,15 @@ class Selection:
 def apply_filters(
     candidates: Sequence[Candidate], filters: Mapping[str, Filter], gold: Gold, *, seed: int
 ) -> Selection:
-    """Drops empty chains, applies the filters in order, then draws one candidate of each sample that is left.
+    """Drops empty chains, applies the filters in order, then draws one of the rest for each sample.
 
-    Each sample draws with its own seed, made of ``seed`` and its id: one more sample changes nothing for the others.
+    Each sample draws with a seed of its own, made of ``seed`` and its id, so that one more sample
+    changes nothing for the others.
 
     Args:
         candidates: sample by sample, as the distillation gives them.
-        filters: name to filter; the name becomes the stage of the count.
-        gold: sample id to its quintuples.
+        filters: name → filter; the name becomes the stage of the count.
+        gold: sample id → gold in the task's own type.
         seed: of the draws.
     """
     left = [candidate for candidate in candidates if candidate.chain]

@@ -1,41 +1,36 @@
 """The teacher: a large vision-language model that writes reasoning chains and judges them.
 
-It is that of JMERE-R1 section 3.2. ``OpenAITeacher`` speaks to any server with OpenAI's chat
-completions; key and address come from the environment.
-Deviations: 1. The paper prints neither temperature nor token limit of the teacher: both are
-configuration values. 2. A blank picture is left out of the message.
+JMERE-R1 describes it in section 3.2. ``OpenAITeacher`` works with any server that offers OpenAI's
+chat completions. It reads the key and the address from the environment.
+
+Deviations from the paper:
+1. The paper prints neither the teacher's temperature nor its token limit. Both are configuration
+   values here.
+2. A blank picture, which stands in for a missing one, is left out of the message.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit
-
-import httpx2
-import openai
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mmie.distil.answer import Answer
-from mmie.distil.replies import Complaint, read_reply
-from mmie.distil.shown import shown
+from mmie.distil.replies import Complaint
+from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
 from mmie.types import Example
 
-OPENAI_URL = "https://api.openai.com/v1"
-LONGEST_PAUSE = 8.0  # seconds between two tries
-LONGEST_WISH = 60.0  # seconds that a server may ask us to wait
-SHORTEST_SECRET = 8  # characters of a key; local servers take "x" or "none", which words hold
-LONGEST_REASON = 300  # characters of a server's complaint that are shown
-RESERVED = ("model", "messages", "stream", "n")  # one whole answer to our own question
-SET_UP = (ImportError, ValueError, OSError, httpx2.InvalidURL)  # proxies, certificates, host names
+if TYPE_CHECKING:
+    from mmie.distil.connection import Connection
 
-
-Purpose = Literal["distil", "repredict", "score", "answer"]
+FIRST_PAUSE = 0.5  # seconds before the second try; every further pause is twice as long
+LONGEST_PAUSE = 8.0  # seconds
+# Fields of a request that we set ourselves: each request wants one whole answer to our question.
+RESERVED = ("model", "messages", "stream", "n")
 
 
 @dataclass(frozen=True)
@@ -43,15 +38,15 @@ class Request:
     """One question to the teacher.
 
     Attributes:
-        purpose: write a chain, read the quintuples off a chain, score a chain, or do the task
-            itself without being shown the right answer.
-        example, candidate: the sample, whose pictures go with the question, and which of its
-            candidates.
+        purpose: what the answer is for. ``answer`` has the teacher do the task itself, without the
+            gold answer. All other purposes are named by the task's chains node.
+        example: the sample; its pictures go with the question.
+        candidate: the number of the sample's candidate that the question is about.
         prompt: the whole text of the question.
-        chain: the chain that is judged; empty for ``distil`` and ``answer``.
+        chain: the chain that is judged; empty if there is none yet.
     """
 
-    purpose: Purpose
+    purpose: str
     example: Example
     candidate: int
     prompt: str
@@ -59,7 +54,7 @@ class Request:
 
 
 class Teacher(Protocol):
-    """Whoever answers requests; nonsense is an answer, too."""
+    """Answers requests. A malformed answer is returned, not raised."""
 
     @property
     def model(self) -> str:
@@ -82,14 +77,14 @@ class Teacher(Protocol):
         """The share of refused requests above which a run fails."""
 
     async def ask(self, request: Request) -> Answer:
-        """The teacher's answer; raises InputError where this request and all others fail."""
+        """The teacher's answer; raises InputError if this request and all others would fail."""
 
     async def close(self) -> None:
         """Ends the connections; the next ``ask`` opens new ones."""
 
 
 class OpenAITeacher:
-    """A model behind OpenAI's chat completions; pictures travel as data URLs."""
+    """A model behind OpenAI's chat completions. Pictures are sent as data URLs."""
 
     def __init__(
         self,
@@ -106,27 +101,26 @@ class OpenAITeacher:
         api_key_env: str = "OPENAI_API_KEY",
         base_url_env: str = "OPENAI_BASE_URL",
     ) -> None:
-        """Connects nowhere yet: the environment is read at the first ``ask``.
+        """Does not connect yet: the environment is read at the first ``ask``.
 
         Args:
-            model, temperature, max_tokens: go to the server; temperature 0 would make all
-                candidates alike.
-            concurrency: requests under way at once.
-            max_retries: of one request, after faults that may pass.
+            model, temperature, max_tokens: go to the server. With temperature 0 all candidates of a
+                sample would be alike.
+            concurrency: how many requests may be under way at once.
+            max_retries: further tries of one request, after errors that may pass.
             timeout: seconds for one try, from the question to the last byte of the answer.
             max_refused: the share of refused requests above which a run fails.
             max_pixels: larger pictures are scaled down to this width × height.
-            request: further fields of the request's body, as the server names them; null takes out
+            request: further fields of the request's body, as the server names them. null removes
                 ``temperature`` or ``max_tokens``.
-            api_key_env, base_url_env: the environment variables; without an address it is OpenAI
-                itself.
+            api_key_env, base_url_env: the environment variables. Without an address it is OpenAI.
 
         Raises:
             InputError: a value is out of range.
         """
         fields = {"temperature": temperature, "max_tokens": max_tokens, **(request or {})}
         self.model = model
-        self.parameters: Mapping[str, Any] = _given(fields)
+        self.parameters: Mapping[str, Any] = _request_fields(fields)
         self.concurrency = concurrency
         self.max_pixels = max_pixels
         self.max_refused = max_refused
@@ -134,45 +128,42 @@ class OpenAITeacher:
         self._timeout = timeout
         self._api_key_env = api_key_env
         self._base_url_env = base_url_env
-        self._client: openai.AsyncOpenAI | None = None
-        self._check()
+        self._connection: Connection | None = None
+        self._check_ranges()
 
     async def ask(self, request: Request) -> Answer:
-        """The model's answer, whole or not, or the server's refusal of this one request.
+        """The model's answer, complete or not, or the server's refusal of this one request.
 
         Raises:
-            InputError: no key, a picture that cannot be read, or a fault that stays or concerns
+            InputError: there is no key, a picture cannot be read, or the error persists or concerns
                 every request.
         """
-        client = self._connected()
-        content = [
-            *_image_parts(request.example, self.max_pixels),
-            {"type": "text", "text": request.prompt},
-        ]
-        for number in range(self._max_retries + 1):
+        connection = self._connect()
+        content = _message_parts(request, self.max_pixels)
+        for attempt in range(self._max_retries + 1):
             start = time.monotonic()
-            reply, wish = await self._tried(client, content)
+            reply, retry_after = await connection.send(content, self.parameters)
             if isinstance(reply, Answer):
                 seconds = round(time.monotonic() - start, 2)
                 return replace(reply, details={**reply.details, "seconds": seconds})
             if reply.verdict == "refused":
-                details = {"reason": self._cut(client, reply.reason)}
+                details = {"reason": connection.printable(reply.reason)}
                 return Answer("", "refused", details, final=reply.by_content)
-            failure = self._failure(client, reply)
+            failure = self._failure(connection, reply)
             if reply.verdict == "stop":
                 break
-            if number < self._max_retries:
-                await asyncio.sleep(min(0.5 * 2**number, LONGEST_PAUSE) if wish is None else wish)
+            if attempt < self._max_retries:
+                await asyncio.sleep(_pause(attempt) if retry_after is None else retry_after)
         raise failure
 
     async def close(self) -> None:
         """Ends the connections; the next ``ask`` opens new ones."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
 
-    def _check(self) -> None:
-        """Raises InputError where a value is out of range."""
+    def _check_ranges(self) -> None:
+        """Raises InputError if a value is out of range."""
         ranges = (
             ("concurrency", self.concurrency, self.concurrency >= 1, "1 or more"),
             ("max_retries", self._max_retries, self._max_retries >= 0, "0 or more"),
@@ -180,78 +171,42 @@ class OpenAITeacher:
             ("max_refused", self.max_refused, 0 <= self.max_refused <= 1, "a share from 0 to 1"),
             ("max_pixels", self.max_pixels, self.max_pixels >= 100, "100 or more"),
         )
-        for name, value, holds, rule in ranges:
-            if not holds:
+        for name, value, in_range, rule in ranges:
+            if not in_range:
                 raise InputError(f"teacher.{name} is {value}: set it to {rule}")
 
-    def _connected(self) -> openai.AsyncOpenAI:
-        """The client; everything that building it can stumble over becomes InputError."""
-        if self._client is not None:
-            return self._client
-        key, address = _key(self._api_key_env), _address(self._base_url_env)
-        try:
-            # A client of our own, as openai's complains at exit when it was only half built.
-            http = openai.DefaultAsyncHttpxClient(timeout=self._timeout)
-            self._client = openai.AsyncOpenAI(
-                api_key=key,
-                base_url=address,
-                max_retries=0,
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            # Imported here: who uses a record or a toy teacher does not need the package openai.
+            try:
+                from mmie.distil.connection import Connection
+            except ImportError as error:
+                raise InputError(
+                    f"teacher {self.model}: the package {error.name} is missing; "
+                    "install it with `pip install openai httpx2`"
+                ) from error
+            self._connection = Connection(
+                self.model,
                 timeout=self._timeout,
-                http_client=http,
+                api_key_env=self._api_key_env,
+                base_url_env=self._base_url_env,
             )
-        except (*SET_UP, openai.OpenAIError) as error:
-            raise InputError(
-                f"teacher {self.model}: cannot make a connection ({_line(error)}); check the "
-                f"environment variables {self._base_url_env}, ALL_PROXY, HTTP_PROXY, HTTPS_PROXY "
-                "and SSL_CERT_FILE"
-            ) from error
-        return self._client
+        return self._connection
 
-    async def _tried(
-        self, client: openai.AsyncOpenAI, content: list[Any]
-    ) -> tuple[Answer | Complaint, float | None]:
-        """One try: what came of it, and the seconds that the server wants us to wait."""
-        try:
-            # The client's own limit counts anew with every byte; this one bounds the whole try.
-            async with asyncio.timeout(self._timeout):
-                response = await client.chat.completions.with_raw_response.create(
-                    model=self.model,
-                    messages=[{"role": "user", "content": content}],
-                    extra_body=dict(self.parameters),
-                )
-        except openai.APIStatusError as error:
-            status, body = error.status_code, error.response.content
-            return read_reply(status, body, options=self.parameters), _wish(error.response.headers)
-        except (TimeoutError, openai.APITimeoutError):
-            return Complaint(
-                "retry", f"timed out after {self._timeout:g} s (teacher.timeout)"
-            ), None
-        except openai.APIConnectionError as error:
-            return Complaint("retry", f"{error} {error.__cause__ or ''}"), None
-        except (*SET_UP, openai.OpenAIError) as error:
-            return Complaint("stop", f"cannot send the request ({_line(error)})"), None
-        return read_reply(response.status_code, response.content, options=self.parameters), None
-
-    def _failure(self, client: openai.AsyncOpenAI, complaint: Complaint) -> InputError:
-        server = client.base_url.netloc.decode()
-        reason = self._cut(client, complaint.reason)
-        way_out = f"check the server, {self._base_url_env}, {self._api_key_env} and teacher.model"
+    def _failure(self, connection: Connection, complaint: Complaint) -> InputError:
+        """The error that ends the run, with the server's reason and what to do about it."""
+        reason = connection.printable(complaint.reason)
+        remedy = f"check the server, {self._base_url_env}, {self._api_key_env} and teacher.model"
         if complaint.field:
-            way_out = (
+            remedy = (
                 "give teacher.request the fields that the server takes and set "
                 f"{complaint.field} to null there, for example "
                 "teacher.request='{max_tokens: null, max_completion_tokens: 1024}'"
             )
-        return InputError(f"teacher {self.model} at {server}: {reason}; {way_out}")
-
-    def _cut(self, client: openai.AsyncOpenAI, reason: str) -> str:
-        """The reason on one line, of bounded length, without the key, which some servers repeat."""
-        key = client.api_key
-        hidden = reason.replace(key, "<key>") if len(key) >= SHORTEST_SECRET else reason
-        return " ".join(hidden.split())[:LONGEST_REASON]
+        return InputError(f"teacher {self.model} at {connection.server}: {reason}; {remedy}")
 
 
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _request_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that have a value."""
     for name in fields:
         if name in RESERVED:
@@ -259,48 +214,18 @@ def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+def _pause(attempt: int) -> float:
+    """Seconds to wait after the given try, counted from 0."""
+    return min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
 
 
-def _wish(headers: Mapping[str, str]) -> float | None:
-    """The seconds of ``Retry-After-Ms`` or ``Retry-After``, as far as they are sensible."""
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue
-        return seconds if 0 <= seconds <= LONGEST_WISH else None
-    return None
-
-
-def _key(variable: str) -> str:
-    key = os.environ.get(variable, "").strip()
-    if not key or not key.isascii():
-        raise InputError(f"environment variable {variable} holds no key for the teacher: set it")
-    return key
-
-
-def _address(variable: str) -> str:
-    address = os.environ.get(variable, "").strip() or OPENAI_URL
-    try:
-        parts = urlsplit(address)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise InputError(
-            f"environment variable {variable} is no address of a server: "
-            f"set it to one like {OPENAI_URL}"
-        )
-    return address
-
-
-def _image_parts(example: Example, max_pixels: int) -> list[dict[str, Any]]:
-    there = [picture for picture in example.pictures if picture.path is not None]
-    pictures = [shown(picture, max_pixels=max_pixels) for picture in there]
-    urls = [
-        f"data:image/{picture.kind};base64,{base64.b64encode(picture.data).decode()}"
-        for picture in pictures
-    ]
-    return [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+def _message_parts(request: Request, max_pixels: int) -> list[dict[str, Any]]:
+    """The pictures of the sample, then the question."""
+    parts: list[dict[str, Any]] = []
+    for picture in request.example.pictures:
+        if picture.path is not None:
+            encoded = encode_for_teacher(picture, max_pixels=max_pixels)
+            data = base64.b64encode(encoded.data).decode()
+            url = f"data:image/{encoded.kind};base64,{data}"
+            parts.append({"type": "image_url", "image_url": {"url": url}})
+    return [*parts, {"type": "text", "text": request.prompt}]

@@ -1,7 +1,8 @@
-"""One frozen base with up to two LoRA adapters on its language model: ``policy`` (trained) and ``reference`` (frozen).
+"""One frozen base with up to two LoRA adapters: ``policy`` (trained) and ``reference`` (frozen).
 
-The reference is the SFT adapter, of which the policy starts as a copy; without a warm-up (Only-RL) there is no such adapter
-and the reference is the base itself. There is no second copy of the base and nothing is merged.
+The reference is the SFT adapter, and the policy starts as its copy. Without a warm-up (Only-RL)
+there is no such adapter, and the reference is the base itself. So π and π_ref share one base in
+memory, and nothing is ever merged into it while training.
 """
 
 from __future__ import annotations
@@ -29,17 +30,6 @@ POLICY, REFERENCE = "policy", "reference"
 UNREADABLE = (OSError, ValueError, KeyError, SafetensorError)
 
 
-def _usable_targets(backbone: Backbone, targets: str | None) -> str:
-    if targets is None:
-        return backbone.lora_targets
-    linear = [name for name, part in backbone.model.named_modules() if isinstance(part, nn.Linear)]
-    if not any(re.fullmatch(targets, name) for name in linear):
-        example = next((name for name in linear if "language_model" in name), linear[0])
-        reason = f"{targets!r} is the name of no linear layer; one is called {example}"
-        raise InputError(f"lora.targets: {reason}")
-    return targets
-
-
 class AdaptedModel(nn.Module):
     """A backbone with its adapters.
 
@@ -47,12 +37,12 @@ class AdaptedModel(nn.Module):
         backbone: the loaded checkpoint.
         rank: LoRA r.
         alpha: LoRA alpha.
-        dropout: LoRA dropout, live in SFT training only.
-        targets: the layers that get an adapter, as a regular expression over whole module names;
-            None takes the backbone's own.
+        dropout: LoRA dropout, active in SFT training only.
+        targets: which layers get an adapter, as a regular expression that matches whole module
+            names; None takes the backbone's own.
 
     Raises:
-        InputError: no linear layer has such a name.
+        InputError: no linear layer matches ``targets``.
     """
 
     def __init__(
@@ -80,108 +70,139 @@ class AdaptedModel(nn.Module):
         return next(self.model.parameters()).device
 
     def trainable(self) -> list[nn.Parameter]:
-        """The parameters an optimizer must hold: all of them in the ``policy`` adapter, never none."""
-        named = [
-            (name, value) for name, value in self.model.named_parameters() if value.requires_grad
-        ]
-        strangers = [name for name, _ in named if f".{POLICY}." not in name]
-        if strangers or not named:
+        """The parameters for the optimizer.
+
+        Raises:
+            RuntimeError: there are none, or some lie outside the ``policy`` adapter.
+        """
+        named = self.model.named_parameters()
+        trained = {name: value for name, value in named if value.requires_grad}
+        outside = [name for name in trained if f".{POLICY}." not in name]
+        if outside or not trained:
             raise RuntimeError(
-                f"{len(named)} trainable parameters, outside the policy adapter: {strangers[:3]}"
+                f"{len(trained)} trainable parameters, outside the policy adapter: {outside[:3]}"
             )
-        return [value for _, value in named]
+        return list(trained.values())
 
     def adapter_state(self, name: str = POLICY) -> dict[str, Tensor]:
-        """The adapter's weights under PEFT's own names, on the CPU."""
-        return {
-            key: value.detach().cpu().clone()
-            for key, value in get_peft_model_state_dict(self.model, adapter_name=name).items()
-        }
+        """A copy of the adapter's weights under PEFT's own names, on the CPU."""
+        state = get_peft_model_state_dict(self.model, adapter_name=name)
+        return {key: value.detach().cpu().clone() for key, value in state.items()}
 
     def load_adapter_state(self, state: dict[str, Tensor], name: str = POLICY) -> None:
-        """Raises InputError where the weights are of another model or another rank."""
-        wanted = {key: value.shape for key, value in self.adapter_state(name).items()}
+        """Sets the adapter's weights.
+
+        Raises:
+            InputError: they belong to another model or another rank.
+        """
+        expected = {key: value.shape for key, value in self.adapter_state(name).items()}
         given = {key: value.shape for key, value in state.items()}
-        if wanted != given:
-            odd = sorted(set(wanted.items()) ^ set(given.items()))[0][0]
+        if expected != given:
+            first = sorted(set(expected.items()) ^ set(given.items()))[0][0]
             raise InputError(
-                f"the adapter does not fit this model (first at {odd}): it belongs to another checkpoint or lora.rank"
+                f"the adapter does not fit this model (first at {first}): "
+                "it belongs to another checkpoint or lora.rank"
             )
         set_peft_model_state_dict(self.model, state, adapter_name=name)
 
     def add_reference(self) -> None:
-        """Freezes a copy of the present policy adapter as ``reference``."""
+        """Freezes a copy of the current policy adapter as ``reference``."""
         self.model.add_adapter(REFERENCE, self.lora)
         self.load_adapter_state(self.adapter_state(), REFERENCE)
         self._activate(POLICY)
 
     def remove_reference(self) -> None:
-        """Back to one adapter; nothing happens where there is no reference."""
+        """Removes the reference adapter, if there is one."""
         if REFERENCE in self.model.peft_config:
             self.model.delete_adapter(REFERENCE)
             self._activate(POLICY)
 
     def read_adapter(self, folder: Path) -> None:
-        """Loads a saved adapter into ``policy``; raises InputError where it is missing, broken or does not fit."""
-        file, settings = folder / "adapter_model.safetensors", folder / "adapter_config.json"
+        """Loads a saved adapter into ``policy``.
+
+        Raises:
+            InputError: it is missing, damaged, or does not fit this model.
+        """
+        settings = folder / "adapter_config.json"
         try:
-            state, alpha = (
-                load_file(file),
-                json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"],
-            )
+            state = load_file(folder / "adapter_model.safetensors")
+            alpha = json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"]
         except UNREADABLE as error:
             raise InputError(
                 f"{folder}: no whole adapter there ({error}): run the training stage that writes it"
             ) from error
         if alpha != self.lora.lora_alpha:
             raise InputError(
-                f"{settings}: the adapter was trained with lora.alpha={alpha}, not {self.lora.lora_alpha}: set it so"
+                f"{settings}: the adapter was trained with lora.alpha={alpha}, "
+                f"not {self.lora.lora_alpha}: set lora.alpha={alpha}"
             )
         self.load_adapter_state(state)
 
     def adapter_hash(self, name: str) -> str:
+        """A digest of the adapter's weights."""
         digest = hashlib.sha256()
         for key, value in sorted(self.adapter_state(name).items()):
             digest.update(key.encode() + value.float().numpy().tobytes())
         return digest.hexdigest()
 
     def save_adapter(self, folder: Path) -> None:
-        """Writes ``adapter_model.safetensors`` and ``adapter_config.json`` as PEFT reads them."""
+        """Writes ``adapter_model.safetensors`` and ``adapter_config.json`` as PEFT reads them.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
         with disk_errors(folder, also=(SafetensorError,)):
             self.model.save_pretrained(str(folder), selected_adapters=[POLICY])
-            nested = folder / POLICY
+            nested = folder / POLICY  # PEFT makes a folder for every adapter not called "default"
             for file in nested.iterdir():
                 file.replace(folder / file.name)
             nested.rmdir()
 
     def save_merged(self, folder: Path) -> None:
-        """Writes base plus policy adapter as one ordinary checkpoint folder; the policy itself is not touched."""
-        base = self.model.get_base_model()
-        weights = {
-            name.replace(".base_layer.", "."): value
-            for name, value in base.state_dict().items()
-            if ".lora_" not in name
-        }
-        layers: dict[str, Any] = {
-            name: layer for name, layer in base.named_modules() if isinstance(layer, LoraLayer)
-        }
-        for name, layer in layers.items():
-            weight = layer.get_base_layer().weight.data
-            weights[f"{name}.weight"] = (weight + layer.get_delta_weight(POLICY)).to(weight.dtype)
+        """Writes base plus policy adapter as one ordinary checkpoint folder.
+
+        The model in memory stays as it is.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        weights = self._merged_weights()
         with disk_errors(folder, also=(SafetensorError,)):
             self.backbone.model.save_pretrained(folder, state_dict=weights)
             self.backbone.tokenizer.save_pretrained(folder)
             self.backbone.processor.save_pretrained(folder)
 
+    def _merged_weights(self) -> dict[str, Tensor]:
+        """The base's weights under their own names, with the policy adapter added."""
+        base = self.model.get_base_model()
+        weights: dict[str, Tensor] = {}
+        for name, value in base.state_dict().items():
+            if ".lora_" not in name:
+                weights[name.replace(".base_layer.", ".")] = value
+        for name, module in base.named_modules():
+            if isinstance(module, LoraLayer):
+                layer: Any = module
+                weight = layer.get_base_layer().weight.data
+                merged = weight + layer.get_delta_weight(POLICY)
+                weights[f"{name}.weight"] = merged.to(weight.dtype)
+        return weights
+
     def _activate(self, name: str) -> None:
-        """Switches the adapter that runs without touching what is trained: PEFT's own switch flips ``requires_grad``."""
+        """Chooses the adapter that runs.
+
+        PEFT also decides with this switch what is trained. Here the policy always is, and nothing
+        else, whichever adapter runs.
+        """
         self.model.base_model.set_adapter(name, inference_mode=True)
+        self._train_policy_only()
+
+    def _train_policy_only(self) -> None:
         for key, value in self.model.named_parameters():
             value.requires_grad_(f".{POLICY}." in key)
 
     @contextlib.contextmanager
     def reference(self) -> Iterator[None]:
-        """Inside, the model is π_ref: the reference adapter, or the bare base where there is none."""
+        """Inside the ``with`` block the model is π_ref: the reference adapter or the bare base."""
         if REFERENCE not in self.model.peft_config:
             with self.base():
                 yield
@@ -194,12 +215,22 @@ class AdaptedModel(nn.Module):
 
     @contextlib.contextmanager
     def base(self) -> Iterator[None]:
-        """Inside, all adapters are off."""
-        layers = [module for module in self.model.modules() if isinstance(module, LoraLayer)]
-        for layer in layers:
-            layer._disable_adapters = True
+        """Inside the ``with`` block all adapters are off."""
         try:
-            yield
+            with self.model.disable_adapter():
+                yield
         finally:
-            for layer in layers:
-                layer._disable_adapters = False
+            self._train_policy_only()  # PEFT has changed ``requires_grad``, see ``_activate``
+
+
+def _usable_targets(backbone: Backbone, targets: str | None) -> str:
+    """``targets`` if it matches a linear layer; None stands for the backbone's own."""
+    if targets is None:
+        return backbone.lora_targets
+    linear = [name for name, part in backbone.model.named_modules() if isinstance(part, nn.Linear)]
+    if not any(re.fullmatch(targets, name) for name in linear):
+        example = next((name for name in linear if "language_model" in name), linear[0])
+        raise InputError(
+            f"lora.targets: {targets!r} is the name of no linear layer; one is called {example}"
+        )
+    return targets

@@ -1,4 +1,4 @@
-"""What the policy needs of a backbone, and what all backbones share."""
+"""What the policy needs from a backbone, and what all backbones share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Prompt:
 
     Attributes:
         ids: token ids with the image placeholders expanded, [P].
-        positions: rotary positions, [C, P]; C = 3 for Qwen2.5-VL (time, height, width), 1 for plain backbones.
+        positions: rotary positions, [C, P]. C is 3 for Qwen2.5-VL (time, height, width), and 1 for
+            backbones with ordinary positions.
         features: the pictures' features in prompt order, [image tokens, hidden size].
     """
 
@@ -35,7 +36,14 @@ class Prompt:
 
 
 class Backbone(Protocol):
-    """One architecture: how its prompt looks, what its pictures become, where its language model's linear layers are."""
+    """One architecture: its prompts, its picture features, its language model's linear layers.
+
+    Attributes:
+        model: the frozen transformers model in eval mode.
+        tokenizer, processor: those of the checkpoint.
+        lora_targets: regular expression for the layers that get an adapter.
+        marker_ids: ids of image and video markers, which are never sampled.
+    """
 
     model: Any
     tokenizer: Any
@@ -49,15 +57,21 @@ class Backbone(Protocol):
 
     @property
     def vision_settings(self) -> str:
-        """All else that features depend on: the image processor's settings, the layers taken."""
+        """What features depend on besides weights: the image processor's settings, the layers."""
 
     def encode(
         self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None
     ) -> Prompt:
-        """Chat template, expanded placeholders, positions; ``features`` [n, H] of each picture where known."""
+        """Applies the chat template, expands placeholders and computes positions.
+
+        Args:
+            text: of the user's turn.
+            pictures: shown before the text.
+            features: [image tokens, H] of each picture; None computes them.
+        """
 
     def vision_features(self, picture: Image.Image) -> Tensor:
-        """The frozen vision tower's (and projector's) output for one picture, [image tokens, hidden size]."""
+        """The frozen vision tower's and projector's output for one picture, [image tokens, H]."""
 
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -65,39 +79,53 @@ UNLOADABLE = (OSError, ValueError, SafetensorError, StrictDataclassError)
 
 
 def resolve_path(path: str) -> str:
-    """``mmie:x`` is a folder shipped inside the package; anything else is a local folder or a hub name, as it stands."""
+    """The folder of ``mmie:x``, which lies inside the package; any other path as it is.
+
+    Raises:
+        InputError: the package has no such checkpoint.
+    """
     if not path.startswith("mmie:"):
         return path
     folder = Path(mmie.__file__).parent / path.removeprefix("mmie:")
     if not (folder / "config.json").exists():
-        advice = "reinstall, or rebuild it as docs/extending.md says"
-        raise InputError(f"model.path={path}: no checkpoint in the package at {folder}: {advice}")
+        raise InputError(
+            f"model.path={path}: no checkpoint in the package at {folder}: "
+            "reinstall, or rebuild it as docs/extending.md says"
+        )
     return str(folder)
 
 
 def load_pretrained(loader: Any, path: str, **options: Any) -> Any:
-    """``from_pretrained`` whose failure is one line.
+    """``loader.from_pretrained`` with failures reported in one line.
 
     Raises:
-        InputError: the folder is not there, is incomplete or broken.
+        InputError: the folder is missing, incomplete or damaged.
     """
     try:
         return loader.from_pretrained(path, **options)
     except UNLOADABLE as error:
         reason = str(error).strip().splitlines()[0]
-        what = f"model.path={path}: {loader.__name__} cannot be loaded ({reason})"
-        raise InputError(f"{what}: give a checkpoint folder or hub name") from error
+        raise InputError(
+            f"model.path={path}: {loader.__name__} cannot be loaded ({reason}): "
+            "give a checkpoint folder or hub name"
+        ) from error
 
 
 def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
-    """A frozen base in eval mode; a checkpoint of another architecture is refused instead of filled with random weights."""
+    """A frozen base in eval mode.
+
+    Weights that the checkpoint lacks are refused; transformers would fill them with random numbers.
+
+    Raises:
+        InputError: the dtype is unknown, or the checkpoint is damaged or of another architecture.
+    """
     if dtype not in DTYPES:
         raise InputError(f"model.dtype={dtype}: use one of {', '.join(DTYPES)}")
     config = load_pretrained(AutoConfig, path)
     if config.model_type != loader.config_class.model_type:
-        wanted = f"where {loader.__name__} needs {loader.config_class.model_type}"
         raise InputError(
-            f"model.path={path}: it is a checkpoint of {config.model_type}, {wanted}: choose the other model"
+            f"model.path={path}: it is a checkpoint of {config.model_type}, where "
+            f"{loader.__name__} needs {loader.config_class.model_type}: choose the other model"
         )
     model, loading = load_pretrained(
         loader,
@@ -108,30 +136,56 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
         output_loading_info=True,
         ignore_mismatched_sizes=True,
     )
-    lacking = sorted({*loading["missing_keys"], *(key[0] for key in loading["mismatched_keys"])})
-    if lacking:
+    mismatched = [key[0] for key in loading["mismatched_keys"]]
+    missing = sorted({*loading["missing_keys"], *mismatched})
+    if missing:
         raise InputError(
-            f"model.path={path}: {len(lacking)} weights that its config.json asks for are not in it (first: {lacking[0]}): get it again"
+            f"model.path={path}: {len(missing)} weights that its config.json asks for are not in "
+            f"it (first: {missing[0]}): get it again"
         )
     model.requires_grad_(False)
     return model.eval()
 
 
 def load_tokenizer(path: str) -> Any:
-    """The tokenizer of the folder; InputError where it has no chat template."""
+    """The tokenizer of the folder.
+
+    Raises:
+        InputError: it has no chat template.
+    """
     tokenizer = load_pretrained(AutoTokenizer, path)
     if tokenizer.chat_template is None:
         raise InputError(
-            f"model.path={path}: its tokenizer has no chat template: put chat_template.jinja into the folder"
+            f"model.path={path}: its tokenizer has no chat template: "
+            "put chat_template.jinja into the folder"
         )
     return tokenizer
 
 
-def plain(text: str, tokenizer: Any) -> str:
-    """Text in which no marker of the tokenizer is live: a blank is put after its first character.
+def render_prompt(tokenizer: Any, text: str, placeholder: str, counts: Sequence[int]) -> str:
+    """One user turn in the model's chat template: the pictures, then the text.
 
-    Prompts and responses to learn both pass through here, so that a name is spelled alike in the
-    two. The tags of a response's form stay, as some tokenizers have tokens for them.
+    Args:
+        tokenizer: has the template.
+        text: of the turn; markers in it are defused.
+        placeholder: what the template writes for a picture.
+        counts: image tokens of each picture.
+
+    Raises:
+        InputError: the template does not show every picture once.
+    """
+    content = [{"type": "image"} for _ in counts]
+    content.append({"type": "text", "text": defuse_markers(text, tokenizer)})
+    turn = [{"role": "user", "content": content}]
+    rendered = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    return expand_placeholders(rendered, placeholder, counts)
+
+
+def defuse_markers(text: str, tokenizer: Any) -> str:
+    """Text in which no marker of the tokenizer works: each gets a blank after its first letter.
+
+    Prompts and the responses to learn both pass through here, so that a name is spelled alike in
+    the two. The tags of a response's form stay, as some tokenizers have tokens for them.
     """
     for token in tokenizer.added_tokens_decoder.values():
         if token.content not in TAGS:
@@ -139,27 +193,25 @@ def plain(text: str, tokenizer: Any) -> str:
     return text
 
 
-def expand(rendered: str, placeholder: str, counts: Sequence[int]) -> str:
-    """Replaces the i-th placeholder by ``counts[i]`` copies; the number of placeholders must be that of the pictures."""
-    parts = rendered.split(placeholder)
-    if len(parts) != len(counts) + 1:
-        shown = (
-            f"the chat template shows {len(parts) - 1} pictures where the sample has {len(counts)}"
+def expand_placeholders(rendered: str, placeholder: str, counts: Sequence[int]) -> str:
+    """Replaces the i-th placeholder by ``counts[i]`` copies of itself.
+
+    Raises:
+        InputError: the number of placeholders is not that of the pictures.
+    """
+    before, *rest = rendered.split(placeholder)
+    if len(rest) != len(counts):
+        raise InputError(
+            f"the chat template shows {len(rest)} pictures where the sample has {len(counts)}: "
+            "check the template of model.path"
         )
-        raise InputError(f"{shown}: check the template of model.path")
-    return "".join(
-        part + placeholder * count for part, count in zip(parts, (*counts, 0), strict=True)
-    )
+    expanded = before
+    for count, part in zip(counts, rest, strict=True):
+        expanded += placeholder * count + part
+    return expanded
 
 
-def conversation(text: str, pictures: int) -> list[dict[str, Any]]:
-    """One user turn: the pictures, then the text."""
-    return [
-        {
-            "role": "user",
-            "content": [
-                *({"type": "image"} for _ in range(pictures)),
-                {"type": "text", "text": text},
-            ],
-        }
-    ]
+def join_features(features: Sequence[Tensor], model: Any) -> Tensor:
+    """The features of all pictures, [image tokens, H]; no rows for a prompt without pictures."""
+    hidden_size = model.config.text_config.hidden_size
+    return torch.cat([torch.empty(0, hidden_size, device=model.device), *features])

@@ -1,6 +1,7 @@
-"""Padding in one place: prompts on the left, completions on the right.
+"""Padding in one place: prompts are padded on the left, completions on the right.
 
-Shapes: B prompts, G responses a prompt, N = B·G, P prompt length, T completion length, C position channels.
+Shapes: B prompts, G responses per prompt, N = B·G, P prompt length, T completion length, C position
+channels, H hidden size.
 """
 
 from __future__ import annotations
@@ -18,9 +19,15 @@ from mmie.models.backbone import Prompt
 
 @dataclass(frozen=True)
 class PromptBatch:
-    """Left-padded prompts: ``ids`` [B, P], ``mask`` [B, P], ``positions`` [C, B, P], ``next_position`` [B].
+    """Left-padded prompts.
 
-    ``features`` [sum, H] holds the pictures of all prompts in order, ``image_lengths`` how many rows of it are each prompt's.
+    Attributes:
+        ids: token ids, [B, P].
+        mask: True on the prompts' own tokens, [B, P].
+        positions: rotary positions, [C, B, P].
+        next_position: position of the first token after each prompt, [B].
+        features: of the pictures of all prompts in order, [image tokens, H].
+        image_lengths: how many rows of ``features`` belong to each prompt.
     """
 
     ids: Tensor
@@ -33,13 +40,13 @@ class PromptBatch:
 
 @dataclass(frozen=True)
 class Completions:
-    """Sampled or given responses, right-padded.
+    """Responses, sampled or given, right-padded.
 
     Attributes:
-        tokens: [N, T]; response i of prompt b in row b·G + i.
-        mask: [N, T], True on the response's tokens, the first EOS included.
-        logps: log-probabilities seen when sampling, [N, T]; zeros where the responses were given.
-        finished: [N], True where the response ended with an EOS before the length limit.
+        tokens: [N, T]; response i of prompt b is in row b·G + i.
+        mask: True on the response's tokens including the first EOS, [N, T].
+        logps: log-probabilities at the time of sampling, [N, T]; zeros if the responses were given.
+        finished: True where the response ended with an EOS before the length limit, [N].
     """
 
     tokens: Tensor
@@ -49,67 +56,62 @@ class Completions:
 
 
 def pad_prompts(prompts: Sequence[Prompt], *, pad_id: int, device: torch.device) -> PromptBatch:
-    """Stacks prompts of unequal length, padding on the left with masked positions."""
-    ids = pad_sequence(
-        [prompt.ids for prompt in prompts],
-        batch_first=True,
-        padding_value=pad_id,
-        padding_side="left",
-    )
-    mask = pad_sequence(
-        [torch.ones(len(prompt.ids), dtype=torch.bool) for prompt in prompts],
-        batch_first=True,
-        padding_side="left",
-    )
-    positions = pad_sequence(
-        [prompt.positions.T for prompt in prompts], batch_first=True, padding_side="left"
-    ).permute(2, 0, 1)
-    last = torch.stack([prompt.positions.max() + 1 for prompt in prompts])
-    features = torch.cat([prompt.features.to(device) for prompt in prompts])
-    lengths = [len(prompt.features) for prompt in prompts]
+    """Stacks prompts of unequal length, with masked padding on the left."""
+    ids = [prompt.ids for prompt in prompts]
+    masks = [torch.ones(len(prompt.ids), dtype=torch.bool) for prompt in prompts]
+    positions = [prompt.positions.T for prompt in prompts]  # [P, C]: the padded axis comes first
+    next_positions = [prompt.positions.max() + 1 for prompt in prompts]
     return PromptBatch(
-        ids.to(device), mask.to(device), positions.to(device), last.to(device), features, lengths
+        ids=_pad_left(ids, pad_id).to(device),
+        mask=_pad_left(masks, 0).to(device),
+        positions=_pad_left(positions, 0).permute(2, 0, 1).to(device),
+        next_position=torch.stack(next_positions).to(device),
+        features=torch.cat([prompt.features.to(device) for prompt in prompts]),
+        image_lengths=[len(prompt.features) for prompt in prompts],
     )
+
+
+def _pad_left(rows: list[Tensor], value: int) -> Tensor:
+    return pad_sequence(rows, batch_first=True, padding_value=value, padding_side="left")
 
 
 def pad_completions(
     responses: Sequence[Sequence[int]], *, pad_id: int, device: torch.device
 ) -> Completions:
-    """Given token lists as completions; every list counts as finished."""
-    tokens = pad_sequence(
-        [torch.tensor(list(ids), dtype=torch.long) for ids in responses],
-        batch_first=True,
-        padding_value=pad_id,
-    )
+    """Given lists of token ids as completions; each of them counts as finished."""
+    rows = [torch.tensor(list(ids), dtype=torch.long) for ids in responses]
+    tokens = pad_sequence(rows, batch_first=True, padding_value=pad_id)
     lengths = torch.tensor([len(ids) for ids in responses])
-    mask = torch.arange(tokens.shape[1])[None] < lengths[:, None]
-    zeros = torch.zeros(tokens.shape)
-    finished = torch.ones(len(responses), dtype=torch.bool)
-    return Completions(tokens.to(device), mask.to(device), zeros.to(device), finished.to(device))
+    return Completions(
+        tokens=tokens.to(device),
+        mask=(torch.arange(tokens.shape[1])[None] < lengths[:, None]).to(device),
+        logps=torch.zeros(tokens.shape).to(device),
+        finished=torch.ones(len(responses), dtype=torch.bool).to(device),
+    )
 
 
-def rows_at(completions: Completions, rows: Sequence[int]) -> Completions:
+def select_rows(completions: Completions, rows: Sequence[int]) -> Completions:
     """The given rows, cut to the longest of them."""
     mask = completions.mask[rows]
-    used = max(1, int(mask.any(0).sum()))
+    length = max(1, int(mask.any(0).sum()))
     return Completions(
-        completions.tokens[rows, :used],
-        mask[:, :used],
-        completions.logps[rows, :used],
-        completions.finished[rows],
+        tokens=completions.tokens[rows, :length],
+        mask=mask[:, :length],
+        logps=completions.logps[rows, :length],
+        finished=completions.finished[rows],
     )
 
 
-def joined(parts: Sequence[Completions]) -> Completions:
-    """All rows one after the other, padded with zeros to the longest; the mask tells what is padding."""
+def concatenate(parts: Sequence[Completions]) -> Completions:
+    """All rows one after the other, padded with zeros to the longest."""
     length = max(part.tokens.shape[1] for part in parts)
-
-    def wide(values: Sequence[Tensor]) -> Tensor:
-        return torch.cat([pad(value, (0, length - value.shape[1])) for value in values])
-
     return Completions(
-        wide([part.tokens for part in parts]),
-        wide([part.mask for part in parts]),
-        wide([part.logps for part in parts]),
-        torch.cat([part.finished for part in parts]),
+        tokens=_cat_padded([part.tokens for part in parts], length),
+        mask=_cat_padded([part.mask for part in parts], length),
+        logps=_cat_padded([part.logps for part in parts], length),
+        finished=torch.cat([part.finished for part in parts]),
     )
+
+
+def _cat_padded(values: Sequence[Tensor], length: int) -> Tensor:
+    return torch.cat([pad(value, (0, length - value.shape[1])) for value in values])

@@ -1,4 +1,4 @@
-"""The key-value cache of the rollout: a prompt's rows once for each response, with room for what is decoded."""
+"""The key-value cache of the rollout: each prompt's row once per response, with room to grow."""
 
 from __future__ import annotations
 
@@ -9,59 +9,69 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-BLOCK = 64  # tokens by which the room grows
+BLOCK = 64  # tokens by which the buffers grow
 
 
-class RoomyLayer(DynamicLayer):
-    """Writes new tokens into room kept free for them; the stock layer copies all it holds at every token.
+class PreallocatedLayer(DynamicLayer):
+    """One layer's keys and values in buffers with free room at the end.
+
+    The stock layer concatenates, which copies all of the cache for every new token. This one writes
+    the new token into its buffer and copies only when a block is full. ``keys`` and ``values``, the
+    attributes that transformers reads, are views of the part in use.
 
     Args:
-        keys, values: [N, heads, P, D], copied.
+        keys, values: [N, heads, P, D]; they are copied.
     """
 
     def __init__(self, keys: Tensor, values: Tensor) -> None:
         super().__init__()
         self.lazy_initialization(keys, values)
         self._length = keys.shape[-2]
-        self._keys, self._values = _widened(keys), _widened(values)
-        self._show()
+        self._key_buffer, self._value_buffer = _with_free_block(keys), _with_free_block(values)
+        self._refresh_views()
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        start, self._length = self._length, self._length + key_states.shape[-2]
-        while self._length > self._keys.shape[-2]:
-            self._keys, self._values = _widened(self._keys), _widened(self._values)
-        self._keys[:, :, start : self._length] = key_states
-        self._values[:, :, start : self._length] = value_states
-        return self._show()
+        """Appends [N, heads, new tokens, D]; returns all keys and values so far."""
+        start = self._length
+        self._length += key_states.shape[-2]
+        while self._length > self._key_buffer.shape[-2]:
+            self._key_buffer = _with_free_block(self._key_buffer)
+            self._value_buffer = _with_free_block(self._value_buffer)
+        self._key_buffer[:, :, start : self._length] = key_states
+        self._value_buffer[:, :, start : self._length] = value_states
+        return self._refresh_views()
 
     def batch_select_indices(self, indices: Tensor) -> None:
-        self._keys, self._values = self._keys[indices], self._values[indices]
-        self._show()
+        """Keeps the given rows only."""
+        self._key_buffer = self._key_buffer[indices]
+        self._value_buffer = self._value_buffer[indices]
+        self._refresh_views()
 
-    def _show(self) -> tuple[Tensor, Tensor]:
-        self.keys, self.values = (
-            self._keys[:, :, : self._length],
-            self._values[:, :, : self._length],
-        )
-        return self.keys, self.values
+    def _refresh_views(self) -> tuple[Tensor, Tensor]:
+        keys = self._key_buffer[:, :, : self._length]
+        values = self._value_buffer[:, :, : self._length]
+        self.keys, self.values = keys, values
+        return keys, values
 
 
-def decode_cache(prompts: DynamicCache, owners: Tensor, config: Any) -> DynamicCache:
-    """A cache of a row for each response from one of a row for each prompt; no gradient is kept.
+def decode_cache(prompt_cache: DynamicCache, owners: Tensor, config: Any) -> DynamicCache:
+    """A cache with one row per response, copied from one with one row per prompt.
+
+    It keeps no gradient.
 
     Args:
-        prompts: as ``prefill`` leaves it.
+        prompt_cache: as ``prefill`` leaves it.
         owners: the prompt of each response, [rows].
-        config: of the language model.
+        config: that of the language model.
     """
     cache = DynamicCache(config=config)
-    layers: list[Any] = prompts.layers
-    cache.layers = [RoomyLayer(layer.keys[owners], layer.values[owners]) for layer in layers]
+    layers: list[Any] = prompt_cache.layers
+    cache.layers = [PreallocatedLayer(layer.keys[owners], layer.values[owners]) for layer in layers]
     return cache
 
 
-def _widened(states: Tensor) -> Tensor:
+def _with_free_block(states: Tensor) -> Tensor:
     rows, heads, _, size = states.shape
     return torch.cat([states, states.new_empty(rows, heads, BLOCK, size)], dim=-2)

@@ -1,4 +1,4 @@
-"""LLaVA-1.5: one fixed number of image tokens a picture, plain 1-D positions."""
+"""LLaVA-1.5: a fixed number of image tokens per picture and ordinary 1-D positions."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from mmie.models.backbone import (
     Prompt,
-    conversation,
-    expand,
+    join_features,
     load_model,
     load_pretrained,
     load_tokenizer,
-    plain,
+    render_prompt,
     resolve_path,
 )
 
@@ -51,7 +50,8 @@ class Llava:
     @property
     def vision_settings(self) -> str:
         config = self.model.config
-        return f"{self.processor.to_json_string()} {config.vision_feature_layer} {config.vision_feature_select_strategy}"
+        layers = f"{config.vision_feature_layer} {config.vision_feature_select_strategy}"
+        return f"{self.processor.to_json_string()} {layers}"
 
     @torch.no_grad()
     def vision_features(self, picture: Image.Image) -> Tensor:
@@ -67,21 +67,9 @@ class Llava:
     def encode(
         self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None
     ) -> Prompt:
-        features = (
-            [self.vision_features(picture) for picture in pictures]
-            if features is None
-            else features
-        )
-        turn = conversation(plain(text, self.tokenizer), len(pictures))
-        rendered = self.tokenizer.apply_chat_template(
-            turn, tokenize=False, add_generation_prompt=True
-        )
-        expanded = expand(rendered, PLACEHOLDER, [len(feature) for feature in features])
-        ids = self.tokenizer(expanded, add_special_tokens=True, return_tensors="pt")["input_ids"][0]
-        shown = torch.cat(
-            [
-                torch.empty(0, self.model.config.text_config.hidden_size, device=self.model.device),
-                *features,
-            ]
-        )
-        return Prompt(ids, torch.arange(len(ids))[None], shown)
+        if features is None:
+            features = [self.vision_features(picture) for picture in pictures]
+        counts = [len(feature) for feature in features]
+        rendered = render_prompt(self.tokenizer, text, PLACEHOLDER, counts)
+        ids = self.tokenizer(rendered, add_special_tokens=True, return_tensors="pt")["input_ids"][0]
+        return Prompt(ids, torch.arange(len(ids))[None], join_features(features, self.model))

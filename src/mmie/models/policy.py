@@ -1,4 +1,4 @@
-"""The policy: what the learning stages ask of a model. Encode a prompt, sample responses, score responses."""
+"""The policy: what the learning stages use of a model. It encodes prompts, samples and scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmie.data.pictures import open_picture
 from mmie.models.adapters import AdaptedModel
-from mmie.models.backbone import Backbone, Prompt, plain
+from mmie.models.backbone import Backbone, Prompt, defuse_markers, join_features
 from mmie.models.batch import Completions, PromptBatch, pad_completions, pad_prompts
 from mmie.models.rows import row_logps
 from mmie.models.sampling import sample
@@ -23,6 +23,8 @@ from mmie.types import Picture
 
 class Policy(AdaptedModel):
     """Encodes, samples and scores with the active adapter.
+
+    Shapes: B prompts, G responses per prompt, N = B·G, T tokens.
 
     Args:
         backbone, rank, alpha, dropout, targets: see ``AdaptedModel``.
@@ -42,7 +44,7 @@ class Policy(AdaptedModel):
         super().__init__(backbone, rank=rank, alpha=alpha, dropout=dropout, targets=targets)
         self.max_pixels = max_pixels
         self.vision = VisionCache()
-        self._prompts: dict[tuple[str | Picture, ...], tuple[Tensor, Tensor]] = {}
+        self._encoded: dict[tuple[str | Picture, ...], tuple[Tensor, Tensor]] = {}
 
     @property
     def pad_id(self) -> int:
@@ -50,74 +52,81 @@ class Policy(AdaptedModel):
 
     @property
     def eos_ids(self) -> list[int]:
-        """Every id that ends a response: all of the generation config's and the tokenizer's own."""
-        listed = self.backbone.model.generation_config.eos_token_id
-        listed = [] if listed is None else listed if isinstance(listed, list) else [listed]
-        return sorted({*listed, int(self.backbone.tokenizer.eos_token_id)})
+        """Every id that ends a response: those of the generation config and of the tokenizer."""
+        ends = self.backbone.model.generation_config.eos_token_id
+        if ends is None:
+            ends = []
+        elif not isinstance(ends, list):
+            ends = [ends]
+        return sorted({*ends, int(self.backbone.tokenizer.eos_token_id)})
 
     @property
     def suppressed(self) -> list[int]:
-        """Ids that are never sampled: image and video markers, and the padding token unless it ends a response."""
+        """Ids that are never sampled.
+
+        These are the image and video markers, and the padding token unless it ends a response.
+        """
         return sorted({*self.backbone.marker_ids, self.pad_id} - set(self.eos_ids))
 
     def encode(self, text: str, pictures: Sequence[Picture]) -> Prompt:
-        """The prompt with its pictures' features; tokens and positions are kept, features as long as the cache holds them."""
+        """The prompt with its pictures' features.
+
+        Token ids and positions of every prompt stay in memory; features stay there as long as
+        ``VisionCache`` holds them.
+        """
         key: tuple[str | Picture, ...] = (text, *pictures)
         features = [self.features(picture) for picture in pictures]
-        if key not in self._prompts:
-            images = [open_picture(picture, max_pixels=self.max_pixels) for picture in pictures]
-            encoded = self.backbone.encode(text, images, features)
-            self._prompts[key] = (encoded.ids, encoded.positions)
-        hidden = self.backbone.model.config.text_config.hidden_size
-        return Prompt(
-            *self._prompts[key], torch.cat([torch.empty(0, hidden, device=self.device), *features])
-        )
+        if key not in self._encoded:
+            images = [self._open(picture) for picture in pictures]
+            prompt = self.backbone.encode(text, images, features)
+            self._encoded[key] = (prompt.ids, prompt.positions)
+        ids, positions = self._encoded[key]
+        return Prompt(ids, positions, join_features(features, self.backbone.model))
 
     def features(self, picture: Picture) -> Tensor:
         """The frozen vision tower's output for one picture, [image tokens, hidden size]."""
+        return self.vision(picture, lambda: self._compute_features(picture)).to(self.device)
 
-        def compute() -> Tensor:
-            with torch.autocast(
-                self.device.type, enabled=False
-            ):  # a trainer's precision is no part of what is kept
-                return self.backbone.vision_features(
-                    open_picture(picture, max_pixels=self.max_pixels)
-                )
+    def _compute_features(self, picture: Picture) -> Tensor:
+        # Features outlive the run, so they must not depend on the precision of its trainer.
+        with torch.autocast(self.device.type, enabled=False):
+            return self.backbone.vision_features(self._open(picture))
 
-        return self.vision(picture, compute).to(self.device)
+    def _open(self, picture: Picture) -> Any:
+        return open_picture(picture, max_pixels=self.max_pixels)
 
     def keep_features(self, folder: Path | None, *, max_bytes: int) -> None:
-        """Features are kept in ``folder/<digest of tower and settings>`` and read from there, up to ``max_bytes`` of them in memory.
+        """Says where picture features are kept.
 
-        Without a folder they are kept in memory alone.
+        Args:
+            folder: features are stored in ``folder/<digest of tower and settings>`` and read from
+                there in later runs; None keeps them in memory only.
+            max_bytes: bound of the features in memory.
         """
         if folder is None:
             self.vision = VisionCache(max_bytes=max_bytes)
             return
         settings = f"{self.backbone.vision_settings} {self.max_pixels}"
-        self.vision = VisionCache(
-            FeatureStore(folder / tower_digest(self.backbone.vision_modules, settings)),
-            max_bytes=max_bytes,
-        )
+        digest = tower_digest(self.backbone.vision_modules, settings)
+        self.vision = VisionCache(FeatureStore(folder / digest), max_bytes=max_bytes)
 
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
         return pad_prompts(prompts, pad_id=self.pad_id, device=self.device)
 
     def response_ids(self, response: str) -> list[int]:
-        """Tokens of a response to learn, the turn's end included; markers in its text are dead."""
-        text = plain(response, self.backbone.tokenizer)
+        """Token ids of a response to learn, with the end of the turn; markers are defused."""
+        text = defuse_markers(response, self.backbone.tokenizer)
         ids = self.backbone.tokenizer(text, add_special_tokens=False)["input_ids"]
         return [*ids, int(self.backbone.tokenizer.eos_token_id)]
 
-    def given(self, responses: Sequence[Sequence[int]]) -> Completions:
+    def completions_of(self, responses: Sequence[Sequence[int]]) -> Completions:
+        """Given lists of token ids as one padded batch."""
         return pad_completions(responses, pad_id=self.pad_id, device=self.device)
 
     def text(self, completions: Completions) -> list[str]:
         """The responses as text, without special tokens."""
-        rows = [
-            tokens[mask].tolist()
-            for tokens, mask in zip(completions.tokens.cpu(), completions.mask.cpu(), strict=True)
-        ]
+        all_tokens, masks = completions.tokens.cpu(), completions.mask.cpu()
+        rows = [tokens[mask].tolist() for tokens, mask in zip(all_tokens, masks, strict=True)]
         return self.backbone.tokenizer.batch_decode(
             rows, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
@@ -130,7 +139,10 @@ class Policy(AdaptedModel):
         temperature: float,
         side_by_side: int | None = None,
     ) -> Completions:
-        """G responses a prompt from the active adapter, in eval mode (no dropout); arguments as in ``sampling.sample``."""
+        """Draws G responses per prompt from the active adapter, in eval mode (no dropout).
+
+        The arguments are those of ``mmie.models.sampling.sample``.
+        """
         with self.evaluating():
             return sample(
                 self.model,
@@ -151,7 +163,10 @@ class Policy(AdaptedModel):
         temperature: float,
         micro_responses: int | None = None,
     ) -> Tensor:
-        """Per-token log-probabilities [N, T] with each prompt computed once; see ``completion_logps``."""
+        """Log-probabilities per token, [N, T], with each prompt computed once.
+
+        See ``mmie.models.shared_prefix.completion_logps``.
+        """
         return completion_logps(
             self.model,
             prompts,
@@ -161,12 +176,12 @@ class Policy(AdaptedModel):
         )
 
     def row_logps(self, prompts: PromptBatch, completions: Completions) -> Tensor:
-        """The same from plain rows; works with gradient checkpointing."""
+        """The same from repeated rows at temperature 1; works with gradient checkpointing."""
         return row_logps(self.model, prompts, completions)
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Eval mode for rollout and reference, whatever the mode before."""
+        """Eval mode inside the ``with`` block, the mode before it afterwards."""
         before = self.training
         self.eval()
         try:

@@ -1,4 +1,4 @@
-"""Qwen2.5-VL: dynamic resolution, 3-D rotary positions, vision markers."""
+"""Qwen2.5-VL: pictures of any resolution, 3-D rotary positions, vision markers."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from transformers import Qwen2_5_VLForConditionalGeneration
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import (
+    Qwen2VLImageProcessorPil,
+    smart_resize,
+)
 
 from mmie.models.backbone import (
     Prompt,
-    conversation,
-    expand,
+    join_features,
     load_model,
     load_pretrained,
     load_tokenizer,
-    plain,
+    render_prompt,
     resolve_path,
 )
 
@@ -31,11 +33,13 @@ class Qwen25VL:
     Args:
         path: local folder, hub name, or ``mmie:…`` for one inside the package.
         dtype: float32 or bfloat16.
-        max_pixels: upper bound of a picture's area after resizing (28 x 28 pixels are one token); None keeps the checkpoint's own.
+        max_pixels: upper bound of a picture's area after resizing (28 x 28 pixels are one token);
+            None keeps the checkpoint's own.
         attention: an attention implementation of transformers (sdpa, eager, flash_attention_2).
     """
 
-    # The language model only: the usual seven names also hit the vision MLP's gate, up and down projections.
+    # The language model only: the seven names alone would also match the gate, up and down
+    # projections of the vision tower's MLP.
     lora_targets = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
 
     def __init__(
@@ -64,14 +68,8 @@ class Qwen25VL:
     def vision_settings(self) -> str:
         return self.processor.to_json_string()
 
-    def _pixels(self, picture: Image.Image) -> tuple[Tensor, Tensor]:
-        processed = self.processor(images=[picture], return_tensors="pt")
-        return processed["pixel_values"], processed["image_grid_thw"]
-
     def _grid(self, picture: Image.Image) -> Tensor:
-        """(time, height, width) in patches, [1, 3], without touching the pixels."""
-        from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
-
+        """(time, height, width) in patches, [1, 3], without reading the pixels."""
         settings = self.processor
         height, width = smart_resize(
             picture.height,
@@ -84,35 +82,24 @@ class Qwen25VL:
 
     @torch.no_grad()
     def vision_features(self, picture: Image.Image) -> Tensor:
-        pixels, grid = self._pixels(picture)
+        processed = self.processor(images=[picture], return_tensors="pt")
         device = self.model.device
-        return self.model.model.get_image_features(
-            pixels.to(device), grid.to(device)
-        ).pooler_output[0]
+        outputs = self.model.model.get_image_features(
+            processed["pixel_values"].to(device), processed["image_grid_thw"].to(device)
+        )
+        return outputs.pooler_output[0]
 
     def encode(
         self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None
     ) -> Prompt:
-        features = (
-            [self.vision_features(picture) for picture in pictures]
-            if features is None
-            else features
-        )
-        turn = conversation(plain(text, self.tokenizer), len(pictures))
-        rendered = self.tokenizer.apply_chat_template(
-            turn, tokenize=False, add_generation_prompt=True
-        )
-        expanded = expand(rendered, PLACEHOLDER, [len(feature) for feature in features])
-        ids = self.tokenizer(expanded, add_special_tokens=False, return_tensors="pt")["input_ids"]
+        if features is None:
+            features = [self.vision_features(picture) for picture in pictures]
+        counts = [len(feature) for feature in features]
+        rendered = render_prompt(self.tokenizer, text, PLACEHOLDER, counts)
+        ids = self.tokenizer(rendered, add_special_tokens=False, return_tensors="pt")["input_ids"]
         grids = torch.cat([self._grid(picture) for picture in pictures]) if pictures else None
         kinds = (ids == self.model.config.image_token_id).int()
         positions, _ = self.model.model.get_rope_index(
             ids, mm_token_type_ids=kinds, image_grid_thw=grids
         )
-        shown = torch.cat(
-            [
-                torch.empty(0, self.model.config.text_config.hidden_size, device=self.model.device),
-                *features,
-            ]
-        )
-        return Prompt(ids[0], positions[:, 0], shown)
+        return Prompt(ids[0], positions[:, 0], join_features(features, self.model))

@@ -1,66 +1,49 @@
 """The rollout: prefill each prompt once, copy its cache G times, decode.
 
-Finished responses leave the batch. Sampling is neutral: top_p 1, top_k 0, no repetition penalty,
-whatever the checkpoint's ``generation_config`` says; only the temperature divides the logits. The
-loss takes the responses for samples of the policy itself, and any of these would make them samples
-of another distribution. Each response has its own random numbers, so that it does not depend on
-which others are in the batch.
+Sampling is neutral: top_p 1, top_k 0 and no repetition penalty, whatever the checkpoint's
+``generation_config`` says. Only the temperature divides the logits. The loss treats the responses
+as samples of the policy itself, and any of these settings would draw from another distribution.
+
+Each response has random numbers of its own, so it does not depend on the others in the batch.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mmie.models.batch import Completions, PromptBatch, joined
+from mmie.models.batch import Completions, PromptBatch, concatenate
 from mmie.models.decode_cache import decode_cache
-from mmie.models.shared_prefix import as_positions, prefill
+from mmie.models.forward import as_model_positions
+from mmie.models.shared_prefix import prefill
 
-
-def draw(
-    logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: list[int]
-) -> tuple[Tensor, Tensor]:
-    """One token per row by inverse transform; temperature 0 takes the most likely one.
-
-    Args:
-        logits: [N, V].
-        uniforms: numbers in [0, 1), one per row, float64 [N].
-        temperature: divides the logits.
-        suppressed: ids that are never drawn.
-
-    Returns:
-        tokens [N] and their log-probabilities under the policy with nothing suppressed [N].
-    """
-    scaled = logits.float() / (temperature or 1.0)
-    allowed = scaled.clone()
-    allowed[:, suppressed] = -torch.inf
-    if temperature == 0:
-        tokens = allowed.argmax(-1)
-    else:
-        # In float64: sums over a large vocabulary in float32 lose the rare tokens at the end.
-        cumulative = allowed.double().softmax(-1).cumsum(-1)
-        wanted = uniforms * cumulative[:, -1]  # the sum is 1 up to rounding only
-        # right=True skips tokens of probability 0, so a suppressed one is never drawn, even by 0.0.
-        tokens = torch.searchsorted(cumulative, wanted[:, None], right=True)[:, 0]
-    last = logits.shape[-1] - 1
-    tokens = tokens.clamp(max=last)  # NaN logits lead beyond the last one
-    # Log-probabilities are of the whole distribution, as the update computes them, where suppressed
-    # tokens keep their share.
-    return tokens, scaled.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+# Dropping ended rows copies the whole cache, so it waits until at most this share is still running.
+DROP_BELOW = 0.75
 
 
 class NotFiniteLogitsError(ArithmeticError):
     """The model gives NaN or infinity for a prompt.
 
     Attributes:
-        prompt: which one of the batch.
+        prompt: its place in the batch.
     """
 
     def __init__(self, prompt: int) -> None:
         super().__init__(f"logits of prompt {prompt} are not finite")
         self.prompt = prompt
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How tokens are drawn and responses end; see ``sample``."""
+
+    temperature: float
+    suppressed: list[int]
+    eos_ids: list[int]
+    pad_id: int
 
 
 @torch.no_grad()
@@ -75,124 +58,188 @@ def sample(
     pad_id: int,
     side_by_side: int | None = None,
 ) -> Completions:
-    """G responses for each prompt.
+    """Draws G responses for each prompt.
 
     Args:
         model: the causal model in eval mode with the wanted adapter active.
         prompts: B prompts.
-        uniforms: random numbers in [0, 1), float64 [N, T]; T is the length limit, and a response
-            cut there counts as not finished.
+        uniforms: random numbers in [0, 1), float64 [N, T]. T is the length limit; a response that
+            is cut there counts as not finished.
         temperature: divides the logits; 0 is greedy.
-        suppressed: ids that must never be drawn (image and video markers, padding where it is no
+        suppressed: ids that are never drawn (image and video markers, and padding unless it is an
             EOS).
         eos_ids: any of these ends a response and belongs to it.
         pad_id: fills the rest of a response.
-        side_by_side: responses decoded at once, which bounds memory; None is all. The prompts are
-            prefilled once all the same.
+        side_by_side: how many responses are decoded at once, which bounds memory; None decodes all.
+            Each prompt is prefilled only once in any case.
 
     Returns:
-        Completions with N = B·G rows.
+        N = B·G completions.
 
     Raises:
         NotFiniteLogitsError: the model gives NaN or infinity.
     """
-    rows = len(uniforms)
-    width = side_by_side or rows
-    places = torch.arange(len(prompts.ids), device=prompts.ids.device)
-    owners = places.repeat_interleave(rows // len(prompts.ids))
-    prompt_cache, first = prefill(model, prompts)
+    rules = Rules(temperature, suppressed, eos_ids, pad_id)
+    responses = len(uniforms)
+    prompt_places = torch.arange(len(prompts.ids), device=prompts.ids.device)
+    owners = prompt_places.repeat_interleave(responses // len(prompts.ids))
+    prompt_cache, first_logits = prefill(model, prompts)
     parts = []
-    for start in range(0, rows, width):
-        chosen = owners[start : start + width]
-        cache = decode_cache(prompt_cache, chosen, model.config.get_text_config())
-        if start + width >= rows:
-            del prompt_cache  # the last part has its copy; decoding is when memory is tightest
-        part = _decode(
-            model,
-            prompts,
-            cache,
-            first[chosen],
-            uniforms[start : start + width],
-            owners=chosen,
-            temperature=temperature,
-            suppressed=suppressed,
-            eos_ids=eos_ids,
-            pad_id=pad_id,
-        )
-        parts.append(part)
-        del cache  # before the next one is made
-    return joined(parts)
+    width = side_by_side or responses
+    for start in range(0, responses, width):
+        part = slice(start, start + width)
+        cache = decode_cache(prompt_cache, owners[part], model.config.get_text_config())
+        if start + width >= responses:
+            del prompt_cache  # the last part has its copy; memory is tightest while decoding
+        running = _RunningRows(model, prompts, owners[part], cache)
+        parts.append(_decode(running, first_logits[owners[part]], uniforms[part], rules))
+        del cache, running  # before the next one is made
+    return concatenate(parts)
 
 
-def _decode(
-    model: Any,
-    prompts: PromptBatch,
-    cache: Any,
-    logits: Tensor,
-    uniforms: Tensor,
-    *,
-    owners: Tensor,
-    temperature: float,
-    suppressed: list[int],
-    eos_ids: list[int],
-    pad_id: int,
-) -> Completions:
-    """The responses of one cache, one per row.
-
-    ``tokens``, ``logps`` and ``kept`` have a row for every response from beginning to end. The
-    cache, ``mask``, ``position`` and ``logits`` hold the rows in ``alive`` only.
+def _decode(running: _RunningRows, logits: Tensor, uniforms: Tensor, rules: Rules) -> Completions:
+    """Decodes the rows of one cache.
 
     Args:
-        model, prompts, temperature, suppressed, eos_ids, pad_id: see ``sample``.
-        cache: of the prompts, one row per response.
-        logits: of the first tokens, [rows, V].
-        uniforms: [rows, T].
-        owners: the prompt of each response, [rows].
+        running: all rows, prefilled.
+        logits: of each row's first token, [N, V].
+        uniforms: [N, T].
+        rules: see ``sample``.
     """
-    rows, max_new_tokens = uniforms.shape
-    device = prompts.ids.device
-    uniforms = uniforms.to(device)
-    mask, position = prompts.mask[owners], prompts.next_position[owners]
-    tokens = torch.full((rows, max_new_tokens), pad_id, device=device)
-    logps = torch.zeros(rows, max_new_tokens, device=device)
-    kept = torch.zeros(rows, max_new_tokens, dtype=torch.bool, device=device)
-    finished = torch.zeros(rows, dtype=torch.bool, device=device)
-    ends = torch.tensor(eos_ids, device=device)
-    alive = torch.arange(rows, device=device)
-    for step in range(max_new_tokens):
-        numbers = uniforms[alive, step]
-        drawn, drawn_logps = draw(logits, numbers, temperature=temperature, suppressed=suppressed)
-        broken = ~drawn_logps.isfinite()
-        if broken.any():
-            raise NotFiniteLogitsError(int(owners[alive][broken][0]))
-        going = ~finished[alive]  # rows not yet dropped may have ended: what they draw is discarded
-        tokens[alive[going], step] = drawn[going]
-        logps[alive[going], step] = drawn_logps[going]
-        kept[alive[going], step] = True
-        finished[alive] |= torch.isin(drawn, ends)
-        still = ~finished[alive]
-        if step + 1 == max_new_tokens or not still.any():
+    uniforms = uniforms.to(logits.device)
+    responses = _Responses(uniforms.shape, rules, logits.device)
+    limit = uniforms.shape[1]
+    for step in range(limit):
+        tokens, logps = draw(
+            logits,
+            uniforms[running.rows, step],
+            temperature=rules.temperature,
+            suppressed=rules.suppressed,
+        )
+        _require_finite(logps, running.owners)
+        responses.record(step, running.rows, tokens, logps)
+        going = ~responses.finished[running.rows]
+        if step + 1 == limit or not going.any():
             break
-        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-        # Dropping rows copies the whole cache, so it waits until a quarter of them have ended.
-        if still.float().mean() <= 0.75:
-            index = still.nonzero()[:, 0]
-            cache.batch_select_indices(index)
-            alive, mask = alive[index], mask[index]
-            position, drawn = position[index], drawn[index]
-        positions = (position + step)[None, :, None].expand(len(prompts.positions), -1, -1)
-        logits = _next_logits(model, drawn, mask, positions, cache)
-    used = max(1, int(kept.any(0).sum()))
-    return Completions(tokens[:, :used], kept[:, :used], logps[:, :used], finished)
+        if going.float().mean() <= DROP_BELOW:
+            running.keep(going)
+            tokens = tokens[going]
+        logits = running.next_logits(tokens, step)
+    return responses.completions()
 
 
-def _next_logits(model: Any, drawn: Tensor, mask: Tensor, positions: Tensor, cache: Any) -> Tensor:
-    """The logits [rows, V] after one more token per row, which joins the cache."""
-    outputs = model(
-        input_ids=drawn[:, None],
-        attention_mask=mask.long(),
-        position_ids=as_positions(positions),
-        cache=cache,
-        use_cache=True,
-    )
-    return outputs.logits[:, -1]
+def draw(
+    logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: list[int]
+) -> tuple[Tensor, Tensor]:
+    """Draws one token per row by inverse transform; temperature 0 takes the most likely one.
+
+    Args:
+        logits: [N, V].
+        uniforms: one number in [0, 1) per row, float64 [N].
+        temperature: divides the logits.
+        suppressed: ids that are never drawn.
+
+    Returns:
+        tokens [N], and their log-probabilities under the policy with nothing suppressed [N].
+    """
+    scaled = logits.float() / (temperature or 1.0)
+    allowed = scaled.clone()
+    allowed[:, suppressed] = -torch.inf
+    if temperature == 0:
+        tokens = allowed.argmax(-1)
+    else:
+        # In float64: float32 sums over a large vocabulary lose the rare tokens at its end.
+        cumulative = allowed.double().softmax(-1).cumsum(-1)
+        thresholds = uniforms * cumulative[:, -1]  # the sum is 1 only up to rounding
+        # right=True skips tokens of probability 0: not even 0.0 draws a suppressed one.
+        tokens = torch.searchsorted(cumulative, thresholds[:, None], right=True)[:, 0]
+    tokens = tokens.clamp(max=logits.shape[-1] - 1)  # NaN logits lead beyond the last id
+    # Log-probabilities are those of the whole distribution, in which suppressed tokens keep their
+    # share: the update computes them like that, too.
+    return tokens, scaled.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+
+
+def _require_finite(logps: Tensor, owners: Tensor) -> None:
+    broken = ~logps.isfinite()
+    if broken.any():
+        raise NotFiniteLogitsError(int(owners[broken][0]))
+
+
+class _Responses:
+    """What has been drawn so far, with one row per response from beginning to end.
+
+    Args:
+        shape: (N, T).
+        rules: see ``sample``.
+        device: where the model is.
+    """
+
+    def __init__(self, shape: torch.Size, rules: Rules, device: torch.device) -> None:
+        self.tokens = torch.full(shape, rules.pad_id, device=device)
+        self.logps = torch.zeros(shape, device=device)
+        self.mask = torch.zeros(shape, dtype=torch.bool, device=device)
+        self.finished = torch.zeros(shape[0], dtype=torch.bool, device=device)
+        self._eos_ids = torch.tensor(rules.eos_ids, device=device)
+
+    def record(self, step: int, rows: Tensor, tokens: Tensor, logps: Tensor) -> None:
+        """Writes the tokens that the given rows have drawn at this step.
+
+        A row that has ended may still be among the running ones. What it draws is discarded.
+        """
+        going = ~self.finished[rows]
+        going_rows = rows[going]
+        self.tokens[going_rows, step] = tokens[going]
+        self.logps[going_rows, step] = logps[going]
+        self.mask[going_rows, step] = True
+        self.finished[rows] |= torch.isin(tokens, self._eos_ids)
+
+    def completions(self) -> Completions:
+        """All rows, cut to the longest response."""
+        length = max(1, int(self.mask.any(0).sum()))
+        return Completions(
+            tokens=self.tokens[:, :length],
+            mask=self.mask[:, :length],
+            logps=self.logps[:, :length],
+            finished=self.finished,
+        )
+
+
+class _RunningRows:
+    """The rows that are still decoded, with what the model needs for their next token.
+
+    Args:
+        model, prompts: see ``sample``.
+        owners: the prompt of each row, [N].
+        cache: of the prompts, one row per response.
+
+    Attributes:
+        rows: places of these rows among the N of ``_Responses``.
+    """
+
+    def __init__(self, model: Any, prompts: PromptBatch, owners: Tensor, cache: Any) -> None:
+        self.rows = torch.arange(len(owners), device=owners.device)
+        self.owners = owners
+        self._model = model
+        self._cache = cache
+        self._mask = prompts.mask[owners]
+        self._first_positions = prompts.next_position[owners]
+        self._channels = len(prompts.positions)
+
+    def keep(self, going: Tensor) -> None:
+        """Drops all other rows; ``going`` is bool [rows]."""
+        self._cache.batch_select_indices(going.nonzero()[:, 0])
+        self.rows, self.owners = self.rows[going], self.owners[going]
+        self._mask, self._first_positions = self._mask[going], self._first_positions[going]
+
+    def next_logits(self, tokens: Tensor, step: int) -> Tensor:
+        """The logits [rows, V] after one more token per row, which joins the cache."""
+        self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], dim=1)
+        positions = (self._first_positions + step)[None, :, None].expand(self._channels, -1, -1)
+        outputs = self._model(
+            input_ids=tokens[:, None],
+            attention_mask=self._mask.long(),
+            position_ids=as_model_positions(positions),
+            cache=self._cache,
+            use_cache=True,
+        )
+        return outputs.logits[:, -1]

@@ -1,7 +1,8 @@
-"""Log-probabilities of G responses per prompt with each prompt computed once.
+"""Log-probabilities of G responses per prompt, with each prompt computed once.
 
-The prompt is forwarded once, and its key-value cache keeps its gradient; the G responses run as a
-batch over G copies of that cache. Equal to G repeated rows (``rows.py``) in value and gradient.
+The prompt is forwarded once, and its key-value cache keeps its gradient. The G responses run as a
+batch over G copies of that cache. The result equals that of G repeated rows (``rows.py``) in value
+and gradient.
 
 Why this is exact: attention is causal, so no prompt token sees the response, and its keys and
 values are the same whichever response follows. The gradients of the G copies meet again in the one
@@ -21,16 +22,17 @@ from transformers import DynamicCache
 
 from mmie.losses import token_logps
 from mmie.models.batch import Completions, PromptBatch
+from mmie.models.forward import as_model_positions, response_positions, vision_outputs
 
-# Batches that the responses are split into by length when memory is no limit. More batches compute
-# less padding, but each is smaller and costs a forward pass of its own.
+# How many batches the responses are split into, by length, if memory is no limit. With more
+# batches less padding is computed, but each is smaller and costs a forward pass of its own.
 LENGTH_GROUPS = 4
 
 
 def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
-    """Forwards the prompts once; gives their cache and the logits after the last prompt token.
+    """Forwards the prompts once; returns their cache and the logits after the last prompt token.
 
-    Prompts are padded on the left, so the last position is the last token of every one of them.
+    Prompts are padded on the left, so the last position is the last token of each of them.
 
     Returns:
         The cache of B rows, and logits [B, V]. Both keep their gradient where it is enabled.
@@ -39,8 +41,8 @@ def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
     outputs = model(
         input_ids=prompts.ids,
         attention_mask=prompts.mask.long(),
-        position_ids=as_positions(prompts.positions),
-        mm_encoder_outputs=image_outputs(prompts.features),
+        position_ids=as_model_positions(prompts.positions),
+        mm_encoder_outputs=vision_outputs(prompts.features),
         cache=cache,
         use_cache=True,
         logits_to_keep=1,  # logits of the whole prompt would be the largest tensor of the pass
@@ -56,17 +58,17 @@ def completion_logps(
     temperature: float,
     micro_responses: int | None = None,
 ) -> Tensor:
-    """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; padded places hold nothing of meaning.
+    """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; values at padded places mean nothing.
 
-    Responses of like length run together, so that little is computed for padding.
+    Responses of similar length run together, so that little is computed for padding.
 
     Args:
         model: the causal model with the wanted adapter active.
         prompts: B prompts.
         completions: N = B·G responses.
         temperature: divides the logits.
-        micro_responses: responses whose activations are held at once, recomputed in the backward
-            pass; None holds all. Value and gradient do not depend on it.
+        micro_responses: how many responses have their activations in memory at once; the backward
+            pass computes them again. None keeps all. Value and gradient do not depend on it.
     """
     _refuse_checkpointing(model)
     lengths = completions.mask.sum(1)
@@ -86,13 +88,14 @@ def completion_logps(
         run = continuation
     else:
         groups = order.split(micro_responses)
-        # The checkpoint begins after the prompt, whose cache is an input and stays in memory: the
-        # prompt is not computed again for each part. There is no dropout here (``GRPOModule`` is in
-        # eval mode), so recomputation needs no saved state of the random generators.
+        # The checkpoint begins after the prompt: its cache is an input and stays in memory, so the
+        # prompt is not computed again for each part. There is no dropout (``GRPOModule`` is in eval
+        # mode), so recomputation needs no saved state of the random generators.
         run = partial(checkpoint, continuation, use_reentrant=False, preserve_rng_state=False)
-    # Rows are in order of length, so the last one of a part is its longest.
+    # Rows are sorted by length, so the last one of a group is its longest.
     parts = [run(rows, int(lengths[rows[-1]])) for rows in groups]
-    return torch.cat(parts).index_select(0, order.argsort())
+    back_in_order = order.argsort()
+    return torch.cat(parts).index_select(0, back_in_order)
 
 
 def _continue(
@@ -106,31 +109,31 @@ def _continue(
     first: Tensor,
     temperature: float,
 ) -> Tensor:
-    """The given rows of ``completion_logps`` over their prompts' cache.
+    """The given rows of ``completion_logps``, computed over their prompts' cache.
 
     Args:
         model, prompts, completions, temperature: see there.
         rows: places of the responses.
-        length: tokens of the longest of them.
-        cache: of the B prompts.
-        first: logits of each response's first token, [B, V]: the prompt's last position gives them.
+        length: number of tokens in the longest of them.
+        cache: that of the B prompts.
+        first: logits of each response's first token, [B, V], from the prompt's last position.
 
     Returns:
         [len(rows), T].
     """
     owners = rows // (len(completions.tokens) // len(prompts.ids))
     tokens = completions.tokens[rows, :length]
-    # G rows share one row of the prompt, and floating-point sums depend on their order: the
-    # gradient of index_select adds up in order, that of first[owners] in any, so that
-    # runs would differ.
+    # G responses share one row of the prompt, so G gradients are summed there, and floating-point
+    # sums depend on their order. The gradient of index_select sums in a fixed order. That of
+    # first[owners] does not, so repeated runs would differ.
     logits = first.index_select(0, owners)[:, None]
     if length > 1:
         seen = torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1)
         outputs = model(
             input_ids=tokens[:, :-1],  # the last token predicts nothing that is scored
             attention_mask=seen.long(),
-            position_ids=as_positions(continued(prompts, owners, length - 1)),
-            cache=rows_of(cache, owners, model.config.get_text_config()),
+            position_ids=as_model_positions(response_positions(prompts, owners, length - 1)),
+            cache=select_cache_rows(cache, owners, model.config.get_text_config()),
             use_cache=True,
         )
         logits = torch.cat([logits, outputs.logits], dim=1)
@@ -138,12 +141,12 @@ def _continue(
     return pad(logps, (0, completions.tokens.shape[1] - length))
 
 
-def rows_of(cache: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:
+def select_cache_rows(cache: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:
     """A new cache that holds the given rows, with their gradient.
 
-    It is new because the model appends the response to the cache it is given: the prompt's own must
-    stay as it is for the other parts, and for the recomputation in the backward pass. The gradient
-    adds up in the same order every time, see ``_continue``.
+    It is new because the model appends the response to the cache it is given. The prompts' own
+    cache must stay as it is for the other parts and for the recomputation in the backward pass. The
+    gradient is summed in the same order every time, see ``_continue``.
     """
     selected = DynamicCache(config=config)
     layers: list[Any] = cache.layers
@@ -153,36 +156,9 @@ def rows_of(cache: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:
     return selected
 
 
-def continued(prompts: PromptBatch, owners: Tensor, length: int) -> Tensor:
-    """Positions of a response's first tokens, [C, rows, length].
-
-    Pictures make a prompt's positions advance by less than one per token, so the response goes on
-    at ``next_position`` and not at the prompt's length. Text has one position in all C channels.
-    """
-    turns = torch.arange(length, device=prompts.ids.device)
-    positions = prompts.next_position[owners, None] + turns
-    return positions.expand(len(prompts.positions), -1, -1)
-
-
-def as_positions(positions: Tensor) -> Tensor:
-    """[C, N, T] as the model wants it: [N, T] where there is one channel."""
-    return positions[0] if len(positions) == 1 else positions
-
-
-def image_outputs(features: Tensor) -> dict[str, Any]:
-    """Precomputed picture features in the form of the vision tower's output.
-
-    A fresh object each time, as ``forward`` keeps it.
-    """
-    from transformers.modeling_outputs import BaseModelOutputWithPooling
-
-    parts: Any = (features,)  # one entry a picture, or all in one: they are joined
-    return {"image": BaseModelOutputWithPooling(pooler_output=parts)} if len(features) else {}
-
-
 def _refuse_checkpointing(model: Any) -> None:
     if model.training and getattr(model, "is_activation_checkpointing", False):
         raise RuntimeError(
             "gradient checkpointing drops the prompt's cache, so a response would not see its "
-            "prompt: switch it off for GRPO (sft.gradient_checkpointing concerns SFT alone)"
+            "prompt: switch it off for GRPO (sft.gradient_checkpointing applies to SFT only)"
         )

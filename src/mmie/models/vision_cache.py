@@ -1,14 +1,14 @@
-"""Picture features, computed once a picture: a bounded memory over files that outlive the run.
+"""Picture features, computed once per picture: a bounded memory over files that outlive the run.
 
-The vision tower is frozen, so a picture's features depend on its bytes, the tower's weights and the processor's settings;
-these three make the file's name. A file that is not whole is computed anew.
+The vision tower is frozen, so a picture's features depend on its bytes, the tower's weights and the
+processor's settings. These three make up the file's name. The features of a damaged file are
+computed again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
@@ -19,61 +19,64 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mmie.data.source import read
-from mmie.files import disk_errors
+from mmie.files import replacing
 from mmie.types import Picture
 
 log = logging.getLogger(__name__)
 
 
 class FeatureStore:
-    """Features on disk, one safetensors file a picture, each with a digest of its content.
+    """Features on disk: one safetensors file per picture, each with a digest of its content.
 
     Args:
-        folder: of one vision tower with one processor, see ``tower_digest``.
+        folder: that of one vision tower with one processor, see ``tower_digest``.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def get(self, key: str) -> Tensor | None:
-        """The features [n, H]; None where there are none or the file is damaged."""
+        """The features [image tokens, H]; None if there are none or the file is damaged."""
         path = self._path(key)
         if not path.exists():
             return None
         try:
             with safe_open(path, framework="pt") as file:
                 features = file.get_tensor("features")
-                whole = (file.metadata() or {}).get("sha256") == _digest(features)
+                digest = (file.metadata() or {}).get("sha256")
         except (SafetensorError, OSError, ValueError):
-            whole = False
-        if not whole:
-            log.warning("%s: damaged; its features are computed anew", path)
+            features = digest = None
+        if features is None or digest != _digest(features):
+            log.warning("%s: damaged; its features are computed again", path)
             return None
         return features
 
     def put(self, key: str, features: Tensor) -> None:
-        """Raises InputError where the folder cannot be written."""
-        path = self._path(key)
-        part = path.with_name(f".{key}.{os.getpid()}")
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                content = save({"features": features}, metadata={"sha256": _digest(features)})
-                part.write_bytes(content)  # safetensors' own writing raises no OSError
-                os.replace(part, path)
-            finally:
-                part.unlink(missing_ok=True)
+        """Stores the features.
+
+        Raises:
+            InputError: the folder cannot be written.
+        """
+        content = save({"features": features}, metadata={"sha256": _digest(features)})
+        # Not durable: ``get`` computes a damaged file anew, and waiting for the disk costs more.
+        with replacing(self._path(key), durable=False) as temporary:
+            temporary.write_bytes(content)  # safetensors' own writing raises no OSError
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.safetensors"
 
 
 class VisionCache:
-    """The least recently used features leave memory when the bound is passed.
+    """Features in memory; the least recently used ones leave when the bound is passed.
 
     Args:
-        store: where features outlive the run; None keeps them in memory alone.
-        max_bytes: of features held in memory.
+        store: where features outlive the run; None keeps them in memory only.
+        max_bytes: bound of the features in memory. The newest stay even if they alone pass it.
+
+    Attributes:
+        held: bytes in memory.
+        computed: how many pictures went through the vision tower.
+        read: how many were read from the store.
     """
 
     def __init__(self, store: FeatureStore | None = None, *, max_bytes: int = 2 << 30) -> None:
@@ -85,7 +88,9 @@ class VisionCache:
         self._features: OrderedDict[Hashable, Tensor] = OrderedDict()
 
     def __call__(self, picture: Picture, compute: Callable[[], Tensor]) -> Tensor:
-        """The picture's features [n, H] on the CPU, from memory, from disk, or computed, in this order.
+        """The picture's features [image tokens, H] on the CPU.
+
+        They come from memory, else from disk, else they are computed.
 
         Raises:
             InputError: the store cannot be written.
@@ -93,38 +98,50 @@ class VisionCache:
         if picture in self._features:
             self._features.move_to_end(picture)
             return self._features[picture]
-        value = self._features[picture] = self._read(picture, compute)
-        self.held += value.nbytes
+        features = self._features[picture] = self._read_or_compute(picture, compute)
+        self.held += features.nbytes
         while self.held > self.max_bytes and len(self._features) > 1:
-            self.held -= self._features.popitem(last=False)[1].nbytes
-        return value
-
-    def _read(self, picture: Picture, compute: Callable[[], Tensor]) -> Tensor:
-        key = picture_digest(picture) if self.store else ""
-        found = self.store.get(key) if self.store else None
-        if found is not None:
-            self.read += 1
-            return found
-        features = compute().cpu()
-        self.computed += 1
-        if self.store:
-            self.store.put(key, features.contiguous())
+            _, dropped = self._features.popitem(last=False)
+            self.held -= dropped.nbytes
         return features
+
+    def _read_or_compute(self, picture: Picture, compute: Callable[[], Tensor]) -> Tensor:
+        if self.store is None:
+            return self._compute(compute)
+        key = picture_digest(picture)
+        stored = self.store.get(key)
+        if stored is not None:
+            self.read += 1
+            return stored
+        features = self._compute(compute)
+        self.store.put(key, features.contiguous())
+        return features
+
+    def _compute(self, compute: Callable[[], Tensor]) -> Tensor:
+        self.computed += 1
+        return compute().cpu()
 
 
 def picture_digest(picture: Picture) -> str:
-    """Of the file's bytes and what of it is shown; a picture that changes on disk is another picture.
+    """A digest of the file's bytes and of the part of it that is shown.
+
+    A file whose content changes counts as another picture.
 
     Raises:
         InputError: the file cannot be read.
     """
-    shown = repr([value for name, value in vars(picture).items() if name != "path"])
+    part = repr([value for name, value in vars(picture).items() if name != "path"])
     content = b"blank" if picture.path is None else read(picture.path)
-    return hashlib.sha256(shown.encode() + b"\0" + content).hexdigest()[:32]
+    return hashlib.sha256(part.encode() + b"\0" + content).hexdigest()[:32]
 
 
 def tower_digest(modules: Sequence[nn.Module], settings: str) -> str:
-    """Of all weights that turn pixels into features, and of the settings: image processor, size bound, layers taken."""
+    """A digest of all weights that turn pixels into features, and of the settings.
+
+    Args:
+        modules: vision tower and projector.
+        settings: of the image processor, the size bound and the layers used.
+    """
     digest = hashlib.sha256(settings.encode())
     for module in modules:
         for name, value in sorted(module.state_dict().items()):
@@ -134,9 +151,8 @@ def tower_digest(modules: Sequence[nn.Module], settings: str) -> str:
 
 
 def _digest(features: Tensor) -> str:
-    return hashlib.sha256(
-        f"{features.dtype} {tuple(features.shape)}".encode() + _bytes(features)
-    ).hexdigest()
+    kind = f"{features.dtype} {tuple(features.shape)}"
+    return hashlib.sha256(kind.encode() + _bytes(features)).hexdigest()
 
 
 def _bytes(value: Tensor) -> bytes:

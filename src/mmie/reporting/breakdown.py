@@ -1,234 +1,158 @@
-"""Where the full system gains on its own warm-up: relations, types, kinds of errors, direction. From ``analysis``, where it is there."""
+"""Where the whole method gains on its first stage: by group of labels, and kinds of errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import mean
 from typing import Any
 
-from mmie.errors import InputError
-from mmie.reporting.chosen import backbone, backbone_told
-from mmie.reporting.runs import Run
-from mmie.reporting.table import NOTHING, Table, Value, signed
+import pandas as pd
 
-TITLES = ("P", "R", "F1")
-POOLED = "from the counts of all seeds together"
-COUNTS = ("correct", "predicted", "gold")
-Counts = tuple[int, int, int]
+from mmie.files import slug
+from mmie.reporting.numbers import NOTHING
+from mmie.reporting.run_selection import backbone, other_backbone
+from mmie.reporting.runs import Run
+from mmie.reporting.table import Kind, Table, Value
+
+COUNTS, TITLES = ("correct", "predicted", "gold"), ("P", "R", "F1")
+KEYS = ["label", "system"]
 
 
 @dataclass(frozen=True)
-class Systems:
-    """A full system and its warm-up in the same runs; one experiment, all its seeds."""
+class Pair:
+    """A first stage and the whole method in the same runs; one experiment, all its seeds."""
 
-    profile: str
     runs: tuple[Run, ...]
-    warm_up: str
-    full: str
-
-    @property
-    def models(self) -> tuple[str, str]:
-        return self.warm_up, self.full
+    systems: tuple[str, str]
 
     def table(self, name: str, title: str, scale: str, **parts: Any) -> Table:
         """A table of these runs; ``scale`` says what its numbers are."""
-        run, seeds = self.runs[0], ", ".join(str(run.seed) for run in self.runs)
+        run, (first, whole) = self.runs[0], self.systems
+        seeds = ", ".join(str(run.seed) for run in self.runs)
+        of = f"{whole} after its {first}, experiment {run.experiment}, seeds {seeds}"
         return Table(
-            name=f"{self.profile}-{run.task}-{name}",
-            title=f"{run.task.upper()}: {title} ({self.profile} profile)",
-            caption=f"{self.full} after its {self.warm_up}, experiment {run.experiment}, seeds {seeds}; {scale}.",
+            name=f"{run.profile}-{run.task}-{name}",
+            title=f"{run.task.upper()}: {title} ({run.profile} profile)",
+            caption=f"{of}; {scale}.",
             **parts,
         )
 
 
-def breakdowns(runs: Sequence[Run], profile: str) -> list[Table]:
-    """The tables of each task that has runs with an analysis of both systems.
+def breakdowns(runs: Sequence[Run]) -> Iterator[Table]:
+    """The tables of one task and profile, for an experiment with an analysis of both systems.
 
-    Of the experiment of the full system where it is there, otherwise of the first one that has both.
-
-    Raises:
-        InputError: an analysis has another shape than a run leaves.
+    The experiment is the one named after the method where it is there, otherwise the first one.
     """
-    made: list[Table] = []
-    for task, experiment, warm_up, full in (
-        ("jmere", "jmere_r1", "warm-up", "JMERE-R1"),
-        ("more", "more_r1", "stage 1", "MORE-R1"),
-    ):
-        having = [
-            run for run in runs if run.task == task and {warm_up, full} <= run.analysis.keys()
-        ]
-        if having:
-            first = min(
-                (
-                    run.experiment != experiment,
-                    backbone_told(run) != "",
-                    run.experiment,
-                    backbone(run),
-                )
-                for run in having
-            )
-            chosen = [run for run in having if (run.experiment, backbone(run)) == first[2:]]
-            made += [
-                table
-                for table in _tables(Systems(profile, tuple(chosen), warm_up, full))
-                if table.rows
-            ]
-    return made
+    having = [run for run in runs if set(_systems(run)) <= run.results.analysis.keys()]
+    if not having:
+        return
+    first = min(having, key=_order)
+    alike = [run for run in having if _order(run) == _order(first)]
+    pair = Pair(tuple(alike), _systems(first))
+    groups = [first.results.analysis[system].breakdown for system in pair.systems]
+    for group in dict.fromkeys(name for names in groups for name in names):
+        yield _by_label(pair, group)
+    if any(run.results.analysis[system].errors for run in alike for system in pair.systems):
+        yield _errors(pair)
 
 
-def _tables(systems: Systems) -> Iterator[Table]:
-    yield _by_class(systems, "per_relation", "relation")
-    yield _by_class(systems, "per_type", "type")
-    yield _errors(systems)
-    yield _direction(systems)
+def _systems(run: Run) -> tuple[str, str]:
+    return run.results.warmed_up, run.results.method
 
 
-def _by_class(systems: Systems, key: str, what: str) -> Table:
-    """P, R and F1 of each class, from the counts of all seeds together; the most frequent class first."""
-    pooled = [_pooled(systems, model, key) for model in systems.models]
-    gold = {
-        name: max(counts.get(name, (0, 0, 0))[2] for counts in pooled)
-        for counts in pooled
-        for name in counts
-    }
-    values, cells = [], []
-    for name in sorted(gold, key=lambda name: (-gold[name], name)):
-        scores = [_prf(counts.get(name, (0, 0, gold[name]))) for counts in pooled]
-        for model, prf in zip(systems.models, scores, strict=True):
-            values += [
-                Value(name, title, value, runs=systems.runs, model=model)
-                for title, value in zip(TITLES, prf, strict=True)
-            ]
-        gained = scores[1][2] - scores[0][2]
-        values += [
-            Value(name, title, value, runs=systems.runs)
-            for title, value in (("gold", gold[name]), ("Δ F1", gained))
-        ]
-        both = [f"{prf[part]:.1f}" for part in range(3) for prf in scores]
-        cells.append((name, str(gold[name]), *both, signed(gained)))
-    header = (
-        "",
-        "gold",
-        *(f"{title} {model}" for title in TITLES for model in systems.models),
-        "Δ F1",
-    )
-    parts = {
-        "header": header,
-        "rows": tuple(cells),
-        "values": tuple(values),
-        "brief": (0, 1, 6, 7, 8),
-    }
-    return systems.table(key.replace("_", "-"), f"scores by {what}", f"%, {POOLED}", **parts)
+def _order(run: Run) -> tuple[bool, bool, str, str]:
+    main = slug(run.experiment) == slug(run.results.method)  # jmere_r1 trains JMERE-R1
+    return not main, other_backbone(run) != "", run.experiment, backbone(run)
 
 
-def _errors(systems: Systems) -> Table:
-    """Number of errors of each kind, mean over seeds."""
-    kinds: dict[str, list[float]] = {}
-    for index, model in enumerate(systems.models):
-        for run in systems.runs:
-            for kind, count in _mapping(run, model, "errors").items():
-                kinds.setdefault(kind, [0.0, 0.0])[index] += _number(
-                    run, model, f"errors.{kind}", count
-                ) / len(systems.runs)
-    digits = 0 if len(systems.runs) == 1 else 1
-    values, cells = [], []
-    for kind, counts in kinds.items():
-        for model, count in zip(systems.models, counts, strict=True):
-            values.append(Value(kind, "errors", count, runs=systems.runs, model=model))
-        values.append(Value(kind, "Δ", counts[1] - counts[0], runs=systems.runs))
-        cells.append(
-            (
-                kind,
-                *(f"{count:.{digits}f}" for count in counts),
-                signed(counts[1] - counts[0], digits),
-            )
-        )
-    header = ("", *systems.models, "Δ")
-    scale = "number on the test set, mean over seeds"
-    return systems.table(
-        "errors", "kinds of errors", scale, header=header, rows=tuple(cells), values=tuple(values)
-    )
+def _by_label(pair: Pair, group: str) -> Table:
+    """P, R and F1 of each label, from the counts of all seeds together; the most frequent first.
 
-
-def _direction(systems: Systems) -> Table:
-    """F1 as it is, and with a swapped head and tail counted as correct."""
-    titles = ("F1", "F1, direction-blind", "gained")
-    values, cells = [], []
-    for model in systems.models:
-        if not all(_mapping(run, model, "direction_blind") for run in systems.runs):
-            continue
-        exact = _summed(
-            [
-                _counts(run, model, "quintuple", run.models[model].get("quintuple"))
-                for run in systems.runs
-            ]
-        )
-        blind = _summed(
-            [
-                _counts(run, model, "direction_blind", run.analysis[model]["direction_blind"])
-                for run in systems.runs
-            ]
-        )
-        f1 = [_prf(exact)[2], _prf(blind)[2]]
-        f1.append(f1[1] - f1[0])
-        values += [
-            Value(model, title, value, runs=systems.runs, model=model)
-            for title, value in zip(titles, f1, strict=True)
-        ]
-        cells.append((model, *(f"{value:.1f}" for value in f1[:2]), signed(f1[2])))
-    scale = f"%, {POOLED}; direction-blind: a swapped head and tail counts as correct, as in EEGA"
-    header = ("", *titles)
-    return systems.table(
-        "direction-blind",
-        "direction of the relation",
-        scale,
-        header=header,
-        rows=tuple(cells),
+    The first row has all test samples, in the main measure.
+    """
+    scores = _scores(pair, group)
+    values: list[Value] = []
+    for label in dict.fromkeys(scores.index.get_level_values("label")):
+        of_label = scores.loc[label]
+        values.append(_value(pair, label, "gold", "count", of_label["gold"].max()))
+        for title in TITLES:
+            for system in pair.systems:
+                share = of_label.at[system, title]
+                values.append(_value(pair, label, f"{title} {system}", "score", share, system))
+        first, whole = (of_label.at[system, "F1"] for system in pair.systems)
+        values.append(_value(pair, label, "Δ F1", "difference", whole - first))
+    titles = [f"{title} {system}" for title in TITLES for system in pair.systems]
+    return pair.table(
+        f"breakdown-{group}",
+        f"breakdown, {group}",
+        "%, from the counts of all seeds together",
+        columns=("gold", *titles, "Δ F1"),
         values=tuple(values),
+        brief=("gold", *titles[-2:], "Δ F1"),
     )
 
 
-def _pooled(systems: Systems, model: str, key: str) -> dict[str, Counts]:
-    found: dict[str, list[Counts]] = {}
-    for run in systems.runs:
-        for name, scores in _mapping(run, model, key).items():
-            found.setdefault(name or NOTHING, []).append(
-                _counts(run, model, f"{key}.{name}", scores)
-            )
-    return {name: _summed(counts) for name, counts in found.items()}
+def _scores(pair: Pair, group: str) -> pd.DataFrame:
+    """Counts and scores of each (label, system), in the order of the table."""
+    counts = pd.DataFrame(_counts(pair, group)).groupby(["label", "system"]).sum()
+    both = pd.MultiIndex.from_product([counts.index.levels[0], pair.systems], names=KEYS)
+    scores = counts.reindex(both, fill_value=0)
+    # A label that one system never predicts is missing there, but not its gold.
+    scores["gold"] = scores.groupby("label")["gold"].transform("max")
+    scores["P"] = scores["correct"] / scores["predicted"]
+    scores["R"] = scores["correct"] / scores["gold"]
+    scores["F1"] = 2 * scores["correct"] / (scores["predicted"] + scores["gold"])
+    scores["first"] = scores.index.get_level_values("label") == _all(pair)
+    order = ["first", "gold", "label"]
+    return scores.fillna(0).sort_values(order, ascending=[False, False, True], kind="stable")
 
 
-def _summed(counts: Sequence[Counts]) -> Counts:
-    correct, predicted, gold = (sum(part) for part in zip(*counts, strict=True))
-    return correct, predicted, gold
+def _counts(pair: Pair, group: str) -> Iterator[dict[str, Any]]:
+    """Of each label in each run of each system; first of all test samples."""
+    for run in pair.runs:
+        for system in pair.systems:
+            total = run.results.scores(system).get(run.results.main_measure)
+            labels = run.results.analysis[system].breakdown.get(group, {})
+            for label, scores in {_all(pair): total, **labels}.items():
+                if scores is not None:
+                    counts = {name: getattr(scores, name) for name in COUNTS}
+                    yield {"label": label or NOTHING, "system": system, **counts}
 
 
-def _prf(counts: Counts) -> tuple[float, float, float]:
-    """Precision, recall and F1 in %; 0 where the denominator is 0."""
-    correct, predicted, gold = counts
-    parts = (correct, predicted), (correct, gold), (2 * correct, predicted + gold)
-    precision, recall, f1 = (100 * above / below if below else 0.0 for above, below in parts)
-    return precision, recall, f1
+def _all(pair: Pair) -> str:
+    return f"all, {pair.runs[0].results.main_measure}"
 
 
-def _mapping(run: Run, model: str, key: str) -> Mapping[str, Any]:
-    """A part of the analysis; empty where it is not there."""
-    found = run.analysis[model].get(key) or {}
-    if not isinstance(found, Mapping):
-        raise InputError(f"{run.path}: analysis.{model}.{key} is no mapping; run again")
-    return found
+def _errors(pair: Pair) -> Table:
+    """Number of errors of each kind."""
+    values: list[Value] = []
+    for kind, found in _error_counts(pair).items():
+        for system, counts in found.items():
+            for run, count in zip(pair.runs, counts, strict=True):
+                values.append(
+                    replace(_value(pair, kind, system, "count", count, system), runs=(run,))
+                )
+        first, whole = (mean(found[system]) for system in pair.systems)
+        values.append(_value(pair, kind, "Δ", "change", whole - first))
+    scale = "number on the test set, mean over seeds"
+    columns = (*pair.systems, "Δ")
+    return pair.table("errors", "kinds of errors", scale, columns=columns, values=tuple(values))
 
 
-def _counts(run: Run, model: str, key: str, scores: Any) -> Counts:
-    if not isinstance(scores, Mapping):
-        raise InputError(f"{run.path}: analysis.{model}.{key} holds no scores; run again")
-    correct, predicted, gold = (
-        _number(run, model, f"{key}.{name}", scores.get(name)) for name in COUNTS
-    )
-    return correct, predicted, gold
+def _error_counts(pair: Pair) -> dict[str, dict[str, list[int]]]:
+    """Kind → system → count of each run."""
+    errors = {
+        system: [run.results.analysis[system].errors for run in pair.runs]
+        for system in pair.systems
+    }
+    kinds = dict.fromkeys(kind for of_runs in errors.values() for one in of_runs for kind in one)
+    return {
+        kind: {name: [one.get(kind, 0) for one in of_runs] for name, of_runs in errors.items()}
+        for kind in kinds
+    }
 
 
-def _number(run: Run, model: str, key: str, value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise InputError(f"{run.path}: analysis.{model}.{key} is {value!r} and no count; run again")
-    return value
+def _value(pair: Pair, row: str, column: str, kind: Kind, value: float, system: str = "") -> Value:
+    number = float(value)
+    return Value(row=row, column=column, kind=kind, value=number, runs=pair.runs, system=system)

@@ -10,47 +10,54 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmie.errors import InputError
 from mmie.files import disk_errors, write_text
-from mmie.reporting.casebook.answers import Answer, Model, labels, read_models
-from mmie.reporting.casebook.cases import RIGHT, Case, Judged, judge, merged, told, verdict
+from mmie.reporting import rendering
+from mmie.reporting.casebook.answers import Answer, labels, read_models
+from mmie.reporting.casebook.cases import RIGHT, Case, merged, told
 from mmie.reporting.casebook.thumbnails import thumbnails
-from mmie.reporting.escaping import in_markdown
 from mmie.reporting.runs import load_runs
+from mmie.types import Judged
 
 SYSTEMS = ("SFT", "CoT-SFT", "Only-RL", "JMERE-R1")  # as in the paper's figure, from left to right
-MARKS = (
-    "✓ is right. ✗ is wrong; the gold one that it is a slip of stands behind the arrow."
-    " ∅ is gold and missed."
-)
 
 
 def write_case_study(
     sources: Sequence[str], out: Path, *, names: Sequence[str] = SYSTEMS, sample: str | None = None
 ) -> str:
-    """Writes the page, its pictures beside it, and gives the id of the sample.
+    """Writes the page, with the pictures beside it, and returns the id of the sample.
 
     Args:
         sources: results files, or folders to search through.
         out: the page.
         names: the systems, in the order of the page.
         sample: its id; None takes the first one that the last system has right and the fewest
-        others have.
+            others have.
 
     Raises:
-        InputError: no predictions of one of the systems, or of the sample, or the page cannot be
-        written.
+        InputError: a system or the sample has no predictions, or the page cannot be written.
     """
-    found = read_models(load_runs(sources), names)
-    models = sorted(found, key=lambda model: names.index(model.name))
+    models = read_models(load_runs(sources), names)
+    models.sort(key=lambda model: names.index(model.name))
     cases = merged(models)
     if not cases:
         raise InputError(f"{models[0].path}: no predictions in it; run again")
     case = _chosen(cases, sample)
-    write_text(out, "\n\n".join(_page(case, models, _pictures(case, out))) + "\n")
+    systems = labels(models)
+    page = rendering.markdown(
+        "case_study.md",
+        runs=list(zip(systems, (model.run for model in models), strict=True)),
+        case=case,
+        extra=case.fields,
+        pictures=_pictures(case, out),
+        gold="; ".join(map(_fields, case.gold)),
+        answers=list(zip(systems, map(_told, case.answers), strict=True)),
+    )
+    write_text(out, page)
     return case.id
 
 
@@ -67,77 +74,45 @@ def _chosen(cases: Sequence[Case], sample: str | None) -> Case:
 
 
 def _is_right(answer: Answer | None) -> bool:
-    return answer is not None and verdict(judge(answer)) == RIGHT
+    return answer is not None and told(answer)["verdict"] == RIGHT
 
 
-def _pictures(case: Case, out: Path) -> list[str]:
-    """Writes the sample's pictures as ``<page>_1.png``, … and gives the lines that show them."""
-    lines = []
+def _pictures(case: Case, out: Path) -> list[tuple[str, str]]:
+    """Writes the sample's pictures as ``<page>_1.png``, … and returns (path, name of the file).
+
+    The name is "" where the picture is missing.
+    """
+    files = []
     for number, (picture, small) in enumerate(thumbnails(case.pictures).items(), start=1):
-        if small is None:
-            lines.append(f"The picture `{picture.path}` is not here.")
-            continue
-        path = out.parent / f"{out.stem}_{number}.{small.kind}"
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(small.data)
-        lines.append(f"![picture {number} of the sample]({path.name})")
-    return lines
+        name = f"{out.stem}_{number}.{small.kind}" if small else ""
+        if small:
+            path = out.parent / name
+            with disk_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(small.data)
+        files.append((str(picture.path), name))
+    return files
 
 
-def _page(case: Case, models: Sequence[Model], pictures: Sequence[str]) -> Iterator[str]:
-    yield "# Figure 4: one sample under several systems"
-    yield "Written by `python -m mmie.reporting.case_study` from the predictions of these runs:"
-    yield "\n".join(
-        _run_line(model, label) for model, label in zip(models, labels(models), strict=True)
-    )
-    yield f"Test sample `{case.id}`. {MARKS}"
-    yield from pictures
-    yield f"**Text:** {in_markdown(case.text)}" + (
-        f" **Entity:** {in_markdown(case.entity)}" if case.entity else ""
-    )
-    gold = (
-        [case.gold]
-        if isinstance(case.gold, str)
-        else [_fields(quintuple) for quintuple in case.gold]
-    )
-    yield "**Gold:** " + (in_markdown("; ".join(gold)) or "nothing")
-    for label, answer in zip(labels(models), case.answers, strict=True):
-        yield from _system(label, answer)
-
-
-def _run_line(model: Model, label: str) -> str:
-    run = model.run
-    where = f"{run.experiment}, {run.profile} profile, seed {run.seed}"
-    return f"- {label}: {where}, commit `{run.commit[:10]}`"
-
-
-def _system(label: str, answer: Answer | None) -> Iterator[str]:
+def _told(answer: Answer | None) -> dict[str, Any] | None:
     if answer is None:
-        yield f"## {in_markdown(label)}: no answer to this sample"
-        return
-    shown = told(answer)
-    yield f"## {in_markdown(label)}: {shown['verdict']}"
-    if shown["steps"]:
-        yield "\n".join(f"> {in_markdown(step)}  " for step in shown["steps"])
-    if shown["raw"]:
-        yield f"It says: {in_markdown(shown['raw'])}"
-    marks = [mark for part in shown["parts"] if (mark := _mark(part))]
-    yield "\n".join(f"- {in_markdown(mark)}" for mark in marks or ["✓ nothing to find"])
+        return None
+    known = told(answer)
+    return {**known, "marks": [mark for part in known["parts"] if (mark := _mark(part))]}
 
 
 def _mark(part: Judged) -> str:
     """One part of the answer with its mark; "" for an answer that cannot be read."""
     if part.said is None:
-        return "" if part.meant is None else f"∅ {_fields(part.meant)}"
+        return f"∅ {_fields(part.meant)}" if part.meant else ""
     if not part.kind:
         return f"✓ {_fields(part.said)}"
-    slip = f" → {_fields(part.meant)}" if part.meant else ""
-    return f"✗ {_fields(part.said)}{slip} ({part.kind})"
+    meant = f" → {_fields(part.meant)}" if part.meant else ""
+    return f"✗ {_fields(part.said)}{meant} ({part.kind})"
 
 
-def _fields(quintuple: Sequence[str]) -> str:
-    return " · ".join(quintuple)
+def _fields(part: Sequence[str]) -> str:
+    return " · ".join(part)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mmie.display import visible
+from mmie.display import escape_invisible
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -51,4 +51,4 @@ def in_latex(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return visible(text.replace("\n", " "))
+    return escape_invisible(text.replace("\n", " "))

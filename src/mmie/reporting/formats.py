@@ -2,94 +2,74 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from io import StringIO
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from mmie.reporting.escaping import in_code, in_latex, in_markdown
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Table, Value
 
-CSV_HEADER = (
-    "table",
-    "row",
-    "column",
-    "origin",
-    "value",
-    "low",
-    "high",
-    "seed",
-    "experiment",
-    "model",
-    "command",
-    "commit",
-    "date",
-    "path",
-    "source",
-)
+LATEX = r"""\begin{{table}}
+\centering
+\caption{{{caption}}}
+\label{{tab:{name}}}
+\begin{{tabular}}{{l{columns}}}
+\toprule
+{header}
+\midrule
+{rows}
+\bottomrule
+\end{{tabular}}
+\par\smallskip\footnotesize {notes}
+\end{{table}}
+"""
 
 
 def markdown(table: Table) -> str:
     """The caption, the table, its notes, and the list of where each cell comes from."""
-    lines = [
-        _markdown_row(table.header),
-        "|" + "---|" + "---:|" * (len(table.header) - 1),
-        *map(_markdown_row, table.rows),
-    ]
-    notes = [f"- {in_markdown(note)}" for note in table.notes]
-    parts = [in_markdown(table.caption), "\n".join(lines), *(["\n".join(notes)] if notes else [])]
-    return "\n\n".join([*parts, "Where each cell comes from:", "\n".join(_origins(table))]) + "\n"
+    notes = "\n".join(f"- {in_markdown(note)}" for note in table.notes)
+    grid = markdown_grid(table.header, table.rows)
+    origins = "\n".join(_origins(table))
+    parts = [in_markdown(table.caption), grid, notes, "Where each cell comes from:", origins]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def markdown_grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The bare table; its first column stands left, the others right."""
+    lines = [[in_markdown(cell) for cell in row] for row in (header, *rows)]
+    lines.insert(1, ["---", *["---:"] * (len(header) - 1)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def csv_text(table: Table) -> str:
-    """One line a number: ours with seed, command, commit and file, the papers' with their source; several runs' joined by ``; ``."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_HEADER)
-    for value in table.values:
-        low, high = (f"{bound:.2f}" for bound in value.interval) if value.interval else ("", "")
-        number = f"{value.value:.4f}" if value.column == "p" else f"{value.value:.2f}"
-        origin = "ours" if value.runs else "paper"
-        writer.writerow(
-            (
-                table.name,
-                value.row,
-                value.column,
-                origin,
-                number,
-                low,
-                high,
-                *_runs_columns(value),
-                value.source,
-            )
-        )
-    return text.getvalue()
+    """One line per number: ours with seed, command, commit and file, a paper's with its source.
+
+    Scores and differences are in %. What several runs have in common stands once, other entries
+    are joined by ``; ``.
+    """
+    records = [{"table": table.name, **_record(value)} for value in table.values]
+    return pd.DataFrame(records).to_csv(index=False, lineterminator="\n")
 
 
 def latex(table: Table) -> str:
     """A ``table`` environment; the document needs ``booktabs``."""
-    columns = "l" + "r" * (len(table.header) - 1)
-    body = [_latex_row(row) for row in table.rows]
-    caption = rf"\caption{{{in_latex(table.title)}. {in_latex(table.caption)}}}"
-    return "\n".join(
-        (
-            r"\begin{table}",
-            r"\centering",
-            caption,
-            rf"\label{{tab:{table.name}}}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            _latex_row(table.header),
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            rf"\par\smallskip\footnotesize {' '.join(map(in_latex, table.notes))}",
-            r"\end{table}",
-            "",
-        )
+    return LATEX.format(
+        caption=f"{in_latex(table.title)}. {in_latex(table.caption)}",
+        name=table.name,
+        columns="r" * len(table.columns),
+        header=_latex_row(table.header),
+        rows="\n".join(map(_latex_row, table.rows)),
+        notes=" ".join(map(in_latex, table.notes)),
     )
+
+
+def _latex_row(cells: Iterable[str]) -> str:
+    """Braces keep a cell that begins with a bracket from being an argument of the line before."""
+    texts = [in_latex(cell) for cell in cells]
+    return " & ".join(f"{{}}{text}" if text.startswith("[") else text for text in texts) + r" \\"
 
 
 def short_path(path: Path) -> str:
@@ -98,54 +78,59 @@ def short_path(path: Path) -> str:
 
 
 def _origins(table: Table) -> list[str]:
-    """For each row the runs of its cells; rows of the same runs (breakdowns) in one line."""
-    rows: dict[tuple[Path, ...], tuple[list[str], list[Run]]] = {}
+    """The runs of each row; rows of the same runs share an entry."""
+    labels: dict[tuple[Path, ...], list[str]] = {}
+    known: dict[Path, Run] = {}
     for label in dict.fromkeys(value.row for value in table.values):
-        runs = {
-            run.path: run
-            for value in table.values
-            if value.row == label and len(value.runs) == 1
-            for run in value.runs
-        }
-        runs = runs or {
-            run.path: run for value in table.values if value.row == label for run in value.runs
-        }
+        runs = _runs_of(table, label)
+        known |= runs
         if runs:
-            rows.setdefault(tuple(runs), ([], [*runs.values()]))[0].append(label)
+            labels.setdefault(tuple(runs), []).append(label)
     lines = []
-    for labels, of_rows in rows.values():
-        lines.append(f"- {in_markdown('; '.join(labels))}")
-        for run in of_rows:
-            where = f"commit {in_code(run.commit[:10])}, {in_code(short_path(run.path))}"
-            lines.append(f"  - seed {run.seed}: {_command(run)}, {where}")
+    for paths, rows in labels.items():
+        every = len(rows) > 1 and len(labels) == 1
+        lines.append(f"- {'every row' if every else in_markdown('; '.join(rows))}")
+        lines += [f"  - {_origin(known[path])}" for path in paths]
     return lines
 
 
-def _command(run: Run) -> str:
-    told = "" if run.found.get("command") else " (not kept with the results; this makes such a run)"
-    return f"{in_code(run.command)}{told}"
+def _runs_of(table: Table, label: str) -> dict[Path, Run]:
+    """The runs of a row's own numbers; what it is compared with is not among them."""
+    values = [value for value in table.values if value.row == label]
+    own = [value for value in values if value.kind not in ("difference", "p")]
+    return {run.path: run for value in own for run in value.runs}
 
 
-def _runs_columns(value: Value) -> Iterable[str]:
-    yield _joined(run.seed for run in value.runs)
-    yield _joined(run.experiment for run in value.runs)
-    yield value.model
-    yield _joined(run.command for run in value.runs)
-    yield _joined(run.commit for run in value.runs)
-    yield _joined(run.found.get("date") or "" for run in value.runs)
-    yield _joined(short_path(run.path) for run in value.runs)
+def _origin(run: Run) -> str:
+    where = f"commit {in_code(run.commit[:10])}, {in_code(short_path(run.path))}"
+    return f"seed {run.seed}: {in_code(run.results.command)}, {where}"
+
+
+def _record(value: Value) -> dict[str, Any]:
+    low, high = (f"{100 * bound:.2f}" for bound in value.interval) if value.interval else ("", "")
+    return {
+        "row": value.row,
+        "column": value.column,
+        "origin": "ours" if value.runs else "paper",
+        "value": _number(value),
+        "low": low,
+        "high": high,
+        "seed": _joined(run.seed for run in value.runs),
+        "experiment": _joined(run.experiment for run in value.runs),
+        "system": value.system,
+        "command": _joined(run.results.command for run in value.runs),
+        "commit": _joined(run.commit for run in value.runs),
+        "date": _joined(run.results.date for run in value.runs),
+        "path": _joined(short_path(run.path) for run in value.runs),
+        "source": value.source,
+    }
+
+
+def _number(value: Value) -> str:
+    if value.kind in ("score", "printed", "difference"):
+        return f"{100 * value.value:.2f}"
+    return f"{value.value:.4f}" if value.kind == "p" else f"{value.value:g}"
 
 
 def _joined(entries: Iterable[object]) -> str:
-    texts = [str(entry) for entry in entries]
-    return "; ".join(texts) if len(set(texts)) > 1 else "".join(texts[:1])
-
-
-def _markdown_row(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(in_markdown, cells)) + " |"
-
-
-def _latex_row(cells: Iterable[str]) -> str:
-    """Braces keep a cell that begins with a bracket from being read as an argument of the line before."""
-    plain = [in_latex(cell) for cell in cells]
-    return " & ".join(f"{{}}{cell}" if cell.startswith("[") else cell for cell in plain) + r" \\"
+    return "; ".join(dict.fromkeys(map(str, entries)))

@@ -1,22 +1,23 @@
 """Finished runs to be passed on: one HTML page and, where it is asked for, a report on wandb.
 
-    python -m mmie.reporting.share RUN [RUN …] --out report.html [--wandb ENTITY/PROJECT] [--title TITLE]
+    python -m mmie.reporting.share RUN [RUN …] --out report.html [--title TITLE]
+        [--wandb ENTITY/PROJECT]
 
-RUN is a results file or a folder, which is searched through. The page holds everything itself, no network is needed. For
-``--wandb`` the runs must have been synced there, and ``pip install -c constraints.txt -e '.[report]'``.
+RUN is a results file or a folder, which is searched through. The page needs no network. For
+``--wandb`` the runs must have been synced there, and the extra is needed:
+``pip install -c constraints.txt -e '.[report]'``.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmie.errors import InputError
 from mmie.files import write_text
-from mmie.reporting.figures import draw
+from mmie.reporting.figures import drawings
 from mmie.reporting.runs import load_runs
 from mmie.reporting.share_page import page
 from mmie.reporting.share_wandb import publish
@@ -31,9 +32,7 @@ def share(sources: Sequence[str], out: Path, *, title: str, wandb: str | None = 
     """
     runs = load_runs(sources)
     made = tables(runs)
-    with tempfile.TemporaryDirectory() as folder:
-        figures = sorted(path for path in draw(runs, Path(folder)) if path.suffix == ".svg")
-        write_text(out, page(title, runs, tables=made, figures=figures))
+    write_text(out, page(title, runs, tables=made, figures=drawings(runs)))
     print(f"page: {out}")
     if wandb is not None:
         print(f"report: {publish(title, runs, made, wandb)}")

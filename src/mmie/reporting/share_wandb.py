@@ -1,4 +1,4 @@
-"""The same as a report on wandb: tables as Markdown, curves and rollouts as panels on the runs themselves."""
+"""The same as a report on wandb: tables in Markdown, curves and rollouts as panels of the runs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.reporting.escaping import in_markdown
-from mmie.reporting.formats import markdown
+from mmie.reporting.formats import markdown, markdown_grid
 from mmie.reporting.runs import Run
 from mmie.reporting.share_page import RUN_HEADER, differences, run_rows
 from mmie.reporting.table import Table
@@ -36,7 +35,8 @@ def publish(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str
 
     if not has_key():
         raise InputError(
-            "--wandb: no key for wandb; run `wandb login` or set WANDB_API_KEY (the page is written)"
+            "--wandb: no key for wandb; run `wandb login` or set WANDB_API_KEY"
+            " (the page is written)"
         )
     made = report(title, runs, tables, place)
     import wandb
@@ -52,7 +52,7 @@ def publish(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str
 
 
 def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str) -> Any:
-    """The report, unsaved. Its panels show the wandb runs that carry the fingerprints of these runs as tags.
+    """The report, unsaved. Its panels show the wandb runs tagged with the keys of these runs.
 
     Raises:
         InputError: the package is not installed, or the place is no ENTITY/PROJECT.
@@ -67,7 +67,7 @@ def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str)
         raise InputError(
             f"--wandb: wandb-workspaces is not installed; {install} (the page is written)"
         ) from error
-    marks = [run.found.get("config_fingerprint", "") for run in runs]
+    marks = [run.results.key for run in runs]
     shown = wr.Runset(
         entity=entity, project=project, name="these runs", filters=f"Tags() in {marks}"
     )
@@ -75,9 +75,9 @@ def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str)
     blocks: list[Any] = [
         wr.P(f"{len(runs)} runs."),
         wr.H1("Runs"),
-        wr.MarkdownBlock(_plain_table(RUN_HEADER, run_rows(runs))),
+        wr.MarkdownBlock(markdown_grid(RUN_HEADER, run_rows(runs))),
         wr.H1("What differs"),
-        *(wr.MarkdownBlock(_plain_table(*grid)) for grid in differences(runs).values()),
+        *(wr.MarkdownBlock(markdown_grid(*grid)) for grid in differences(runs).values()),
         wr.H1("Tables"),
         *(wr.MarkdownBlock(markdown(table)) for table in tables),
         wr.H1("Curves"),
@@ -99,13 +99,8 @@ def _curves(wr: Any) -> list[Any]:
 
 def _bars(wr: Any, runs: Sequence[Run]) -> list[Any]:
     measures = dict.fromkeys(
-        measure for run in runs for scores in run.models.values() for measure in scores
+        measure for run in runs for scores in run.systems.values() for measure in scores
     )
     return [
         wr.BarPlot(title=f"F1, {measure}", metrics=[f"test/{measure}/f1"]) for measure in measures
     ]
-
-
-def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(in_markdown(cell) for cell in line) + " |" for line in lines)

@@ -1,4 +1,4 @@
-"""What an evaluation leaves for those who compare and look closer: counts a sample, kinds of
+"""What an evaluation leaves for those who compare and look closer: counts of each sample, kinds of
 errors, breakdowns."""
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from mmie.artifacts import fingerprint
 from mmie.metrics import prf
 from mmie.tasks.task import Task
-from mmie.types import Example, Reading
+from mmie.types import Example, Judged, Reading
 
 
 def analysis(
@@ -21,63 +21,59 @@ def analysis(
     *,
     truncated: Sequence[bool],
 ) -> dict[str, Any]:
-    """The ``analysis`` of one model in ``results.json``.
+    """The ``analysis`` of one system in ``results.json``.
 
     Args:
-        task: knows what counts as an error.
-        readings: what the reader found, one per sample.
+        task: judges the answers.
+        readings: the prediction for each sample.
         examples: the test samples, in the same order.
         truncated: whether the response was cut at the length limit.
 
     Returns:
         ``ids`` (digest of the samples and their gold, in order), ``counts`` (measure → [correct,
         predicted, gold] of each sample), ``right`` (whether the whole answer is, for each sample),
-        ``errors`` (kind → count), ``confusion`` ([gold relation, predicted relation, count], most
-        frequent first), and the task's breakdowns.
+        ``errors`` (kind → count), ``confusion`` ([gold label, predicted label, count], most
+        frequent first; "" stands for nothing) and ``breakdown`` (group → label → scores).
     """
-    pairs = [*zip(readings, examples, strict=True)]
-    counts = [
-        task.counts(reading.prediction, example, invalid=reading.invalid)
-        for reading, example in pairs
-    ]
-    right = [
-        task.is_right(reading.prediction, example, invalid=reading.invalid)
-        for reading, example in pairs
-    ]
-    errors: Counter[str] = Counter()
-    confusion: Counter[tuple[str, str]] = Counter()
-    for (reading, example), cut in zip(pairs, truncated, strict=True):
-        errors += task.errors(reading.prediction, example, truncated=cut, invalid=reading.invalid)
-        confusion += task.confused(reading.prediction, example)
-    predictions, invalid = (
-        [reading.prediction for reading in readings],
-        [reading.invalid for reading in readings],
-    )
+    counts: dict[str, list[list[int]]] = {}
+    right, errors, confusion = [], Counter[str](), Counter[tuple[str, str]]()
+    for reading, example, cut in zip(readings, examples, truncated, strict=True):
+        answer, invalid = reading.prediction, reading.invalid
+        for measure, row in task.counts(answer, example, invalid=invalid).items():
+            counts.setdefault(measure, []).append(list(row))
+        parts = task.judge(answer, example, truncated=cut, invalid=invalid)
+        right.append(not any(part.kind for part in parts))
+        errors.update(part.kind for part in parts if part.kind)
+        confusion.update(_labels(part) for part in parts if part.said or part.meant)
+    samples = [[example.id, task.gold_answer(example)] for example in examples]
     return {
-        "ids": fingerprint(
-            samples=[[example.id, task.gold_answer(example)] for example in examples]
-        ),
-        "counts": {
-            measure: [list(row[measure]) for row in counts]
-            for measure in (counts[0] if counts else {})
-        },
+        "ids": fingerprint(samples=samples),
+        "counts": counts,
         "right": right,
         "errors": dict(errors.most_common()),
         "confusion": [
-            [*pair, count]
-            for pair, count in sorted(confusion.items(), key=lambda item: (-item[1], item[0]))
+            [*labels, count]
+            for labels, count in sorted(confusion.items(), key=lambda item: (-item[1], item[0]))
         ],
-        **task.breakdown(predictions, examples, invalid=invalid),
+        "breakdown": task.breakdown(
+            [reading.prediction for reading in readings],
+            examples,
+            invalid=[reading.invalid for reading in readings],
+        ),
     }
 
 
-def by_difficulty(analyses: Mapping[str, Mapping[str, Any]], warmed_up: str) -> dict[str, Any]:
-    """The test split by what the warmed-up model gets right and wrong, with the scores before and
-    after RL (MORE-R1).
+def _labels(part: Judged) -> tuple[str, str]:
+    """The label of the gold and of the answer, "" for nothing."""
+    return part.meant[-1] if part.meant else "", part.said[-1] if part.said else ""
 
-    The warmed-up model's own scores follow from the division, and its luck in drawing these
-    answers is part of it: on another draw it would do worse on the easy part and better on the
-    hard one. Read the later system's scores with that in mind.
+
+def by_difficulty(analyses: Mapping[str, Mapping[str, Any]], warmed_up: str) -> dict[str, Any]:
+    """The test split by what the warmed-up system gets right, with the scores before and after RL.
+
+    This is an analysis of MORE-R1. The warmed-up system's own scores follow from the division, and
+    its luck in drawing these answers is part of it: on another draw it would do worse on the easy
+    part and better on the hard one. Read the later system's scores with that in mind.
 
     Args:
         analyses: system → its ``analysis``, in the order of the run's table.
@@ -85,7 +81,7 @@ def by_difficulty(analyses: Mapping[str, Mapping[str, Any]], warmed_up: str) -> 
 
     Returns:
         ``easy`` and ``hard``: ``samples`` (their number) and ``systems``: system → measure →
-        scores and counts, where the F1 of MORE's ``accuracy`` is the accuracy. Empty where no
+        scores and counts, where the F1 of ``accuracy`` is the accuracy. Empty where no
         system follows the warmed-up one.
     """
     systems = [*analyses]

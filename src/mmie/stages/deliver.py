@@ -1,19 +1,20 @@
-"""Stages predict and export: what one takes away from a finished run."""
+"""Stages predict and export: answers to questions of one's own, and the trained weights."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmie.artifacts import Artifact, versions
 from mmie.data.pictures import picture_to_json
 from mmie.errors import InputError
-from mmie.files import disk_errors, plain, write_json
+from mmie.files import disk_errors, write_json
+from mmie.stages.answers import AnswerFile, answer, ask_policy
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
-from mmie.training.generate import Sampling, respond
+from mmie.tasks.task import Task
+from mmie.training.generate import Responded
 from mmie.types import Example
 
 
@@ -30,14 +31,16 @@ def predict(context: Context, adapter: Artifact | None) -> None:
         _answer_all(context, path)
         print(f"predictions: {path}", flush=True)
         return
-    (row,) = _rows(context, context.questions)
+    (question,) = context.questions
+    (response,) = ask_policy(context, _task(context))([question])
+    row = _row(context, question, response)
     written = {key: row[key] for key in ("text", "response", "parsed", "invalid")}
     write_json(context.output / "prediction.json", written)
     print(row["response"])
     if row["parsed"] is None:
         context.console.print("no valid answer in this response", style="yellow")
     else:
-        for line in _task(context).shown(row["parsed"]):
+        for line in _task(context).describe(row["parsed"]):
             print(line)
     if row["invalid"]:
         context.console.print(f"invalid items beside it: {row['invalid']}", style="yellow")
@@ -47,68 +50,57 @@ def check(context: Context) -> None:
     """Before anything costs time: reads and checks the questions into ``context.questions``.
 
     Raises:
-        InputError: what ``predict`` is to answer or either stage is to take cannot be there when
-            the trainings are done.
+        InputError: a question cannot be answered, no adapter would be there when the trainings are
+            done, or the folder of the export cannot be made.
     """
     config = context.config
-    # This builds the task: a wrong label is refused here, whatever the stages are.
-    asked = context.reasoned.asked
+    task = context.reasoned  # building it refuses a wrong label, whatever the stages are
     if "predict" in config.stages and not context.follower:
-        context.questions = questions(config.predict, asked)
-    if {"predict", "export"} & {*config.stages} and not (
-        config.sft or config.grpo or config.predict["adapter"]
-    ):
-        raise InputError(
-            "predict.adapter: this configuration trains none (sft and grpo are none); give the folder of one"
-        )
+        context.questions = questions(context.config.predict, task)
+    delivers = {"predict", "export"} & {*config.stages}
+    if delivers and not (config.sft or config.grpo or context.config.predict["adapter"]):
+        reason = "this configuration trains none (sft and grpo are none)"
+        raise InputError(f"predict.adapter: {reason}; give the folder of one")
     if "export" in config.stages and not context.follower:
         _export_folder(context)
 
 
 def _answer_all(context: Context, path: Path) -> None:
-    size = context.config.evaluation.batch_size
-    asked = context.questions
     path.unlink(missing_ok=True)
-    with context.progress("answering", len(asked)) as advance:
-        for start in range(0, len(asked), size):
-            rows = _rows(context, asked[start : start + size])
-            with disk_errors(path), path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows)
-            advance(len(rows))
-
-
-def _rows(context: Context, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Each question, what the model says to it, and the prediction in that, None if invalid."""
-    config, task = context.config, _task(context)
-    sampling = Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
-    responses = respond(
-        context.policy,
-        task,
-        examples,
-        sampling=sampling,
-        batch_size=len(examples),
-        seed=config.seed,
+    answer(
+        context,
+        context.questions,
+        ask_policy(context, _task(context)),
+        batch_size=context.config.evaluation.batch_size,
+        file=AnswerFile(path, partial(_row, context), _responded, keys=["response", "truncated"]),
+        label="answering",
     )
-    readings = [
-        task.read(response.text, lenient=config.evaluation.lenient) for response in responses
-    ]
-    return [
-        {
-            "id": example.id,
-            "text": example.text,
-            **example.extra,
-            "image": [picture_to_json(picture) for picture in example.pictures],
-            "response": response.text,
-            "truncated": response.truncated,
-            "parsed": reading.prediction,
-            "invalid": reading.invalid,
-        }
-        for example, response, reading in zip(examples, responses, readings, strict=True)
-    ]
+
+
+def _responded(row: dict[str, Any]) -> Responded:
+    return Responded(row["response"], row["truncated"])
+
+
+def _row(context: Context, example: Example, response: Responded) -> dict[str, Any]:
+    """A question, the response to it, and the prediction in that, None if invalid."""
+    reading = _task(context).read(response.text, lenient=context.config.evaluation.lenient)
+    return {
+        "id": example.id,
+        "text": example.text,
+        **_task(context).fields(example),
+        "image": [picture_to_json(picture) for picture in example.pictures],
+        "response": response.text,
+        "truncated": response.truncated,
+        "parsed": reading.prediction,
+        "invalid": reading.invalid,
+    }
 
 
 def export(context: Context, adapter: Artifact | None) -> Path:
-    """Writes ``adapter/`` in PEFT layout and, where asked, ``merged/``, a whole checkpoint for ``from_pretrained`` or a serving engine."""
+    """Writes ``adapter/`` in PEFT layout and, if ``export.merged`` is set, ``merged/``.
+
+    The latter is a whole checkpoint for ``from_pretrained`` or a serving engine.
+    """
     config = context.config.export
     _load(context, adapter)
     folder = _export_folder(context)
@@ -125,7 +117,7 @@ def export(context: Context, adapter: Artifact | None) -> Path:
 
 
 def _export_folder(context: Context) -> Path:
-    """Made before the trainings, as a test of whether it can be."""
+    """The folder of the export, made before the trainings to find out whether it can be made."""
     folder = context.config.export.folder
     path = Path(folder) if folder else context.output / "export"
     with disk_errors(path):
@@ -133,9 +125,13 @@ def _export_folder(context: Context) -> Path:
     return path
 
 
-def _task(context: Context):  # type: ignore[no-untyped-def]
+def _task(context: Context) -> Task:
+    """With the way of responding that the adapter was trained for."""
     sft = context.config.sft
-    return context.direct if sft is not None and sft.response == "direct" else context.reasoned
+    task: Task = context.reasoned
+    if sft is not None and sft.response == "direct":
+        task = context.direct
+    return task
 
 
 def _load(context: Context, adapter: Artifact | None) -> None:

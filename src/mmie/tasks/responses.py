@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mmie.parsing import parse_response
-from mmie.text import without_tags
+from mmie.text import break_tags
 
 
 class Response(Protocol):
@@ -36,7 +36,7 @@ class Reasoned:
     def wrap(self, chain: str | None, answer: str) -> str:
         if chain is None:
             raise ValueError("a reasoned response needs a chain; learn answers alone with Direct")
-        return f"<think> {without_tags(chain)} </think> <answer> {without_tags(answer)} </answer>"
+        return f"<think> {break_tags(chain)} </think> <answer> {break_tags(answer)} </answer>"
 
     def answer_of(self, response: str) -> str:
         parsed = parse_response(response)

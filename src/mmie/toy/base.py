@@ -1,8 +1,9 @@
-"""Builds and pre-trains the tiny base: a real Qwen2.5-VL of about a million parameters in the Hugging Face folder layout.
+"""Builds and pre-trains the tiny base: a real Qwen2.5-VL of about a million parameters.
 
     python -m mmie.toy.base OUT [--steps 3000]
 
-The checkpoint that the toy profile loads was made by this command with its defaults. Only lessons of ``lessons.py`` are seen.
+OUT has the layout of a Hugging Face folder. The checkpoint that the toy profile loads was made by
+this command with its defaults. The model sees the lessons of ``lessons.py`` and nothing else.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 import argparse
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from PIL import Image
 from rich.progress import track
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -24,11 +27,10 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from mmie.tasks.jmere.toy_source import ToySource
 from mmie.toy.drawing import SIZE, draw_scene
-from mmie.toy.lessons import Lesson, make_lesson
+from mmie.toy.lessons import make_lesson
 from mmie.toy.tokenizer import CHATML, build_tokenizer
-from mmie.toy.world import Scene, make_scene
+from mmie.toy.world import SIZES, STREAM, Scene, distinct_scenes, make_scene
 
 SPECIAL = [
     "<|endoftext|>",
@@ -39,7 +41,6 @@ SPECIAL = [
     "<|image_pad|>",
     "<|video_pad|>",
 ]
-IMAGE_TOKENS = (SIZE // 28) ** 2
 
 
 def build_model(
@@ -51,7 +52,10 @@ def build_model(
     vision_width: int = 64,
     vision_depth: int = 2,
 ) -> Qwen2_5_VLForConditionalGeneration:
-    """A random Qwen2.5-VL of the given sizes whose vocabulary is the tokenizer's; 32 channels a head."""
+    """A random Qwen2.5-VL of the given sizes, with the tokenizer's vocabulary.
+
+    A head has 32 channels.
+    """
     vocabulary = tokenizer.get_vocab()
     ids = vocabulary.__getitem__
     config = Qwen2_5_VLConfig(
@@ -103,108 +107,122 @@ def image_processor() -> Qwen2VLImageProcessorPil:
     )
 
 
-class LessonBatches:
-    """Endless batches of lessons about a fixed pool of pictures, preprocessed once."""
+def encode_picture(*pictures: Image.Image) -> Tensor:
+    """The patches of pictures, [patches, values], as 16-bit floats: a pool of them stays small."""
+    patches: Tensor = image_processor()(images=[*pictures], return_tensors="pt")["pixel_values"]
+    return patches.half()
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, pool: int, seed: int) -> None:
-        self.tokenizer = tokenizer
-        self.rng = random.Random(f"lessons-{seed}")
-        self.held_out = {
-            scene.text
-            for split in ("train", "val", "test")
-            for scene in ToySource(seed=0).scenes(split)
-        }
-        self.scenes = [make_scene(self.rng) for _ in range(pool)]
-        processor = image_processor()
-        self.pixels = torch.stack(
-            [
-                processor(images=[draw_scene(scene.icons)], return_tensors="pt")[
-                    "pixel_values"
-                ].half()
-                for scene in self.scenes
-            ]
-        )
 
-    def batches(self, size: int) -> Iterator[dict[str, Tensor]]:
-        while True:
-            chosen = self.rng.choices(range(len(self.scenes)), k=size)
-            yield self._collate(
-                [self._lesson(self.scenes[index]) for index in chosen], self.pixels[chosen].float()
-            )
+def lesson_batches(
+    tokenizer: PreTrainedTokenizerFast,
+    pool: Sequence[tuple[Any, Tensor]],
+    lesson: Callable[[Any], tuple[str, str]],
+    *,
+    rng: random.Random,
+    sides: Sequence[int],
+    size: int,
+) -> Iterator[dict[str, Tensor]]:
+    """Endless batches of lessons about a fixed pool of pictures, encoded once.
 
-    def _lesson(self, scene: Scene) -> Lesson:
-        return make_lesson(self.rng, scene, self.held_out)
+    Args:
+        tokenizer: of the model that learns.
+        pool: what a lesson is about, with the patches of its pictures.
+        lesson: gives a question and the response to learn.
+        rng: chooses from the pool.
+        sides: the sides in pixels of the square pictures that each lesson shows.
+        size: lessons in a batch.
+    """
+    while True:
+        chosen = rng.choices(pool, k=size)
+        texts = [lesson(subject) for subject, _ in chosen]
+        batch = _collate(tokenizer, texts, sides)
+        yield {**batch, "pixel_values": torch.cat([patches.float() for _, patches in chosen])}
 
-    def _collate(self, lessons: list[Lesson], pixels: Tensor) -> dict[str, Tensor]:
-        image = f"<|vision_start|>{'<|image_pad|>' * IMAGE_TOKENS}<|vision_end|>"
-        prompts = [
-            f"<|im_start|>user\n{image}{lesson.question}<|im_end|>\n<|im_start|>assistant\n"
-            for lesson in lessons
-        ]
-        asked = self.tokenizer(prompts, add_special_tokens=False)["input_ids"]
-        said = self.tokenizer(
-            [f"{lesson.response}<|im_end|>" for lesson in lessons], add_special_tokens=False
-        )["input_ids"]
-        ids = [torch.tensor(a + s) for a, s in zip(asked, said, strict=True)]
-        labels = [torch.tensor([-100] * len(a) + s) for a, s in zip(asked, said, strict=True)]
-        input_ids = pad_sequence(
-            ids, batch_first=True, padding_value=int(self.tokenizer.pad_token_id)
-        )
-        return {
-            "input_ids": input_ids,
-            "labels": pad_sequence(labels, batch_first=True, padding_value=-100),
-            "mm_token_type_ids": (input_ids == self.tokenizer.get_vocab()["<|image_pad|>"]).int(),
-            "pixel_values": pixels.flatten(0, 1),
-            "image_grid_thw": torch.tensor([[1, SIZE // 14, SIZE // 14]] * len(lessons)),
-        }
+
+def _collate(
+    tokenizer: PreTrainedTokenizerFast, lessons: Sequence[tuple[str, str]], sides: Sequence[int]
+) -> dict[str, Tensor]:
+    pads = ["<|image_pad|>" * (side // 28) ** 2 for side in sides]
+    images = "".join(f"<|vision_start|>{pad}<|vision_end|>" for pad in pads)
+    begin, end = f"<|im_start|>user\n{images}", "<|im_end|>\n<|im_start|>assistant\n"
+    prompts = [f"{begin}{question}{end}" for question, _ in lessons]
+    responses = [f"{response}<|im_end|>" for _, response in lessons]
+    asked = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    said = tokenizer(responses, add_special_tokens=False)["input_ids"]
+    ids = [torch.tensor(a + s) for a, s in zip(asked, said, strict=True)]
+    labels = [torch.tensor([-100] * len(a) + s) for a, s in zip(asked, said, strict=True)]
+    padding = int(tokenizer.pad_token_id)
+    input_ids = pad_sequence(ids, batch_first=True, padding_value=padding)
+    grid = [[1, side // 14, side // 14] for side in sides]
+    return {
+        "input_ids": input_ids,
+        "labels": pad_sequence(labels, batch_first=True, padding_value=-100),
+        "mm_token_type_ids": (input_ids == tokenizer.get_vocab()["<|image_pad|>"]).int(),
+        "image_grid_thw": torch.tensor(grid * len(lessons)),
+    }
 
 
 def positions(model: Qwen2_5_VLForConditionalGeneration, batch: dict[str, Tensor]) -> Tensor:
-    """Every lesson has one picture at the same place, so the first row's 3-D positions [3, 1, T] serve all rows."""
-    first = {name: batch[name][:1] for name in ("input_ids", "mm_token_type_ids", "image_grid_thw")}
-    return model.model.get_rope_index(**first)[0].expand(3, len(batch["input_ids"]), -1)
+    """3-D positions [3, B, T] of the batch.
+
+    All lessons have their pictures at the same places, so the first row's serve all rows.
+    """
+    rows = len(batch["input_ids"])
+    first = {
+        "input_ids": batch["input_ids"][:1],
+        "mm_token_type_ids": batch["mm_token_type_ids"][:1],
+        "image_grid_thw": batch["image_grid_thw"][: len(batch["image_grid_thw"]) // rows],
+    }
+    return model.model.get_rope_index(**first)[0].expand(3, rows, -1)
+
+
+def scene_lessons(
+    tokenizer: PreTrainedTokenizerFast, *, pool: int, seed: int, size: int
+) -> Iterator[dict[str, Tensor]]:
+    """Batches of the lessons of ``mmie.toy.lessons``, about ``pool`` pictures."""
+    rng, data = random.Random(f"lessons-{seed}"), random.Random(f"{STREAM}-0")
+    held_out: set[str] = set()
+    distinct_scenes(data, sum(SIZES.values()), held_out)
+    scenes = [make_scene(rng) for _ in range(pool)]
+    shown = [(scene, encode_picture(draw_scene(scene.icons))) for scene in scenes]
+
+    def lesson(scene: Scene) -> tuple[str, str]:
+        made = make_lesson(rng, scene, held_out)
+        return made.question, made.response
+
+    return lesson_batches(tokenizer, shown, lesson, rng=rng, sides=[SIZE], size=size)
 
 
 def pretrain(out: Path, *, steps: int, batch_size: int, lr: float, seed: int) -> None:
-    """Pre-trains all weights with AdamW, a short warm-up and a cosine, and writes the folder."""
+    """Trains all weights of a random model on the lessons and writes the folder."""
     torch.manual_seed(seed)
     tokenizer = build_tokenizer(
         SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
     )
     model = build_model(tokenizer)
-    teach(
-        model,
-        LessonBatches(tokenizer, pool=4000, seed=seed).batches(batch_size),
-        positions,
-        steps=steps,
-        lr=lr,
-    )
+    lessons = scene_lessons(tokenizer, pool=4000, seed=seed, size=batch_size)
+    teach(model, lessons, steps=steps, lr=lr)
     save(model, tokenizer, out)
 
 
 def teach(
     model: Qwen2_5_VLForConditionalGeneration,
     lessons: Iterator[dict[str, Tensor]],
-    places: Callable[..., Tensor],
     *,
     steps: int,
     lr: float,
 ) -> None:
-    """Trains all weights on next-token prediction of the responses; ``places`` gives the positions of a batch."""
+    """Trains all weights on next-token prediction of the responses.
+
+    The optimizer is AdamW; the learning rate rises for 200 steps and falls with a cosine.
+    """
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.01, betas=(0.9, 0.98))
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: (
-            min(1.0, (step + 1) / 200) * 0.5 * (1.03 + 0.97 * math.cos(math.pi * step / steps))
-        ),
-    )
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+    parameters = sum(weights.numel() for weights in model.parameters())
     running = 0.0
-    for step in track(
-        range(steps),
-        description=f"pre-training {sum(p.numel() for p in model.parameters()):,} parameters",
-    ):
+    for step in track(range(steps), description=f"pre-training {parameters:,} parameters"):
         batch = next(lessons)
-        loss = model(**batch, position_ids=places(model, batch), use_cache=False).loss
+        loss = model(**batch, position_ids=positions(model, batch), use_cache=False).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -216,33 +234,42 @@ def teach(
             running = 0.0
 
 
+def _rate(step: int, steps: int) -> float:
+    """The share of the learning rate at a step."""
+    return min(1.0, (step + 1) / 200) * 0.5 * (1.03 + 0.97 * math.cos(math.pi * step / steps))
+
+
 def save(
     model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, out: Path
 ) -> None:
-    """Weights as bfloat16 safetensors, configuration, tokenizer and image processor, as ``from_pretrained`` reads them."""
+    """Writes a folder for ``from_pretrained``, with the weights as bfloat16 safetensors."""
     weights = {name: value.bfloat16() for name, value in model.state_dict().items()}
     model.save_pretrained(out, state_dict=weights)
     tokenizer.save_pretrained(out)
     image_processor().save_pretrained(out)
 
 
-def main() -> None:
+def parse_arguments(description: str | None, **defaults: float) -> argparse.Namespace:
+    """The folder to write and the numbers of a training, from the command line.
+
+    Args:
+        description: of the command.
+        defaults: of ``batch_size`` and ``lr``.
+    """
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("out", type=Path)
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--lr", type=float)
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    pretrain(
-        arguments.out,
-        steps=arguments.steps,
-        batch_size=arguments.batch_size,
-        lr=arguments.lr,
-        seed=arguments.seed,
-    )
+    parser.set_defaults(**defaults)
+    return parser.parse_args()
+
+
+def main() -> None:
+    pretrain(**vars(parse_arguments(__doc__, batch_size=32, lr=2e-3)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures of the toy world: up to four icons, one a quadrant, on a plain ground."""
+"""Pictures of the toy world: up to four icons, one in each quadrant, on a plain ground."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ HALF = SIZE // 2
 
 Draw = ImageDraw.ImageDraw
 Colour = tuple[int, int, int]
+Icon = tuple[str, str, int]  # colour, name, quadrant 0..3 in reading order
 
 
 def _heart(draw: Draw, x: int, y: int, c: Colour) -> None:
@@ -101,8 +102,8 @@ DRAWERS: dict[str, Callable[[Draw, int, int, Colour], None]] = {
 }
 
 
-def draw_scene(icons: Sequence[tuple[str, str, int]]) -> Image.Image:
-    """Draws ``(colour, icon, quadrant 0..3)`` triples on a light ground; 112 x 112 pixels, RGB."""
+def draw_scene(icons: Sequence[Icon]) -> Image.Image:
+    """The icons on a light ground; 112 x 112 pixels, RGB."""
     image = Image.new("RGB", (SIZE, SIZE), (236, 236, 228))
     draw = ImageDraw.Draw(image)
     for colour, icon, quadrant in icons:

@@ -1,7 +1,8 @@
 """The generator: a scene is a tweet, the icons of its picture and the quintuples that hold in it.
 
-A relation between two types that allow several can be told from one icon of the picture only (or, for a quarter of
-the facts, from the verb). Icons that hint at relations of other type pairs stand beside it, and names that take part in no relation.
+Where a pair of types allows several relations, only one icon of the picture tells which one holds
+(or, for a quarter of the facts, the verb). Beside it are icons that hint at relations of other
+pairs, and names that take part in no relation.
 """
 
 from __future__ import annotations
@@ -10,14 +11,20 @@ import random
 from dataclasses import dataclass
 
 from mmie.toy import words
+from mmie.toy.drawing import Icon
 from mmie.types import Quintuple
 
+STREAM = "toy-world"  # of the random numbers that the scenes of the data come from
+SIZES = {"train": 600, "val": 200, "test": 400}
 SAID_IN_TEXT = 0.25
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One quintuple and what gives it away: an icon's name, a verb, or neither where the types allow one relation only."""
+    """One quintuple and what gives it away: an icon's name or a verb.
+
+    It is neither where the types allow one relation only.
+    """
 
     quintuple: Quintuple
     clue: str
@@ -26,11 +33,11 @@ class Fact:
 
 @dataclass(frozen=True)
 class Scene:
-    """A tweet, its entities in the order of the text, the icons ``(colour, icon, quadrant)`` and the facts."""
+    """A tweet, its entities ``(name, type)`` in the order of the text, its icons and its facts."""
 
     text: str
     entities: tuple[tuple[str, str], ...]
-    icons: tuple[tuple[str, str, int], ...]
+    icons: tuple[Icon, ...]
     facts: tuple[Fact, ...]
 
     @property
@@ -39,7 +46,11 @@ class Scene:
 
 
 def make_scene(rng: random.Random) -> Scene:
-    """One scene: half of them one fact, three in ten two facts that share an entity, the rest a fact and an idle mention."""
+    """One scene.
+
+    Half of the scenes have one fact, three in ten have two facts that share an entity, and the rest
+    have one fact and a mention of a further name.
+    """
     shape = rng.choices(("one", "two", "mention"), (0.5, 0.3, 0.2))[0]
     pair = rng.choices(list(words.PAIR_SHARES), list(words.PAIR_SHARES.values()))[0]
     names = [name_of(kind, rng, ()) for kind in pair]
@@ -64,7 +75,19 @@ def make_scene(rng: random.Random) -> Scene:
     return Scene(text, tuple(entities), _icons(facts, rng), tuple(facts))
 
 
+def distinct_scenes(rng: random.Random, count: int, seen: set[str]) -> list[Scene]:
+    """The next scenes whose texts are not among ``seen``, to which they are added."""
+    scenes: list[Scene] = []
+    while len(scenes) < count:
+        scene = make_scene(rng)
+        if scene.text not in seen:
+            seen.add(scene.text)
+            scenes.append(scene)
+    return scenes
+
+
 def name_of(kind: str, rng: random.Random, taken: list[str] | tuple[()]) -> str:
+    """A name for an entity of this type, other than those that are taken."""
     first, second = words.NAMES[kind]
     while True:
         name = f"{rng.choice(first)} {rng.choice(second)}"
@@ -80,8 +103,11 @@ def _fact(head: tuple[str, str], tail: tuple[str, str], rng: random.Random) -> F
     return Fact(Quintuple(*head, *tail, relation), "" if said else clue, verb if said else "")
 
 
-def _icons(facts: list[Fact], rng: random.Random) -> tuple[tuple[str, str, int], ...]:
-    """The facts' clues and, up to two or three icons in all, others that mean nothing for these type pairs."""
+def _icons(facts: list[Fact], rng: random.Random) -> tuple[Icon, ...]:
+    """The clues of the facts, and others that mean nothing for these pairs of types.
+
+    There are two or three icons in all.
+    """
     shown = list(dict.fromkeys(fact.clue for fact in facts if fact.clue))
     pairs = {(fact.quintuple.head_type, fact.quintuple.tail_type) for fact in facts}
     loaded = {clue for pair in pairs for _, clue, _ in words.RELATIONS[pair].values()}
@@ -95,6 +121,6 @@ def _icons(facts: list[Fact], rng: random.Random) -> tuple[tuple[str, str, int],
     )
 
 
-def describe(icons: tuple[tuple[str, str, int], ...]) -> str:
+def describe(icons: tuple[Icon, ...]) -> str:
     """``a red heart , a blue boat``: the icons in reading order."""
     return " , ".join(f"a {colour} {icon}" for colour, icon, _ in icons)

@@ -1,14 +1,13 @@
-"""The actor: samples the groups of one step from the policy and rewards every response."""
+"""The actor samples the groups of one step from the policy and rewards every response."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import Tensor
-
 from mmie.losses import zero_variance
-from mmie.models.batch import Completions, joined
+from mmie.models.backbone import Prompt
+from mmie.models.batch import Completions, concatenate
 from mmie.models.policy import Policy
 from mmie.settings import GRPOConfig
 from mmie.tasks.task import Task
@@ -26,10 +25,10 @@ class Actor:
 
     Args:
         policy: the model; its active adapter answers.
-        task: makes prompts, parses responses.
+        task: makes prompts and parses responses.
         reward: eq. 5 for one response, with its parts.
         config: the ``grpo`` node.
-        seed: of the run.
+        seed: that of the run.
     """
 
     def __init__(
@@ -43,57 +42,70 @@ class Actor:
         self.sampling = Sampling(config.temperature, config.max_new_tokens)
 
     def roll_out(self, examples: Sequence[Example], *, step: int) -> Rollouts:
-        """Sample → reward for all groups of a step; ``resamples`` > 0 is DAPO's dynamic sampling.
+        """Samples and rewards all groups of a step.
 
-        A group whose rewards are all equal is drawn again, up to ``resamples`` times, and kept as
-        it is after that.
+        With ``resamples`` above 0 this is DAPO's dynamic sampling: a group whose rewards are all
+        equal is drawn again, up to ``resamples`` times, and stays as it is after that.
         """
-        rollouts = self._attempt(examples, f"rollout-{self.seed}-{step}", step=step)
+        rollouts = self._draw(examples, f"rollout-{self.seed}-{step}", step=step)
         for attempt in range(1, self.config.resamples + 1):
-            stale = zero_variance(rollouts.rewards).nonzero()[:, 0].tolist()
-            if not stale:
+            without_signal = zero_variance(rollouts.rewards).nonzero()[:, 0].tolist()
+            if not without_signal:
                 break
             key = f"rollout-{self.seed}-{step}-again{attempt}"
-            again = self._attempt([examples[place] for place in stale], key, step=step)
-            rollouts = rollouts.replaced(stale, again)
+            again = self._draw([examples[place] for place in without_signal], key, step=step)
+            rollouts = rollouts.with_replaced(without_signal, again)
         return rollouts
 
-    def _attempt(self, examples: Sequence[Example], key: str, *, step: int) -> Rollouts:
+    def _draw(self, examples: Sequence[Example], key: str, *, step: int) -> Rollouts:
+        """One rollout of the given samples; ``key`` and a sample's id seed its random numbers."""
         prompts = [
             self.policy.encode(self.task.prompt(example), example.pictures) for example in examples
         ]
         width = self.config.rollout_prompts or len(examples)
         parts = []
         for start in range(0, len(examples), width):
-            names = [example.id for example in examples[start : start + width]]
-            with finite_logits(names, where=f"step {step}, "):
-                keys = [f"{key}-{name}" for name in names]
+            ids = [example.id for example in examples[start : start + width]]
+            with finite_logits(ids, where=f"step {step}, "):
+                keys = [f"{key}-{name}" for name in ids]
                 parts.append(self._sample(prompts[start : start + width], keys))
-        responses = joined(parts)
-        texts, rewards = self.judge(examples, responses)
-        size = self.config.group_size
-        return Rollouts(step, list(examples), prompts, responses, texts, rewards, size)
+        responses = concatenate(parts)
+        texts = self.policy.text(responses)
+        return Rollouts(
+            step=step,
+            examples=list(examples),
+            prompts=prompts,
+            responses=responses,
+            texts=texts,
+            parts=self.rewards(examples, texts, responses.finished.tolist()),
+            group_size=self.config.group_size,
+        )
 
-    def _sample(self, prompts: Sequence[Any], keys: Sequence[str]) -> Completions:
+    def _sample(self, prompts: Sequence[Prompt], keys: Sequence[str]) -> Completions:
         config = self.config
-        numbers: Tensor = uniforms(keys, group_size=config.group_size, sampling=self.sampling)
+        numbers = uniforms(keys, group_size=config.group_size, sampling=self.sampling)
         batch = self.policy.batch(prompts)
         return self.policy.sample(batch, numbers, temperature=config.temperature)
 
-    def judge(
-        self, examples: Sequence[Example], responses: Completions
-    ) -> tuple[list[str], list[dict[str, Any]]]:
-        """Texts and reward parts of N responses.
+    def rewards(
+        self, examples: Sequence[Example], texts: Sequence[str], finished: Sequence[bool]
+    ) -> list[dict[str, Any]]:
+        """The reward and its parts for each of N = B·G responses.
 
-        A response cut at the length limit is invalid, even where what it says so far could be read:
-        otherwise never ending would cost nothing.
+        Args:
+            examples: B samples.
+            texts: the N responses; those to one sample follow each other.
+            finished: of each response whether it ended before the length limit.
         """
-        texts = self.policy.text(responses)
-        owners = [example for example in examples for _ in range(self.config.group_size)]
-        judged = zip(owners, texts, responses.finished.tolist(), strict=True)
-        return texts, [self._reward(*row) for row in judged]
+        size = self.config.group_size
+        return [
+            self._reward(examples[row // size], text, finished[row])
+            for row, text in enumerate(texts)
+        ]
 
     def _reward(self, example: Example, response: str, finished: bool) -> dict[str, Any]:
+        # A response cut at the length limit is invalid even if the part that is there could be
+        # read. Otherwise the policy could talk on for ever at no cost.
         text = response if finished else ""
         predicted = self.task.parse(text)
         answer, gold_answer = self.task.answer_of(text), self.task.gold_answer(example)

@@ -1,6 +1,6 @@
-"""What happens after an optimizer step: validation, keeping the best adapter, rollout rows.
+"""What happens after an optimizer step: validation, keeping the best adapter, recording rollouts.
 
-The resume point comes last, see ``resume.py``.
+The resume point is saved last, see ``resume.py``.
 """
 
 from __future__ import annotations
@@ -16,25 +16,21 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from mmie import stopping
-from mmie.files import whole_lines, write_text
+from mmie.files import read_and_repair_jsonl, write_text
 from mmie.training.wandb_log import WandbLog
 
 
-def _stepped(trainer: pl.Trainer, batch_idx: int) -> bool:
-    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-
-
 class OwnSignals(pl.Callback):
-    """Takes Lightning's handler of SIGTERM off again, see ``mmie.stopping``.
+    """Restores the run's own handler of SIGTERM, which Lightning replaces; see ``mmie.stopping``.
 
-    It is made before the training begins, when the handler is still the run's.
+    Create it before the training begins, while the handler is still that of the run.
     """
 
     def __init__(self) -> None:
         self.handler = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
-        """By now Lightning has put its handler on and started the other processes."""
+        """By now Lightning has installed its handler and started the other processes."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self.handler)
         stopping.adopt(getattr(trainer.strategy.launcher, "procs", []))
@@ -42,23 +38,29 @@ class OwnSignals(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int
     ) -> None:
-        stopping.check()
+        stopping.raise_if_stopped()
 
 
 class BestAdapter(pl.Callback):
-    """Validates every so many steps and keeps the adapter with the highest F1; a tie keeps the earlier one.
+    """Validates at evenly spread steps and keeps the adapter with the highest F1.
+
+    Of two equal ones it keeps the earlier.
 
     Args:
-        validate: F1 (0..1) of the present policy on the validation split.
-        steps: optimizer steps in all; the last one is always validated.
-        validations: how many times, evenly spread.
+        validate: F1 (0..1) of the current policy on the validation split.
+        steps: number of optimizer steps; the last one is always validated.
+        validations: how many times to validate.
+
+    Attributes:
+        at: the steps after which it validates.
+        f1, step, adapter: the best so far.
+        history: (step, F1) of every validation.
     """
 
     def __init__(self, validate: Callable[[], float], *, steps: int, validations: int) -> None:
         self.validate = validate
-        self.at = {
-            round(steps * (turn + 1) / max(1, validations)) for turn in range(max(1, validations))
-        }
+        times = max(1, validations)
+        self.at = {round(steps * turn / times) for turn in range(1, times + 1)}
         self.f1 = -1.0
         self.step = 0
         self.adapter: dict[str, Tensor] = {}
@@ -67,18 +69,16 @@ class BestAdapter(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if not _stepped(trainer, batch_idx) or trainer.global_step not in self.at:
+        step = trainer.global_step
+        optimizer_stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if not optimizer_stepped or step not in self.at:
             return
         f1 = self.validate()
-        self.history.append((trainer.global_step, f1))
+        self.history.append((step, f1))
         for logger in trainer.loggers:
-            logger.log_metrics({"val/f1": f1}, step=trainer.global_step)
+            logger.log_metrics({"val/f1": f1}, step=step)
         if f1 > self.f1:
-            self.f1, self.step, self.adapter = (
-                f1,
-                trainer.global_step,
-                module.policy.adapter_state(),
-            )
+            self.f1, self.step, self.adapter = f1, step, module.policy.adapter_state()
 
     def state_dict(self) -> dict[str, Any]:
         return {"f1": self.f1, "step": self.step, "adapter": self.adapter, "history": self.history}
@@ -93,34 +93,31 @@ class RolloutRows(pl.Callback):
 
     Args:
         path: the file.
-        every: steps between two recorded steps; 0 records none.
-        kept: responses recorded of such a step.
+        every: steps from one recorded step to the next; 0 records none.
+        per_step: how many responses of such a step are recorded.
     """
 
-    def __init__(self, path: Path, *, every: int, kept: int) -> None:
+    def __init__(self, path: Path, *, every: int, per_step: int) -> None:
         self.path = path
         self.every = every
-        self.kept = kept
+        self.per_step = per_step
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
-        """Drops rows of steps that a killed run did after its resume point: they come again."""
+        """Drops the rows that a killed run wrote after its resume point; they come again."""
         if self.path.exists() and trainer.is_global_zero:
-            rows = whole_lines(self.path, keys=["step"])
-            kept = [row for row in rows if row["step"] < trainer.global_step]
-            write_text(self.path, "".join(map(_line, kept)))
+            rows = read_and_repair_jsonl(self.path, keys=["step"])
+            earlier = [row for row in rows if row["step"] < trainer.global_step]
+            write_text(self.path, "".join(map(_line, earlier)))
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        rollouts = module.last_rollouts
-        if (
-            not self.every
-            or not batch.opens_group
-            or rollouts.step % self.every
-            or not trainer.is_global_zero
-        ):
+        if not self.every or not batch.opens_group or not trainer.is_global_zero:
             return
-        rows = rollouts.rows(module.advantages(rollouts))[: self.kept]
+        rollouts = module.last_rollouts
+        if rollouts.step % self.every:
+            return
+        rows = rollouts.rows(module.advantages(rollouts))[: self.per_step]
         with self.path.open("a", encoding="utf-8") as file:
             file.writelines(map(_line, rows))
         for logger in trainer.loggers:

@@ -1,4 +1,4 @@
-"""Runs one training stage in its working folder, from the beginning or where a run was killed."""
+"""Runs one training in its working folder, from the beginning or from where a run was killed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lightning_fabric.plugins.environments import LightningEnvironment
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DeepSpeedStrategy
 from pytorch_lightning.utilities import rank_zero_only
+from rich.progress import TextColumn
 from torch import Tensor
 
 from mmie.settings import LearningConfig, TrainerConfig
@@ -32,11 +33,11 @@ class Fit:
 
     Attributes:
         module: what is trained.
-        loader: made for (rank, world size) when the processes are up.
-        validate: F1 of the present policy on the validation split.
-        folder: working folder; holds the resume point and ``metrics.csv``.
-        loggers: besides ``metrics.csv``.
-        callbacks: besides the two that every training has.
+        loader: (rank, world size) → the micro-batches of that process.
+        validate: F1 of the current policy on the validation split.
+        folder: working folder for resume points and ``metrics.csv``.
+        loggers: further ones, besides ``metrics.csv``.
+        callbacks: further ones, besides those that every training has.
     """
 
     module: AdapterModule
@@ -47,14 +48,18 @@ class Fit:
     callbacks: Sequence[Callback] = field(default_factory=list)
 
 
-class _Bar(RichProgressBar):
-    """Counts micro-batches over the whole training, which is one epoch to Lightning."""
+class TrainingBar(RichProgressBar):
+    """Counts micro-batches over the whole training, which to Lightning is one epoch."""
 
-    def _get_train_description(self, current_epoch: int) -> str:
-        return "training"
+    def configure_columns(self, trainer: pl.Trainer) -> list[Any]:
+        """Lightning's columns, with "training" in place of "Epoch 0/0"."""
+        description, *others = super().configure_columns(trainer)
+        return [TextColumn("training"), *others]
 
 
-class _Data(pl.LightningDataModule):
+class _StepData(pl.LightningDataModule):
+    """Makes the loader when the processes are up and the resume point is loaded."""
+
     def __init__(self, make: Callable[[int, int], StepLoader]) -> None:
         super().__init__()
         self.make = make
@@ -73,6 +78,8 @@ class _Data(pl.LightningDataModule):
 
 
 class _CutMetrics(Callback):
+    """Drops the metrics that a killed run wrote after its resume point; they come again."""
+
     def __init__(self, metrics: MetricsLog) -> None:
         self.metrics = metrics
 
@@ -81,21 +88,21 @@ class _CutMetrics(Callback):
 
 
 class ZeRO2(DeepSpeedStrategy):
-    """ZeRO-2 whose checkpoints leave the frozen base out.
-
-    Its loss is divided by the number of accumulated micro-batches once, not twice.
-    """
+    """ZeRO-2 whose checkpoints leave out the frozen base."""
 
     def __init__(self) -> None:
         super().__init__(stage=2, exclude_frozen_parameters=True)
 
     def backward(self, closure_loss: Tensor, optimizer: Any, *args: Any, **kwargs: Any) -> Tensor:
-        """Lightning has divided the loss; DeepSpeed would do so once more."""
+        """Keeps DeepSpeed from dividing the loss by the number of accumulated micro-batches.
+
+        Lightning has done so already.
+        """
         return super().backward(closure_loss, optimizer, *args, scale_wrt_gas=False, **kwargs)
 
 
 class OneProcess(LightningEnvironment):
-    """The configuration says one process, whatever a scheduler's environment variables say."""
+    """One process, as configured, whatever the environment variables of a scheduler say."""
 
     def local_rank(self) -> int:
         return 0
@@ -108,16 +115,20 @@ class OneProcess(LightningEnvironment):
 
 
 def strategy_of(config: TrainerConfig) -> Any:
-    """Lightning's strategy, by its name, or ours for ZeRO-2."""
+    """Lightning's strategy of that name; for ``deepspeed_zero2`` our own ``ZeRO2``."""
     return ZeRO2() if config.strategy == "deepspeed_zero2" else config.strategy
 
 
 def make_trainer(config: TrainerConfig, **options: Any) -> pl.Trainer:
-    """Lightning's trainer with what every run of ours has in common."""
+    """Lightning's trainer with the settings that all trainings share.
+
+    Lightning's checkpoints, sampler and validation loop are off: ``ResumePoint``, ``StepLoader``
+    and ``BestAdapter`` do their work.
+    """
     plugins: list[Any] = [PlainCheckpoints()]
     if config.processes == 1:
         plugins.append(OneProcess())
-        # Lightning took it from the environment when it was imported
+        # Lightning reads the rank from the environment when it is imported.
         rank_zero_only.rank = 0  # type: ignore[attr-defined]
     precision: Any = config.precision  # Lightning's own type lists every word it knows
     return pl.Trainer(
@@ -137,37 +148,44 @@ def make_trainer(config: TrainerConfig, **options: Any) -> pl.Trainer:
     )
 
 
-def fit(task: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> BestAdapter:
-    """Trains to the end and leaves the best adapter by validation F1 in the policy.
+def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> BestAdapter:
+    """Trains to the end and leaves the adapter with the best validation F1 in the policy.
 
     Args:
-        task: what to train.
+        training: what to train.
         loop: gradient clipping, number of validations, steps between resume points.
         trainer_config: where to run.
 
     Returns:
         The callback with the best F1, its step and the history of validations.
     """
-    steps = task.module.steps
-    best = BestAdapter(task.validate, steps=steps, validations=loop.validations)
-    resume = ResumePoint(task.folder, every=loop.checkpoint_every)
-    metrics = MetricsLog(task.folder / "metrics.csv")
-    start = resume.latest()
-    if start is not None:
-        log.info("resuming from %s", start)
-    home = task.module.policy.device
-    accumulate = task.loader(0, trainer_config.processes).accumulate
-    own = [OwnSignals(), _CutMetrics(metrics), best]
+    module = training.module
+    best = BestAdapter(training.validate, steps=module.steps, validations=loop.validations)
+    resume = ResumePoint(training.folder, every=loop.checkpoint_every)
+    metrics = MetricsLog(training.folder / "metrics.csv")
+    # Lightning calls callbacks in this order. The resume point comes after all that it must hold.
+    callbacks = [OwnSignals(), _CutMetrics(metrics), best, *training.callbacks, resume]
     trainer = make_trainer(
         trainer_config,
-        accumulate_grad_batches=accumulate,
+        accumulate_grad_batches=training.loader(0, trainer_config.processes).accumulate,
         gradient_clip_val=loop.max_grad_norm,
-        logger=[metrics, *task.loggers],
-        callbacks=[*own, *task.callbacks, resume, _Bar(leave=True)],
+        logger=[metrics, *training.loggers],
+        callbacks=[*callbacks, TrainingBar(leave=True)],
     )
-    plain = True if start else None  # Lightning warns where it is said and nothing is loaded
-    trainer.fit(task.module, datamodule=_Data(task.loader), ckpt_path=start, weights_only=plain)
-    task.module.to(home)  # Lightning leaves it on the CPU
+    device = module.policy.device
+    _fit_from(trainer, module, _StepData(training.loader), resume.latest())
+    module.to(device)  # Lightning leaves the model on the CPU
     if best.adapter:
-        task.module.policy.load_adapter_state(best.adapter)
+        module.policy.load_adapter_state(best.adapter)
     return best
+
+
+def _fit_from(
+    trainer: pl.Trainer, module: AdapterModule, data: _StepData, start: Path | None
+) -> None:
+    """Trains from a resume point, or from the beginning if it is None."""
+    if start is None:
+        trainer.fit(module, datamodule=data)
+        return
+    log.info("resuming from %s", start)
+    trainer.fit(module, datamodule=data, ckpt_path=start, weights_only=True)

@@ -1,4 +1,7 @@
-"""Responses to a list of examples, with random numbers that belong to the example, not to the batch."""
+"""Responses to a list of examples.
+
+The random numbers of a response belong to its example, not to its place in a batch.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mmie.errors import NotFiniteError
+from mmie.models.batch import PromptBatch
 from mmie.models.policy import Policy
 from mmie.models.sampling import NotFiniteLogitsError
 from mmie.tasks.task import Task
@@ -20,41 +24,56 @@ from mmie.types import Example
 
 @dataclass(frozen=True)
 class Sampling:
-    """How responses are drawn: ``temperature`` divides the logits, ``max_new_tokens`` is the length limit."""
+    """How responses are drawn.
+
+    Attributes:
+        temperature: divides the logits; 0 is greedy.
+        max_new_tokens: the length limit.
+    """
 
     temperature: float
     max_new_tokens: int
 
 
 class Responded(NamedTuple):
-    """One response; ``truncated`` where the length limit cut it before its end."""
+    """One response; ``truncated`` if the length limit cut it before its end."""
 
     text: str
     truncated: bool
 
 
 def uniforms(keys: Sequence[str], *, group_size: int, sampling: Sampling) -> Tensor:
-    """Random numbers [len(keys)·G, T], float64: G rows a key, the same for the same key in whatever batch it stands."""
+    """Random numbers in [0, 1) for sampling.
+
+    A key always gives the same numbers, whatever the other keys are.
+
+    Args:
+        keys: the text that seeds each group, for example "rollout-<seed>-<step>-<sample>".
+        group_size: G.
+        sampling: its length limit is T.
+
+    Returns:
+        float64 [len(keys)·G, T]; those of one key follow each other.
+    """
     return torch.cat([_numbers(key, group_size, sampling.max_new_tokens) for key in keys])
 
 
 def _numbers(key: str, rows: int, length: int) -> Tensor:
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big", signed=True)
-    return torch.rand(
-        rows, length, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
-    )
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(rows, length, generator=generator, dtype=torch.float64)
 
 
 @contextmanager
 def finite_logits(names: Sequence[str], *, where: str = "") -> Iterator[None]:
-    """Sampling that meets NaN or infinity is one line with the sample.
+    """Reports NaN or infinite logits, met while sampling in the ``with`` block, in one line.
 
     Args:
-        names: of the prompts in the batch.
-        where: the step, say.
+        names: ids of the samples in the batch.
+        where: stands before the sample in the message, for example the step.
 
     Raises:
-        NotFiniteError: with the sample's name.
+        NotFiniteError: names the sample.
     """
     try:
         yield
@@ -73,29 +92,30 @@ def respond(
     seed: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Responded]:
-    """One response an example from the active adapter.
+    """One response per example from the active adapter.
 
     Args:
         policy: the model.
         task: makes the prompts.
-        examples: in the order of the result.
+        examples: the result has their order.
         sampling: temperature and length limit.
-        batch_size: examples decoded side by side; does not change the random numbers.
+        batch_size: examples decoded side by side; it does not change the random numbers.
         seed: with the example's id the only source of randomness.
         progress: called with the number of examples done since the last call.
+
+    Raises:
+        NotFiniteError: the model gives NaN or infinity.
     """
     responses: list[Responded] = []
     for start in range(0, len(examples), batch_size):
         part = examples[start : start + batch_size]
-        prompts = policy.batch(
-            [policy.encode(task.prompt(example), example.pictures) for example in part]
-        )
-        numbers = uniforms(
-            [f"respond-{seed}-{example.id}" for example in part], group_size=1, sampling=sampling
-        )
+        keys = [f"respond-{seed}-{example.id}" for example in part]
+        numbers = uniforms(keys, group_size=1, sampling=sampling)
+        prompts = _prompts(policy, task, part)
         with finite_logits([example.id for example in part]):
             completions = policy.sample(prompts, numbers, temperature=sampling.temperature)
-        responses += map(Responded, policy.text(completions), (~completions.finished).tolist())
+        truncated = (~completions.finished).tolist()
+        responses += map(Responded, policy.text(completions), truncated)
         progress(len(part))
     return responses
 
@@ -111,25 +131,26 @@ def respond_often(
     sampling: Sampling,
     seed: int,
 ) -> list[list[str]]:
-    """Several responses an example, whose prompts are all prefilled at once and only once.
+    """Several responses per example; all prompts are prefilled together, and only once.
 
     Args:
         policy: the model; its active adapter answers.
         task: makes the prompts.
-        examples: in the order of the result.
-        samples: responses an example. The first is that of ``respond``, the first j of k are those of ``samples=j``.
-        side_by_side: responses decoded at once; changes memory and speed alone.
+        examples: the result has their order.
+        samples: responses per example. The first is that of ``respond``, and the first j of k are
+            those of ``samples=j``.
+        side_by_side: responses decoded at once; it changes memory and speed only.
         sampling: temperature and length limit.
         seed: with the example's id and the response's index the only source of randomness.
+
+    Raises:
+        NotFiniteError: the model gives NaN or infinity.
     """
-    prompts = policy.batch(
-        [policy.encode(task.prompt(example), example.pictures) for example in examples]
-    )
-    keys = [
-        f"respond-{seed}-{example.id}" + (f"-{index}" if index else "")
-        for example in examples
-        for index in range(samples)
-    ]
+    prompts = _prompts(policy, task, examples)
+    keys: list[str] = []
+    for example in examples:
+        first = f"respond-{seed}-{example.id}"
+        keys += [first, *(f"{first}-{index}" for index in range(1, samples))]
     numbers = uniforms(keys, group_size=1, sampling=sampling)
     with finite_logits([example.id for example in examples]):
         completions = policy.sample(
@@ -137,3 +158,8 @@ def respond_often(
         )
     texts = policy.text(completions)
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]
+
+
+def _prompts(policy: Policy, task: Task, examples: Sequence[Example]) -> PromptBatch:
+    encoded = [policy.encode(task.prompt(example), example.pictures) for example in examples]
+    return policy.batch(encoded)

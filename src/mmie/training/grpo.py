@@ -3,18 +3,19 @@
 A KL term holds the policy near the frozen SFT adapter. Deviations from the paper, each a value of
 the configuration:
 
-1. G and the rollout temperature are not printed: ``grpo.group_size`` 8, ``grpo.temperature`` 1.0.
-2. The standard deviation of eq. 6 is the sample's with 1e-4 added: ``grpo.unbiased_std``,
+1. The paper does not print G and the temperature of the rollout: ``grpo.group_size`` is 8 and
+   ``grpo.temperature`` 1.0.
+2. The standard deviation of eq. 6 is that of the sample, with 1e-4 added: ``grpo.unbiased_std``,
    ``grpo.advantage_eps``.
 3. The KL term of eq. 7 is estimated per token by k3: ``grpo.kl_estimator``.
 
-What the field has tried since is there as well, and off: see ``losses.py`` and ``docs/options.md``.
+Later variants of GRPO are there as well and off by default: see ``losses.py`` and
+``docs/options.md``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,9 +25,10 @@ from mmie.models.policy import Policy
 from mmie.settings import GRPOConfig
 from mmie.tasks.task import Task
 from mmie.training.actor import Actor, Reward
-from mmie.training.measured import MeasuredModule
+from mmie.training.measured import MeasuredModule, micro_batch_metrics
+from mmie.training.module import mean_over_processes
 from mmie.training.plan import MicroBatch
-from mmie.training.rollouts import Rollouts, logps_of_groups, measure
+from mmie.training.rollouts import Rollouts, logps_of_groups
 
 
 class GRPOModule(MeasuredModule):
@@ -36,10 +38,10 @@ class GRPOModule(MeasuredModule):
 
     Args:
         policy: base with the adapters ``policy`` and, after a warm-up, ``reference``.
-        task: makes prompts, parses responses.
+        task: makes prompts and parses responses.
         reward: eq. 5 for one response, with its parts.
         config: the ``grpo`` node.
-        steps: optimizer steps in all.
+        steps: number of optimizer steps.
         seed: with the step and the sample's id the only source of the rollout's randomness.
     """
 
@@ -60,45 +62,48 @@ class GRPOModule(MeasuredModule):
         self.normaliser: float | None = None
 
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
-        rollouts = self.sample_and_reward(batch)
-        advantages = self.advantages(rollouts)
-        groups = self.groups_with_signal(advantages)
-        ref_logps = self.reference_logps(rollouts, groups)
+        """Sample → reward → advantage → log-probabilities → loss."""
+        rollouts = self.sample_and_reward(batch)  # o_1 … o_G of each prompt, eq. 2–5
+        advantages = self.advantages(rollouts)  # Â, eq. 6
+        groups = self.groups_with_gradient(advantages)
+        ref_logps = self.reference_logps(rollouts, groups)  # log π_ref
         with self.phase("update"):
-            logps = self.logps(rollouts, groups)
-            loss = self.loss(rollouts, advantages, logps, ref_logps)
-        self.finite(loss, batch)
-        # The first update runs the policy that sampled, so both passes must agree on it.
-        sampled = None if batch.update else groups
-        metrics = measure(rollouts, logps.detach(), ref_logps, sampled=sampled)
-        self.note(batch, loss * batch.weight, metrics)
+            logps = self.logps(rollouts, groups)  # log π
+            loss = self.loss(rollouts, advantages, logps, ref_logps)  # eq. 7
+        self.require_finite(loss, batch)
+        # Before the first update the policy is the one that sampled: the two must agree on log π.
+        sampled = groups if batch.update == 0 else None
+        metrics = micro_batch_metrics(rollouts, logps.detach(), ref_logps, sampled=sampled)
+        self.log_step_metrics(batch, loss * batch.weight, metrics)
         return loss * batch.weight
 
     def sample_and_reward(self, batch: MicroBatch) -> Rollouts:
-        """The micro-batch's part of the step's rollouts, which its first micro-batch makes.
+        """The micro-batch's part of the step's rollouts, which the first micro-batch makes for all.
 
         The prompts of the step are decoded side by side, up to ``grpo.rollout_prompts`` of them:
-        decoding is limited by reading the weights once per token. The update's memory grows with
-        its prompts, so it goes in parts.
+        decoding reads the weights once per token, and that costs the same for many responses. The
+        memory of the update grows with its prompts, so it goes through them in micro-batches.
         """
         if batch.opens_group:
             with self.phase("sample"):
-                examples = batch.whole or batch.items
+                examples = batch.step_items or batch.items
                 self.last_rollouts = self.actor.roll_out(examples, step=batch.step)
-                self.normaliser = self._normaliser(self.last_rollouts, len(batch.items))
+                self.normaliser = self._loss_normaliser(self.last_rollouts, len(batch.items))
         assert self.last_rollouts is not None
-        return self.last_rollouts.at(range(batch.start, batch.start + len(batch.items)))
+        return self.last_rollouts.select(range(batch.start, batch.start + len(batch.items)))
 
     def advantages(self, rollouts: Rollouts) -> Tensor:
         """Eq. 6, [B, G]."""
         return group_advantages(rollouts.rewards, **self.grpo.advantage_terms)
 
-    def groups_with_signal(self, advantages: Tensor) -> list[int]:
-        """The groups to compute: without a KL term those of equal rewards have gradient 0."""
-        return [place for place, group in enumerate(advantages) if self.grpo.kl_coef or group.any()]
+    def groups_with_gradient(self, advantages: Tensor) -> list[int]:
+        """The groups to compute. Without a KL term those with equal rewards have gradient 0."""
+        if self.grpo.kl_coef:
+            return list(range(len(advantages)))
+        return advantages.any(dim=1).nonzero()[:, 0].tolist()
 
     def reference_logps(self, rollouts: Rollouts, groups: Sequence[int]) -> Tensor | None:
-        """log π_ref, [N, T], without gradient; None where eq. 7 has no KL term."""
+        """log π_ref, [N, T], without gradient; None if eq. 7 has no KL term."""
         with self.phase("reference"), torch.no_grad(), self.policy.reference():
             return self.logps(rollouts, groups) if self.grpo.kl_coef else None
 
@@ -123,13 +128,14 @@ class GRPOModule(MeasuredModule):
         """Eq. 7, a scalar.
 
         With one update per group the policy has not moved since it sampled, so π_old is π itself
-        and the ratio exactly 1. The log-probabilities seen when sampling would serve as well but
-        for rounding, which differs between decoding and this forward.
+        and the ratio exactly 1. The log-probabilities recorded while sampling would be the same up
+        to rounding, which differs between decoding and this forward pass.
         """
-        several = self.grpo.updates_per_group > 1
+        one_update = self.grpo.updates_per_group == 1
+        old_logps = logps.detach() if one_update else rollouts.responses.logps
         return grpo_loss(
             logps,
-            rollouts.responses.logps if several else logps.detach(),
+            old_logps,
             ref_logps,
             advantages.flatten().to(logps),
             rollouts.responses.mask,
@@ -137,20 +143,23 @@ class GRPOModule(MeasuredModule):
             **self.grpo.loss_terms,
         )
 
-    def _normaliser(self, rollouts: Rollouts, width: int) -> float | None:
-        """What ``grpo_loss`` divides by, where it is not each response's own length.
+    def _loss_normaliser(self, rollouts: Rollouts, prompts: int) -> float | None:
+        """What ``grpo_loss`` divides by, if it is not each response's own length.
 
-        It is the length limit, or the tokens of a micro-batch as a mean over the step and all
-        processes. With each micro-batch's own tokens the loss would depend on how the step is cut.
+        It is the length limit, or the mean number of tokens in a micro-batch, taken over the step
+        and all processes. With each micro-batch's own tokens the loss would depend on how the step
+        is cut.
+
+        Args:
+            rollouts: those of the step on this process.
+            prompts: number of prompts in a micro-batch.
         """
         if self.grpo.normalise == "constant":
             return float(self.grpo.max_new_tokens)
         if self.grpo.normalise == "sequence":
             return None
-        tokens: Any = rollouts.tokens.float()
-        if self._trainer is not None:
-            tokens = self.trainer.strategy.reduce(tokens, reduce_op="mean")
-        return float(tokens) * width / len(rollouts.examples)
+        tokens = mean_over_processes(rollouts.tokens.float())
+        return float(tokens) * prompts / len(rollouts.examples)
 
     def on_train_batch_start(self, batch: MicroBatch, batch_idx: int) -> None:
         # No dropout in rollout, reference and update: all three see the same policy.

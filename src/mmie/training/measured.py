@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from mmie.losses import kl_divergence, zero_variance
 from mmie.models.policy import Policy
 from mmie.settings import LearningConfig
 from mmie.training.module import AdapterModule
 from mmie.training.plan import MicroBatch
-from mmie.training.rollouts import LARGEST
+from mmie.training.rollouts import Rollouts
+
+# For these the value of a step is the largest of its micro-batches, for all others their mean.
+LARGEST = ("train/length_max", "train/sampling_logp_gap")
 
 
 class MeasuredModule(AdapterModule):
@@ -30,7 +34,7 @@ class MeasuredModule(AdapterModule):
 
     def __init__(self, policy: Policy, config: LearningConfig, *, steps: int) -> None:
         super().__init__(policy, config, steps=steps)
-        self.measured: dict[str, list[float]] = defaultdict(list)
+        self.metric_values: dict[str, list[float]] = defaultdict(list)
         self.phase_seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
@@ -38,31 +42,30 @@ class MeasuredModule(AdapterModule):
         """Adds the seconds of the ``with`` block to those of the named phase of this step."""
         start = time.perf_counter()
         yield
-        self._clock(name, start)
+        self._add_seconds(name, start)
 
-    def _clock(self, name: str, start: float) -> None:
+    def _add_seconds(self, name: str, start: float) -> None:
         if self.device.type == "cuda":
             # Kernels run asynchronously: without waiting, a phase would be charged for the
             # work of the one before.
             torch.cuda.synchronize(self.device)
         self.phase_seconds[name] += time.perf_counter() - start
 
-    def note(self, batch: MicroBatch, loss: Tensor, measured: Mapping[str, float]) -> None:
-        """Collects the metrics of a micro-batch and logs those of the step with its last one.
-
-        A metric of the step is the mean over its micro-batches and processes; those in ``LARGEST``
-        are the largest value instead.
+    def log_step_metrics(
+        self, batch: MicroBatch, loss: Tensor, metrics: Mapping[str, float]
+    ) -> None:
+        """Collects the metrics of a micro-batch, and logs those of the step after its last one.
 
         Args:
             batch: the micro-batch.
             loss: its weighted loss, a scalar.
-            measured: its other metrics by name.
+            metrics: the others by name.
         """
-        for name, value in {**measured, "train/loss": float(loss.detach())}.items():
-            self.measured[name].append(value)
+        for name, value in {**metrics, "train/loss": float(loss.detach())}.items():
+            self.metric_values[name].append(value)
         if not batch.closes_step:
             return
-        for name, values in self.measured.items():
+        for name, values in self.metric_values.items():
             largest = name in LARGEST
             self.log(
                 name,
@@ -72,16 +75,59 @@ class MeasuredModule(AdapterModule):
                 sync_dist=True,
                 reduce_fx="max" if largest else "mean",
             )
-        self.measured.clear()
+        self.metric_values.clear()
 
     def on_before_backward(self, loss: Tensor) -> None:
         self.backward_start = time.perf_counter()
 
     def on_after_backward(self) -> None:
-        self._clock("backward", self.backward_start)
+        self._add_seconds("backward", self.backward_start)
 
     def on_train_batch_end(self, outputs: Any, batch: MicroBatch, batch_idx: int) -> None:
         if batch.closes_step:
             seconds = {f"seconds/{name}": value for name, value in self.phase_seconds.items()}
             self.log_dict(seconds)
             self.phase_seconds.clear()
+
+
+def micro_batch_metrics(
+    rollouts: Rollouts,
+    logps: Tensor,
+    ref_logps: Tensor | None,
+    *,
+    sampled: Sequence[int] | None,
+) -> dict[str, float]:
+    """The metrics of a micro-batch; docs/metrics.md explains each name.
+
+    Args:
+        rollouts: those of the micro-batch.
+        logps: under the policy, [N, T].
+        ref_logps: under the reference, [N, T]; None if there is no KL term.
+        sampled: the groups in which ``logps`` should equal those of the rollout; None if the policy
+            has been updated since.
+    """
+    responses, parts = rollouts.responses, rollouts.parts
+    lengths = responses.mask.sum(1).float()
+    metrics: dict[str, Any] = {"train/reward": rollouts.rewards.mean()}
+    for name in parts[0]:
+        if name != "reward":
+            metrics[f"train/{name}"] = sum(part[name] for part in parts) / len(parts)
+    metrics["train/reward_std"] = rollouts.rewards.std(1).mean()
+    metrics["train/zero_variance_groups"] = zero_variance(rollouts.rewards).float().mean()
+    metrics["train/length_mean"] = lengths.mean()
+    metrics["train/length_max"] = lengths.max()
+    if sampled is not None:
+        metrics["train/sampling_logp_gap"] = _largest_gap(rollouts, logps, sampled)
+    if ref_logps is not None:
+        kl = kl_divergence(logps, ref_logps, estimator="k3")
+        metrics["train/kl"] = torch.where(responses.mask, kl, 0.0).sum() / rollouts.tokens
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def _largest_gap(rollouts: Rollouts, logps: Tensor, groups: Sequence[int]) -> Tensor | float:
+    """The largest difference between ``logps`` and those recorded while sampling."""
+    if not groups:
+        return 0.0
+    responses = rollouts.responses
+    gaps = torch.where(responses.mask, (logps - responses.logps).abs(), 0.0)
+    return gaps.unflatten(0, (-1, rollouts.group_size))[list(groups)].max()

@@ -1,4 +1,8 @@
-"""metrics.csv: one line a value (step, name, value), appended as it comes and cut back to the resume point after a kill."""
+"""metrics.csv has one line per value: step, name, value.
+
+Lines are appended as values come. When a killed run is resumed, the file is cut back to the resume
+point.
+"""
 
 from __future__ import annotations
 
@@ -35,36 +39,39 @@ class MetricsLog(Logger):
 
     @rank_zero_only
     def start_at(self, step: int) -> None:
-        """Keeps what ``step`` finished steps have written and drops the rest: later rows and a torn last line."""
-        kept: list[list[str]] = []
+        """Keeps the rows of the first ``step`` steps and drops later ones and damaged lines."""
+        rows = [["step", "name", "value"]]
         if self.path.exists():
             text = self.path.read_text(encoding="utf-8", errors="replace").replace("\0", "")
-            rows = csv.reader(text.splitlines(), quoting=csv.QUOTE_NONE)
-            kept = [row for row in rows if _is_metric(row) and _steps_done(row) <= step]
+            for row in csv.reader(text.splitlines(), quoting=csv.QUOTE_NONE):
+                if _is_metric(row) and _steps_done(row) <= step:
+                    rows.append(row)
         with self.path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([["step", "name", "value"], *kept])
+            csv.writer(file).writerows(rows)
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         with self.path.open("a", encoding="utf-8", newline="") as file:
-            rows = [
-                [step or 0, name, f"{float(value):.9g}"]
-                for name, value in sorted(metrics.items())
-                if name != "epoch"
-            ]
-            csv.writer(file).writerows(rows)
+            writer = csv.writer(file)
+            for name, value in sorted(metrics.items()):
+                if name != "epoch":  # to Lightning the whole training is one epoch
+                    writer.writerow([step or 0, name, f"{float(value):.9g}"])
 
     def log_hyperparams(
         self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
     ) -> None:
-        """The configuration stands beside the file in results.json."""
+        """Does nothing: results.json has the configuration."""
 
 
 def _steps_done(row: list[str]) -> int:
-    """When the row was written: a step's own metrics are numbered from 0, validations by the steps before them."""
-    return int(row[0]) + (not row[1].startswith("val/"))
+    """How many steps were done when the row was written.
+
+    The metrics of a step are numbered from 0, a validation by the number of steps before it.
+    """
+    number, name, _ = row
+    return int(number) if name.startswith("val/") else int(number) + 1
 
 
 def _is_metric(row: list[str]) -> bool:
-    """Whether the row is whole: step, name, value; a damaged line is dropped."""
+    """Whether the row is a whole one: step, name, value."""
     return len(row) == 3 and ROW.fullmatch(",".join(row)) is not None

@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 from types import TracebackType
 
-LONGEST = 300  # characters of a reason; some libraries put a page into one
+LONGEST = 300  # characters of a reason; some libraries write a whole page
 log = logging.getLogger(__name__)
 
 
 class Attempt:
-    """A ``with`` block whose errors end as one warning line instead of ending the run.
+    """A ``with`` block whose errors become one line of warning instead of ending the run.
 
-    It stands around calls into one library and nothing else. All errors count, because such
-    libraries raise private classes of their own; an interrupt or an exit is no error and passes.
+    Use it around calls into one library and nothing else. It catches every error, because such
+    libraries raise private classes of their own. An interrupt or an exit is no error and passes.
 
     Args:
-        service: what is called.
-        otherwise: what happens now that it failed, for the warning.
+        service: what is called, for the warning.
+        otherwise: what happens after a failure, for the warning.
+
+    Attributes:
+        failed: whether there was an error.
     """
 
     def __init__(self, service: str, *, otherwise: str) -> None:

@@ -1,8 +1,8 @@
 """Which samples form which step: decided before training, from the schedule and the seed alone.
 
-So the same steps come out whatever the number of processes or the micro-batch size, and a resumed
-run goes on at the next one. A sampler that draws while it trains would need its state saved, and
-would deal out other batches to another number of processes.
+The steps are therefore the same for any number of processes and any micro-batch size, and a resumed
+run simply goes on with the next one. A sampler that draws while it trains would have to save its
+state, and would form other batches for another number of processes.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, Protocol
 
 
 class Schedule(Protocol):
-    """epoch → sample indices, a pure function of its arguments.
+    """epoch → sample indices, as a pure function of its arguments.
 
     Attributes:
-        by_difficulty: whether it asks which samples are easy; the warmed-up model then answers
-            them all first.
+        by_difficulty: whether the schedule needs to know which samples are easy. The warmed-up
+            model then answers all of them first.
     """
 
     @property
@@ -40,18 +40,18 @@ def plan_steps(
 ) -> list[list[int]]:
     """The sample indices of every optimizer step.
 
-    Epochs follow each other without a seam: a step may hold the end of one and the beginning of the
-    next, so that no sample is dropped at the end of each. A fractional last epoch takes that share
-    of its samples. Only the rest at the very end, smaller than a batch, is left out, as all steps
-    must have the same number of micro-batches on every process.
+    A step may hold the end of one epoch and the beginning of the next, so that no epoch loses its
+    last samples. A fractional last epoch takes that share of its samples. Only a rest smaller than
+    a batch at the very end is left out, because all steps must have the same number of
+    micro-batches on every process.
 
     Args:
         schedule: gives each epoch's indices in order.
         samples: size of the training set.
         epochs: may be fractional.
-        batch_size: samples of a step over all processes.
-        seed: of the order.
-        easy: which samples the warmed-up model answers rightly, for schedules that ask.
+        batch_size: samples per step, over all processes.
+        seed: decides the order.
+        easy: which samples the warmed-up model answers correctly, for schedules that need it.
     """
     stream: list[int] = []
     for epoch in range(math.ceil(epochs)):
@@ -68,36 +68,36 @@ class MicroBatch:
 
     Attributes:
         items: the samples.
-        step: the optimizer step at which these samples come up; with several updates per group, the
-            first of them.
-        weight: factor of this micro-batch's mean loss, so that the mean over micro-batches and
+        step: the optimizer step in which these samples are used; with several updates per group,
+            the first of them.
+        weight: factor of this micro-batch's mean loss. With it the mean over micro-batches and
             processes is the mean over the step.
-        whole: all samples that this process has in the step; empty stands for ``items``.
-        start: where ``items`` begin in ``whole``.
-        update: which of the updates with the same samples, from 0.
+        step_items: all samples that this process has in the step; empty stands for ``items``.
+        start: where ``items`` begin in ``step_items``.
+        update: which of the updates with the same samples this is, from 0.
         updates: how many there are.
     """
 
     items: Sequence[Any]
     step: int
     weight: float
-    whole: Sequence[Any] = ()
+    step_items: Sequence[Any] = ()
     start: int = 0
     update: int = 0
     updates: int = 1
 
     @property
     def opens_group(self) -> bool:
-        """Whether it is the first with these samples.
+        """Whether this is the first micro-batch with these samples.
 
-        Nothing that was computed before matters to it but the adapter.
+        Of all that was computed before it needs only the adapter, so training can resume here.
         """
         return self.start == 0 and self.update == 0
 
     @property
     def closes_step(self) -> bool:
-        """Whether the optimizer steps after it."""
-        return self.start + len(self.items) >= len(self.whole or self.items)
+        """Whether the optimizer steps after this micro-batch."""
+        return self.start + len(self.items) >= len(self.step_items or self.items)
 
 
 class StepLoader:
@@ -106,11 +106,15 @@ class StepLoader:
     Args:
         items: the training samples.
         plan: sample indices of each step.
-        sizes: what each sample weighs in the step's mean (response tokens for SFT, 1 for GRPO).
-        micro_batch_size: samples of a micro-batch.
-        updates: optimizer steps in a row with the same samples.
-        rank: this process.
+        sizes: weight of each sample in the step's mean (response tokens for SFT, 1 for GRPO).
+        micro_batch_size: samples per micro-batch.
+        updates: consecutive optimizer steps with the same samples.
+        rank: number of this process.
         world_size: number of processes.
+
+    Attributes:
+        accumulate: micro-batches per step on this process.
+        first_step: the optimizer step to begin with, after a resume.
     """
 
     def __init__(
@@ -131,7 +135,7 @@ class StepLoader:
         self.updates = updates
         self.rank = rank
         self.world_size = world_size
-        at_once = micro_batch_size * world_size  # the configuration's checks make steps a multiple
+        at_once = micro_batch_size * world_size  # steps are a multiple: the configuration checks it
         self.accumulate = len(plan[0]) // at_once if plan else 1
         self.first_step = 0
 
@@ -140,36 +144,49 @@ class StepLoader:
 
     def __iter__(self) -> Iterator[MicroBatch]:
         for step in range(self.first_step, len(self.plan) * self.updates):
-            yield from self._micro_batches(*divmod(step, self.updates))
+            place, update = divmod(step, self.updates)
+            yield from self._micro_batches(place, update)
 
-    def _micro_batches(self, group: int, update: int) -> Iterator[MicroBatch]:
-        indices, width = self.plan[group], self.micro_batch_size
-        total = sum(self.sizes[index] for index in indices)
-        # The micro-batches of a step are dealt out in turn: process p of W takes number t·W + p in
-        # its turn t. Each is made of the same samples whatever W is, with the same padding.
-        starts = [(turn * self.world_size + self.rank) * width for turn in range(self.accumulate)]
-        own = [index for start in starts for index in indices[start : start + width]]
-        whole = [self.items[index] for index in own]
+    def _micro_batches(self, place: int, update: int) -> Iterator[MicroBatch]:
+        """The micro-batches of one entry of the plan on this process."""
+        width = self.micro_batch_size
+        own = self._own_indices(self.plan[place])
+        step_items = [self.items[index] for index in own]
+        total = sum(self.sizes[index] for index in self.plan[place])
         for start in range(0, len(own), width):
             share = sum(self.sizes[index] for index in own[start : start + width]) / total
             yield MicroBatch(
-                whole[start : start + width],
-                step=group * self.updates,
-                # Lightning divides by the number of micro-batches and DDP by that of processes;
-                # multiplied by both, each micro-batch counts by its share of the step's tokens.
+                step_items[start : start + width],
+                step=place * self.updates,
+                # Lightning divides by the number of micro-batches and DDP by that of processes.
+                # Multiplied by both, each micro-batch counts by its share of the step's tokens.
                 weight=share * self.accumulate * self.world_size,
-                whole=whole,
+                step_items=step_items,
                 start=start,
                 update=update,
                 updates=self.updates,
             )
 
-    def state_dict(self) -> dict[str, Any]:
-        """Empty, as the position is the trainer's step.
+    def _own_indices(self, indices: Sequence[int]) -> list[int]:
+        """The samples of a step that fall to this process.
 
-        Lightning takes a loader that has this method for a resumable one.
+        The step is cut into micro-batches first, and these are dealt out in turn: in its turn t
+        process p of W takes number t·W + p. So every micro-batch holds the same samples with the
+        same padding, whatever W is.
+        """
+        width = self.micro_batch_size
+        own: list[int] = []
+        for turn in range(self.accumulate):
+            start = (turn * self.world_size + self.rank) * width
+            own += indices[start : start + width]
+        return own
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty: the position is the trainer's step.
+
+        The method is there because Lightning calls a loader resumable only if it has one.
         """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Nothing to load; see ``state_dict``."""
+        """Does nothing; see ``state_dict``."""

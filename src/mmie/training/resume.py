@@ -1,8 +1,9 @@
-"""Resume points: what a training goes on from when its process was killed at any time.
+"""Resume points: from these a training goes on after its process was killed at any moment.
 
-A resume point is ``step-<n>.ckpt``, a file, or a folder where DeepSpeed writes it, and beside it
-``step-<n>.json`` with the size and digest of every file. It is on the disk before it gets its name,
-and the one before it is kept.
+A resume point is ``step-<n>.ckpt``, which is a file, or a folder if DeepSpeed writes it. Beside it
+``step-<n>.json`` has the size and digest of every file. A resume point gets its name only when all
+of it is on the disk, and the one before it is kept. So at least one whole resume point is there at
+any time after the first.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
 
 from mmie.errors import InputError
 from mmie.files import parse_json, write_json
-from mmie.whole import damage, listing, sync, to_disk
+from mmie.integrity import file_digests, find_damage, sync_file, sync_tree
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +35,14 @@ UNREADABLE = (OSError, EOFError, ValueError, TypeError, KeyError, RuntimeError)
 class PlainCheckpoints(CheckpointIO):
     """Checkpoints of tensors and plain values.
 
-    Reading one runs no code, and writing one needs no temporary folder.
+    Reading one runs no code that it may contain, and writing one needs no temporary folder.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)  # torch itself would turn a full disk into a RuntimeError
+        torch.save(checkpoint, buffer)  # on a file, torch reports a full disk as a RuntimeError
         Path(path).write_bytes(buffer.getbuffer())
 
     def load_checkpoint(
@@ -54,27 +55,34 @@ class PlainCheckpoints(CheckpointIO):
 
 
 class ResumePoint(pl.Callback):
-    """Saves what the rest of the training depends on; a killed run goes on from the last one.
+    """Saves all that the rest of the training depends on; a killed run goes on from the last one.
 
-    No state of a random number generator is among it: all random numbers belong to their step (see
-    ``SFTModule``, ``uniforms``).
+    No state of a random number generator is among it, as random numbers belong to their step (see
+    ``SFTModule`` and ``uniforms``).
 
     Args:
         folder: holds the last two.
         every: steps between two saves.
+
+    Attributes:
+        saved_steps: the steps of those two.
     """
 
     def __init__(self, folder: Path, *, every: int) -> None:
         self.folder = folder
         self.every = every
-        self.whole: list[int] = []
+        self.saved_steps: list[int] = []
 
     def latest(self) -> Path | None:
-        """The newest whole resume point; each newer one that is not whole gets a warning."""
+        """The newest whole resume point; a newer one that is damaged gets a warning.
+
+        Returns:
+            None if there is none.
+        """
         for step, path in sorted(_points(self.folder), reverse=True):
-            reason = _reason(path, step)
+            reason = _damage(path, step)
             if reason is None:
-                self.whole = [step]
+                self.saved_steps = [step]
                 return path
             message = "%s: not a whole resume point (%s); an older one is taken, or the start"
             log.warning(message, path, reason)
@@ -83,13 +91,15 @@ class ResumePoint(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves before the next samples come up.
+        """Saves, if it is time, before the next samples are used.
 
         By then the metrics of the last step are on the disk, and no rollout is half used.
+
+        Raises:
+            InputError: the folder cannot be written.
         """
         step = trainer.global_step
-        due = step // self.every > (step - batch.updates) // self.every
-        if not batch.opens_group or not due or not step or step in self.whole:
+        if not batch.opens_group or not self._is_due(step, batch.updates):
             return
         part = self.folder / f"part-step-{step}"
         try:
@@ -98,29 +108,42 @@ class ResumePoint(pl.Callback):
             if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
                 raise
             _remove(part)
-            what = f"{self.folder}: the resume point of step {step} cannot be written ({error})"
-            advice = "free the disk or choose another folder with artifacts=…"
-            raise InputError(f"{what}: {advice}") from error
+            raise InputError(
+                f"{self.folder}: the resume point of step {step} cannot be written ({error}): "
+                "free the disk or choose another folder with artifacts=…"
+            ) from error
         trainer.strategy.barrier()
 
+    def _is_due(self, step: int, updates: int) -> bool:
+        """Whether a multiple of ``every`` was reached since the last group of updates."""
+        if step == 0 or step in self.saved_steps:
+            return False
+        return step // self.every > (step - updates) // self.every
+
     def _save(self, trainer: pl.Trainer, step: int, part: Path) -> None:
-        trainer.save_checkpoint(part)
-        self.whole = [*self.whole[-1:], step]
+        """Writes to ``part``, forces it to the disk, and only then gives it its name."""
+        trainer.save_checkpoint(part)  # all processes take part in this
+        self.saved_steps = [*self.saved_steps[-1:], step]
         if not trainer.is_global_zero:
             return
         final = self.folder / f"step-{step}.ckpt"
-        to_disk(part)
-        write_json(_note(final), {"step": step, "files": listing(part, hashed_up_to=inf)})
-        _remove(final)  # a damaged one; a folder cannot be replaced
+        sync_tree(part)
+        write_json(_note(final), {"step": step, "files": file_digests(part, hashed_up_to=inf)})
+        _remove(final)  # a damaged one from before; os.replace would not replace a folder
         os.replace(part, final)
-        sync(self.folder)
-        names = {f"step-{kept}{end}" for kept in self.whole for end in (".ckpt", ".json")}
-        for old in [*self.folder.glob("step-*"), *self.folder.glob("part-*")]:
-            if old.name not in names:
-                _remove(old)
+        sync_file(self.folder)
+        self._remove_older()
+
+    def _remove_older(self) -> None:
+        points = [self.folder / f"step-{step}.ckpt" for step in self.saved_steps]
+        keep = {*points, *map(_note, points)}
+        for path in [*self.folder.glob("step-*"), *self.folder.glob("part-*")]:
+            if path not in keep:
+                _remove(path)
 
 
 def _points(folder: Path) -> list[tuple[int, Path]]:
+    """(step, path) of every resume point, whole or not."""
     points = []
     for path in folder.glob("step-*.ckpt"):
         name = NAME.fullmatch(path.name)
@@ -132,21 +155,22 @@ def _points(folder: Path) -> list[tuple[int, Path]]:
 
 
 def _note(path: Path) -> Path:
+    """The file with the sizes and digests."""
     return path.with_suffix(".json")
 
 
-def _reason(path: Path, step: int) -> str | None:
-    """Why the training cannot go on from there; None where it can."""
+def _damage(path: Path, step: int) -> str | None:
+    """Why the training cannot go on from there; None if it can."""
     try:
         note = parse_json(_note(path).read_text(encoding="utf-8"))
         listed = note["files"]
         if note["step"] != step or not listed:
             return f"{_note(path).name} belongs to another one"
-        reason = damage(path, listed)
+        reason = find_damage(path, listed)
         if reason is None and path.is_file():  # DeepSpeed reads its folders itself
             saved = torch.load(path, mmap=True, weights_only=True)
             reason = None if saved["global_step"] == step else "it is of another step"
-    except pickle.UnpicklingError:  # torch's own message advises to run whatever is in it
+    except pickle.UnpicklingError:  # torch's own message advises to run the code in it
         return "it holds more than tensors and plain values"
     except UNREADABLE as error:
         return f"{type(error).__name__}: {error}".splitlines()[0]

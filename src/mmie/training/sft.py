@@ -18,7 +18,7 @@ from mmie.types import Example
 
 @dataclass(frozen=True)
 class Demonstration:
-    """One SFT sample: the example, its prompt text and the tokens of the response to learn."""
+    """One SFT sample: the example, the text of its prompt and the token ids to learn."""
 
     example: Example
     prompt: str
@@ -31,9 +31,10 @@ class SFTModule(AdapterModule):
     Args:
         policy: base and adapter.
         config: the ``sft`` node.
-        steps: optimizer steps in all.
-        gradient_checkpointing: recompute activations in the backward pass.
-        seed: with the step and the process the only source of dropout's randomness.
+        steps: number of optimizer steps.
+        gradient_checkpointing: compute activations again in the backward pass to save memory.
+        seed: with the step, the micro-batch and the process the only source of dropout's
+            randomness.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class SFTModule(AdapterModule):
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
         encoded = [self.policy.encode(item.prompt, item.example.pictures) for item in batch.items]
         prompts = self.policy.batch(encoded)
-        responses = self.policy.given([item.response_ids for item in batch.items])
+        responses = self.policy.completions_of([item.response_ids for item in batch.items])
         logps = self.policy.row_logps(prompts, responses)
-        loss = self.finite(sft_loss(logps, responses.mask), batch)
+        loss = sft_loss(logps, responses.mask)
+        self.require_finite(loss, batch)
         self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch.items))
         return loss * batch.weight
 
@@ -64,14 +66,17 @@ class SFTModule(AdapterModule):
         return item.example.id
 
     def on_fit_start(self) -> None:
-        """Dropout and gradient checkpointing work in train mode alone.
+        """Sets train mode, in which alone dropout and gradient checkpointing work.
 
         Lightning leaves the mode as it finds it.
         """
         self.policy.train()
 
     def on_train_batch_start(self, batch: MicroBatch, batch_idx: int) -> None:
-        """Dropout of a step is the same after a resume, and whatever was drawn before."""
+        """Makes the dropout of a step independent of all random numbers drawn before it.
+
+        So it is the same after a resume.
+        """
         micro_batch = batch_idx % self.trainer.accumulate_grad_batches
         key = f"dropout-{self.seed}-{batch.step}-{micro_batch}-{self.global_rank}"
         torch.manual_seed(random.Random(key).getrandbits(63))

@@ -1,4 +1,4 @@
-"""Lightning's logger for wandb, whose failures end no training."""
+"""Lightning's logger for wandb, changed so that its failures do not end a training."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mmie.training.optional import Attempt
 
 
 class WandbLog(WandbLogger):
-    """Curves and tables of rollouts of one stage; after a call that failed it logs nothing more.
+    """Curves and tables of rollouts of one stage; after a failed call it logs nothing more.
 
     Args:
         run: the wandb run.
-        stage: stands before the names of the metrics.
+        stage: prefix of the metrics' names.
     """
 
     def __init__(self, run: Any, *, stage: str) -> None:
@@ -23,7 +23,7 @@ class WandbLog(WandbLogger):
         self.lost = False
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """As Lightning's own logger does, while wandb takes them."""
+        """As Lightning's own logger does, until a call fails."""
         if self.lost:
             return
         with self._attempt() as attempt:
@@ -31,7 +31,7 @@ class WandbLog(WandbLogger):
         self.lost = attempt.failed
 
     def log_rollouts(self, rows: Sequence[Mapping[str, Any]], *, step: int) -> None:
-        """A table of rollouts with their pictures; numbers stay numbers, for sorting."""
+        """Logs a table of rollouts with their pictures; numbers stay numbers, for sorting."""
         if self.lost:
             return
         with self._attempt() as attempt:
@@ -50,11 +50,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
     table = wandb.Table(columns=columns)
     for row in rows:
         pictures = [wandb.Image(path) for path in row["image"] if isinstance(path, str)]
-        shown = {name: _plain(value) for name, value in row.items()}
-        shown["image"] = pictures[0] if pictures else None
-        table.add_data(*(shown[name] for name in columns))
+        cells = {name: _number_or_text(value) for name, value in row.items()}
+        cells["image"] = pictures[0] if pictures else None
+        table.add_data(*(cells[name] for name in columns))
     return table
 
 
-def _plain(value: Any) -> Any:
+def _number_or_text(value: Any) -> Any:
     return value if isinstance(value, (int, float)) else str(value)

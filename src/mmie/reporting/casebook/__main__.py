@@ -1,8 +1,10 @@
-"""Puts the predictions of runs over one test set on a page to look through: picture, text, gold, what each model reasoned and answered.
+"""A page to look through the predictions of runs over one test set.
 
-    python -m mmie.reporting.casebook RUN [RUN …] --out casebook.html [--models warm-up,JMERE-R1] [--limit N]
+    python -m mmie.reporting.casebook RUN [RUN …] --out casebook.html \\
+        [--models warm-up,JMERE-R1] [--limit N]
 
-The page needs neither a server nor the network.
+Each sample shows its picture, text and gold, and what each system reasoned and answered. The page
+needs neither a server nor the network.
 """
 
 from __future__ import annotations
@@ -23,30 +25,33 @@ from mmie.reporting.runs import load_runs
 def write_casebook(
     sources: list[str], out: Path, *, models: list[str], limit: int | None, pictures: str | None
 ) -> None:
-    """Writes the page and says how much is on it.
+    """Writes the page and prints how much is on it.
 
     Args:
         sources: results files, or folders to search through.
         out: the page.
-        models: names of the models to show; all where there is none.
-        limit: samples to show, the first ones.
+        models: names of the systems to show; empty for all.
+        limit: number of samples to show, the first ones; None for all.
         pictures: one of ``PLACES``; None decides by their size.
+
+    Raises:
+        InputError: the runs or their predictions do not go together, or cannot be read.
     """
-    shown_models = read_models(load_runs(sources), models)
-    cases = merged(shown_models, limit)
-    found = thumbnails(picture for case in cases for picture in case.pictures)
-    missing = sum(small is None for small in found.values())
+    systems = read_models(load_runs(sources), models)
+    cases = merged(systems, limit)
+    small = thumbnails(picture for case in cases for picture in case.pictures)
+    missing = sum(thumbnail is None for thumbnail in small.values())
     if missing:
         print(
-            f"warning: {missing} of {len(found)} pictures are missing or unreadable; placeholders stand in",
+            f"warning: {missing} of {len(small)} pictures are missing or unreadable;"
+            " the page has placeholders for them",
             file=sys.stderr,
         )
-    inside = (pictures or place(found.values())) == "embed"
-    shown = embedded(found) if inside else beside(out, found)
-    write_text(out, page(book(shown_models, cases, shown)))
-    print(
-        f"{out}: {len(cases)} samples, {len(shown_models)} models, {out.stat().st_size / 2**20:.1f} MB"
-    )
+    inside = (pictures or place(small.values())) == "embed"
+    known = book(systems, cases, embedded(small) if inside else beside(out, small))
+    write_text(out, page(known))
+    size = out.stat().st_size / 2**20
+    print(f"{out}: {len(cases)} samples, {len(systems)} systems, {size:.1f} MB")
 
 
 def _count(text: str) -> int:
@@ -68,14 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         help="a results.json, or a folder that is searched through for them",
     )
     parser.add_argument("--out", type=Path, required=True, help="the page to write")
-    parser.add_argument(
-        "--models", default="", help="names with commas between them; all models without"
-    )
-    parser.add_argument("--limit", type=_count, help="samples to show, the first ones; all without")
+    parser.add_argument("--models", default="", help="systems, separated by commas; default: all")
+    parser.add_argument("--limit", type=_count, help="number of samples to show; default: all")
     parser.add_argument(
         "--pictures",
         choices=PLACES,
-        help="inside the page, or in a folder beside it; by size without: 15 MB go inside",
+        help="inside the page, or in a folder beside it; default: inside up to 15 MB",
     )
     return parser
 

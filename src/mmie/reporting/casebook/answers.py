@@ -12,9 +12,10 @@ from mmie.data.source import read
 from mmie.errors import InputError
 from mmie.files import parse_json
 from mmie.reporting.runs import Run
-from mmie.types import Picture, Quintuple
+from mmie.types import Judged, Picture
 
-Gold = str | tuple[Quintuple, ...]
+# The keys of a line that every task writes; the others are fields of the task's own.
+KEYS = {"id", "text", "image", "gold", "response", "truncated", "parsed", "invalid", "judged"}
 
 
 @dataclass(frozen=True)
@@ -22,28 +23,28 @@ class Answer:
     """One line of predictions.
 
     Attributes:
-        entity: the entity that is asked about, where the line tells (MORE).
+        fields: what else the line tells of the sample's question: name → text.
         pictures: with paths that lead to a file from here, where there is one.
-        gold: quintuples, or a label (MORE).
-        parsed: the same of the response; None where it is invalid.
-        truncated: whether the response was cut at the length limit, where the line tells.
-        invalid: the number of invalid items in the answer, where the line tells.
+        gold: the right answer as a JSON value.
+        readable: whether an answer was found in the response.
+        judged: the parts of the answer beside the gold, see ``mmie.types.Judged``.
+        invalid: the number of invalid items in the answer.
     """
 
     id: str
     text: str
-    entity: str
+    fields: dict[str, str]
     pictures: tuple[Picture, ...]
-    gold: Gold
+    gold: Any
     response: str
-    parsed: Gold | None
-    truncated: bool
+    readable: bool
+    judged: tuple[Judged, ...]
     invalid: int = 0
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of a run: its name, the file of its predictions and those by sample id, in the file's order."""
+    """A system of a run: its name, the file of its predictions, and these by sample id, in order."""
 
     name: str
     run: Run
@@ -52,36 +53,35 @@ class Model:
 
 
 def read_models(runs: Sequence[Run], names: Sequence[str] = ()) -> list[Model]:
-    """The models of the runs, or of them those with these names; answers that are equal in all samples come once a name.
+    """The systems of the runs, or those of them that are called by one of ``names``.
 
-    Runs without a file a model have ``predictions.jsonl``, which is the last model's.
+    Two of one name whose answers are equal in all samples come once.
 
     Raises:
-        InputError: the runs have two tasks, a run has no predictions, no run has predictions of one of ``names``, a line is broken.
+        InputError: the runs have different tasks, a run has no predictions, no run has predictions
+            of one of ``names``, or a line is broken or of an earlier version.
     """
     for run in runs:
         if run.task != runs[0].task:
-            raise InputError(
-                f"{run.path}: its task is {run.task}, that of {runs[0].path} is {runs[0].task}; give runs of one task"
-            )
+            other = f"that of {runs[0].path} is {runs[0].task}"
+            raise InputError(f"{run.path}: its task is {run.task}, {other}; give runs of one task")
     files = [(name, run, path) for run in runs for name, path in _files(run)]
+    known = dict.fromkeys(name for name, *_ in files)
     for name in names:
-        if name not in {known for known, *_ in files}:
-            known = ", ".join(dict.fromkeys(known for known, *_ in files))
-            raise InputError(
-                f"--models: there are no predictions of {name!r}; there are those of {known}"
-            )
-    found: list[Model] = []
+        if name not in known:
+            there = f"there are those of {', '.join(known)}"
+            raise InputError(f"--models: there are no predictions of {name!r}; {there}")
+    models: list[Model] = []
     for name, run, path in files:
         if not names or name in names:
             model = Model(name, run, path, _answers(path, run))
-            if not any(_says_the_same(model, other) for other in found):
-                found.append(model)
-    return found
+            if not any(_says_the_same(model, other) for other in models):
+                models.append(model)
+    return models
 
 
 def labels(models: Sequence[Model]) -> list[str]:
-    """Names that tell the models apart: with seed, with experiment, or with both where the name alone does not."""
+    """Names that tell the systems apart: with seed, experiment or both where needed."""
     return [
         _label_among(model, [other for other in models if other.name == model.name])
         for model in models
@@ -89,35 +89,32 @@ def labels(models: Sequence[Model]) -> list[str]:
 
 
 def _label_among(model: Model, namesakes: Sequence[Model]) -> str:
-    def told(one: Model) -> list[str]:
-        experiment, seed = one.run.experiment, f"seed {one.run.seed}"
-        return ["", f" · {seed}", f" · {experiment}", f" · {experiment} {seed}"]
+    """The model's name with the shortest of the additions that differ for all its namesakes."""
+    choices = [_additions(namesake) for namesake in namesakes]
+    for number, addition in enumerate(_additions(model)):
+        if len({of_one[number] for of_one in choices}) == len(namesakes):
+            return model.name + addition
+    return f"{model.name}{_additions(model)[-1]} ({namesakes.index(model) + 1})"
 
-    other = [told(namesake) for namesake in namesakes]
-    apart = (
-        own
-        for at, own in enumerate(told(model))
-        if len({choices[at] for choices in other}) == len(namesakes)
-    )
-    return model.name + next(apart, f"{told(model)[-1]} ({namesakes.index(model) + 1})")
+
+def _additions(model: Model) -> list[str]:
+    experiment, seed = model.run.experiment, f"seed {model.run.seed}"
+    return ["", f" · {seed}", f" · {experiment}", f" · {experiment} {seed}"]
 
 
 def _files(run: Run) -> list[tuple[str, Path]]:
-    kept = [(name, run.predictions(name)) for name in run.models]
-    found = [(name, path) for name, path in kept if path is not None]
-    old = run.file("predictions.jsonl")
-    if not found and old is not None and run.models:
-        found = [([*run.models][-1], old)]
-    if not found:
+    """Each system of the run with the file of its predictions, where there is one."""
+    files = [(name, path) for name in run.systems if (path := run.predictions(name)) is not None]
+    if not files:
         raise InputError(f"{run.path}: no predictions lie beside it; leave it out or run again")
-    return found
+    return files
 
 
 def _says_the_same(one: Model, other: Model) -> bool:
     return one.name == other.name and list(_said(one)) == list(_said(other))
 
 
-def _said(model: Model) -> Iterator[tuple[str, str, str, Gold]]:
+def _said(model: Model) -> Iterator[tuple[str, str, str, Any]]:
     return (
         (answer.id, answer.text, answer.response, answer.gold) for answer in model.answers.values()
     )
@@ -133,24 +130,37 @@ def _answers(path: Path, run: Run) -> dict[str, Answer]:
 
 
 def _answer(line: bytes, where: str, run: Run) -> Answer:
+    fault = "not a line of predictions"
     try:
         row = parse_json(line)
-        pictures = tuple(_located(picture_from_json(value), run) for value in row["image"])
-        gold, parsed = _label(row["gold"]), None if row["parsed"] is None else _label(row["parsed"])
-        if parsed is not None and type(parsed) is not type(gold):
-            raise TypeError(f"gold {gold!r} and parsed {parsed!r} do not fit")
-        id, text, response, entity = (
-            _text(value)
-            for value in (row["id"], row["text"], row["response"], row.get("entity") or "")
+        if "judged" not in row and "parsed" in row:
+            fault = "written by an earlier version"
+            raise LookupError("judged")
+        return Answer(
+            id=_text(row["id"]),
+            text=_text(row["text"]),
+            fields={key: _text(row[key]) for key in row if key not in KEYS},
+            pictures=tuple(_located(picture_from_json(value), run) for value in row["image"]),
+            gold=row["gold"],
+            response=_text(row["response"]),
+            readable=row["parsed"] is not None,
+            judged=tuple(_judged(*part) for part in row["judged"]),
+            invalid=int(row["invalid"]),
         )
-        invalid = int(row.get("invalid", 0))
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise InputError(
-            f"{where}: not a line of predictions; leave this run out or run again"
-        ) from error
-    return Answer(
-        id, text, entity, pictures, gold, response, parsed, bool(row.get("truncated")), invalid
-    )
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, OSError) as error:
+        raise InputError(f"{where}: {fault}; leave this run out or run again") from error
+
+
+def _judged(said: Any, meant: Any, kind: Any) -> Judged:
+    return Judged(_fields(said), _fields(meant), _text(kind))
+
+
+def _fields(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not value:
+        raise TypeError(f"not fields: {value!r}")
+    return tuple(map(_text, value))
 
 
 def _text(value: Any) -> str:
@@ -159,16 +169,11 @@ def _text(value: Any) -> str:
     return value
 
 
-def _label(value: Any) -> Gold:
-    return (
-        value
-        if isinstance(value, str)
-        else tuple(Quintuple(*map(_text, fields)) for fields in value)
-    )
-
-
 def _located(picture: Picture, run: Run) -> Picture:
-    """Its path as seen from here: a relative one starts where the run was started, here or in a folder above its results."""
+    """The picture with its path as seen from here.
+
+    A relative path starts where the run was started: here, or in a folder above its results.
+    """
     if picture.path is None:
         return picture
     places = (folder / picture.path for folder in (Path(), *run.path.parents))

@@ -1,60 +1,41 @@
-"""The answers of several models, put together by sample and judged."""
+"""The answers of several systems, put together by sample."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from mmie.error_kinds import INVALID, TRUNCATED
 from mmie.errors import InputError
 from mmie.parsing import parse_response
-from mmie.reporting.casebook.answers import Answer, Gold, Model
-from mmie.tasks.jmere.errors import paired, quintuple_errors
-from mmie.tasks.more.errors import label_errors
+from mmie.reporting.casebook.answers import Answer, Model
 from mmie.types import Picture
 
 RIGHT, PARTLY, WRONG = "right", "partly", "wrong"
 
-# What a step begins with: a new line, ``Step 2:`` or a heading. A run of white space is looked at
-# from its beginning only and given back never, so that the time grows with the length alone.
+# What a step begins with: a new line, ``Step 2:`` or a heading. The possessive quantifiers keep the
+# time linear in the length of the chain.
 _STEP = re.compile(
     r"\n+|(?<!\s)\s++(?=step\s*+\d++\s*+:)|(?<=[.!?])\s++(?=\w[\w -]{0,24}:\s)", re.IGNORECASE
 )
 
 
-class Judged(NamedTuple):
-    """A part of an answer beside the gold that it is meant for, as fields (one, or a quintuple's five), and its error kind.
-
-    ``said`` is None for what was missed, ``meant`` for what is invented, both for what cannot be read; ``kind`` is "" where
-    all is right.
-    """
-
-    said: tuple[str, ...] | None
-    meant: tuple[str, ...] | None
-    kind: str
-
-
 @dataclass(frozen=True)
 class Case:
-    """One sample with the answer of each model, None where a model has none to it."""
+    """One sample with the answer of each system, None where a system has none to it."""
 
     id: str
     text: str
-    entity: str
-    gold: Gold
+    fields: dict[str, str]
+    gold: tuple[tuple[str, ...], ...]
     pictures: tuple[Picture, ...]
     answers: tuple[Answer | None, ...]
 
     @property
-    def relations(self) -> list[str]:
-        """The gold relations, each once."""
-        return (
-            [self.gold]
-            if isinstance(self.gold, str)
-            else [*dict.fromkeys(quintuple.relation for quintuple in self.gold)]
-        )
+    def labels(self) -> list[str]:
+        """The labels of the gold parts, each once."""
+        return [*dict.fromkeys(part[-1] for part in self.gold)]
 
 
 def merged(models: Sequence[Model], limit: int | None = None) -> list[Case]:
@@ -79,36 +60,19 @@ def merged(models: Sequence[Model], limit: int | None = None) -> list[Case]:
     ]
 
 
-def judge(answer: Answer) -> list[Judged]:
-    """The parts of an answer: right ones first, then slips, what is invented, what is missed; an unreadable answer begins with that."""
-    if isinstance(answer.gold, str):
-        said = None if answer.parsed is None else str(answer.parsed)
-        kinds = label_errors(said, answer.gold, truncated=answer.truncated)
-        return [Judged(None if said is None else (said,), (answer.gold,), next(iter(kinds), ""))]
-    assert not isinstance(answer.parsed, str)
-    cut = answer.parsed is None and answer.truncated
-    tried = max(answer.invalid, int(answer.parsed is None))
-    unreadable = [Judged(None, None, TRUNCATED)] if cut else [Judged(None, None, INVALID)] * tried
-    pairs = paired(answer.parsed, answer.gold)
-    kinds_of = (
-        quintuple_errors([said] if said else [], [meant] if meant else []) for said, meant in pairs
-    )
-    return unreadable + [
-        Judged(said, meant, next(iter(kinds), ""))
-        for (said, meant), kinds in zip(pairs, kinds_of, strict=True)
-    ]
+def verdict(answer: Answer) -> str:
+    """``right`` (all of it), ``partly`` (a part is right), ``wrong``, or why it cannot be read.
 
-
-def verdict(parts: Sequence[Judged]) -> str:
-    """``right`` (all of it), ``partly`` (a quintuple is right), ``wrong``, or why nothing of it can be read."""
+    An answer of which nothing can be read begins with the part that says why.
+    """
+    parts = answer.judged
     kinds = [part.kind for part in parts]
     if not any(kinds):
         return RIGHT
-    if any(part.said for part in parts):
-        return PARTLY if "" in kinds else WRONG
-    return next(
-        (kind for kind in kinds if kind in (INVALID, TRUNCATED)), PARTLY if "" in kinds else WRONG
-    )
+    nothing_said = not any(part.said for part in parts)
+    if nothing_said and (parts[0].meant is None or not answer.readable):
+        return kinds[0]
+    return PARTLY if "" in kinds else WRONG
 
 
 def steps(chain: str) -> list[str]:
@@ -118,13 +82,13 @@ def steps(chain: str) -> list[str]:
 
 def told(answer: Answer) -> dict[str, Any]:
     """An answer as the page has it; ``raw`` is what could not be read."""
-    parts, response = judge(answer), parse_response(answer.response)
+    response = parse_response(answer.response)
     raw = answer.response if response is None else response.answer
     return {
-        "verdict": verdict(parts),
-        "parts": parts,
+        "verdict": verdict(answer),
+        "parts": answer.judged,
         "steps": steps(response.think) if response else [],
-        "raw": raw if answer.parsed is None or answer.invalid else "",
+        "raw": "" if answer.readable and not answer.invalid else raw,
     }
 
 
@@ -135,14 +99,26 @@ def _check(answer: Answer, known: Answer, what: str, where: str) -> None:
 
 
 def _case(first: Answer, answers: Sequence[Answer | None]) -> Case:
-    """Pictures are those of the first run that still has them, the entity that of the first that tells it."""
+    """The pictures are those of the first run that still has them, the fields those that any has."""
     given = [answer for answer in answers if answer]
     there = (
         answer.pictures
         for answer in given
         if all(picture.path and picture.path.is_file() for picture in answer.pictures)
     )
-    entity = next((answer.entity for answer in given if answer.entity), "")
+    fields = {key: value for answer in reversed(given) for key, value in answer.fields.items()}
     return Case(
-        first.id, first.text, entity, first.gold, next(there, first.pictures), tuple(answers)
+        id=first.id,
+        text=first.text,
+        fields=fields,
+        gold=_parts(first.gold),
+        pictures=next(there, first.pictures),
+        answers=tuple(answers),
     )
+
+
+def _parts(gold: Any) -> tuple[tuple[str, ...], ...]:
+    """Gold, a JSON value, as parts of text: a list of lists, or one value that is the only part."""
+    if not isinstance(gold, list):
+        return ((str(gold),),)
+    return tuple(tuple(map(str, part)) if isinstance(part, list) else (str(part),) for part in gold)

@@ -1,4 +1,4 @@
-"""The page as one text: the samples as a block of JSON, this package's style and script, and a policy that allows nothing else."""
+"""The page as one text: the samples as a block of JSON, and the style and script of the page."""
 
 from __future__ import annotations
 
@@ -6,53 +6,65 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from string import Template
 from typing import Any
 
-from mmie.error_kinds import KINDS
 from mmie.reporting.casebook.answers import Model, labels
 from mmie.reporting.casebook.cases import Case, told
+from mmie.reporting.rendering import Markup, html, part
 from mmie.types import Picture
 
 
 def book(
-    models: Sequence[Model], cases: Sequence[Case], shown: Mapping[Picture, dict[str, Any]]
+    models: Sequence[Model], cases: Sequence[Case], pictures: Mapping[Picture, dict[str, Any]]
 ) -> dict[str, Any]:
     """What the page knows.
 
     Args:
-        models: in the order of their answers.
+        models: the systems, in the order of their answers.
         cases: the samples.
-        shown: what is said of each picture that is not blank.
+        pictures: what the page says of each picture that is not blank.
     """
-    numbers = {picture: number for number, picture in enumerate(shown)}
+    numbers = {picture: number for number, picture in enumerate(pictures)}
     runs = {model.run.path: model.run for model in models}.values()
+    samples = [_sample(case, numbers) for case in cases]
     return {
-        "models": labels(models),
-        "kinds": KINDS,
-        "pictures": [*shown.values()],
+        "systems": labels(models),
+        "kinds": _kinds(models, samples),
+        "pictures": [*pictures.values()],
         "runs": [
             f"{run.experiment}, {run.profile} profile, seed {run.seed}, commit {run.commit[:7]}"
             for run in runs
         ],
-        "cases": [_case(case, numbers) for case in cases],
+        "cases": samples,
     }
 
 
 def page(known: Mapping[str, Any]) -> str:
-    """The whole page; ASCII but for the style and the script, so lone surrogates and NULs reach the reader's browser."""
-    style, script = _part("style.css"), _part("case.js") + _part("page.js")
-    inside = all(
-        picture.get("source", "data:").startswith("data:") for picture in known["pictures"]
-    )
+    """The whole page.
+
+    All but style and script is ASCII, so lone surrogates and NULs reach the reader's browser. The
+    page's policy forbids everything except its own style, its own script and its pictures.
+    """
+    style = part("colours.css") + part("casebook/style.css")
+    script = part("casebook/sample.js") + part("casebook/page.js")
+    sources = [picture.get("source", "data:") for picture in known["pictures"]]
+    inside = all(source.startswith("data:") for source in sources)
     pictures = "data:" if inside else "'self' file:"
     policy = (
-        f"default-src 'none'; img-src {pictures}; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
+        "default-src 'none'",
+        f"img-src {pictures}",
+        f"style-src {_hash(style)}",
+        f"script-src {_hash(script)}",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "require-trusted-types-for 'script'",
     )
-    return Template(_part("page.html")).substitute(
-        policy=policy, style=style, script=script, book=block(known)
+    return html(
+        "casebook/page.html",
+        policy=Markup("; ".join(policy)),
+        style=Markup(style),
+        script=Markup(script),
+        book=Markup(block(known)),
     )
 
 
@@ -61,29 +73,37 @@ def block(value: Any) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", r"\u003c")
 
 
-def _case(case: Case, numbers: Mapping[Picture, int]) -> dict[str, Any]:
+def _kinds(models: Sequence[Model], samples: Sequence[dict[str, Any]]) -> list[str]:
+    """The kinds of errors: in the order of the results, then those that only answers have."""
+    analyses = [model.run.results.analysis.get(model.name) for model in models]
+    kinds = dict.fromkeys(kind for analysis in analyses if analysis for kind in analysis.errors)
+    for sample in samples:
+        for answer in filter(None, sample["answers"]):
+            kinds.update(dict.fromkeys(part.kind for part in answer["parts"] if part.kind))
+    return list(kinds)
+
+
+def _sample(case: Case, numbers: Mapping[Picture, int]) -> dict[str, Any]:
     boxes = [picture.box for picture in case.pictures if picture.box]
     return {
         "id": case.id,
         "text": case.text,
-        "entity": case.entity,
-        "relations": case.relations,
-        "gold": [[case.gold]] if isinstance(case.gold, str) else case.gold,
-        "pictures": [
-            {
-                "number": numbers.get(picture),
-                "part": picture.box is not None,
-                "boxes": [] if picture.box else boxes,
-            }
-            for picture in case.pictures
-        ],
+        "extra": case.fields,
+        "labels": case.labels,
+        "gold": case.gold,
+        "pictures": [_picture(picture, numbers, boxes) for picture in case.pictures],
         "answers": [answer and told(answer) for answer in case.answers],
     }
 
 
-def _part(name: str) -> str:
-    return (files(__package__) / name).read_text(encoding="utf-8")
+def _picture(
+    picture: Picture, numbers: Mapping[Picture, int], boxes: Sequence[Any]
+) -> dict[str, Any]:
+    """The whole picture shows the boxes of its parts."""
+    is_part = picture.box is not None
+    return {"number": numbers.get(picture), "part": is_part, "boxes": [] if is_part else boxes}
 
 
 def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

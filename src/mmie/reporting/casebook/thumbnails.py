@@ -26,7 +26,10 @@ PLACES = ("embed", "folder")
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture, or the part of one, as a small file; ``size`` is the width and height of what it shows, in the picture's pixels."""
+    """A picture, or a part of one, as a small file.
+
+    ``size`` is the width and height of what it shows, in pixels of the original.
+    """
 
     data: bytes
     kind: str
@@ -34,49 +37,43 @@ class Thumbnail:
 
 
 def thumbnails(pictures: Iterable[Picture]) -> dict[Picture, Thumbnail | None]:
-    """A thumbnail a picture, None where the file is missing or unreadable; blank pictures have none."""
-    return {
-        picture: _thumbnail(picture)
-        for picture in dict.fromkeys(pictures)
-        if picture.path is not None
-    }
+    """Picture → thumbnail, None where the file is missing or unreadable; not for blank pictures."""
+    there = [picture for picture in dict.fromkeys(pictures) if picture.path is not None]
+    return {picture: _thumbnail(picture) for picture in there}
 
 
 def place(found: Collection[Thumbnail | None]) -> str:
     """``embed`` as long as the pictures take no more than 15 MB in the page."""
-    return (
-        "embed"
-        if sum(len(small.data) for small in found if small) * 4 / 3 <= EMBEDDED
-        else "folder"
-    )
+    size = sum(len(small.data) for small in found if small)
+    return "embed" if size * 4 / 3 <= EMBEDDED else "folder"  # base64 takes 4 bytes for 3
 
 
 def embedded(found: Mapping[Picture, Thumbnail | None]) -> dict[Picture, dict[str, Any]]:
     """What the page says of each picture, the files themselves being in it."""
     return {
-        picture: _shown(picture, small, _data_uri(small) if small else "")
+        picture: _described(picture, small, _data_uri(small) if small else "")
         for picture, small in found.items()
     }
 
 
 def beside(page: Path, found: Mapping[Picture, Thumbnail | None]) -> dict[Picture, dict[str, Any]]:
-    """What the page says of each picture; the files go to ``<name of the page>_pictures`` beside it.
+    """What the page says of each picture; writes the files to ``<page>_pictures`` beside it.
 
     Raises:
         InputError: the folder cannot be written.
     """
     folder = page.parent / f"{page.stem}_pictures"
-    shown = {}
+    known = {}
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for picture, small in found.items():
             name = small and f"{hashlib.sha256(small.data).hexdigest()[:16]}.{small.kind}"
             if small and name:
                 (folder / name).write_bytes(small.data)
-            shown[picture] = _shown(
+            known[picture] = _described(
                 picture, small, quote(f"{folder.name}/{name}", errors="surrogateescape")
             )
-    return shown
+    return known
 
 
 def _thumbnail(picture: Picture) -> Thumbnail | None:
@@ -99,7 +96,7 @@ def _data_uri(small: Thumbnail) -> str:
     return f"data:image/{small.kind};base64,{base64.b64encode(small.data).decode()}"
 
 
-def _shown(picture: Picture, small: Thumbnail | None, source: str) -> dict[str, Any]:
+def _described(picture: Picture, small: Thumbnail | None, source: str) -> dict[str, Any]:
     if small is None:
         return {"missing": picture.path.name if picture.path else ""}
     return {"source": source, "width": small.size[0], "height": small.size[1]}

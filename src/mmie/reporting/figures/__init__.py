@@ -1,50 +1,34 @@
-"""Figures of finished runs: those of the papers for which the runs hold the data, training curves, confusion and kinds of errors.
+"""Figures of finished runs: those of the papers, training curves, confusion and kinds of errors.
 
-Figure 6, which needs people's scores, has its own command: ``mmie.reporting.figures.human``.
+In each module, ``select`` takes the data from the runs and ``figures`` draws it. Figure 6 needs
+people's scores, so it has its own command: ``mmie.reporting.figures.human``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import matplotlib as mpl
 
-from mmie.reporting.figures.chains import chains
-from mmie.reporting.figures.confusion import confusions
-from mmie.reporting.figures.curves import curves
-from mmie.reporting.figures.drawing import LOOK, Drawing
-from mmie.reporting.figures.errors import error_kinds
-from mmie.reporting.figures.group_size import group_size
-from mmie.reporting.figures.voting import majority
+from mmie.reporting.figures import chains, confusion, curves, errors, group_size, voting
+from mmie.reporting.figures.drawing import Drawing
 from mmie.reporting.runs import Run
+from mmie.reporting.style import LOOK
 
-__all__ = ["Drawing", "draw", "drawings"]
-
-
-def draw(runs: Sequence[Run], folder: Path) -> list[Path]:
-    """Every figure for which the runs hold the data, as SVG and PNG in the folder; toy and paper profile never in one.
-
-    Raises:
-        InputError: results have another shape than a run leaves, or the folder cannot be written.
-    """
-    return [path for drawing in drawings(runs) for path in drawing.save(folder)]
+__all__ = ["Drawing", "drawings"]
+MODULES = (group_size, voting, chains, curves, confusion, errors)  # in the order of a page
 
 
 def drawings(runs: Sequence[Run]) -> list[Drawing]:
-    """The figures that ``draw`` writes, by profile and task.
+    """Every figure for which the runs hold the data; one figure has one profile and one task.
 
     Raises:
-        InputError: results have another shape than a run leaves.
+        InputError: a file with training curves cannot be read.
     """
-    made = []
+    figures = []
     with mpl.rc_context(LOOK):
-        for kind in sorted({(run.profile, run.task) for run in runs}):
-            alike = [run for run in runs if (run.profile, run.task) == kind]
-            made += group_size(alike)
-            made += majority(alike)
-            made += chains(alike)
-            made += curves(alike)
-            made += confusions(alike)
-            made += error_kinds(alike)
-    return made
+        for profile, task in sorted({(run.profile, run.task) for run in runs}):
+            alike = [run for run in runs if (run.profile, run.task) == (profile, task)]
+            for module in MODULES:
+                figures += module.figures(alike)
+    return figures

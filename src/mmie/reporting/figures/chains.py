@@ -2,82 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import mean
+from typing import Any
 
-from mmie.reporting.figures.drawing import COLOURS, Drawing, canvas, drawing
-from mmie.reporting.figures.groups import by_experiment, kept, mapping, number
+from matplotlib.axes import Axes
+
+from mmie.reporting.figures.drawing import Drawing, canvas, drawing
+from mmie.reporting.figures.groups import by_experiment, newest_runs
 from mmie.reporting.runs import Run
+from mmie.reporting.style import BLUE
 
-NO_FILTERS = ("distilled", "usable", "selected", "samples")
+SAMPLES = "samples"
+NOT_FILTERS = ("distilled", "usable", "selected", SAMPLES)
 
 
-def chains(runs: Sequence[Run]) -> list[Drawing]:
-    """A panel a setting of the filters, a bar a filter; mean over the runs where they differ."""
-    found, note = kept(runs)
-    settings = _settings(found)
+@dataclass(frozen=True)
+class Setting:
+    """Runs with the same filters.
+
+    Attributes:
+        name: the filters in order, with their parameters.
+        experiments: of the runs.
+        left: step → candidates left after it, in order, mean over the runs.
+        samples: training samples with a candidate left, mean over the runs.
+    """
+
+    name: str
+    experiments: tuple[str, ...]
+    left: dict[str, float]
+    samples: float
+
+
+def figures(runs: Sequence[Run]) -> list[Drawing]:
+    """One panel per filter setting, one bar per filter."""
+    chosen, note = newest_runs(runs)
+    settings = select(chosen)
     if not settings:
         return []
-    most = max(len(bars) for bars, *_ in settings.values())
+    most = max(len(setting.left) for setting in settings)
     columns = min(2, len(settings))
     rows = -(-len(settings) // columns)
     figure, axes = canvas(rows, columns, 0.6 + rows * (0.9 + 0.28 * most), sharex=True)
-    for axis, (setting, (counts, samples, _)) in zip(axes, settings.items(), strict=False):
-        bars = axis.barh([*counts], [*counts.values()], color=COLOURS[0], height=0.7)
-        axis.bar_label(bars, [f"{count:,.0f}" for count in counts.values()], padding=3)
-        axis.set_title(f"{setting}\n{samples}", loc="left")
-        axis.set_ylim(most - 0.5, -0.5)
-        axis.spines["bottom"].set_visible(False)
-        axis.tick_params(axis="x", bottom=False, labelbottom=False)
-        axis.tick_params(axis="y", left=False)
-        axis.margins(x=0.18)
+    for axis, setting in zip(axes, settings, strict=False):
+        _draw(axis, setting, most)
     for axis in axes[len(settings) :]:
         axis.remove()
-    of = "; ".join(
-        f"{setting}: {', '.join(experiments)}" for setting, (_, _, experiments) in settings.items()
+    named = [f"{setting.name}: {', '.join(setting.experiments)}" for setting in settings]
+    caption = (
+        "Candidates left after each filter, in order; mean over seeds."
+        f" Experiments by filters: {'; '.join(named)}.{note}"
     )
-    caption = f"Candidates left after each filter, in order; mean over seeds. Experiments by filters: {of}.{note}"
-    return [
-        drawing(
-            "figure7-chains",
-            "candidates left after each filter, Figure 7",
-            caption,
-            run=runs[0],
-            figure=figure,
-        )
-    ]
+    name, title = "figure7-chains", "candidates left after each filter, Figure 7"
+    return [drawing(name, title, caption, run=runs[0], figure=figure)]
 
 
-def _settings(runs: Sequence[Run]) -> dict[str, tuple[dict[str, float], str, list[str]]]:
-    """Setting → candidates after each step, number of samples in words, experiments."""
+def select(runs: Sequence[Run]) -> list[Setting]:
+    """The filter settings of the runs that filtered, those with the most filters first."""
     groups: dict[str, list[tuple[str, Run]]] = {}
     for experiment, alike in by_experiment(runs).items():
         for run in alike:
-            if mapping(run, "chains", run.found.get("chains")):
-                groups.setdefault(_setting(run), []).append((experiment, run))
-    found = {}
-    for setting, having in groups.items():
-        counts = [
-            {key: number(run, f"chains.{key}", count) for key, count in run.found["chains"].items()}
-            for _, run in having
-        ]
-        means = {key: mean(of[key] for of in counts if key in of) for key in counts[0]}
-        samples = f"{means.pop('samples'):,.0f} samples" if "samples" in means else ""
-        found[setting] = means, samples, sorted({experiment for experiment, _ in having})
-    return dict(sorted(found.items(), key=lambda entry: -len(entry[1][0])))
+            if run.results.chains:
+                groups.setdefault(_name(run), []).append((experiment, run))
+    settings = []
+    for name, group in groups.items():
+        counts = [run.results.chains for _, run in group]
+        means = {step: mean(of[step] for of in counts if step in of) for step in counts[0]}
+        samples = means.pop(SAMPLES, 0)
+        experiments = tuple(sorted({experiment for experiment, _ in group}))
+        settings.append(Setting(name, experiments, means, samples))
+    return sorted(settings, key=lambda setting: -len(setting.left))
 
 
-def _setting(run: Run) -> str:
-    """The filters' names in order, with their parameters where the results hold them."""
-    config = mapping(run, "config.filter", run.config.get("filter"))
-    names = []
-    for name in run.found["chains"]:
-        if name not in NO_FILTERS:
-            parameters = config.get(name) if isinstance(config.get(name), Mapping) else {}
-            told = ", ".join(
-                f"{key} {value}"
-                for key, value in (parameters or {}).items()
-                if not key.startswith("_")
-            )
-            names.append(f"{name} ({told})" if told else name)
-    return ", ".join(names) or "no filter"
+def _name(run: Run) -> str:
+    """The filters in order, with their parameters where the configuration holds them."""
+    parameters = run.results.settings.filter or {}
+    filters = [step for step in run.results.chains if step not in NOT_FILTERS]
+    return (
+        ", ".join(_with_parameters(step, parameters.get(step, {})) for step in filters)
+        or "no filter"
+    )
+
+
+def _with_parameters(name: str, parameters: dict[str, Any]) -> str:
+    words = [f"{key} {value}" for key, value in parameters.items() if not key.startswith("_")]
+    return f"{name} ({', '.join(words)})" if words else name
+
+
+def _draw(axis: Axes, setting: Setting, most: int) -> None:
+    bars = axis.barh([*setting.left], [*setting.left.values()], color=BLUE, height=0.7)
+    axis.bar_label(bars, [f"{count:,.0f}" for count in setting.left.values()], padding=3)
+    axis.set_title(f"{setting.name}\n{setting.samples:,.0f} samples", loc="left")
+    axis.set_ylim(most - 0.5, -0.5)
+    axis.spines["bottom"].set_visible(False)
+    axis.tick_params(axis="x", bottom=False, labelbottom=False)
+    axis.tick_params(axis="y", left=False)
+    axis.margins(x=0.18)

@@ -1,89 +1,99 @@
-"""Which relation is taken for which."""
+"""Which label is taken for which."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from mmie.errors import InputError
 from mmie.reporting.figures.drawing import WIDTH, Drawing, canvas, drawing
-from mmie.reporting.figures.groups import by_experiment, entries, full_systems, kept, seeds
+from mmie.reporting.figures.groups import by_experiment, full_systems, newest_runs, seeds_in_words
 from mmie.reporting.runs import Run
+from mmie.reporting.style import SHARES
 
 NOTHING = "nothing"
-Counts = Counter[tuple[str, str]]
+DARK = 0.55  # share from which a cell's text is white
+CAPTION = (
+    "Rows: gold; columns: predicted; number of items, {seeds} together. The shade is the share of"
+    f" the row. “{NOTHING}” is a gold item that was missed, or a prediction that fits no gold item."
+)
 
 
-def confusions(runs: Sequence[Run]) -> list[Drawing]:
-    """A heat map an experiment, of its last model; summed over seeds; of the papers' full systems where they are among the runs."""
+@dataclass(frozen=True)
+class Confusion:
+    """What one system took for what, summed over seeds.
+
+    Attributes:
+        gold: labels of the rows, the most frequent first.
+        predicted: labels of the columns; both end with ``NOTHING`` where it occurs.
+        counts: (gold, predicted) → number of items.
+    """
+
+    gold: tuple[str, ...]
+    predicted: tuple[str, ...]
+    counts: Counter[tuple[str, str]]
+
+    def shares(self, gold: str) -> list[float]:
+        """The cells of a row as shares of it."""
+        row = [self.counts[gold, label] for label in self.predicted]
+        return [number / sum(row) for number in row]
+
+
+def figures(runs: Sequence[Run]) -> list[Drawing]:
+    """One heat map per experiment, of its last system, for the papers' full methods if there."""
     drawn = []
-    for experiment, of_experiment in by_experiment(
-        full_systems(run for run in runs if run.analysis)
-    ).items():
-        alike, note = kept(of_experiment)
-        model = [*alike[-1].analysis][-1]
-        having = [run for run in alike if (run.analysis.get(model) or {}).get("confusion")]
-        counts = sum((_counts(run, model) for run in having), Counter())
-        if counts:
-            title = f"confusion of relations, {model} in {experiment}"
-            caption = (
-                f"Rows: gold relation; columns: predicted; number of items, {seeds(having)} together; shade: share of the row."
-                f" “{NOTHING}”: missed gold, or invented or invalid answers.{note}"
-            )
-            drawn.append(_map(counts, f"confusion-{experiment}", title, caption, run=runs[0]))
+    analysed = full_systems(run for run in runs if run.results.analysis)
+    for experiment, alike in by_experiment(analysed).items():
+        chosen, note = newest_runs(alike)
+        system = [*chosen[-1].results.analysis][-1]
+        having = [run for run in chosen if system in run.results.analysis]
+        confusion = select(having, system)
+        if confusion.counts:
+            group = next(iter(having[-1].results.analysis[system].breakdown), "label")
+            title = f"confusion by {group}, {system} in {experiment}"
+            caption = CAPTION.format(seeds=seeds_in_words(having)) + note
+            name, figure = f"confusion-{experiment}", _draw(confusion)
+            drawn.append(drawing(name, title, caption, run=runs[0], figure=figure))
     return drawn
 
 
-def _counts(run: Run, model: str) -> Counts:
-    found: Counts = Counter()
-    for entry in entries(run, f"analysis.{model}.confusion", run.analysis[model]["confusion"]):
-        match entry:
-            case [str(gold), str(predicted), int(count)] if count >= 0:
-                found[gold or NOTHING, predicted or NOTHING] += count
-            case _:
-                raise InputError(
-                    f"{run.path}: analysis.{model}.confusion: {entry!r} is not gold, predicted, count; run again"
-                )
-    return found
-
-
-def _map(counts: Counts, name: str, title: str, caption: str, *, run: Run) -> Drawing:
+def select(runs: Sequence[Run], system: str) -> Confusion:
+    """The confusion of one system in runs that have it."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for run in runs:
+        for gold, predicted, number in run.results.analysis[system].confusion:
+            counts[gold or NOTHING, predicted or NOTHING] += number
     totals: Counter[str] = Counter()
     for (gold, predicted), count in counts.items():
         totals[gold] += count
         totals[predicted] += 0
-    relations = sorted(
-        totals, key=lambda relation: (relation == NOTHING, -totals[relation], relation)
-    )
-    golds = [relation for relation in relations if totals[relation]]
-    shares = [[counts[gold, predicted] / totals[gold] for predicted in relations] for gold in golds]
-    figure, (axis,) = canvas(1, 1, min(WIDTH + 0.6, 2.2 + 0.36 * len(golds)))
-    image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row, gold in enumerate(golds):
-        for column, predicted in enumerate(relations):
-            if counts[gold, predicted]:
-                colour = "white" if shares[row][column] > 0.55 else "black"
-                axis.text(
-                    column,
-                    row,
-                    str(counts[gold, predicted]),
-                    ha="center",
-                    va="center",
-                    color=colour,
-                    size=9,
-                )
-    _label(axis, golds, relations)
+    labels = sorted(totals, key=lambda label: (label == NOTHING, -totals[label], label))
+    return Confusion(tuple(label for label in labels if totals[label]), tuple(labels), counts)
+
+
+def _draw(confusion: Confusion) -> Figure:
+    figure, (axis,) = canvas(1, 1, min(WIDTH + 0.6, 2.2 + 0.36 * len(confusion.gold)))
+    centred: dict[str, Any] = {"ha": "center", "va": "center", "size": 9}
+    shares = [confusion.shares(gold) for gold in confusion.gold]
+    image = axis.imshow(shares, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
+    for row, gold in enumerate(confusion.gold):
+        for column, label in enumerate(confusion.predicted):
+            if number := confusion.counts[gold, label]:
+                colour = "white" if shares[row][column] > DARK else "black"
+                axis.text(column, row, str(number), color=colour, **centred)
+    _label(axis, confusion)
     figure.colorbar(image, ax=axis, label="share of the row", shrink=0.8)
-    return drawing(name, title, caption, run=run, figure=figure)
+    return figure
 
 
-def _label(axis: Axes, golds: list[str], relations: list[str]) -> None:
-    axis.set_xticks(
-        range(len(relations)), relations, rotation=45, ha="right", rotation_mode="anchor"
-    )
-    axis.set_yticks(range(len(golds)), golds)
+def _label(axis: Axes, confusion: Confusion) -> None:
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    axis.set_xticks(range(len(confusion.predicted)), confusion.predicted, **turned)
+    axis.set_yticks(range(len(confusion.gold)), confusion.gold)
     axis.set_xlabel("predicted")
     axis.set_ylabel("gold")
     axis.tick_params(length=0)

@@ -1,141 +1,180 @@
-"""Training curves of GRPO, from the ``metrics/grpo.csv`` beside the results (``step,name,value``)."""
+"""Training curves of GRPO, from ``metrics/grpo.csv`` beside the results (``step,name,value``)."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mmie.errors import InputError
-from mmie.reporting.figures.drawing import COLOURS, LINES, Drawing, canvas, drawing
-from mmie.reporting.figures.groups import by_experiment, full_systems, kept
+from mmie.json_types import LARGEST
+from mmie.reporting.figures.drawing import Drawing, canvas, drawing
+from mmie.reporting.figures.groups import by_experiment, full_systems, newest_runs
 from mmie.reporting.runs import Run
-from mmie.results import LARGEST
+from mmie.reporting.style import smooth_line_look
 
 FILE = "metrics/grpo.csv"
-PANELS = {
-    "train/reward": "reward",
-    "train/r_q": "accuracy reward, r_q",
-    "train/r_p": "partial reward, r_p",
-    "train/r_f": "format reward, r_f",
-    "train/r_l": "length reward, r_l",
-    "train/r_a": "answer reward, r_a",
+HEADER = "step,name,value"
+PART = "train/r_"  # begins the names of the parts of the reward
+FIRST = {"train/reward": "reward"}
+LAST = {
     "train/kl": "KL to the reference",
-    "train/length_mean": "tokens a response",
+    "train/length_mean": "tokens per response",
     "train/zero_variance_groups": "share of groups without variance",
     "val/f1": "F1 on the validation split",
 }
-WINDOW = 9  # steps that a curve is smoothed by: its step, four before and four after
+NOT_SMOOTHED = "val/"
+HALF_WINDOW = 4  # steps before and after a step that it is smoothed with
 MANY = 4  # experiments in one figure
+COLUMNS = 3  # of panels
+CAPTION = (
+    "Reinforcement over steps: the mean of the seeds, and a band from the lowest to the highest."
+    f" Each step is smoothed with {HALF_WINDOW} steps before and after it. Validation is not"
+    " smoothed; between two validations there is a straight line. An experiment ends where its"
+    " shortest seed does."
+)
 Curve = dict[int, float]
 
 
-def curves(runs: Sequence[Run]) -> list[Drawing]:
-    """A panel a measure, a colour an experiment: the mean over seeds, a band from the lowest to the highest; of many, the full systems."""
-    having = [run for run in runs if run.file(FILE)]
-    found, note = kept(having if len(by_experiment(having)) <= MANY else full_systems(having))
-    read = {
-        experiment: [_read(run) for run in alike]
-        for experiment, alike in by_experiment(found).items()
-    }
-    panels = [
-        name
-        for name in PANELS
-        if any(name in of_run for of_runs in read.values() for of_run in of_runs)
-    ]
-    if not panels:
+@dataclass(frozen=True)
+class Line:
+    """One measure of one experiment: over the steps, the mean, lowest and highest of the seeds."""
+
+    steps: tuple[int, ...]
+    means: tuple[float, ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What the figure shows.
+
+    Attributes:
+        seeds: experiment → number of seeds.
+        panels: title of a panel → experiment → line.
+    """
+
+    seeds: dict[str, int]
+    panels: dict[str, dict[str, Line]]
+
+
+def figures(runs: Sequence[Run]) -> list[Drawing]:
+    """One panel per measure, one colour per experiment.
+
+    Raises:
+        InputError: a file of curves cannot be read.
+    """
+    recorded = [run for run in runs if run.file(FILE)]
+    many = len(by_experiment(recorded)) > MANY
+    chosen, note = newest_runs(full_systems(recorded) if many else recorded)
+    known = select(chosen)
+    if not known.panels:
         return []
-    rows = -(-len(panels) // 3)
-    figure, axes = canvas(rows, 3, 0.9 + 2.1 * rows + 0.2 * len(read) / 2, sharex=True)
-    for axis, name in zip(axes, panels, strict=False):
-        for index, of_runs in enumerate(read.values()):
-            _panel(
-                axis,
-                [of_run[name] for of_run in of_runs if name in of_run],
-                index,
-                smooth=not name.startswith("val/"),
-            )
-        axis.set_title(PANELS[name])
-        axis.xaxis.set_tick_params(labelbottom=True)
-    for axis in axes[len(panels) :]:
-        axis.remove()
-    handles = [Line2D([], [], linewidth=2, **_look(index)) for index in range(len(read))]
-    labels = [
-        f"{experiment} ({len(of_runs)} seed{'s' * (len(of_runs) > 1)})"
-        for experiment, of_runs in read.items()
-    ]
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=min(2, len(labels)), handlelength=4
-    )
-    caption = (
-        f"Reinforcement, over steps: mean of the seeds, the band from the lowest to the highest, smoothed over {WINDOW} steps; validation"
-        f" not smoothed, and between two validations a straight line. An experiment ends where its shortest seed does.{note}"
-    )
-    return [
-        drawing(
-            "training", "training curves of GRPO, over steps", caption, run=runs[0], figure=figure
-        )
-    ]
+    figure, title = _draw(known), "training curves of GRPO, over steps"
+    return [drawing("training", title, CAPTION + note, run=runs[0], figure=figure)]
 
 
-def _panel(axis: Axes, seeds: Sequence[Curve], index: int, *, smooth: bool) -> None:
-    """From the first step that all seeds have come to, to the last that all have; straight lines where one has no value."""
-    if not seeds:
-        return
+def select(runs: Sequence[Run]) -> Curves:
+    """The curves of runs that have a file of them.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    experiments = {name: [_read(run) for run in of] for name, of in by_experiment(runs).items()}
+    recorded = (name for seeds in experiments.values() for seed in seeds for name in seed)
+    panels: dict[str, dict[str, Line]] = {}
+    for name, title in _titles(recorded).items():
+        for experiment, seeds in experiments.items():
+            having = [seed[name] for seed in seeds if name in seed]
+            if having:
+                half = 0 if name.startswith(NOT_SMOOTHED) else HALF_WINDOW
+                panels.setdefault(title, {})[experiment] = _line(having, half)
+    return Curves({name: len(seeds) for name, seeds in experiments.items()}, panels)
+
+
+def _titles(recorded: Iterable[str]) -> dict[str, str]:
+    """Measure → title, of those that are drawn, in their order: the reward and its parts first."""
+    names = list(dict.fromkeys(recorded))
+    parts = {
+        name: f"{name.removeprefix('train/')}, part of the reward"
+        for name in names
+        if name.startswith(PART)
+    }
+    titles = {**FIRST, **parts, **LAST}
+    return {name: title for name, title in titles.items() if name in names}
+
+
+def _line(seeds: Sequence[Curve], half: int) -> Line:
+    """From the first step that all seeds have reached to the last that all have."""
     begin, end = max(min(curve) for curve in seeds), min(max(curve) for curve in seeds)
-    steps = [
-        step for step in sorted({step for curve in seeds for step in curve}) if begin <= step <= end
-    ]
-    values = np.array([_smoothed(curve, WINDOW // 2 if smooth else 0, steps) for curve in seeds])
-    look = _look(index)
-    axis.fill_between(
-        steps, values.min(0), values.max(0), color=look["color"], alpha=0.18, linewidth=0
-    )
-    axis.plot(steps, values.mean(0), linewidth=2, **look)
+    steps = sorted({step for curve in seeds for step in curve if begin <= step <= end})
+    values = np.array([_smoothed(curve, half, steps) for curve in seeds])
+    means, lows, highs = values.mean(0), values.min(0), values.max(0)
+    return Line(tuple(steps), tuple(means), tuple(lows), tuple(highs))
 
 
 def _smoothed(curve: Curve, half: int, steps: Sequence[int]) -> np.ndarray:
-    """The curve at these steps; each of its values is the mean of up to ``half`` before, itself and ``half`` after."""
+    """The curve at these steps; straight lines where it has no value."""
     values = [*curve.values()]
-    means = [mean(values[max(0, place - half) : place + half + 1]) for place in range(len(values))]
+    means = [mean(values[max(0, at - half) : at + half + 1]) for at in range(len(values))]
     return np.interp(steps, [*curve], means)
 
 
-def _look(index: int) -> dict[str, Any]:
-    turn = index + index // len(COLOURS)
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": LINES[turn % len(LINES)]}
-
-
 def _read(run: Run) -> dict[str, Curve]:
-    """Name → step → value; InputError with file and line for anything else."""
+    """Name → step → value."""
     path = run.file(FILE)
     assert path is not None
-    found: dict[str, Curve] = {}
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); run again") from error
-    for place, line in enumerate(lines, start=1):
-        if line != "step,name,value":
-            step, name, value = _row(line, path, place)
-            found.setdefault(name, {})[step] = value
-    return {name: dict(sorted(curve.items())) for name, curve in found.items()}
+    named: dict[str, Curve] = {}
+    for number, line in enumerate(lines, start=1):
+        if line != HEADER:
+            step, name, value = _row(line, path, number)
+            named.setdefault(name, {})[step] = value
+    return {name: dict(sorted(curve.items())) for name, curve in named.items()}
 
 
-def _row(line: str, path: Path, place: int) -> tuple[int, str, float]:
-    """One line; no name in the log has a line break in it."""
+def _row(line: str, path: Path, number: int) -> tuple[int, str, float]:
+    """One line; no name has a line break in it."""
     try:
         [(step, name, value)] = csv.reader([line])
         if not 0 <= int(step) <= LARGEST:
-            raise ValueError(f"no step: {step}")
+            raise ValueError(f"not a step: {step}")
         return int(step), name, float(value)
     except (ValueError, csv.Error) as error:
-        raise InputError(
-            f"{path}:{place}: not step,name,value; delete the line or run again"
-        ) from error
+        raise InputError(f"{path}:{number}: not {HEADER}; delete the line or run again") from error
+
+
+def _draw(known: Curves) -> Figure:
+    rows = -(-len(known.panels) // COLUMNS)
+    figure, axes = canvas(rows, COLUMNS, 0.9 + 2.1 * rows + 0.1 * len(known.seeds), sharex=True)
+    looks = {experiment: smooth_line_look(at) for at, experiment in enumerate(known.seeds)}
+    for axis, (title, lines) in zip(axes, known.panels.items(), strict=False):
+        for experiment, line in lines.items():
+            _draw_line(axis, line, looks[experiment])
+        axis.set_title(title)
+        axis.xaxis.set_tick_params(labelbottom=True)
+    for axis in axes[len(known.panels) :]:
+        axis.remove()
+    handles = [Line2D([], [], linewidth=2, **look) for look in looks.values()]
+    labels = [f"{name} ({seeds} seed{'s' * (seeds > 1)})" for name, seeds in known.seeds.items()]
+    columns = min(2, len(labels))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, handlelength=4)
+    return figure
+
+
+def _draw_line(axis: Axes, line: Line, look: dict[str, Any]) -> None:
+    shade = {"color": look["color"], "alpha": 0.18, "linewidth": 0}
+    axis.fill_between(line.steps, line.lows, line.highs, **shade)
+    axis.plot(line.steps, line.means, linewidth=2, **look)

@@ -1,86 +1,96 @@
-"""What kinds of errors the models make."""
+"""What kinds of errors the systems make."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import mean
 
-from mmie.error_kinds import KINDS
-from mmie.reporting.figures.drawing import Drawing, bar_look, canvas, drawing, legend_below
-from mmie.reporting.figures.groups import by_experiment, full_systems, kept, mapping, number, seeds
+from matplotlib.axes import Axes
+
+from mmie.reporting.figures.drawing import Drawing, canvas, drawing, legend_below
+from mmie.reporting.figures.groups import by_experiment, full_systems, newest_runs, seeds_in_words
 from mmie.reporting.runs import Run
+from mmie.reporting.style import bar_look
 
 
-def error_kinds(runs: Sequence[Run]) -> list[Drawing]:
-    """A group of bars a kind, a bar a model, mean over seeds; one figure an experiment, of the papers' full systems where they are."""
-    having = by_experiment(full_systems(run for run in runs if run.analysis))
-    return [
-        drawn for experiment, alike in having.items() for drawn in _of(experiment, *kept(alike))
-    ]
+@dataclass(frozen=True)
+class Errors:
+    """The errors of one experiment.
+
+    Attributes:
+        kinds: in the order of the results.
+        means: system → number of errors of each kind, mean over the seeds that have the system.
+        never_right: systems without one right answer. Their one long bar would hide the others.
+    """
+
+    kinds: tuple[str, ...]
+    means: dict[str, tuple[float, ...]]
+    never_right: tuple[str, ...]
 
 
-def _of(experiment: str, runs: list[Run], note: str) -> list[Drawing]:
-    named = dict.fromkeys(model for run in runs for model in run.analysis)
-    silent = [model for model in named if _silent(runs, model)]
-    models = {model: _counts(runs, model) for model in named if model not in silent}
-    kinds = [
-        *dict.fromkeys(
-            kind
-            for kind in (*KINDS, *(kind for counts in models.values() for kind in counts))
-            if any(kind in counts for counts in models.values())
-        )
-    ]
-    if not kinds:
-        return []
-    height = 0.8 / len(models)
-    figure, (axis,) = canvas(1, 1, 1.3 + len(kinds) * max(0.3, 0.2 * len(models)))
-    for index, (model, counts) in enumerate(models.items()):
-        places = [place + (index - (len(models) - 1) / 2) * height for place in range(len(kinds))]
-        values = [counts.get(kind, 0.0) for kind in kinds]
-        bars = axis.barh(places, values, height=0.9 * height, label=model, **bar_look(index))
-        axis.bar_label(
-            bars, [f"{value:,.1f}".removesuffix(".0") for value in values], padding=3, fontsize=9
-        )
-    axis.set_yticks(range(len(kinds)), kinds)
+def figures(runs: Sequence[Run]) -> list[Drawing]:
+    """One figure per experiment, of the papers' full methods where they are among the runs."""
+    drawn = []
+    analysed = full_systems(run for run in runs if run.results.analysis)
+    for experiment, alike in by_experiment(analysed).items():
+        chosen, note = newest_runs(alike)
+        errors = select(chosen)
+        if errors.means and errors.kinds:
+            drawn.append(_drawing(experiment, errors, chosen, note))
+    return drawn
+
+
+def select(runs: Sequence[Run]) -> Errors:
+    """The errors of the runs of one experiment."""
+    systems = list(dict.fromkeys(system for run in runs for system in run.results.analysis))
+    never_right = tuple(system for system in systems if _never_right(runs, system))
+    counts: dict[str, list[dict[str, int]]] = {}
+    for system in systems:
+        if system not in never_right:
+            analyses = [run.results.analysis.get(system) for run in runs]
+            counts[system] = [analysis.errors for analysis in analyses if analysis]
+    errors = [one for of_system in counts.values() for one in of_system]
+    kinds = tuple(dict.fromkeys(kind for one in errors for kind in one))
+    means = {
+        system: tuple(mean(one.get(kind, 0) for one in of_system) for kind in kinds)
+        for system, of_system in counts.items()
+    }
+    return Errors(kinds, means, never_right)
+
+
+def _never_right(runs: Sequence[Run], system: str) -> bool:
+    """Whether its F1 is known, and 0 on all measures in all runs."""
+    scores = [score for run in runs for score in run.systems.get(system, {}).values()]
+    return bool(scores) and not any(score.f1 for score in scores)
+
+
+def _drawing(experiment: str, errors: Errors, runs: Sequence[Run], note: str) -> Drawing:
+    per_kind = max(0.3, 0.2 * len(errors.means))
+    figure, (axis,) = canvas(1, 1, 1.3 + per_kind * len(errors.kinds))
+    _draw(axis, errors)
+    legend_below(figure, axis)
+    caption = (
+        f"Number of errors of each kind, mean over {seeds_in_words(runs)}."
+        " docs/metrics.md explains the kinds."
+    )
+    if errors.never_right:
+        caption += f" Left out because no answer is right: {', '.join(errors.never_right)}."
+    name, title = f"errors-{experiment}", f"kinds of errors, {experiment}"
+    return drawing(name, title, caption + note, run=runs[0], figure=figure)
+
+
+def _draw(axis: Axes, errors: Errors) -> None:
+    """One group of bars per kind, one bar per system."""
+    height = 0.8 / len(errors.means)
+    for index, (system, means) in enumerate(errors.means.items()):
+        aside = (index - (len(errors.means) - 1) / 2) * height
+        places = [place + aside for place in range(len(errors.kinds))]
+        bars = axis.barh(places, means, height=0.9 * height, label=system, **bar_look(index))
+        words = [f"{value:,.1f}".removesuffix(".0") for value in means]
+        axis.bar_label(bars, words, padding=3, fontsize=9)
+    axis.set_yticks(range(len(errors.kinds)), errors.kinds)
     axis.invert_yaxis()
     axis.set_xlabel("errors on the test set, mean over seeds")
     axis.tick_params(axis="y", length=0)
     axis.margins(x=0.08, y=0.02)
-    legend_below(figure, axis)
-    invalid = (
-        " All quintuples of an invalid answer are missed as well."
-        if runs[0].task == "jmere"
-        else ""
-    )
-    left_out = (
-        f" Left out, as nothing that they say is right: {', '.join(silent)}." if silent else ""
-    )
-    caption = f"Number of errors of each kind, mean over {seeds(runs)}.{invalid}{left_out}{note}"
-    return [
-        drawing(
-            f"errors-{experiment}",
-            f"kinds of errors, {experiment}",
-            caption,
-            run=runs[0],
-            figure=figure,
-        )
-    ]
-
-
-def _silent(runs: list[Run], model: str) -> bool:
-    """Whether its F1 is known, and 0 in all runs: its one long bar would hide the others."""
-    scores = [scores.get("f1") for run in runs for scores in run.models.get(model, {}).values()]
-    return bool(scores) and not any(scores)
-
-
-def _counts(runs: list[Run], model: str) -> dict[str, float]:
-    """Kind → mean over the seeds that have the model."""
-    having = [run for run in runs if model in run.analysis]
-    found: dict[str, float] = {}
-    for run in having:
-        for kind, count in mapping(
-            run, f"analysis.{model}.errors", run.analysis[model].get("errors")
-        ).items():
-            found[kind] = found.get(kind, 0.0) + number(
-                run, f"analysis.{model}.errors.{kind}", count
-            ) / len(having)
-    return found

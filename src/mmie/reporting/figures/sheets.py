@@ -1,17 +1,15 @@
 """Sheets for the people of Figure 6 of JMERE-R1: which chains each of them scores.
 
     python -m mmie.reporting.figures.sheets --candidates artifacts/distil/…/candidates.jsonl \\
-        --examples artifacts/data/…/train.jsonl --out FOLDER
+        --examples artifacts/data/…/train.jsonl --images FOLDER --out FOLDER
 
-As in appendix B, 100 training samples are drawn with all their chains. Ten annotators stand in two
-groups, each chain
-is scored by four of its group, and everybody has equally many. Who scores which chain within a
-group is not printed;
-here each annotator is left out of every fifth chain, in turn.
+As in appendix B, 100 training samples are drawn with all their chains. Ten annotators form two
+groups, four people of a group score each of its chains, and everybody has equally many. The paper
+does not say who scores which chain within a group; here everybody skips every fifth chain, in turn.
 
-A sheet is a CSV file with one line for each chain: the columns that
-``mmie.reporting.figures.human`` reads, with
-``score`` left empty, then picture, text, gold and chain. The teacher's score is not in it.
+A sheet is a CSV file with one line per chain. It has the columns that
+``mmie.reporting.figures.human`` reads, with ``score`` left empty, then picture, text, gold and
+chain. The teacher's score is not in it.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from mmie.files import write_text
 from mmie.reporting.figures.human import COLUMNS
 from mmie.types import Candidate, Example
 
-SHOWN = ("picture", "text", "gold", "chain")
+DETAILS = ("picture", "text", "gold", "chain")
 FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the start of a formula
 
 
@@ -64,29 +62,28 @@ class Design:
 def write_sheets(
     candidates: Path, examples: Path, images: Path, out: Path, design: Design
 ) -> list[Path]:
-    """Writes ``annotator-01.csv`` and so on; an existing sheet may hold somebody's scores and is never written over.
+    """Writes ``annotator-01.csv`` and so on, and returns their paths.
+
+    An existing sheet may hold somebody's scores, so it is never overwritten.
 
     Raises:
-        InputError: a file cannot be read or written, there are too few samples, or a sheet is
-        there already.
+        InputError: a file cannot be read or written, there are too few samples, or a sheet exists
+            already.
     """
-    known = {
-        example.id: example
-        for example in examples_from_jsonl(examples, revive=lambda gold: gold, images=images)
-    }
+    loaded = examples_from_jsonl(examples, revive=lambda gold: gold, images=images)
+    known = {example.id: example for example in loaded}
     drawn = draw(candidates_from_jsonl(candidates), design, candidates)
-    if unknown := [sample[0].example_id for sample in drawn if sample[0].example_id not in known]:
-        raise InputError(
-            f"{examples}: sample {unknown[0]} of {candidates} is not in it; give that run's data"
-        )
-    sheets = {
-        out / f"annotator-{number + 1:02}.csv": chains
-        for number, chains in enumerate(dealt(drawn, design))
-    }
-    if there := [path for path in sheets if path.exists()]:
-        raise InputError(
-            f"{there[0]}: it is there already and may hold scores; give another folder"
-        )
+    for chains in drawn:
+        if chains[0].example_id not in known:
+            raise InputError(
+                f"{examples}: sample {chains[0].example_id} of {candidates} is not in it;"
+                " give that run's data"
+            )
+    numbered = enumerate(deal(drawn, design), start=1)
+    sheets = {out / f"annotator-{number:02}.csv": chains for number, chains in numbered}
+    for path in sheets:
+        if path.exists():
+            raise InputError(f"{path}: exists already and may hold scores; give another folder")
     for path, chains in sheets.items():
         write_text(path, _sheet(path.stem, chains, known))
     return [*sheets]
@@ -97,26 +94,23 @@ def draw(candidates: Sequence[Candidate], design: Design, where: Path) -> list[l
     of_sample: dict[str, list[Candidate]] = {}
     for candidate in candidates:
         of_sample.setdefault(candidate.example_id, []).append(candidate)
-    whole = [
-        chains for chains in of_sample.values() if all(candidate.chain for candidate in chains)
-    ]
-    if len(whole) < design.samples:
+    complete = [chains for chains in of_sample.values() if all(one.chain for one in chains)]
+    if len(complete) < design.samples:
         raise InputError(
-            f"{where}: {len(whole)} whole samples, not {design.samples}; lower --samples"
+            f"{where}: {len(complete)} complete samples, not {design.samples}; lower --samples"
         )
-    return random.Random(design.seed).sample(whole, design.samples)
+    return random.Random(design.seed).sample(complete, design.samples)
 
 
-def dealt(drawn: Sequence[Sequence[Candidate]], design: Design) -> list[list[Candidate]]:
-    """The chains of each annotator; a sample is one group's, and each chain leaves others out."""
+def deal(drawn: Sequence[Sequence[Candidate]], design: Design) -> list[list[Candidate]]:
+    """The chains of each annotator. A sample belongs to one group; people skip chains in turn."""
     size = design.annotators // design.groups
     sheets: list[list[Candidate]] = [[] for _ in range(design.annotators)]
     for group in range(design.groups):
         chains = [chain for sample in drawn[group :: design.groups] for chain in sample]
         for number, chain in enumerate(chains):
-            first = (
-                number + number // size
-            )  # one further in each round, so that nobody misses all first chains
+            # One further in each round, so that nobody skips all first chains of the samples.
+            first = number + number // size
             for place in range(design.scores):
                 sheets[group * size + (first + place) % size].append(chain)
     return sheets
@@ -125,11 +119,11 @@ def dealt(drawn: Sequence[Sequence[Candidate]], design: Design) -> list[list[Can
 def _sheet(annotator: str, chains: Sequence[Candidate], known: dict[str, Example]) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*COLUMNS, *SHOWN))
+    writer.writerow((*COLUMNS, *DETAILS))
     for chain in chains:
         example = known[chain.example_id]
-        shown = (_pictures(example), example.text, _gold(example.gold), chain.chain)
-        writer.writerow((chain.example_id, chain.index, annotator, "", *map(_harmless, shown)))
+        details = (_pictures(example), example.text, _gold(example.gold), chain.chain)
+        writer.writerow((chain.example_id, chain.index, annotator, "", *map(_harmless, details)))
     return text.getvalue()
 
 
@@ -156,14 +150,14 @@ def main() -> None:
         "images": "folder of the pictures, data.images of that run",
         "out": "folder of the sheets",
     }
-    for name, told in paths.items():
-        parser.add_argument(f"--{name}", type=Path, required=True, help=told)
+    for name, text in paths.items():
+        parser.add_argument(f"--{name}", type=Path, required=True, help=text)
     for name in ("samples", "annotators", "groups", "scores", "seed"):
         parser.add_argument(
             f"--{name}",
             type=int,
             default=getattr(Design, name),
-            help=f"{getattr(Design, name)} without",
+            help=f"default: {getattr(Design, name)}",
         )
     arguments = vars(parser.parse_args())
     try:

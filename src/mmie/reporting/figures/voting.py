@@ -1,84 +1,138 @@
-"""Figure 5 of JMERE-R1: the majority of k responses, as a curve and by relation."""
+"""Figure 5 of JMERE-R1: the majority of k responses, as a curve and by label."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import degrees, pi, sin
+from statistics import mean
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from mmie.errors import InputError
-from mmie.reporting.figures.drawing import Drawing, canvas, drawing, legend_below, line_look
+from mmie.reporting.figures.drawing import Drawing, canvas, drawing, legend_below
 from mmie.reporting.figures.groups import (
-    band_told,
+    Band,
+    band,
+    band_in_words,
     by_experiment,
-    kept,
-    mapping,
-    mean_and_band,
-    numbers,
-    seeds,
+    newest_runs,
+    seeds_in_words,
 )
 from mmie.reporting.runs import Run
-from mmie.voting import NO_WAYS
+from mmie.reporting.style import line_look
+from mmie.results import Curve, Voting
 
-PAPER = (40.0, 80.0)  # % F1 at the centre and at the rim of the paper's radar
-FEW = 8  # relations whose names stand upright around a radar
+PAPER_RANGE = (40.0, 80.0)  # % F1 at the centre and at the rim of the paper's radar
+FEWEST_LABELS = 3  # of a radar
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-Votes = list[tuple[Run, Mapping[str, Any]]]
-Curve = dict[float, tuple[float, float, float]]
+GUESS = (
+    "The paper's radar runs from 40 to 80 %. Its text does not name the axes; one axis per label is"
+    " our guess."
+)
 
 
-def majority(runs: Sequence[Run]) -> list[Drawing]:
-    """F1 of the vote over k, a panel a way of voting; and F1 by relation with all votes, a radar a way."""
-    found, note = kept(run for run in runs if mapping(run, "voting", run.found.get("voting")))
-    series = _series(found)
-    return [*_curves(series, note), *_radar(series, note)] if series else []
+@dataclass(frozen=True)
+class Votes:
+    """What one system's votes come to.
 
-
-def _series(runs: Sequence[Run]) -> dict[str, Votes]:
-    """Model → its votes, one for each seed; with its experiment where several have a model of this name.
-
-    CoT-SFT and JMERE-R1 vote in runs of their own and stand in one figure.
+    Attributes:
+        name: the system, with its experiment where several have a system of this name.
+        seeds: number of runs.
+        curves: way of voting → k → F1 in %, for each k that all seeds have.
+        by_label: way of voting → label → F1 in % where all responses vote, mean over the seeds.
     """
-    having = by_experiment(runs)
-    experiments: dict[str, set[str]] = {}
-    for experiment, alike in having.items():
+
+    name: str
+    seeds: int
+    curves: dict[str, dict[int, Band]]
+    by_label: dict[str, dict[str, float]]
+
+
+def figures(runs: Sequence[Run]) -> list[Drawing]:
+    """F1 of the vote over k, and F1 by label with all votes as a radar."""
+    chosen, note = newest_runs(run for run in runs if run.results.voting)
+    votes = select(chosen)
+    drawn = []
+    if any(one.curves for one in votes):
+        caption = f"F1 of the majority of k responses per test sample, {seeds_in_words(chosen)}."
+        name, title, figure = "figure5-voting", "majority vote, Figure 5", _draw_curves(votes)
+        drawn.append(drawing(name, title, caption + note, run=runs[0], figure=figure))
+    ways = [way for way in _ways(votes) if len(_labels(votes, way)) >= FEWEST_LABELS]
+    if ways:
+        caption = (
+            "F1 by label where all responses vote, mean over seeds; a label that a system never"
+            f" predicts counts 0. {GUESS}"
+        )
+        name, title = "figure5-relations", "majority vote by label, Figure 5"
+        figure = _draw_radars(votes, ways)
+        drawn.append(drawing(name, title, caption + note, run=runs[0], figure=figure))
+    return drawn
+
+
+def select(runs: Sequence[Run]) -> list[Votes]:
+    """The votes of each system.
+
+    CoT-SFT and JMERE-R1 vote in runs of their own and stand in one figure, so systems of several
+    experiments come together here.
+    """
+    named: dict[str, dict[str, list[Voting]]] = {}
+    for experiment, alike in by_experiment(runs).items():
         for run in alike:
-            for model in run.found["voting"]:
-                experiments.setdefault(model, set()).add(experiment)
-    found: dict[str, Votes] = {}
-    for experiment, alike in having.items():
-        for run in alike:
-            for model, votes in run.found["voting"].items():
-                name = model if len(experiments[model]) == 1 else f"{experiment}: {model}"
-                found.setdefault(name, []).append((run, mapping(run, f"voting.{model}", votes)))
-    return found
+            for system, voting in run.results.voting.items():
+                named.setdefault(system, {}).setdefault(experiment, []).append(voting)
+    votes = []
+    for system, experiments in named.items():
+        for experiment, seeds in experiments.items():
+            name = system if len(experiments) == 1 else f"{experiment}: {system}"
+            votes.append(_votes(name, seeds))
+    return votes
 
 
-def _ways(series: dict[str, Votes]) -> list[str]:
-    named = (way for votes in series.values() for _, found in votes for way in found)
-    return [*dict.fromkeys(way for way in named if way not in NO_WAYS)]
+def _votes(name: str, seeds: Sequence[Voting]) -> Votes:
+    ways = list(dict.fromkeys(way for voting in seeds for way in voting.curves))
+    curves = {
+        way: _curve([voting for voting in seeds if way in voting.curves], way) for way in ways
+    }
+    by_label = {way: _by_label(seeds, way) for way in ways}
+    return Votes(name, len(seeds), curves, by_label)
 
 
-def _curves(series: dict[str, Votes], note: str) -> list[Drawing]:
-    ways, run = _ways(series), next(iter(series.values()))[0][0]
-    if not ways:
-        return []
+def _curve(seeds: Sequence[Voting], way: str) -> dict[int, Band]:
+    """The curve of the main measure, which comes first."""
+    points: dict[int, list[tuple[float, list[float]]]] = {}
+    for voting in seeds:
+        curve: Curve = next(iter(voting.curves[way].values()))
+        for k, f1, ends in zip(voting.k, curve.f1, curve.ci95, strict=True):
+            points.setdefault(k, []).append((100 * f1, [100 * end for end in ends]))
+    shared = {k: found for k, found in points.items() if len(found) == len(seeds)}
+    return {k: band([f1 for f1, _ in found], found[0][1]) for k, found in shared.items()}
+
+
+def _by_label(seeds: Sequence[Voting], way: str) -> dict[str, float]:
+    found = [voting.by_label.get(way, {}) for voting in seeds]
+    labels = sorted({label for scores in found for label in scores})
+    return {label: 100 * mean(scores.get(label, 0) for scores in found) for label in labels}
+
+
+def _ways(votes: Sequence[Votes]) -> list[str]:
+    return list(dict.fromkeys(way for one in votes for way in one.curves))
+
+
+def _labels(votes: Sequence[Votes], way: str) -> list[str]:
+    return sorted({label for one in votes for label in one.by_label.get(way, {})})
+
+
+def _draw_curves(votes: Sequence[Votes]) -> Figure:
+    """One panel per way of voting, one line per system."""
+    ways = _ways(votes)
     figure, axes = canvas(1, len(ways), 3.8, sharey=True)
-    largest = max(
-        (
-            k
-            for votes in series.values()
-            for of, found in votes
-            for k in numbers(of, "voting, k", found.get("k"))
-        ),
-        default=1,
-    )
+    largest = max(k for one in votes for curve in one.curves.values() for k in curve)
     for axis, way in zip(axes, ways, strict=True):
-        for index, (name, votes) in enumerate(series.items()):
-            curves = [_points(of, name, found, way) for of, found in votes if way in found]
-            _curve(axis, curves, f"{name} ({band_told([len(votes)])})", line_look(index))
+        for index, one in enumerate(votes):
+            label = f"{one.name} ({band_in_words([one.seeds])})"
+            _draw_curve(axis, one.curves.get(way, {}), label, line_look(index))
         axis.set_xscale("log")
         axis.set_xticks(TICKS, [str(tick) for tick in TICKS])
         axis.minorticks_off()
@@ -87,138 +141,66 @@ def _curves(series: dict[str, Votes], note: str) -> list[Drawing]:
         axis.set_xlabel("k, responses that vote")
     axes[0].set_ylabel("F1 on the test set, %")
     legend_below(figure, axes[0])
-    caption = f"F1 of the majority of k responses a test sample, {seeds([of for votes in series.values() for of, _ in votes])}.{note}"
-    return [drawing("figure5-voting", "majority vote, Figure 5", caption, run=run, figure=figure)]
+    return figure
 
 
-def _curve(axis: Axes, curves: Sequence[Curve], label: str, look: dict[str, Any]) -> None:
-    """The k that all seeds have."""
-    points = (
-        {
-            k: [curve[k] for curve in curves]
-            for k in curves[0]
-            if all(k in curve for curve in curves)
-        }
-        if curves
-        else {}
-    )
-    bands = [
-        mean_and_band([value for value, *_ in found], [bounds for _, *bounds in found])
-        for found in points.values()
-    ]
-    values, lows, highs = zip(*bands, strict=True) if bands else ((), (), ())
-    axis.plot([*points], values, label=label, markersize=5, **look)
-    axis.fill_between([*points], lows, highs, color=look["color"], alpha=0.15, linewidth=0)
+def _draw_curve(axis: Axes, curve: dict[int, Band], label: str, look: dict[str, Any]) -> None:
+    bands = curve.values()
+    axis.plot([*curve], [one.value for one in bands], label=label, markersize=5, **look)
+    lows, highs = [one.low for one in bands], [one.high for one in bands]
+    axis.fill_between([*curve], lows, highs, color=look["color"], alpha=0.15, linewidth=0)
 
 
-def _points(run: Run, model: str, found: Mapping[str, Any], way: str) -> Curve:
-    """k → F1 and its interval, %."""
-    key = f"voting of {model}, {way}"
-    curve = mapping(run, key, found[way])
-    counts, scores = numbers(run, key, found.get("k")), numbers(run, key, curve.get("f1"))
-    bounds = [
-        numbers(run, key, pair)
-        for pair in curve.get("ci95") or [[score, score] for score in scores]
-    ]
-    if (
-        not len(counts) == len(scores) == len(bounds)
-        or any(len(pair) != 2 for pair in bounds)
-        or min(counts, default=1) < 1
-    ):
-        raise InputError(f"{run.path}: {key}: k, f1 and ci95 do not go together; run again")
-    return {
-        k: (100 * f1, 100 * low, 100 * high)
-        for k, f1, (low, high) in zip(counts, scores, bounds, strict=True)
-    }
-
-
-def _radar(series: dict[str, Votes], note: str) -> list[Drawing]:
-    """Of the ways with at least three relations; an axis a relation."""
-    run = next(iter(series.values()))[0][0]
-    scores = {
-        way: found
-        for way in _ways(series)
-        if len(_relations(found := _by_relation(series, way))) > 2
-    }
-    if not scores:
-        return []
-    values = [
-        value
-        for of_way in scores.values()
-        for of_model in of_way.values()
-        for value in of_model.values()
-    ]
-    fits = all(PAPER[0] <= value <= PAPER[1] for value in values)
-    low, high = PAPER if fits else (0.0, 100.0)
-    stacked = max(len(_relations(found)) for found in scores.values()) > FEW
-    shape = (len(scores), 1, 0.9 + 5.4 * len(scores)) if stacked else (1, len(scores), 4.6)
-    place: dict[str, Any] = (
-        {"x": -0.42, "y": 1.25} if stacked else {"pad": 20}
-    )  # beside or above the names
-    figure, axes = canvas(*shape, subplot_kw={"projection": "polar"})
-    for axis, (way, of_way) in zip(axes, scores.items(), strict=True):
-        _web(axis, of_way, low, high)
-        axis.set_title(f"vote on: {way}", **place)
+def _draw_radars(votes: Sequence[Votes], ways: Sequence[str]) -> Figure:
+    """One radar per way of voting, below each other, with one axis per label."""
+    polar = {"projection": "polar"}
+    figure, axes = canvas(len(ways), 1, 1.2 + 5.4 * len(ways), subplot_kw=polar)
+    low, high = radar_range(votes)
+    for axis, way in zip(axes, ways, strict=True):
+        _draw_radar(axis, votes, way)
+        axis.set_ylim(low, high)
+        axis.set_yticks([low + (high - low) * quarter / 4 for quarter in (1, 2, 3)])
+        paper = ", as in the paper" if (low, high) == PAPER_RANGE else ""
+        words = f"vote on: {way}\ncentre {low:.0f} %, rim {high:.0f} %{paper}"
+        axis.set_title(words, loc="left", x=-0.42, y=1.2)  # beside the names of the labels
     legend_below(figure, axes[0])
-    told = f"centre {low:.0f} %, rim {high:.0f} %" + (
-        " as in the paper" if fits else "; the paper's 40 to 80 % does not hold all values"
-    )
-    caption = (
-        "F1 by relation where all responses vote, mean over seeds; a relation that a model never sees counts 0. The paper's"
-        f" text does not name the axes of its radar: one for each relation is our guess.{note}"
-    )
-    drawn = drawing(
-        "figure5-relations", "majority vote by relation, Figure 5", caption, run=run, figure=figure
-    )
-    figure.suptitle(f"{drawn.title}\n{told}")
-    return [drawn]
+    return figure
 
 
-def _by_relation(series: dict[str, Votes], way: str) -> dict[str, dict[str, float]]:
-    """Model → relation → mean F1 over seeds, %."""
-    found: dict[str, dict[str, float]] = {}
-    for name, votes in series.items():
-        for run, vote in votes:
-            key = f"voting of {name}, per_relation"
-            of_way = mapping(run, key, mapping(run, key, vote.get("per_relation")).get(way))
-            for relation, f1 in zip(of_way, numbers(run, key, [*of_way.values()]), strict=True):
-                of_model = found.setdefault(name, {})
-                of_model[relation] = of_model.get(relation, 0.0) + 100 * f1 / len(votes)
-    return found
+def radar_range(votes: Sequence[Votes]) -> tuple[float, float]:
+    """The paper's range where it holds all values, else 0 to 100 %."""
+    low, high = PAPER_RANGE
+    scores = [f1 for one in votes for labels in one.by_label.values() for f1 in labels.values()]
+    return PAPER_RANGE if all(low <= score <= high for score in scores) else (0.0, 100.0)
 
 
-def _relations(scores: dict[str, dict[str, float]]) -> list[str]:
-    return sorted({relation for of_model in scores.values() for relation in of_model})
-
-
-def _web(axis: Any, scores: dict[str, dict[str, float]], low: float, high: float) -> None:
-    relations = _relations(scores)
-    angles = [2 * pi * place / len(relations) for place in range(len(relations))]
-    for index, (name, of_model) in enumerate(scores.items()):
-        values = [of_model.get(relation, 0.0) for relation in relations]
-        axis.plot(
-            [*angles, angles[0]], [*values, values[0]], label=name, markersize=5, **line_look(index)
-        )
+def _draw_radar(axis: Any, votes: Sequence[Votes], way: str) -> None:
+    labels = _labels(votes, way)
+    angles = [2 * pi * place / len(labels) for place in range(len(labels))]
+    for index, one in enumerate(votes):
+        scores = [one.by_label.get(way, {}).get(label, 0.0) for label in labels]
+        closed = [*angles, angles[0]], [*scores, scores[0]]
+        axis.plot(*closed, label=one.name, markersize=5, **line_look(index))
     axis.set_theta_zero_location("N")
     axis.set_theta_direction(-1)
-    axis.set_rlabel_position(180 / len(relations))
+    axis.set_rlabel_position(180 / len(labels))
     axis.set_xticks(angles, [""] * len(angles))
-    for angle, relation in zip(angles, relations, strict=True):
-        right = sin(angle) > -1e-9
-        turned = (
-            {"rotation": 90 - degrees(angle) + (0 if right else 180), "rotation_mode": "anchor"}
-            if len(relations) > FEW
-            else {}
-        )
-        side = "center" if not turned and abs(sin(angle)) < 0.2 else "left" if right else "right"
-        axis.text(
-            angle,
-            low + 1.05 * (high - low),
-            relation or "nothing",
-            ha=side,
-            va="center",
-            size=9,
-            **turned,
-        )
-    axis.set_ylim(low, high)
-    axis.set_yticks([low + (high - low) * quarter / 4 for quarter in range(1, 4)])
+    for angle, label in zip(angles, labels, strict=True):
+        _write_outside(axis, angle, label or "nothing")
+
+
+def _write_outside(axis: Any, angle: float, text: str) -> None:
+    """Along its ray, readable from the left on both sides."""
+    right = sin(angle) > -1e-9
+    axis.annotate(
+        text,
+        (angle, 1),
+        xycoords=axis.get_xaxis_transform(),
+        xytext=(6 * sin(angle), 6 * sin(pi / 2 - angle)),
+        textcoords="offset points",
+        rotation=90 - degrees(angle) + (0 if right else 180),
+        rotation_mode="anchor",
+        ha="left" if right else "right",
+        va="center",
+        size=9,
+    )

@@ -1,30 +1,34 @@
-"""What is asked about a candidate of JMERE-R1 (section 3.2): a chain, the quintuples that can be read off it, its score.
+"""What the teacher is asked for JMERE-R1 (section 3.2): a chain, the quintuples that can be read
+off it, and a score.
 
-Deviation: every usable chain is both re-predicted and scored, whatever filters follow, so that a filter can be left
-out without a call; the paper scores only the chains that its first filter lets through.
+Deviation: every usable chain is both re-predicted and scored, whatever filters follow, so that a
+filter can be left out without another request. The paper scores only the chains that its first
+filter lets through.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from mmie.distil.candidates import Ask
-from mmie.distil.chain_text import chain_of, parse_score
+from mmie.distil.chain_text import extract_chain, parse_score
 from mmie.labels import RelationPairs, relation_names
 from mmie.parsing import format_quintuples
 from mmie.reading import read_answer
 from mmie.templates import Places, fill
-from mmie.types import Candidate, Example, Quintuple
+from mmie.types import Candidate, Example
 
 
 class JMEREChains:
-    """Multimodal-Paradigm CoT (MP-CoT, section 3.2): chains with both of their columns.
+    """Multimodal-Paradigm CoT (MP-CoT, section 3.2): chains with both verdicts.
+
+    The verdicts are ``repredicted``, a list of lists of five strings, and ``score`` (0..1).
 
     Args:
         types: the entity types that are offered at re-prediction.
-        relations: those that are offered at re-prediction, in any form that ``relation_pairs``
-            reads, or their names alone; underscores read as blanks.
+        relations: the relations that are offered at re-prediction, in any form that
+            ``relation_pairs`` reads, or their names alone; underscores are read as blanks.
         distil: the prompt that asks for a chain which leads to the gold answer (Figure 10).
         repredict: the prompt that asks for the quintuples of text and chain (Figure 8).
         score: the prompt that asks for the chain's score by discrete rules (Figure 9).
@@ -48,12 +52,13 @@ class JMEREChains:
         self.score = score
 
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
-        chain = chain_of(await ask("distil", self.distil_prompt(example)))
-        if not chain:
-            return Candidate(example.id, index, chain="", repredicted=None, score=None)
-        read = await ask("repredict", self.repredict_prompt(example, chain), chain=chain)
-        scored = await ask("score", self.score_prompt(example, chain), chain=chain)
-        return Candidate(example.id, index, chain, self._repredicted(read), parse_score(scored))
+        chain = extract_chain(await ask("distil", self.distil_prompt(example)))
+        verdicts: dict[str, Any] = {"repredicted": None, "score": None}
+        if chain:
+            read = await ask("repredict", self.repredict_prompt(example, chain), chain=chain)
+            scored = await ask("score", self.score_prompt(example, chain), chain=chain)
+            verdicts = {"repredicted": self._repredicted(read), "score": parse_score(scored)}
+        return Candidate(example.id, index, chain, verdicts)
 
     def distil_prompt(self, example: Example) -> str:
         """Figure 10: write a chain for this text that leads to the gold answer."""
@@ -68,7 +73,7 @@ class JMEREChains:
         """Figure 9: score the chain by discrete rules, with two examples."""
         return fill(self.score, text=example.text, chain=chain)
 
-    def _repredicted(self, text: str) -> tuple[Quintuple, ...] | None:
-        """The quintuples that the lenient reader finds; None where one is invalid or there is no answer."""
+    def _repredicted(self, text: str) -> list[list[str]] | None:
+        """The quintuples that the lenient reader finds; None where one is invalid or none is found."""
         quintuples, invalid = read_answer(text, types=self.types, relations=self.relations)
-        return None if quintuples is None or invalid else tuple(quintuples)
+        return None if quintuples is None or invalid else [list(item) for item in quintuples]

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmie.metrics import folded_set
-from mmie.types import Candidate, Quintuple
+from mmie.types import Candidate
 
 
 class RepredictionFilter:
     """Keeps a chain where the quintuples that the teacher reads off it are exactly the gold ones.
 
-    They are compared as sets of folded strings, like everywhere.
+    They are compared as sets of folded strings, as everywhere.
     """
 
-    def __call__(
-        self, candidates: Sequence[Candidate], gold: Mapping[str, Collection[Quintuple]]
-    ) -> list[Candidate]:
-        """The candidates that lead to the gold answer, in their order; ``gold`` maps sample id to quintuples."""
-        read = [candidate for candidate in candidates if candidate.repredicted is not None]
-        return [
-            candidate
-            for candidate in read
-            if folded_set(candidate.repredicted) == folded_set(gold[candidate.example_id])
-        ]
+    def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Any]) -> list[Candidate]:
+        """The candidates that lead to the gold answer, in their order.
+
+        Args:
+            candidates: a chain without the verdict ``repredicted``, or with an unreadable one, is dropped.
+            gold: sample id → quintuples.
+        """
+        return [candidate for candidate in candidates if _is_gold(candidate, gold)]
+
+
+def _is_gold(candidate: Candidate, gold: Mapping[str, Any]) -> bool:
+    read = candidate.verdicts.get("repredicted")
+    return read is not None and folded_set(read) == folded_set(gold[candidate.example_id])

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mmie.errors import InputError
-from mmie.types import Candidate, Quintuple
+from mmie.types import Candidate
 
 
 class RuleScoreFilter:
-    """Drops chains that score below the threshold and keeps the best of each sample, ties included."""
+    """Drops chains that score below the threshold and keeps the best of each sample, ties included.
+
+    Args:
+        threshold: 0..1; appendix B drops scores below 0.7.
+
+    Raises:
+        InputError: another threshold.
+    """
 
     def __init__(self, threshold: float = 0.7) -> None:
-        """``threshold`` 0..1; appendix B drops scores below 0.7. InputError for another."""
         if not 0 <= threshold <= 1:
-            raise InputError(
-                f"filter.rule_score.threshold: {threshold} is out of range; scores are 0 to 1"
-            )
+            reason = f"{threshold} is out of range; scores are 0 to 1"
+            raise InputError(f"filter.rule_score.threshold: {reason}")
         self.threshold = threshold
 
-    def __call__(
-        self, candidates: Sequence[Candidate], gold: Mapping[str, Collection[Quintuple]]
-    ) -> list[Candidate]:
-        """The best-scored candidates of each sample, in their order; an unparsable score is dropped."""
+    def __call__(self, candidates: Sequence[Candidate], gold: Mapping[str, Any]) -> list[Candidate]:
+        """The best-scored candidates of each sample, in their order.
+
+        Args:
+            candidates: a chain without the verdict ``score``, or with an unreadable one, is dropped.
+            gold: plays no part.
+        """
         best: dict[str, float] = {}
         for candidate in candidates:
-            if candidate.score is not None and candidate.score >= self.threshold:
-                best[candidate.example_id] = max(
-                    candidate.score, best.get(candidate.example_id, candidate.score)
-                )
-        return [c for c in candidates if c.score is not None and c.score == best.get(c.example_id)]
+            score = candidate.verdicts.get("score")
+            if score is not None and score >= self.threshold:
+                best[candidate.example_id] = max(score, best.get(candidate.example_id, score))
+        return [one for one in candidates if _is_best(one, best)]
+
+
+def _is_best(candidate: Candidate, best: Mapping[str, float]) -> bool:
+    score = candidate.verdicts.get("score")
+    return score is not None and score == best.get(candidate.example_id)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from mmie.distil.candidates import Ask
-from mmie.distil.chain_text import chain_of
+from mmie.distil.chain_text import extract_chain
 from mmie.tasks.more.metrics import NONE
 from mmie.templates import Places, fill
 from mmie.types import Candidate, Example
@@ -43,8 +43,8 @@ class MOREChains:
         self.unrelated = unrelated
 
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
-        chain = chain_of(await ask("distil", self.distil_prompt(example)))
-        return Candidate(example.id, index, chain, repredicted=None, score=None)
+        chain = extract_chain(await ask("distil", self.distil_prompt(example)))
+        return Candidate(example.id, index, chain)
 
     def distil_prompt(self, example: Example) -> str:
         """Write a chain of six steps for this object and entity that leads to the gold label."""

@@ -1,21 +1,29 @@
-"""What is wrong with a label. Pure functions over one sample."""
+"""What is wrong with a label."""
 
 from __future__ import annotations
 
-from collections import Counter
-
-from mmie.error_kinds import INVALID, INVENTED, MISSED, RELATION, TRUNCATED, TYPE
+from mmie.tasks.kinds import INVALID, INVENTED, MISSED, RELATION, TRUNCATED, TYPE
 from mmie.tasks.more.metrics import NONE
+from mmie.types import Judged
 
 
-def label_errors(predicted: str | None, gold: str, *, truncated: bool = False) -> Counter[str]:
-    """Kind → count, at most one, for one of MORE's samples; ``none`` for a relation is missed, a
-    relation for ``none`` invented."""
+def judge_label(predicted: str | None, gold: str, *, truncated: bool = False) -> Judged:
+    """The label beside the gold one.
+
+    ``none`` in place of a relation is missed, a relation in place of ``none`` is invented.
+    """
+    said = None if predicted is None else (predicted,)
+    return Judged(said, (gold,), _kind(predicted, gold, truncated=truncated))
+
+
+def _kind(predicted: str | None, gold: str, *, truncated: bool) -> str:
     if predicted is None:
-        return Counter([TRUNCATED if truncated else INVALID])
+        return TRUNCATED if truncated else INVALID
     if predicted == gold:
-        return Counter()
-    if NONE in (predicted, gold):
-        return Counter([MISSED if predicted == NONE else INVENTED])
+        return ""
+    if predicted == NONE:
+        return MISSED
+    if gold == NONE:
+        return INVENTED
     same_types = predicted.rpartition("/")[0] == gold.rpartition("/")[0]
-    return Counter([RELATION if same_types else TYPE])
+    return RELATION if same_types else TYPE

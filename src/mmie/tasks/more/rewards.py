@@ -12,7 +12,8 @@ leaves open:
 from __future__ import annotations
 
 from mmie.errors import InputError
-from mmie.parsing import parse_response, parse_steps
+from mmie.parsing import parse_response
+from mmie.tasks.more.steps import parse_steps
 
 STEPS = 6
 UNITS = {"characters": len, "words": lambda text: len(text.split())}

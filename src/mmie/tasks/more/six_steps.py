@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.parsing import parse_steps
+from mmie.tasks.more.steps import parse_steps
 from mmie.types import Candidate
 
 _TAG = re.compile(r"<\s*+/?\s*+\w++\s*+>")

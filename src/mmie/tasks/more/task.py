@@ -6,27 +6,26 @@ Deviation: a label without its leading slash is read as that label (``slash="len
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar
 
+from mmie.data.questions import question_box, question_picture, question_text
 from mmie.errors import InputError
 from mmie.metrics import Invalid, counts_of, per_relation
-from mmie.parsing import SLASHES, parse_label, read_label
-from mmie.tasks.more.errors import label_errors
+from mmie.tasks.more.errors import judge_label
+from mmie.tasks.more.labels import SLASHES, parse_label, read_label
 from mmie.tasks.more.metrics import (
     NONE,
-    RelationScores,
     bootstrap_accuracy,
     bootstrap_relation_f1,
     by_group,
     relation_scores,
     relations_of,
 )
-from mmie.tasks.responses import Response
-from mmie.templates import Places, fill
-from mmie.types import Example, Reading
+from mmie.tasks.task import Counts, Task
+from mmie.templates import Places
+from mmie.types import Example, Judged, Picture, Reading
 from mmie.voting import most_frequent
 
 LABELS = (
@@ -52,29 +51,31 @@ LABELS = (
     "/loc/loc/contain",
 )
 
+# Group of the breakdown → the number in ``extra`` that divides the samples.
+COUNTED = {"entities in the text": "entity_count", "objects in the picture": "object_count"}
+
 _LABEL = re.compile(r"(/[^/\s]+){3}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class MORE:
-    """From a picture, one object of it, a text and one entity of it to one relation label or ``none``.
+class MORE(Task):
+    """From a picture, one object of it, a text and one entity of it to one relation or ``none``.
 
-    An example's pictures are the whole picture and the object; its gold is the label; ``extra`` holds ``entity``, ``object``,
-    ``entity_count`` and ``object_count``: how many of each the facts of its picture and text have.
+    The pictures of an example are the whole picture and the object; its gold is the label; ``extra``
+    holds ``entity``, ``object``, ``entity_count`` and ``object_count``: how many of each the facts
+    of its picture and text have.
 
     Attributes:
         labels: ``/{object type}/{entity type}/{relation}``, without none.
-        response: how it responds.
         instruction: the prompt, with the places ``{entity}`` and ``{text}`` and, where wanted,
             ``{labels}``.
-        slash: ``lenient`` reads an answer without the leading slash, too; ``strict`` does not.
+        slash: ``lenient`` also reads an answer without the leading slash; ``strict`` does not.
 
     Raises:
-        InputError: a label of another form or given twice, or another value of ``slash``.
+        InputError: a label has another form or is given twice, or ``slash`` is something else.
     """
 
     labels: Sequence[str]
-    response: Response
     instruction: Annotated[str, Places(("text", "entity"), ("labels",))] = "{entity}: {text}"
     slash: str = "lenient"
 
@@ -90,112 +91,72 @@ class MORE:
         if self.slash not in SLASHES:
             raise InputError(f"task.slash: {self.slash!r} is unknown; use {' or '.join(SLASHES)}")
         if not isinstance(self.labels, Sequence) or isinstance(self.labels, str) or not self.labels:
-            raise InputError(
-                f"task.labels: {self.labels!r} is no list of labels; name at least one like /per/misc/awarded"
-            )
+            reason = f"{self.labels!r} is no list of labels"
+            raise InputError(f"task.labels: {reason}; name at least one like /per/misc/awarded")
         for label in self.labels:
-            if (
-                not isinstance(label, str)
-                or not _LABEL.fullmatch(label)
-                or list(self.labels).count(label) > 1
-            ):
-                raise InputError(
-                    f"task.labels: {label!r} is given twice or not of the form /per/misc/awarded; correct it"
-                )
-
-    def prompt(self, example: Example) -> str:
-        """The filled instruction, then what the response says about its form."""
-        filled = fill(
-            self.instruction,
-            labels=", ".join(self.candidates),
-            entity=example.extra["entity"],
-            text=example.text,
-        )
-        return f"{filled} {self.response.instruction}".strip()
+            formed = isinstance(label, str) and _LABEL.fullmatch(label)
+            if not formed or list(self.labels).count(label) > 1:
+                reason = f"{label!r} is given twice or not of the form /per/misc/awarded"
+                raise InputError(f"task.labels: {reason}; correct it")
 
     @property
     def candidates(self) -> list[str]:
         """The labels and ``none``."""
         return [*self.labels, NONE]
 
-    def target(self, example: Example, chain: str | None) -> str:
-        """The response to learn."""
-        return self.response.wrap(chain, self.gold_answer(example))
-
-    def parse(self, response: str) -> str | None:
-        """The label, None where the form is broken or the answer is no candidate."""
-        return parse_label(self.answer_of(response), labels=self.candidates, slash=self.slash)
+    def places(self, example: Example) -> dict[str, str]:
+        """The text, the entity and the candidate labels."""
+        labels, entity = ", ".join(self.candidates), example.extra["entity"]
+        return {"text": example.text, "entity": entity, "labels": labels}
 
     def read(self, response: str, *, lenient: bool) -> Reading:
-        """The last label that is mentioned (``mmie.label_reading``), or the whole answer as ``parse`` reads it."""
-        if not lenient:
-            return Reading(self.parse(response))
-        return Reading(*read_label(response, labels=self.candidates, slash=self.slash))
+        """The last label that the answer mentions; strictly, the label that the answer is."""
+        if lenient:
+            return Reading(*read_label(response, labels=self.candidates, slash=self.slash))
+        answer = self.answer_of(response)
+        return Reading(parse_label(answer, labels=self.candidates, slash=self.slash))
 
-    def answer_of(self, response: str) -> str:
-        """The answer as it stands in the response, "" where there is none."""
-        return self.response.answer_of(response)
-
-    def gold_answer(self, example: Example) -> str:
-        """``/per/misc/awarded``, or ``none``."""
-        return str(example.gold)
-
-    def shown(self, prediction: str) -> list[str]:
-        """The label."""
-        return [prediction]
-
-    def labels_of(self, example: Example) -> dict[str, list[str]]:
-        """The label, ``none`` included."""
-        return {"relations": [str(example.gold)]}
-
-    def is_right(self, prediction: str | None, example: Example, *, invalid: int = 0) -> bool:
-        """Whether the label is the gold one; beside a label nothing is invalid."""
-        return prediction == example.gold
-
-    def correct(self, prediction: str | None, example: Example) -> int:
-        """1 if the prediction is the gold label, ``none`` included, else 0: adds up to accuracy."""
-        return int(prediction == example.gold)
+    def judge(
+        self, prediction: str | None, example: Example, *, truncated: bool, invalid: int = 0
+    ) -> list[Judged]:
+        """One part, the label; an invalid label is no prediction."""
+        return [judge_label(prediction, example.gold, truncated=truncated)]
 
     def counts(
         self, prediction: str | None, example: Example, *, invalid: int = 0
-    ) -> dict[str, tuple[int, int, int]]:
-        """Counts of ``relation``, none as the negative, and of ``accuracy``, whose F1 over all samples is the accuracy."""
+    ) -> dict[str, Counts]:
+        """``relation``, with none as the negative, and ``accuracy``, whose F1 is the accuracy."""
         hit = int(prediction == example.gold)
         relations = relations_of([prediction]), relations_of([example.gold])
         return {"relation": counts_of(*relations, invalid=[invalid])[0], "accuracy": (hit, 1, 1)}
 
-    def errors(
-        self, prediction: str | None, example: Example, *, truncated: bool, invalid: int = 0
-    ) -> Counter[str]:
-        """Kind of error → count, at most one."""
-        return label_errors(prediction, example.gold, truncated=truncated)
+    def question(self, row: Mapping[str, Any], where: str) -> Example:
+        """Text, picture, the entity, and the box of the object in the picture."""
+        text = question_text(row, "text", where)
+        picture = question_picture(row, "image", where)
+        box = question_box(row, "box", where, picture)
+        entity = question_text(row, "entity", where)
+        pictures = picture, Picture(picture.path, box)
+        return Example(row["id"], text, pictures, None, {"entity": entity})
 
-    def confused(self, prediction: str | None, example: Example) -> Counter[tuple[str, str]]:
-        """(gold label, predicted label) → 1; "" for an invalid answer."""
-        return Counter([(example.gold, prediction or "")])
+    def fields(self, example: Example) -> dict[str, Any]:
+        """The entity and, where the data name it, the object."""
+        named = ("entity", "object")
+        return {key: example.extra[key] for key in named if key in example.extra}
 
-    def breakdown(
-        self,
-        predictions: Sequence[str | None],
-        examples: Sequence[Example],
-        *,
-        invalid: Invalid = None,
-    ) -> dict[str, Any]:
-        """By label, and by pair of object and entity type; none is nobody's, and neither is an invalid label."""
-        predicted, gold = (
-            relations_of(predictions),
-            relations_of([example.gold for example in examples]),
-        )
-        by_types = [
-            [tuple((label, label.rpartition("/")[0]) for (label,) in sample) for sample in part]
-            for part in (predicted, gold)
-        ]
-        return {
-            "per_relation": {
-                name: asdict(scores) for name, scores in per_relation(predicted, gold).items()
-            },
-            "per_type": {name: asdict(scores) for name, scores in per_relation(*by_types).items()},
-        }
+    def labels_of(self, example: Example) -> dict[str, list[str]]:
+        """The label, ``none`` included."""
+        return {"relation": [str(example.gold)]}
+
+    def revive_gold(self, value: str) -> str:
+        """The label as it is; TypeError where it is no string."""
+        if not isinstance(value, str):
+            raise TypeError(f"not a label: {value!r}")
+        return value
+
+    def votes(self, predictions: Sequence[str | None]) -> dict[str, str | None]:
+        """The most frequent label, ``none`` among them; of equally frequent ones the first."""
+        return {"label": most_frequent(predictions)}
 
     def score(
         self,
@@ -206,37 +167,53 @@ class MORE:
         seed: int,
         invalid: Invalid = None,
     ) -> dict[str, dict[str, Any]]:
-        """``relation``: the ``RelationScores``, whose counts leave none out, their intervals, and the scores by group.
+        """``relation``: the ``RelationScores``, whose counts leave none out, and two intervals.
 
-        ``ci95`` and ``accuracy_ci95`` are the bootstrap intervals of F1 and accuracy; [0, 1], which says nothing, without
-        bootstrap samples. ``by_entities`` and ``by_objects`` have the scores by the count of each, a string.
+        ``ci95`` and ``accuracy_ci95`` are the bootstrap intervals of F1 and accuracy; they are
+        [0, 1], which says nothing, without bootstrap samples.
         """
         gold = [example.gold for example in examples]
-        extra = [0] * len(gold) if invalid is None else invalid
-        scores: dict[str, Any] = asdict(relation_scores(predictions, gold, invalid=extra))
+        scores: dict[str, Any] = asdict(relation_scores(predictions, gold, invalid=invalid))
         scores |= {"ci95": [0.0, 1.0], "accuracy_ci95": [0.0, 1.0]}
         if bootstrap_samples:
             draws = {"samples": bootstrap_samples, "seed": seed}
-            scores["ci95"] = [*bootstrap_relation_f1(predictions, gold, invalid=extra, **draws)]
+            scores["ci95"] = [*bootstrap_relation_f1(predictions, gold, invalid=invalid, **draws)]
             scores["accuracy_ci95"] = [*bootstrap_accuracy(predictions, gold, **draws)]
-        for name, count in (("by_entities", "entity_count"), ("by_objects", "object_count")):
-            groups = [int(example.extra[count]) for example in examples]
-            measured = by_group(predictions, gold, extra, groups=groups, measure=_relation_scores)
-            scores[name] = {str(group): asdict(found) for group, found in measured.items()}
         return {"relation": scores}
 
-    def votes(self, predictions: Sequence[str | None]) -> dict[str, str | None]:
-        """The most frequent label, ``none`` among them; of equally frequent ones that which came first."""
-        return {"label": most_frequent(predictions)}
+    def breakdown(
+        self,
+        predictions: Sequence[str | None],
+        examples: Sequence[Example],
+        *,
+        invalid: Invalid = None,
+    ) -> dict[str, dict[str, dict[str, Any]]]:
+        """By label, by the two types, and by how many entities and objects there are.
 
-    def revive_gold(self, value: str) -> str:
-        """The label as it is; TypeError where it is no string."""
-        if not isinstance(value, str):
-            raise TypeError(f"not a label: {value!r}")
-        return value
+        ``none`` and invalid labels have no types; the latter count in the last two groups.
+        """
+        gold = [example.gold for example in examples]
+        predicted, right = relations_of(predictions), relations_of(gold)
+        by_label = per_relation(predicted, right)
+        by_types = per_relation(_with_types(predicted), _with_types(right))
+        groups: dict[str, dict[str, dict[str, Any]]] = {
+            "relation": {name: asdict(scores) for name, scores in by_label.items()},
+            "entity type": {name: asdict(scores) for name, scores in by_types.items()},
+        }
+        extra = invalid or [0] * len(gold)
+        for group, count in COUNTED.items():
+            numbers = [int(example.extra[count]) for example in examples]
+            parts = by_group(predictions, gold, extra, groups=numbers, measure=_scores)
+            groups[group] = {str(number): scores for number, scores in parts.items()}
+        return groups
 
 
-def _relation_scores(
+def _with_types(samples: list[tuple[tuple[str], ...]]) -> list[list[tuple[str, str]]]:
+    """Each label with its object and entity type as the class: ``/per/misc``."""
+    return [[(label, label.rpartition("/")[0]) for (label,) in sample] for sample in samples]
+
+
+def _scores(
     predicted: Sequence[str | None], gold: Sequence[str], invalid: Invalid
-) -> RelationScores:
-    return relation_scores(predicted, gold, invalid=invalid)
+) -> dict[str, Any]:
+    return asdict(relation_scores(predicted, gold, invalid=invalid))

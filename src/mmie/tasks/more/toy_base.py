@@ -1,29 +1,29 @@
-"""Teaches the tiny base what MORE's toy world asks for beyond JMERE's: two pictures a prompt, numbered steps, slashes.
+"""Teaches the tiny base what MORE's toy world asks for in addition: two pictures in a prompt,
+numbered steps, slashes.
 
     python -m mmie.tasks.more.toy_base OUT [--steps 3000]
 
-Starts from the shipped base; the checkpoint that MORE's toy profile loads was made by this command with its defaults. Only skills
-are taught, never the task: no lesson says an object's type or a relation of a picture, and no title of the toy data comes up.
+It starts from the shipped base. The checkpoint that MORE's toy profile loads was made by this
+command with its defaults. Only skills are taught, never the task: no lesson says an object's type
+or a relation of a picture, and no title of the toy data comes up.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 from collections.abc import Collection, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2_5_VLForConditionalGeneration
 
+from mmie.data.source import SPLITS
 from mmie.models.backbone import resolve_path
 from mmie.tasks.more.toy_source import ToyMORESource
-from mmie.tasks.more.toy_world import Box, MoreScene, crop_of, make_more_scene
+from mmie.tasks.more.toy_world import MoreScene, crop_of, make_more_scene
 from mmie.toy import words
-from mmie.toy.base import image_processor, save, teach
+from mmie.toy.base import encode_picture, lesson_batches, parse_arguments, save, teach
 from mmie.toy.drawing import SIZE, draw_scene
 from mmie.toy.lessons import THINK_FIRST
 from mmie.toy.tokenizer import world_words
@@ -39,39 +39,28 @@ def make_object_lesson(
 ) -> tuple[str, str]:
     """A question about a picture and its object number ``place``, and the response to learn."""
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
-    shown = [f"a {colour} {icon}" for colour, icon, _ in scene.icons]
+    crop = [f"a {colour} {icon}" for colour, icon, _ in scene.icons][place]
     tweet = make_more_scene(rng)
     while tweet.text in held_out:
         tweet = make_more_scene(rng)
     if kind == "picture":
         return "describe the picture .", describe(scene.icons)
     if kind == "object":
-        return "describe the object .", shown[place]
+        return "describe the object .", crop
     if kind == "name":
-        return f"text : {tweet.text} . name the entities .", ", ".join(
-            f"[{name}, {type_}]" for name, type_ in tweet.entities
-        )
+        entities = ", ".join(f"[{name}, {type_}]" for name, type_ in tweet.entities)
+        return f"text : {tweet.text} . name the entities .", entities
     if kind == "copy":
         listed = _entries(rng)
         return f"copy the list : {' ; '.join(listed)} .", f"[{', '.join(listed)}]"
     name, type_ = rng.choice(tweet.entities)
-    parts = [
-        describe(scene.icons),
-        f"the crop is {shown[place]}",
-        f"the text says {name}",
-        f"{name} {type_}",
-    ]
+    seen = [describe(scene.icons), f"the crop is {crop}", f"{name} {type_}"]
+    parts = [*seen[:2], f"the text says {name}", seen[2]]
     parts = rng.sample([*parts, *_entries(rng)], 6)
     chain = " ".join(f"step {number} : {part} ." for number, part in enumerate(parts, start=1))
-    asked = " ; ".join(
-        part
-        for part in parts
-        if part not in (describe(scene.icons), f"the crop is {shown[place]}", f"{name} {type_}")
-    )
-    return (
-        f"text : {tweet.text} . step list : {asked} . {THINK_FIRST}",
-        f"<think> {chain} </think> <answer> {shown[place]} </answer>",
-    )
+    asked = " ; ".join(part for part in parts if part not in seen)
+    question = f"text : {tweet.text} . step list : {asked} . {THINK_FIRST}"
+    return question, f"<think> {chain} </think> <answer> {crop} </answer>"
 
 
 def _entries(rng: random.Random) -> list[str]:
@@ -79,105 +68,47 @@ def _entries(rng: random.Random) -> list[str]:
     entries = []
     for _ in range(rng.randint(2, 5)):
         first, second = words.NAMES[rng.choice(list(words.NAMES))]
-        entries.append(
-            rng.choice(
-                [
-                    f"{rng.choice(first)} {rng.choice(second)}",
-                    rng.choice(PLAIN),
-                    "".join(f"/{rng.choice(PLAIN)}" for _ in range(3)),
-                ]
-            )
-        )
+        name = f"{rng.choice(first)} {rng.choice(second)}"
+        word = rng.choice(PLAIN)
+        path = "".join(f"/{rng.choice(PLAIN)}" for _ in range(3))
+        entries.append(rng.choice([name, word, path]))
     return entries
 
 
-class ObjectLessons:
-    """Endless batches about a fixed pool of pictures with one object each."""
+def object_lessons(
+    tokenizer: PreTrainedTokenizerFast, *, pool: int, seed: int, size: int
+) -> Iterator[dict[str, Tensor]]:
+    """Batches of lessons about ``pool`` pictures with one object each."""
+    rng, source = random.Random(f"object-lessons-{seed}"), ToyMORESource(seed=0)
+    held_out = {scene.text for split in SPLITS for scene, _ in source.scenes(split)}
+    shown = [_draw(rng) for _ in range(pool)]
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, *, pool: int, seed: int) -> None:
-        self.tokenizer = tokenizer
-        self.rng = random.Random(f"object-lessons-{seed}")
-        source = ToyMORESource(seed=0)
-        self.held_out = {
-            scene.text for split in ("train", "val", "test") for scene, _ in source.scenes(split)
-        }
-        self.shown = [self._draw() for _ in range(pool)]
+    def lesson(subject: tuple[MoreScene, int]) -> tuple[str, str]:
+        return make_object_lesson(rng, *subject, held_out)
 
-    def _draw(self) -> tuple[MoreScene, int, Tensor]:
-        scene = make_more_scene(self.rng)
-        place = self.rng.randrange(len(scene.icons))
-        _, icon, quadrant = scene.icons[place]
-        picture, box = draw_scene(scene.icons), crop_of(icon, quadrant, self.rng)
-        return scene, place, _pixels(picture, box)
-
-    def batches(self, size: int) -> Iterator[dict[str, Tensor]]:
-        while True:
-            yield self._collate(self.rng.choices(self.shown, k=size))
-
-    def _collate(self, chosen: list[tuple[MoreScene, int, Tensor]]) -> dict[str, Tensor]:
-        counts = [(side // 28) ** 2 for side in (SIZE, OBJECT_SIZE)]
-        images = "".join(
-            f"<|vision_start|>{'<|image_pad|>' * count}<|vision_end|>" for count in counts
-        )
-        lessons = [
-            make_object_lesson(self.rng, scene, place, self.held_out) for scene, place, _ in chosen
-        ]
-        prompts = [
-            f"<|im_start|>user\n{images}{question}<|im_end|>\n<|im_start|>assistant\n"
-            for question, _ in lessons
-        ]
-        asked = self.tokenizer(prompts, add_special_tokens=False)["input_ids"]
-        said = self.tokenizer(
-            [f"{response}<|im_end|>" for _, response in lessons], add_special_tokens=False
-        )["input_ids"]
-        ids = [torch.tensor(a + s) for a, s in zip(asked, said, strict=True)]
-        input_ids = pad_sequence(
-            ids, batch_first=True, padding_value=int(self.tokenizer.pad_token_id)
-        )
-        labels = [torch.tensor([-100] * len(a) + s) for a, s in zip(asked, said, strict=True)]
-        return {
-            "input_ids": input_ids,
-            "labels": pad_sequence(labels, batch_first=True, padding_value=-100),
-            "mm_token_type_ids": (input_ids == self.tokenizer.get_vocab()["<|image_pad|>"]).int(),
-            "pixel_values": torch.cat([pixels.float() for _, _, pixels in chosen]),
-            "image_grid_thw": torch.tensor(
-                [[1, side // 14, side // 14] for side in (SIZE, OBJECT_SIZE)] * len(chosen)
-            ),
-        }
+    sides = [SIZE, OBJECT_SIZE]
+    return lesson_batches(tokenizer, shown, lesson, rng=rng, sides=sides, size=size)
 
 
-def _pixels(picture: object, box: Box) -> Tensor:
-    """Patches of the picture and of its object, [64 + 16, patch]."""
-    shown = [picture, picture.crop(box).resize((OBJECT_SIZE, OBJECT_SIZE))]  # type: ignore[attr-defined]
-    return image_processor()(images=shown, return_tensors="pt")["pixel_values"].half()
-
-
-def positions(model: Qwen2_5_VLForConditionalGeneration, batch: dict[str, Tensor]) -> Tensor:
-    """Every lesson has its two pictures at the same places, so the first row's 3-D positions [3, 1, T] serve all rows."""
-    first = {
-        "input_ids": batch["input_ids"][:1],
-        "mm_token_type_ids": batch["mm_token_type_ids"][:1],
-    }
-    found = model.model.get_rope_index(**first, image_grid_thw=batch["image_grid_thw"][:2])
-    return found[0].expand(3, len(batch["input_ids"]), -1)
+def _draw(rng: random.Random) -> tuple[tuple[MoreScene, int], Tensor]:
+    """A scene with the number of one object, and the patches of its picture and of the object."""
+    scene = make_more_scene(rng)
+    place = rng.randrange(len(scene.icons))
+    _, icon, quadrant = scene.icons[place]
+    picture, box = draw_scene(scene.icons), crop_of(icon, quadrant, rng)
+    cut = picture.crop(box).resize((OBJECT_SIZE, OBJECT_SIZE))
+    return (scene, place), encode_picture(picture, cut)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch-size", type=int, default=24)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__, batch_size=24, lr=1e-3)
     torch.manual_seed(arguments.seed)
     base = resolve_path("mmie:toy/qwen2_5_vl")
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     model = Qwen2_5_VLForConditionalGeneration.from_pretrained(base, dtype=torch.float32)
-    lessons = ObjectLessons(tokenizer, pool=3000, seed=arguments.seed).batches(arguments.batch_size)
-    teach(model.train(), lessons, positions, steps=arguments.steps, lr=arguments.lr)
+    size = arguments.batch_size
+    lessons = object_lessons(tokenizer, pool=3000, seed=arguments.seed, size=size)
+    teach(model.train(), lessons, steps=arguments.steps, lr=arguments.lr)
     save(model, tokenizer, arguments.out)
 
 

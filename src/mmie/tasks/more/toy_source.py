@@ -1,4 +1,4 @@
-"""The toy world of MORE-R1 as a data source: seeded scenes, one picture a scene, one example an object and entity."""
+"""The toy world of MORE-R1 as data: one picture per scene, one sample per object and entity."""
 
 from __future__ import annotations
 
@@ -6,70 +6,57 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from mmie.data.pictures import Track, untracked
-from mmie.tasks.jmere.toy_source import ToySource
 from mmie.tasks.more.toy_world import MoreFact, MoreScene, facts, make_more_scene
-from mmie.toy.drawing import draw_scene
+from mmie.toy.drawing import Icon
+from mmie.toy.source import GeneratedSource
 from mmie.types import Example, Picture
 
 SIZES = {"train": 1600, "val": 200, "test": 400}
 
-Told = tuple[MoreScene, list[MoreFact]]
+SceneFacts = tuple[MoreScene, list[MoreFact]]
 
 
-class ToyMORESource(ToySource):
-    """Generated splits. No title stands in two of them, nor twice in one.
+class ToyMORESource(GeneratedSource):
+    """Generated splits; see ``GeneratedSource``.
 
-    Args:
-        seed: of the world, not of the training; another seed is another data set.
-        sizes: facts of each split; a split's last scene gives as many as are missing.
-        images: folder for the pictures, ``<content>/<split>/<scene>.png``, so that no data set overwrites another's; written
-            when a split is loaded.
+    A size counts facts; the last scene of a split gives as many as are missing.
     """
 
     stream: ClassVar[str] = "toy-more"
     defaults: ClassVar[Mapping[str, int]] = SIZES
 
-    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Told]:
-        """Scenes with their facts, ``count`` facts in all."""
-        scenes: list[Told] = []
+    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[SceneFacts]:
+        """The next scenes with their facts, ``count`` facts in all."""
+        scenes: list[SceneFacts] = []
         while count > 0:
             scene = make_more_scene(rng)
             if scene.text not in seen:
                 seen.add(scene.text)
-                told = facts(scene, rng)[:count]
-                scenes.append((scene, told))
-                count -= len(told)
+                of_scene = facts(scene, rng)[:count]
+                scenes.append((scene, of_scene))
+                count -= len(of_scene)
         return scenes
 
-    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
-        folder = self.images / self.content() / split
-        folder.mkdir(parents=True, exist_ok=True)
-        examples: list[Example] = []
-        scenes = self.scenes(split)
-        for number, (scene, told) in enumerate(track(scenes, f"drawing pictures of {split}")):
-            path = folder / f"{split}-{number:05d}.png"
-            draw_scene(scene.icons).save(path)
-            for fact in told:
-                pictures = Picture(path), Picture(path, fact.box)
-                examples.append(
-                    Example(
-                        f"{split}-{len(examples):05d}",
-                        scene.text,
-                        pictures,
-                        fact.label,
-                        _extra(scene, fact, told),
-                    )
-                )
-        return examples
+    def icons(self, scene: SceneFacts) -> tuple[Icon, ...]:
+        """All icons of the scene; each is an object."""
+        return scene[0].icons
+
+    def examples(self, scene: SceneFacts, picture: Picture, names: list[str]) -> list[Example]:
+        """One sample for each fact: the picture, the object's part of it, and the label."""
+        made = []
+        for fact, name in zip(scene[1], names, strict=False):
+            pictures = picture, Picture(picture.path, fact.box)
+            extra = _extra(scene[0], fact, scene[1])
+            made.append(Example(name, scene[0].text, pictures, fact.label, extra))
+        return made
 
 
-def _extra(scene: MoreScene, fact: MoreFact, told: Sequence[MoreFact]) -> dict[str, object]:
+def _extra(scene: MoreScene, fact: MoreFact, of_scene: Sequence[MoreFact]) -> dict[str, object]:
     return {
         "entity": fact.entity,
         "object": fact.object,
-        "entity_count": len({other.entity for other in told}),
-        "object_count": len({other.object for other in told}),
+        "entity_count": len({other.entity for other in of_scene}),
+        "object_count": len({other.object for other in of_scene}),
         "icons": [list(icon) for icon in scene.icons],
         "entities": [list(entity) for entity in scene.entities],
         "verb": scene.verb,

@@ -1,76 +1,57 @@
-"""The teacher of MORE-R1's toy world: six steps from templates with set error rates, so that the rule filter has something to catch.
+"""The teacher of MORE-R1's toy world: chains of six steps.
 
-It knows the scene (``Example.extra``) and takes both types from there, not from the label, so ``none`` samples have them, too.
-Errors are drawn per candidate from the seed, so the same request always has the same answer.
+It takes both types from the scene and not from the label, so ``none`` samples have them as well.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
-from typing import Any
+from itertools import product
+from typing import ClassVar
 
-from mmie.distil.answer import Answer
 from mmie.distil.teacher import Request
-from mmie.errors import InputError
-from mmie.tasks.jmere.toy_teacher import NO_ANSWERS, check_rates, misname
 from mmie.tasks.more.metrics import NONE
 from mmie.tasks.more.toy_world import MORE_LABELS, OBJECTS, SAID, label_of, relations_of
+from mmie.toy.teacher import ScriptedTeacher, misname
 from mmie.types import Example
 
 RELATIONS = [label.rpartition("/")[2] for label in MORE_LABELS]
 
 
-class MORETemplateTeacher:
+class MORETemplateTeacher(ScriptedTeacher):
     """A teacher made of templates.
 
     Args:
         seed: of its errors.
-        wrong_description: share of chains in which one icon of the picture is misnamed, throughout the chain.
-        wrong_reason: share that decide for another relation of the type pair, or of any where ``none`` is all that the pair has.
+        wrong_description: share of chains in which one icon of the picture is misnamed throughout.
+        wrong_reason: share that decide for another relation of the two types, or for any where
+            ``none`` is all that these types have.
         broken_format: share in which one of the six steps is missing.
     """
 
-    model = "more-template"
-    concurrency = 1
-    max_pixels = 1 << 22
-    max_refused = 0.0
+    model: ClassVar[str] = "more-template"
+    known_by: ClassVar[str] = "verb"
+    choice: ClassVar[str] = "more_toy"
 
     def __init__(
         self, *, seed: int = 0, wrong_description: float, wrong_reason: float, broken_format: float
     ) -> None:
-        self.rates = {
+        rates = {
             "wrong_description": wrong_description,
             "wrong_reason": wrong_reason,
             "broken_format": broken_format,
         }
-        check_rates(self.rates)
-        self.seed = seed
-        self.parameters: Mapping[str, Any] = {"seed": seed, **self.rates}
+        super().__init__(seed=seed, rates=rates)
 
-    async def ask(self, request: Request) -> Answer:
-        """The chain; needs the toy world's scene in ``extra``."""
-        if request.purpose == "answer":
-            raise InputError(NO_ANSWERS)
-        if "verb" not in request.example.extra:
-            raise InputError(
-                f"sample {request.example.id}: teacher=more_toy knows MORE's toy world only: use teacher=openai for other data"
-            )
+    def subject(self, example: Example) -> str:
+        """Text, object and entity: a text has several samples."""
+        return f"{example.text}-{example.extra['object']}-{example.extra['entity']}"
+
+    def write(self, request: Request) -> str:
+        """The chain."""
         steps = self._steps(request)
-        if self._errs(request, "broken_format"):
-            del steps[self._rng(request, "step").randrange(len(steps))]
-        return Answer(" ".join(steps))
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-    def _errs(self, request: Request, kind: str) -> bool:
-        return self._rng(request, kind).random() < self.rates[kind]
-
-    def _rng(self, request: Request, kind: str) -> random.Random:
-        example = request.example
-        asked = f"{example.text}-{example.extra['object']}-{example.extra['entity']}"
-        return random.Random(f"{self.seed}-{kind}-{asked}-{request.candidate}")
+        if self.errs(request, "broken_format"):
+            del steps[self.rng(request, "step").randrange(len(steps))]
+        return " ".join(steps)
 
     def _steps(self, request: Request) -> list[str]:
         extra = request.example.extra
@@ -78,18 +59,19 @@ class MORETemplateTeacher:
         object_type, _ = OBJECTS[extra["object"]]
         options = [*relations_of(object_type, kind), NONE]
         relation = request.example.gold.rpartition("/")[2]
-        if self._errs(request, "wrong_reason"):
+        if self.errs(request, "wrong_reason"):
             others = [option for option in options if option != relation] or RELATIONS
-            relation = self._rng(request, "relation").choice(others)
+            relation = self.rng(request, "relation").choice(others)
         icons = [(colour, icon) for colour, icon, _ in extra["icons"]]
         place = [icon for _, icon in icons].index(extra["object"])
-        if self._errs(request, "wrong_description"):
-            icons = misname(icons, self._rng(request, "icons"))
+        if self.errs(request, "wrong_description"):
+            icons = misname(icons, self.rng(request, "icons"))
         described = [f"a {colour} {icon}" for colour, icon in icons]
         verb = f" and {extra['verb']}" if (extra["object"], kind, extra["verb"]) in SAID else ""
+        match = "match" if _matches(request.example) else "no match"
         texts = [
             f"{' , '.join(described)} . the crop is {described[place]}",
-            f"{'match' if _matches(request.example) else 'no match'} , the text says {extra['verb'] or extra['entity']}",
+            f"{match} , the text says {extra['verb'] or extra['entity']}",
             "no name is the object",
             f"object {object_type} , {extra['entity']} {kind}",
             " , ".join(options),
@@ -100,9 +82,6 @@ class MORETemplateTeacher:
 
 def _matches(example: Example) -> bool:
     """Whether any icon of the picture has a relation with any entity of the text."""
-    extra = example.extra
-    return any(
-        label_of(icon, kind, extra["verb"]) != NONE
-        for _, icon, _ in extra["icons"]
-        for _, kind in extra["entities"]
-    )
+    verb = example.extra["verb"]
+    pairs = product(example.extra["icons"], example.extra["entities"])
+    return any(label_of(icon, kind, verb) != NONE for (_, icon, _), (_, kind) in pairs)

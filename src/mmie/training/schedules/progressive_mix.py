@@ -1,9 +1,10 @@
-"""Progressive sample mixing (MORE-R1): all hard samples in every epoch, and fewer easy ones each time.
+"""Progressive sample mixing (MORE-R1): every epoch has all hard samples and fewer easy ones.
 
-Only the abstract of MORE-R1 was read by us; the rule comes from a second source. What it leaves open:
+Of MORE-R1 we have read the abstract only; the rule comes from a second source. Our choices where
+that leaves room:
 
-1. The easy samples of an epoch are drawn anew, without regard to the epochs before.
-2. Where more are asked for than there are, all come once before any comes twice.
+1. Each epoch draws its easy samples independently of the epochs before.
+2. If more easy samples are needed than there are, all come once before any comes twice.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from mmie.errors import InputError
 
 
 class ProgressiveMix:
-    """In epoch t = 1, 2, … alpha^(t−1) easy samples for each hard one.
+    """Epoch t = 1, 2, … has alpha^(t−1) easy samples for each hard one.
 
     Args:
-        alpha: 0.5 for MORE-R1, according to a second source; 1 keeps one to one in every epoch, 0
-        leaves easy samples out from the first.
+        alpha: 0.5 for MORE-R1, according to a second source. With 1 every epoch has as many easy as
+            hard samples, with 0 none has any.
 
     Raises:
-        InputError: alpha is negative or no finite number.
+        InputError: alpha is negative or not finite.
     """
 
     by_difficulty = True
@@ -36,26 +37,33 @@ class ProgressiveMix:
     def __call__(
         self, epoch: int, *, samples: int, seed: int, easy: Sequence[bool] | None
     ) -> list[int]:
-        """The shuffled indices of the epoch (from 0), a function of (seed, epoch) and of who is easy.
+        """The shuffled indices of an epoch, counted from 0.
+
+        They depend on (seed, epoch) and on which samples are easy, and on nothing else.
 
         Raises:
             InputError: no sample is hard.
         """
         assert easy is not None
         hard = [index for index in range(samples) if not easy[index]]
-        known = [index for index in range(samples) if easy[index]]
+        pool = [index for index in range(samples) if easy[index]]
         if not hard:
             raise InputError(
-                "schedule: the warmed-up model answers every sample rightly, so none is hard; use schedule=all_mixed"
+                "schedule: the warmed-up model answers every sample correctly, so none is hard; "
+                "use schedule=all_mixed"
             )
         rng = random.Random(f"mix-{seed}-{epoch}")
-        chosen = [*hard, *_draw(rng, known, easy_samples(epoch, alpha=self.alpha, hard=len(hard)))]
-        rng.shuffle(chosen)
-        return chosen
+        count = easy_samples(epoch, alpha=self.alpha, hard=len(hard))
+        indices = [*hard, *_draw(rng, pool, count)]
+        rng.shuffle(indices)
+        return indices
 
 
 def easy_samples(epoch: int, *, alpha: float, hard: int) -> int:
-    """How many easy samples epoch 0, 1, … takes: alpha^epoch · hard, rounded half up; none in any epoch where alpha is 0."""
+    """How many easy samples epoch 0, 1, … has: alpha^epoch · hard, rounded half up.
+
+    With alpha 0 it is 0 in the first epoch, too.
+    """
     return int(alpha**epoch * hard + 0.5) if alpha else 0
 
 

@@ -1,0 +1,48 @@
+"""What every pass hands the model besides tokens: positions and precomputed picture features.
+
+Shapes: B prompts, N rows, T tokens, C position channels (3 for Qwen2.5-VL, 1 for LLaVA).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from mmie.models.batch import PromptBatch
+
+
+def response_positions(prompts: PromptBatch, owners: Tensor, length: int) -> Tensor:
+    """Positions of the first ``length`` tokens of each response, [C, N, length].
+
+    Pictures advance a prompt's positions by less than one per token. A response therefore begins
+    at ``next_position`` and not at the prompt's length. A text token has the same position in all
+    C channels.
+
+    Args:
+        prompts: B prompts.
+        owners: the prompt of each response, [N].
+        length: T.
+    """
+    offsets = torch.arange(length, device=prompts.ids.device)
+    positions = prompts.next_position[owners, None] + offsets
+    return positions.expand(len(prompts.positions), -1, -1)
+
+
+def as_model_positions(positions: Tensor) -> Tensor:
+    """[C, N, T] in the form the model expects: [N, T] if there is only one channel."""
+    return positions[0] if len(positions) == 1 else positions
+
+
+def vision_outputs(features: Tensor) -> dict[str, Any]:
+    """Picture features [image tokens, H] in the form of the vision tower's output.
+
+    The model's ``forward`` keeps the object it is given, so every call makes a new one.
+    """
+    if not len(features):
+        return {}
+    # The model concatenates the entries, so one entry may hold the features of all pictures.
+    entries: Any = (features,)
+    return {"image": BaseModelOutputWithPooling(pooler_output=entries)}

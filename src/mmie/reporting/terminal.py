@@ -1,0 +1,140 @@
+"""Tables on the terminal: of one run, from its ``Results``, and of finished runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from mmie.display import plain_text
+from mmie.reporting.numbers import NOTHING, p_value, percent, signed, with_interval
+from mmie.reporting.table import Table
+from mmie.results import Comparison, DifficultyPart, Diversity, Results, Scores, Voting
+
+NARROW: dict[str, Any] = {"padding": 0, "show_edge": False}  # four curves in 80 columns
+
+
+def grid(
+    title: str | Text,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    texts: int = 1,
+    **more: Any,
+) -> RichTable:
+    """A table; its first ``texts`` columns stand left, the others right."""
+    style = {"title_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False, **more}
+    heading = plain_text(title) if isinstance(title, str) else title
+    table = RichTable(title=heading, **style)
+    for place, column in enumerate(columns):
+        justify: Any = "left" if place < texts else "right"
+        table.add_column(plain_text(column), justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*map(plain_text, row))
+    return table
+
+
+def in_brief(table: Table) -> RichTable:
+    """A table of finished runs: the columns that a terminal has room for."""
+    columns = table.brief or table.columns
+    places = [0, *(table.header.index(title) for title in columns)]
+    title = Text("\n").join([plain_text(table.title, "bold"), plain_text(table.caption)])
+    rows = [[row[place] for place in places] for row in table.rows]
+    brief = grid(title, ["", *columns], rows)
+    brief.columns[0].no_wrap = False
+    return brief
+
+
+def summary(results: Results) -> Iterator[RenderableType]:
+    """Everything that the run has results for: the scores, what systems differ by, the votes."""
+    if results.systems:
+        yield score_table(results)
+    for comparison in results.comparisons:
+        yield plain_text(comparison_line(comparison))
+    if results.by_difficulty:
+        yield difficulty_table(results.by_difficulty)
+    if results.voting:
+        yield voting_table(results.voting)
+        yield diversity_table(results.voting)
+
+
+def score_table(results: Results) -> RichTable:
+    """One row per system, by the chosen reader."""
+    run = f"{results.profile} profile, seed {results.seed}"
+    title = f"Test set, {run}: % and the 95 % bootstrap interval of F1"
+    measures = next(results.scores(system) for system in results.systems)
+    columns = ["system"]
+    for measure, scores in measures.items():
+        columns += ["Acc"] * (scores.accuracy is not None) + ["P", "R", f"{measure} F1"]
+    rows = []
+    for system in results.systems:
+        cells = [system]
+        for scores in results.scores(system).values():
+            cells += _cells(scores)
+        rows.append(cells)
+    return grid(title, columns, rows)
+
+
+def _cells(scores: Scores) -> list[str]:
+    shares = [scores.accuracy] * (scores.accuracy is not None) + [scores.precision, scores.recall]
+    return [*map(percent, shares), with_interval(scores.f1, scores.ci95)]
+
+
+def comparison_line(comparison: Comparison) -> str:
+    """What two systems differ by, in one line."""
+    pair = f"{comparison.first} − {comparison.second}"
+    p = p_value(comparison.p)
+    p = p if p.startswith("<") else f"= {p}"
+    return f"{pair}: {signed(100 * comparison.difference)} F1, p {p} (paired randomisation)"
+
+
+def difficulty_table(parts: dict[str, DifficultyPart]) -> RichTable:
+    """One row per part and system: F1 of each measure; for the measure accuracy that is the
+    accuracy."""
+    title = "Test samples that the warmed-up model gets right (easy) and wrong (hard): F1 in %"
+    columns, rows = ["part", "system"], []
+    for name, part in parts.items():
+        for system, measures in part.systems.items():
+            columns = ["part", "system", *measures]
+            shares = [percent(scores.f1) for scores in measures.values()]
+            rows.append([f"{name} ({part.samples:,})", system, *shares])
+    return grid(title, columns, rows, texts=2)
+
+
+def voting_table(voting: dict[str, Voting]) -> RichTable:
+    """One row per number of responses, one column per system and way of voting."""
+    title = "Votes of k responses: F1 in % and its 95 % interval"
+    columns, cells = ["k"], [[str(k) for k in next(iter(voting.values())).k]]
+    for system, votes in voting.items():
+        for way, measures in votes.curves.items():
+            main = next(iter(measures.values()))
+            columns.append(f"{system}\n{way}")
+            cells.append([*map(with_interval, main.f1, main.ci95)])
+    return grid(title, columns, [*zip(*cells, strict=True)], texts=0, **NARROW)
+
+
+def diversity_table(voting: dict[str, Voting]) -> RichTable:
+    """One row per system, way of voting and measure: all scores where all responses vote, and how
+    much the responses differ."""
+    title = "All responses vote: P, R, F1 in %; distinct answers, entropy in bits, chain distance"
+    columns = ["system and vote", "measure", "P", "R", "F1", "answers", "bits", "chains"]
+    rows = []
+    for system, votes in voting.items():
+        for way, measures in votes.curves.items():
+            for measure, curve in measures.items():
+                lists = (curve.precision, curve.recall, curve.f1)
+                last = [percent(shares[-1] if shares else None) for shares in lists]
+                rows.append([f"{system}, {way}", measure, *last, *_diversity(votes.diversity)])
+    return grid(title, columns, rows, **NARROW)
+
+
+def _diversity(diversity: Diversity | None) -> list[str]:
+    if diversity is None:
+        return [NOTHING] * 3
+    answers, bits = diversity.distinct_answers, diversity.answer_entropy_bits
+    chains = diversity.chain_distance
+    return [f"{answers:.2f}", f"{bits:.2f}", NOTHING if chains is None else f"{chains:.2f}"]

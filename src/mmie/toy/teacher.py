@@ -1,0 +1,99 @@
+"""What the teachers of toy worlds share: they write from templates, with set error rates, so that
+the filters have something to catch."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from mmie.distil.answer import Answer
+from mmie.distil.teacher import Request
+from mmie.errors import InputError
+from mmie.toy import words
+from mmie.types import Example
+
+ANSWER_IS_KNOWN = (
+    "zero_shot.systems: a toy teacher knows the right answers and cannot be evaluated; "
+    "use teacher=openai"
+)
+
+
+class ScriptedTeacher(ABC):
+    """A teacher that knows the scene (``Example.extra``) and answers the task's own requests.
+
+    Errors are drawn for each candidate from the seed, so the same request always has the same
+    answer.
+
+    Args:
+        seed: of the errors.
+        rates: kind of error → share of the candidates that have it.
+
+    Attributes:
+        model: the name under which answers are recorded.
+        known_by: a key of ``extra`` that tells the teacher's own world.
+        choice: the value of ``teacher`` that chooses it.
+
+    Raises:
+        InputError: a rate is no share.
+    """
+
+    model: ClassVar[str]
+    known_by: ClassVar[str]
+    choice: ClassVar[str]
+    concurrency = 1
+    max_pixels = 1 << 22
+    max_refused = 0.0
+
+    def __init__(self, *, seed: int, rates: Mapping[str, float]) -> None:
+        for name, rate in rates.items():
+            if not 0 <= rate <= 1:
+                raise InputError(f"teacher.{name}={rate}: a share between 0 and 1 is needed")
+        self.seed = seed
+        self.rates = dict(rates)
+        self.parameters: Mapping[str, Any] = {"seed": seed, **rates}
+
+    @abstractmethod
+    def write(self, request: Request) -> str:
+        """The answer to a request of the task's chains."""
+
+    def subject(self, example: Example) -> str:
+        """What tells the sample from others of the world."""
+        return example.text
+
+    async def ask(self, request: Request) -> Answer:
+        """The answer of ``write``.
+
+        Raises:
+            InputError: the sample is of another world, or the teacher is to do the task itself.
+        """
+        if request.purpose == "answer":
+            raise InputError(ANSWER_IS_KNOWN)
+        if self.known_by not in request.example.extra:
+            reason = f"teacher={self.choice} knows its own toy world only"
+            raise InputError(
+                f"sample {request.example.id}: {reason}: use teacher=openai for other data"
+            )
+        return Answer(self.write(request))
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+        return
+
+    def errs(self, request: Request, kind: str) -> bool:
+        """Whether the request's candidate has this kind of error."""
+        return self.rng(request, kind).random() < self.rates[kind]
+
+    def rng(self, request: Request, kind: str) -> random.Random:
+        """Random numbers of one kind of error in the request's candidate."""
+        subject = self.subject(request.example)
+        return random.Random(f"{self.seed}-{kind}-{subject}-{request.candidate}")
+
+
+def misname(icons: Sequence[tuple[str, str]], rng: random.Random) -> list[tuple[str, str]]:
+    """The icons ``(colour, name)`` with one of them called by the name of an icon not among them."""
+    place = rng.randrange(len(icons))
+    names = {icon for _, icon in icons}
+    wrong = rng.choice([icon for icon in words.ICONS if icon not in names])
+    return [*icons[:place], (rng.choice(list(words.COLOURS)), wrong), *icons[place + 1 :]]
