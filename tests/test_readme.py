@@ -67,6 +67,7 @@ def jobs(command: str) -> list[list[str]]:
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("-m", action="store_true", dest="sweep")
     parser.add_argument("--cfg")
+    parser.add_argument("--info")
     given = parser.parse_intermixed_args(readable(shlex.split(command, comments=True)[2:]))
     if not given.sweep:
         return [given.overrides]

@@ -124,9 +124,7 @@ def _negative_weights(run: RunConfig) -> Iterator[str]:
 
 def _unasked(run: RunConfig) -> Iterator[str]:
     asked = locate("task._target_", run.task["_target_"]).asked
-    for key, value in run.predict.items():
+    for key in run.predict:
         if key not in (*asked, *FOR_EVERY_TASK):
             takes = ", ".join((*asked, *FOR_EVERY_TASK))
             yield f"predict.{key}: the task asks for no such thing; it takes {takes}"
-        if key in asked and value and run.predict["file"]:
-            yield f"predict.{key}: predict.file has its own; leave one of the two out"
