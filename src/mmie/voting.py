@@ -23,11 +23,6 @@ import editdistance
 from mmie.text import fold
 from mmie.types import Quintuple
 
-OTHER_VOTING_KEYS = (
-    "k",
-    "per_relation",
-    "diversity",
-)  # keys of voting.json that are no way of voting
 # An edit distance takes time with the product of both lengths: 20 ms for 2,000 characters each.
 MAX_PAIRS = 50  # of chains that are compared, for each sample
 MAX_LENGTH = 2_000  # characters of a chain that are compared

@@ -35,8 +35,6 @@ from mmie.stages.context import Context
 from mmie.stages.evaluate import analysed, metrics
 from mmie.stages.stage import COLLECTIVE
 
-SCORES = ("f1", "precision", "recall", "ci95")  # of the main measure's curve in voting.json
-
 
 def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str = "") -> Results:
     """Everything that ``results.json`` holds.
@@ -75,7 +73,7 @@ def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str 
         chains=_chains(context),
         vision=from_json(Vision, context.vision),
         notes=context.notes,
-        voting={name: _voting(votes, main) for name, votes in context.voting.items()},
+        voting=from_json(dict[str, Voting], context.voting),
         paper=paper_row(config.paper, settings, profile=config.profile),
         config=movable,
         analysis=parts,
@@ -147,18 +145,6 @@ def _chains(context: Context) -> dict[str, int]:
         return {}
     counts = _json(folder / "counts.json")
     return {**{row["stage"]: row["candidates"] for row in counts}, "samples": counts[-1]["samples"]}
-
-
-def _voting(found: Mapping[str, Any], main: str) -> Voting:
-    """``voting.json`` as results have it: the curves of the main measure beside the others'."""
-    curves = {}
-    for way, lists in found.items():
-        if isinstance(lists, dict) and "f1" in lists:
-            others = {name: values for name, values in lists.items() if name not in SCORES}
-            curves[way] = {main: lists, **others}
-    parts = {"k": found["k"], "curves": curves, "by_label": found["per_relation"]}
-    votes: Voting = from_json(Voting, {**parts, "diversity": found.get("diversity")})
-    return votes
 
 
 def _json(path: Path) -> Any:

@@ -18,7 +18,7 @@ VERSIONS = {
     "difficulty": 1,
     "grpo": 1,
     "evaluate": 5,
-    "vote": 3,
+    "vote": 4,
 }
 COLLECTIVE = ("sft", "grpo")  # the stages in which all processes of a run take part
 
