@@ -118,7 +118,7 @@ def test_results_hold_what_their_readers_need(
     found = go(tmp_path, "run", "+experiment=jmere_r1")
     assert set(found) == {field.name for field in fields(Results)}
     assert found["main_measure"] == "quintuple"
-    assert found["cost"] == {"requests": 48, "tokens": None, "dollars": None}
+    assert found["cost"] == {"requests": 16 * 2 * 3, "tokens": None, "dollars": None}
     assert (found["experiment"], found["task"], found["profile"], found["seed"]) == (
         "jmere_r1",
         "jmere",
@@ -179,7 +179,7 @@ def test_results_hold_what_their_readers_need(
         "truncated",
         "parsed",
         "invalid",
-        "correct",
+        "judged",
     }
     assert found["vision"] == {
         "computed": 16 + 4 + 6,
