@@ -22,7 +22,6 @@ import editdistance
 from mmie.text import fold
 from mmie.types import Quintuple
 
-OTHER_VOTING_KEYS = ("k", "per_relation", "diversity")  # in voting.json, besides the ways to vote
 # The time of an edit distance grows with the product of both lengths: 20 ms for 2,000 characters.
 MAX_PAIRS = 50  # pairs of chains that are compared for each sample
 MAX_LENGTH = 2_000  # characters of a chain that are compared
