@@ -1,4 +1,4 @@
-"""Runs with predictions for the case book's tests, and the page opened in a browser that no window shows."""
+"""Runs with predictions for the case book's tests, and its page in a browser without a window."""
 
 from __future__ import annotations
 
@@ -16,26 +16,34 @@ from urllib.parse import unquote
 
 from helpers.results import results_of
 from mmie.files import slug
-from mmie.json_types import to_json
+from mmie.results import write_results
 from mmie.tasks.jmere.errors import judge_quintuples
 from mmie.tasks.more.errors import judge_label
 from mmie.types import Judged
 
 GOLD = ["Ann Lee", "per", "Oslo", "loc", "place of birth"]
-WATCH = """window.problems = [];
-for (const kind of ["error", "securitypolicyviolation"]) addEventListener(kind, (event) => problems.push(`${kind} ${event.message}`));"""
+WATCH = """
+window.problems = [];
+const note = (event) => problems.push(`${event.type} ${event.message}`);
+for (const kind of ["error", "securitypolicyviolation"]) addEventListener(kind, note);
+"""
 REPORT = """(async () => {
   const pressed = (key) => new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true });
   const key = (name, target = document.body) => target.dispatchEvent(pressed(name));
   const later = () => new Promise((go) => setTimeout(go, 20));
-  const all = (selector) => [...document.querySelectorAll(selector)].map((found) => found.textContent.replace(/\\s+/g, " ").trim());
-  const choose = (select, value) => { select.value = value; select.dispatchEvent(new Event("input", { bubbles: true })); };
+  const words = (element) => element.textContent.replace(/\\s+/g, " ").trim();
+  const all = (selector) => [...document.querySelectorAll(selector)].map(words);
+  const choose = (select, value) => {
+    select.value = value;
+    select.dispatchEvent(new Event("input", { bubbles: true }));
+  };
   const one = (selector) => document.querySelector(selector);
   const result = await (async () => { %s })();
   const made = document.createElement("pre");
   made.id = "result";
   made.textContent = encodeURIComponent(JSON.stringify({ ...result, problems }));
-  document.documentElement.replaceChildren(made); // the rest may hold lone surrogates, over which --dump-dom dies
+  // Only the result: the rest may hold lone surrogates, which --dump-dom cannot write.
+  document.documentElement.replaceChildren(made);
 })()"""
 
 
@@ -64,11 +72,11 @@ def judged(row: Mapping[str, Any]) -> list[Judged]:
 
 
 def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any) -> Path:
-    """A run with predictions of each model; a line may be text. Gives its folder."""
-    found = {**to_json(results_of(commit="abcdef012")), **changes}
-    found["systems"] = {name: {} for name in models}
+    """A run with predictions of each system; a line may be text. Returns its folder."""
+    changes = {"commit": "abcdef012", **changes}
+    results = results_of(systems={name: {} for name in models}, **changes)
     (folder / "predictions").mkdir(parents=True)
-    (folder / "results.json").write_text(json.dumps(found))
+    write_results(folder / "results.json", results)
     for name, rows in models.items():
         lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
         (folder / "predictions" / f"{slug(name)}.jsonl").write_text(
@@ -79,16 +87,12 @@ def write_run(folder: Path, models: Mapping[str, Sequence[Any]], **changes: Any)
 
 @functools.cache
 def browser() -> str | None:
-    """The browser that is installed and starts."""
-    names = filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
-    return next(
-        (
-            name
-            for name in names
-            if subprocess.run([name, "--version"], capture_output=True, check=False).returncode == 0
-        ),
-        None,
-    )
+    """A browser that is installed and starts."""
+    for name in filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        done = subprocess.run([name, "--version"], capture_output=True, check=False)
+        if done.returncode == 0:
+            return name
+    return None
 
 
 def in_browser(
@@ -98,17 +102,16 @@ def in_browser(
     anchor: str = "",
     options: Sequence[str] = ("--virtual-time-budget=30000",),
 ) -> dict[str, Any]:
-    """What the body of an async function returns that runs at the end of the opened page, and under ``problems`` what went wrong there.
+    """Opens the page and runs the body of an async function at its end.
 
-    The page's policy stays, with the hashes of the two test scripts added.
+    Returns:
+        What the function returns, and under ``problems`` what went wrong on the page. The page's
+        policy stays, with the hashes of the two test scripts added.
     """
     program = browser()
     assert program is not None
     report = REPORT % body
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in (WATCH, report)
-    )
+    hashes = f"{_hash(WATCH)} {_hash(report)}"
     text = page.read_text(encoding="utf-8").replace("script-src ", f"script-src {hashes} ", 1)
     text = text.replace("<title>", f"<script>{WATCH}</script><title>", 1).replace(
         "</body>", f"<script>{report}</script></body>", 1
@@ -133,3 +136,8 @@ def in_browser(
     found = re.search(r'<pre id="result">(.*?)</pre>', done.stdout)
     assert found, f"the page's script did not end: {done.stdout[-300:]}"
     return json.loads(unquote(found[1]))
+
+
+def _hash(script: str) -> str:
+    digest = hashlib.sha256(script.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,4 +1,4 @@
-"""Predictions of runs are put together by sample, judged part by part, and end as a page that no text of theirs can break."""
+"""Predictions of runs, put together by sample, become a page that no text of theirs can break."""
 
 from __future__ import annotations
 
@@ -61,10 +61,8 @@ def test_another_test_set_is_refused_with_both_files(
 ) -> None:
     one = write_run(tmp_path / "1", {"SFT": [line(0), line(1)]})
     two = write_run(tmp_path / "2", {"JMERE-R1": [line(0), line(1, **{field: value})]}, seed=1)
-    with pytest.raises(
-        InputError,
-        match=rf"jmere-r1\.jsonl: sample test-1 has another {field} than in .*1/predictions/sft\.jsonl;",
-    ):
+    other = r"than in .*1/predictions/sft\.jsonl;"
+    with pytest.raises(InputError, match=rf"r1\.jsonl: sample test-1 has another {field} {other}"):
         cases_of(one, two)
 
 
@@ -158,10 +156,8 @@ def test_what_else_a_line_tells_of_the_question_comes_along(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_line_is_named(tmp_path: Path, broken: str) -> None:
-    with pytest.raises(
-        InputError,
-        match=r"sft\.jsonl:2: (not a line of predictions|sample test-0 stands there twice); .*run again",
-    ):
+    fault = "(not a line of predictions|sample test-0 stands there twice)"
+    with pytest.raises(InputError, match=rf"sft\.jsonl:2: {fault}; .*run again"):
         cases_of(write_run(tmp_path / "1", {"SFT": [line(0), broken]}))
 
 
@@ -302,10 +298,8 @@ def test_the_command_writes_the_page(
     )
     main()
     told = capsys.readouterr()
-    assert (
-        told.err
-        == "warning: 1 of 2 pictures are missing or unreadable; the page has placeholders for them\n"
-    )
+    assert told.err.startswith("warning: 1 of 2 pictures are missing or unreadable;")
+    assert told.err.count("\n") == 1
     assert told.out.startswith(f"{out}: 2 samples, 1 systems, 0.0 MB")
     assert out.read_text(encoding="utf-8").count("data:image/png;base64") == 1
 

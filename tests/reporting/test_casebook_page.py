@@ -1,4 +1,7 @@
-"""The case book in a browser, from the disk: nothing in a sample becomes code, and filters, keys and links lead where they should."""
+"""The case book in a browser, from the disk.
+
+Nothing in a sample becomes code, and filters, keys and links lead where they should.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ pytestmark = pytest.mark.slow
 
 WRONG = [*GOLD[:4], "place of residence"]
 TAKEN = "document.title='taken'"
-HOSTILE = f'<script>{TAKEN}</script></script><!--<img src=x onerror="{TAKEN}"> Ann Lee \0 \ud800 &amp; Oslo \u2028 é'
+HOSTILE = (
+    f'<script>{TAKEN}</script></script><!--<img src=x onerror="{TAKEN}">'
+    " Ann Lee \0 \ud800 &amp; Oslo \u2028 é"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -57,16 +63,19 @@ def test_a_hostile_sample_is_shown_as_text(tmp_path: Path) -> None:
     found = in_browser(
         page,
         """
-        return { title: document.title, text: book.cases[0].text, tweet: one(".tweet").textContent, models: all(".system"),
-                 bold: document.querySelectorAll(".quintuple b, i, script[src], img").length, runs: one("#runs").textContent,
-                 raw: one("pre").textContent, steps: all(".steps li").slice(-1), items: all(".card .answers li").slice(-1) };
+        return {
+          title: document.title, text: book.cases[0].text, tweet: one(".tweet").textContent,
+          systems: all(".system"), runs: one("#runs").textContent, raw: one("pre").textContent,
+          elements: document.querySelectorAll(".quintuple b, i, script[src], img").length,
+          steps: all(".steps li").slice(-1),
+        };
     """,
     )
     assert found["problems"] == []
     assert found["title"].endswith("– Case book")
     assert (found["text"], found["raw"]) == (HOSTILE, HOSTILE)
     assert found["tweet"] == f"{HOSTILE}\u00a0per"
-    assert (found["bold"], found["models"], found["steps"]) == (
+    assert (found["elements"], found["systems"], found["steps"]) == (
         0,
         ["<i>SFT</i>", "JMERE-R1"],
         ["Step 2: done"],
@@ -91,9 +100,12 @@ def test_samples_are_marked(tmp_path: Path) -> None:
         write_page(tmp_path, MANY),
         """
         const first = all(".card h3"), names = all(".tweet .name");
-        key("n"); const slips = all(".card u"), second = all(".card .answers li");
-        key("n"); key("n"); const invented = all(".card .answers li").slice(-1), signs = all("[aria-current] .sign");
-        return { first, names, slips, second, invented, signs, steps: all(".steps")[0], raw: all("pre"), print: all("title") };
+        key("n");
+        const slips = all(".card u"), second = all(".card .answers li");
+        key("n"); key("n");
+        const invented = all(".card .answers li").slice(-1), signs = all("[aria-current] .sign");
+        const steps = all(".steps")[0], raw = all("pre");
+        return { first, names, slips, second, invented, signs, steps, raw };
     """,
     )
     assert found["problems"] == []
@@ -119,17 +131,27 @@ def test_filters_keys_and_links(tmp_path: Path) -> None:
     found = in_browser(
         write_page(tmp_path, MANY),
         """
-        const here = () => one("[aria-current] .id").textContent + " " + one("main .quiet").textContent + " " + location.hash;
+        const place = () => one("[aria-current] .id").textContent;
+        const here = () => `${place()} ${one("main .quiet").textContent} ${location.hash}`;
         const count = () => one("#count").textContent, log = [here()];
         const [ofZero, ofSft, ofJmere] = document.querySelectorAll("#by-system select");
         const reset = async () => { one("button[type=reset]").click(); await later(); };
-        key("p"); log.push(here()); key("n"); key("ArrowRight"); log.push(here()); key("ArrowLeft"); key("p"); log.push(here());
-        choose(one("#kind"), "wrong relation"); log.push(count(), here()); await reset(); log.push(count());
-        choose(one("#agreement"), "some right, some not"); log.push(count()); choose(one("#agreement"), "none right"); log.push(here());
-        await reset(); choose(ofSft, "not right"); choose(ofJmere, "right"); log.push(count(), here());
-        choose(ofZero, "invalid answer"); log.push(count()); choose(one("#label"), "place of birth"); log.push(count()); await reset();
-        choose(one("#search"), "SAMPLE 3"); log.push(here()); choose(one("#search"), "mars"); log.push(here());
-        choose(one("#search"), "nowhere"); log.push(count(), all("main"), all("#list li:not([hidden])").length);
+        key("p"); log.push(here());
+        key("n"); key("ArrowRight"); log.push(here());
+        key("ArrowLeft"); key("p"); log.push(here());
+        choose(one("#kind"), "wrong relation"); log.push(count(), here());
+        await reset(); log.push(count());
+        choose(one("#agreement"), "some right, some not"); log.push(count());
+        choose(one("#agreement"), "none right"); log.push(here());
+        await reset();
+        choose(ofSft, "not right"); choose(ofJmere, "right"); log.push(count(), here());
+        choose(ofZero, "invalid answer"); log.push(count());
+        choose(one("#label"), "place of birth"); log.push(count());
+        await reset();
+        choose(one("#search"), "SAMPLE 3"); log.push(here());
+        choose(one("#search"), "mars"); log.push(here());
+        choose(one("#search"), "nowhere");
+        log.push(count(), all("main"), all("#list li:not([hidden])").length);
         location.hash = "#test-2"; await later(); await later(); log.push(here());
         document.querySelectorAll("#list a")[1].click(); await later(); log.push(here());
         key("/"); log.push(document.activeElement.id); key("n", one("#search")); log.push(here());
@@ -193,12 +215,16 @@ def test_the_object_is_framed_and_shown(tmp_path: Path, pictures: str) -> None:
         """
         const images = [...document.querySelectorAll("img")];
         await Promise.all(images.map((image) => image.decode()));
-        const [image, box] = [".frame", ".box"].map((selector) => one(selector).getBoundingClientRect());
-        const near = [box.left - image.left, box.top - image.top, box.width, box.height].map((edge) => Math.round(edge / 10) * 10);
-        const items = all(".card .answers li"), slips = all("u"), names = all(".tweet .name"), snippet = one(".snippet").textContent;
+        const edges = (selector) => one(selector).getBoundingClientRect();
+        const [image, box] = [edges(".frame"), edges(".box")];
+        const inside = [box.left - image.left, box.top - image.top, box.width, box.height];
+        const near = inside.map((edge) => Math.round(edge / 10) * 10);
+        const items = all(".card .answers li"), slips = all("u"), names = all(".tweet .name");
+        const snippet = one(".snippet").textContent;
         const sizes = images.map((image) => [image.naturalWidth, image.naturalHeight]);
         key("n");
-        return { sizes, near, items, slips, names, snippet, frames: all(".frame"), missed: all(".card .answers li") };
+        const frames = all(".frame"), missed = all(".card .answers li");
+        return { sizes, near, items, slips, names, snippet, frames, missed };
     """,
     )
     assert found["problems"] == []
@@ -223,7 +249,10 @@ def test_500_samples_of_4_models_open_in_2_seconds(tmp_path: Path) -> None:
     page = write_page(tmp_path, models)
     found = in_browser(
         page,
-        "document.body.offsetHeight; return { ms: performance.now(), rows: all('#list li').length }",
+        """
+        document.body.offsetHeight;
+        return { ms: performance.now(), rows: all("#list li").length };
+    """,
         options=(),
     )
     print(f"\n{page.stat().st_size / 2**20:.1f} MB open in {found['ms']:.0f} ms")

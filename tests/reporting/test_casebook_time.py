@@ -1,4 +1,4 @@
-"""The case book's time grows with the length of a response alone, whatever the response is made of."""
+"""Cutting a response into steps takes time in proportion to its length, whatever it is."""
 
 from __future__ import annotations
 

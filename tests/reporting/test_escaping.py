@@ -1,4 +1,4 @@
-"""Each place shows hostile text as text; Markdown is read by a parser that knows CommonMark and tables."""
+"""Hostile text is shown as text. Markdown is read by a parser of CommonMark and tables."""
 
 from __future__ import annotations
 
@@ -111,8 +111,10 @@ def test_the_case_book_is_not_reordered(tmp_path: Path) -> None:
     found = in_browser(
         tmp_path / "book.html",
         """
-        return { text: one(".tweet").textContent, runs: one("#runs").textContent, all: document.body.textContent.includes("\\u202e"),
-                 isolated: getComputedStyle(one(".tweet span")).unicodeBidi };
+        return {
+          text: one(".tweet").textContent, runs: one("#runs").textContent,
+          isolated: getComputedStyle(one(".tweet span")).unicodeBidi,
+        };
     """,
     )
     assert found["problems"] == []

@@ -147,7 +147,7 @@ def _answer(line: bytes, where: str, run: Run) -> Answer:
             judged=tuple(_judged(*part) for part in row["judged"]),
             invalid=int(row["invalid"]),
         )
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, OSError) as error:
         raise InputError(f"{where}: {fault}; leave this run out or run again") from error
 
 
