@@ -90,7 +90,7 @@ def test_plain_reaches_every_depth() -> None:
     assert to_json_types({"q": [GOLD], "p": (Path("x"),)}) == {"q": [list(GOLD)], "p": ["x"]}
 
 
-def test_finished_work_stands_under_its_fingerprint(tmp_path: Path) -> None:
+def test_finished_work_stands_under_its_key(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert not store.ready("sft", "abc")
     with store.writing("sft", "abc", parts={"lr": 0.1, "path": Path("x")}) as folder:
@@ -101,7 +101,7 @@ def test_finished_work_stands_under_its_fingerprint(tmp_path: Path) -> None:
     assert (store.path("sft", "abc") / "adapter").read_text() == "weights"
     assert [path.name for path in (tmp_path / "sft").iterdir()] == ["abc"]
     meta = store.meta("sft", "abc")
-    assert (meta["stage"], meta["fingerprint"], meta["parts"]) == (
+    assert (meta["stage"], meta["key"], meta["parts"]) == (
         "sft",
         "abc",
         {"lr": 0.1, "path": "x"},

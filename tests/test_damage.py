@@ -1,4 +1,4 @@
-"""Damaged finished work is refused first; damaged unfinished work goes on from what is whole."""
+"""Damaged finished work is refused at the start. Unfinished work continues before the damage."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "meta.json is ",
     ),
     "deep meta.json": (lambda folder: (folder / "meta.json").write_text(DEEP), "meta.json is "),
-    "another's meta.json": (meta_with(fingerprint="abd"), "meta.json does not belong to it"),
+    "another's meta.json": (meta_with(key="abd"), "meta.json does not belong to it"),
     "no list of files": (meta_with(files=None), "meta.json does not belong to it"),
     "broken list of files": (meta_with(files={"chosen.jsonl": 3}), "its list of files is broken"),
     "emptied": (
@@ -191,7 +191,7 @@ def disk_of(size: int) -> Iterator[None]:
 def exported(policy: Any, folder: Path, adapter: Path) -> None:
     config = SimpleNamespace(
         export=SimpleNamespace(folder=str(folder), merged=True),
-        predict=SimpleNamespace(adapter=str(adapter)),
+        predict={"adapter": str(adapter)},
     )
     console = SimpleNamespace(print=lambda *_: None)
     context: Any = SimpleNamespace(config=config, policy=policy, console=console, stages={})

@@ -1,4 +1,7 @@
-"""What a terminal shows is the data: no markup, no emoji, no control characters, whatever folders and labels are called."""
+"""The terminal prints data as text: no markup, no emoji and no control characters count.
+
+This holds whatever folders and labels are called.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,18 @@ from helpers.results import SCORES, VOTING, results_of
 from mmie.artifacts import Store
 from mmie.data.statistics import statistics_table
 from mmie.display import escape_invisible, plain_text, terminal
-from mmie.reporting.page import on_terminal
 from mmie.reporting.sweep import Job, score_table
-from mmie.reporting.terminal import score_table as report_table
-from mmie.reporting.terminal import voting_table
 from mmie.reporting.table import Table as Results
 from mmie.reporting.table import Value
+from mmie.reporting.terminal import in_brief, voting_table
+from mmie.reporting.terminal import score_table as report_table
 from mmie.stages.context import Context
 from mmie.stages.prepare import _counts_table
 
 HOSTILE = "[/b] [red]x[/red] :100: [link=a]b"
 
 
-def shown(thing: Any, *, console: Console | None = None) -> str:
+def printed(thing: Any, *, console: Console | None = None) -> str:
     console = console or Console()
     console.file, console.width = StringIO(), 400
     console.print(thing)
@@ -44,14 +46,14 @@ def test_control_characters_become_visible() -> None:
 
 
 def test_a_terminal_prints_text_as_it_is() -> None:
-    assert shown(HOSTILE, console=terminal()).strip() == HOSTILE
-    assert shown(plain_text(HOSTILE)).strip() == HOSTILE
+    assert printed(HOSTILE, console=terminal()).strip() == HOSTILE
+    assert printed(plain_text(HOSTILE)).strip() == HOSTILE
 
 
 def as_results() -> Any:
     value = Value(row=HOSTILE, column=HOSTILE, kind="score", value=0.5)
     columns, values = (HOSTILE,), (value,)
-    return on_terminal(
+    return in_brief(
         Results(name="n", title=HOSTILE, caption=HOSTILE, columns=columns, values=values)
     )
 
@@ -81,7 +83,7 @@ def as_statistics() -> Table:
     counts = {
         "samples": 1,
         HOSTILE: 1,
-        "relations": {HOSTILE: 1},
+        "labels": {HOSTILE: {HOSTILE: 1}},
         "words": {"mean": 1.0, "max": 1},
         "blank_pictures": 0,
     }
@@ -92,7 +94,7 @@ def as_statistics() -> Table:
     "table", [as_results, as_sweep, as_scores, as_votes, as_counts, as_statistics]
 )
 def test_tables_hold_names_as_they_are(table: Any) -> None:
-    assert HOSTILE in shown(table())
+    assert HOSTILE in printed(table())
 
 
 def test_a_folder_may_be_called_like_markup(
@@ -102,11 +104,12 @@ def test_a_folder_may_be_called_like_markup(
     config = SimpleNamespace(trainer=SimpleNamespace(processes=1))
     context = Context(config, Store(root), tmp_path)  # type: ignore[arg-type]
     for _ in range(2):
-        artifact = context.stage("data", {}, lambda _: None, label="[/b] evaluate [red]")
+        with context.open("data", {}, label="[/b] evaluate [red]") as stage:
+            artifact = stage.artifact
         with context.progress("[/b] answering [red]", 1) as advance:
             advance(1)
-    told = "".join(capsys.readouterr().out.split())
+    output = "".join(capsys.readouterr().out.split())
     assert artifact.folder.is_relative_to(root)
-    assert told.count("[/b]evaluate[red]") == 2
-    assert "[/b]answering[red]" in told
-    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in told
+    assert output.count("[/b]evaluate[red]") == 2
+    assert "[/b]answering[red]" in output
+    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in output

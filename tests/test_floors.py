@@ -41,6 +41,7 @@ FLOORS = {
         "config",
         "resolvers",
         "stages",
+        "job",
         "pipeline",
         "reporting",
         "sweeping",
@@ -60,7 +61,7 @@ NO_TORCH = {
     "safetensors",
 }
 CONFIGURATION = {"hydra", "omegaconf"}
-MAY_CONFIGURE = {"config", "pipeline", "sweeping", "command_line"}
+MAY_CONFIGURE = {"config", "job", "resolvers", "pipeline", "sweeping", "command_line"}
 
 
 def imports(source: str, *, package: str) -> Iterator[str]:

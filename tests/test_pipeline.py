@@ -18,7 +18,7 @@ from mmie.errors import InputError
 from mmie.files import slug
 from mmie.pipeline import execute
 from mmie.results import Results
-from mmie.stages.context import local_rank
+from mmie.stages.ranks import local_rank
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -43,8 +43,8 @@ def test_a_process_does_not_wait_for_one_that_is_gone(
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     parents = iter([7, 7, 1])
-    monkeypatch.setattr("mmie.stages.context.os.getppid", lambda: next(parents))
-    monkeypatch.setattr("mmie.stages.context.POLL", 0.0)
+    monkeypatch.setattr("mmie.stages.ranks.os.getppid", lambda: next(parents))
+    monkeypatch.setattr("mmie.stages.ranks.POLL", 0.0)
     config = config_of(tmp_path, "stages=[data]")
     config.trainer.devices = 2
     with pytest.raises(InputError, match=r"^data: the first process of this run is gone"):

@@ -14,10 +14,7 @@ import pytest
 from omegaconf import DictConfig
 
 import mmie
-from helpers.results import SCORES, results_of
-from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.results import StageRecord, write_results
 
 ROOT = Path(__file__).parents[1]
 DATA = [
@@ -245,40 +242,6 @@ def test_a_sweeper_that_is_not_installed_is_one_line(
     assert capsys.readouterr().err.startswith(
         "error: hydra.sweeper: No module named 'hydra_plugins"
     )
-
-
-@pytest.mark.usefixtures("no_figure")
-def test_the_sweeper_gets_validation_f1_of_the_last_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """``results.json`` names the stages, kept or not; each training's folder says what its kept checkpoint reached."""
-    from mmie import pipeline
-
-    def execute(config: Any, output: Path, **_: Any) -> Path:
-        stages = {
-            "sft": StageRecord(seconds=0, made_in=1, cached=True, key="a"),
-            "grpo": StageRecord(
-                seconds=0, made_in=1, cached=True, key=f"b{config.reward['alpha']}"
-            ),
-        }
-        kept = {"sft": 0.9, "grpo": 0.25 + config.reward["alpha"]}
-        if config.seed:
-            del stages["grpo"]
-        for name, stage in stages.items():
-            folder = Store(config.artifacts).path(name, stage.key)
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "validations.json").write_text(
-                json.dumps({"best_step": 3, "best_f1": kept[name], "history": [[3, kept[name]]]})
-            )
-        systems = {"JMERE-R1": {"test/quintuple": SCORES}}  # the test split is never chosen by
-        write_results(output / "results.json", results_of(stages=stages, systems=systems))
-        return output / "results.json"
-
-    monkeypatch.setattr(pipeline, "execute", execute)
-    arguments = ["-m", "reward.alpha=0.25,0.5", "seed=0,1", f"artifacts={tmp_path}/artifacts"]
-    assert in_process(monkeypatch, tmp_path, *arguments) == 0
-    assert [row[0] for row in picked(tmp_path, "validation_f1")] == ["0.5", "0.9", "0.75", "0.9"]
-    assert pipeline.validation_f1(Store(tmp_path), {"data": {"fingerprint": "c"}}) is None
 
 
 @pytest.mark.usefixtures("no_figure")

@@ -1,4 +1,8 @@
-"""What the stages leave on disk: folders named by a fingerprint, whole or not there, each made by one run at a time."""
+"""What the stages leave on disk.
+
+The folder of a stage's result is named by a key. It is complete or not there, and one run at a
+time makes it.
+"""
 
 from __future__ import annotations
 
@@ -38,15 +42,19 @@ class Artifact:
     folder: Path
     key: str
 
+    def load(self, name: str) -> Any:
+        """The value of one of its JSON files."""
+        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+
 
 def fingerprint(**parts: Any) -> str:
     """The first 16 hex digits of the SHA-256 of the parts' canonical JSON.
 
-    Mappings count without their order: give one whose order matters as a list of its items. A tuple equals a list, a
-    Path its string, a dataclass the mapping of its fields, 2 equals 2.0.
+    Mappings count without their order; one whose order matters is given as a list of its items. A
+    tuple equals a list, a Path its string, a dataclass the mapping of its fields, and 2 equals 2.0.
 
     Raises:
-        TypeError, ValueError: a part is no JSON value even so, or not finite.
+        TypeError, ValueError: a part is not a JSON value even so, or not finite.
     """
     values = json.loads(json.dumps(to_json_types(parts)), parse_int=float)
     canonical = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -54,48 +62,47 @@ def fingerprint(**parts: Any) -> str:
 
 
 class Store:
-    """Finished work in ``root/<stage>/<fingerprint>/``, unfinished work beside it in ``<fingerprint>.partial/``."""
+    """Finished work in ``root/<stage>/<key>/``, unfinished work beside it in ``<key>.partial/``."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
-    def path(self, stage: str, fingerprint: str) -> Path:
-        """The folder of finished work, there or not."""
-        return self.root / stage / fingerprint
+    def path(self, stage: str, key: str) -> Path:
+        """The folder of finished work, whether it is there or not."""
+        return self.root / stage / key
 
-    def partial(self, stage: str, fingerprint: str) -> Path:
-        """The folder in which the work is done; it outlives a crash, so that a stage can go on from what is in it."""
-        return self.root / stage / f"{fingerprint}.partial"
+    def partial(self, stage: str, key: str) -> Path:
+        """The folder in which the work is done. It outlives a crash, and the work goes on in it."""
+        return self.root / stage / f"{key}.partial"
 
-    def ready(self, stage: str, fingerprint: str) -> bool:
+    def ready(self, stage: str, key: str) -> bool:
         """Whether the work is finished."""
-        return (self.path(stage, fingerprint) / META).is_file()
+        return (self.path(stage, key) / META).is_file()
 
     @contextmanager
-    def writing(
-        self, stage: str, fingerprint: str, *, parts: Mapping[str, Any]
-    ) -> Iterator[Path | None]:
-        """The folder to fill, or None where the work is finished; when the body ends without error, so is the work.
+    def writing(self, stage: str, key: str, *, parts: Mapping[str, Any]) -> Iterator[Path | None]:
+        """Yields the folder to fill, or None if the work is finished already.
 
-        Another run at the same work is waited for. Where the body raises, the folder stays as it is for the next try.
+        When the block ends without an error, the work is finished. After an error the folder stays
+        as it is for the next try. Another run at the same work is waited for.
 
         Args:
-            stage, fingerprint: which work.
-            parts: what the fingerprint was taken of; goes into ``meta.json`` beside the seconds of this try, commit,
-                versions and date.
+            stage, key: which work.
+            parts: what the key was made of. They go into ``meta.json`` with the seconds of this
+                try, commit, versions and date.
 
         Raises:
             InputError: the folder cannot be written, the disk is full, or the finished work is
                 damaged.
         """
-        final, partial = self.path(stage, fingerprint), self.partial(stage, fingerprint)
+        final, partial = self.path(stage, key), self.partial(stage, key)
         if final.exists():
-            self._use(final)
+            self._check_and_tidy(final)
             yield None
             return
         with self._alone(final):
             if final.exists():  # made by another run while this one waited
-                self._use(final)
+                self._check_and_tidy(final)
                 yield None
                 return
             with disk_errors(partial):
@@ -103,37 +110,28 @@ class Store:
             start = time.perf_counter()
             with disk_errors(partial, only=DISK):
                 yield partial
-            meta = {
-                "stage": stage,
-                "fingerprint": fingerprint,
-                "parts": parts,
-                "seconds": time.perf_counter() - start,
-                "commit": commit(),
-                "versions": versions(),
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "files": file_digests(partial, hashed_up_to=HASHED, skip=[*SCRATCH, META]),
-            }
-            write_json(partial / META, meta)
+            seconds = time.perf_counter() - start
+            _write_meta(partial, stage=stage, key=key, parts=parts, seconds=seconds)
             with disk_errors(final):
                 sync_tree(partial)
                 os.replace(partial, final)
                 sync_file(final.parent)
             _tidy(final)
 
-    def meta(self, stage: str, fingerprint: str) -> dict[str, Any]:
-        """What ``writing`` noted about finished work.
+    def meta(self, stage: str, key: str) -> dict[str, Any]:
+        """What ``writing`` has noted about finished work.
 
         Raises:
             InputError: the note is missing or broken.
         """
-        return _meta(self.path(stage, fingerprint))
+        return _meta(self.path(stage, key))
 
-    def _use(self, final: Path) -> None:
+    def _check_and_tidy(self, final: Path) -> None:
         """Finished work is about to be used.
 
         Raises:
-            InputError: its files are not those that were written; nothing is done anew unasked,
-                it may have cost much.
+            InputError: its files are not those that were written. Nothing is made anew without
+                being asked, as it may have cost much.
         """
         reason = find_damage(final, _meta(final)["files"])
         if reason is not None:
@@ -142,7 +140,7 @@ class Store:
 
     @contextmanager
     def _alone(self, final: Path) -> Iterator[None]:
-        """Holds ``<fingerprint>.lock``; the system lets go of it when the process ends, however it ends."""
+        """Holds ``<key>.lock``, which the system releases as soon as the process ends."""
         lock = final.with_name(f"{final.name}.lock")
         with disk_errors(lock):
             lock.parent.mkdir(parents=True, exist_ok=True)
@@ -154,9 +152,20 @@ class Store:
                 log.warning("waiting for another run at %s", final)
                 lock_file(handle.fileno(), lock)
             yield
-            lock.unlink(
-                missing_ok=True
-            )  # safe: the work is finished, whoever comes now finds it so
+            # This is safe: the work is finished, and whoever comes now finds it so.
+            lock.unlink(missing_ok=True)
+
+
+def _write_meta(folder: Path, **known: Any) -> None:
+    """Notes where finished work comes from, and its files, so that damage is noticed."""
+    meta = {
+        **known,
+        "commit": commit(),
+        "versions": versions(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": file_digests(folder, hashed_up_to=HASHED, skip=[*SCRATCH, META]),
+    }
+    write_json(folder / META, meta)
 
 
 def _meta(final: Path) -> dict[str, Any]:
@@ -165,7 +174,7 @@ def _meta(final: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InputError(_damaged(final, f"{META} is missing or broken")) from error
     match meta:
-        case {"fingerprint": final.name, "seconds": int() | float(), "files": {}}:
+        case {"key": final.name, "seconds": int() | float(), "files": {}}:
             return meta
     raise InputError(_damaged(final, f"{META} does not belong to it"))
 
@@ -175,7 +184,7 @@ def _damaged(final: Path, reason: str) -> str:
 
 
 def _tidy(final: Path) -> None:
-    """Only under its final name can the work do without what an interrupted run goes on from."""
+    """Removes what only an interrupted run needs."""
     with suppress(OSError):  # a store that can only be read
         for pattern in SCRATCH:
             for path in final.glob(pattern):
@@ -183,26 +192,27 @@ def _tidy(final: Path) -> None:
 
 
 def commit() -> str:
-    """The git commit of this code, with ``+dirty`` where files differ from it; ``unknown`` outside a repository."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+    """The git commit of this code, with ``+dirty`` if files differ from it.
+
+    It is ``unknown`` outside a repository.
+    """
     try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changes = subprocess.run(
-            [*git, "status", "--porcelain"], capture_output=True, text=True, check=True
-        ).stdout
+        head = _git("rev-parse", "HEAD")
+        changes = _git("status", "--porcelain")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return f"{head}+dirty" if changes.strip() else head
+    return f"{head}+dirty" if changes else head
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def versions() -> dict[str, str]:
-    """Python and those of the main packages that are installed."""
-    found = {"python": platform.python_version()}
+    """The versions of Python and of the main packages that are installed."""
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+        with suppress(metadata.PackageNotFoundError):
+            installed[package] = metadata.version(package)
+    return installed

@@ -106,7 +106,7 @@ def test_one_seed_has_whole_errors_and_a_label_may_be_empty(
     assert found["toy-more-breakdown-relation"].rows[0][:2] == ("–", "2")
 
 
-def test_the_papers_experiment_comes_first_then_any(tmp_path: Path, write_run: Write) -> None:
+def test_the_methods_own_experiment_comes_first_then_any(tmp_path: Path, write_run: Write) -> None:
     analysis = {"warm-up": {"errors": {"missed": 1}}, "JMERE-R1": {"errors": {"missed": 1}}}
     write_run("default", {}, analysis=analysis)
     write_run("ablation_no_filter", {}, analysis={"JMERE-R1": {}})  # no warm-up in it

@@ -83,13 +83,11 @@ def test_latex_is_a_whole_table(runs: list[Run]) -> None:
         r"\toprule",
         r" & P & P (paper) & R & R (paper) & F1 & F1 (paper) & seeds & $\Delta$ F1 & p \\",
     ]
-    assert (
-        r"JMERE-R1 w/o all filters & 50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & -- \\"
-        in lines
-    )
+    numbers = r"50.0 & 55.08 & 33.3 & 48.28 & 40.0 [30.0, 50.0] & 51.46 & 1 & $-$10.0 & --"
+    assert rf"JMERE-R1 w/o all filters & {numbers} \\" in lines
     assert lines[-4:-2] == [r"\bottomrule", r"\end{tabular}"]
     assert lines[-2].startswith(
-        r"\par\smallskip\footnotesize Ours: \% on the test set, mean $\pm$ standard deviation over seeds"
+        r"\par\smallskip\footnotesize Ours: \% on the test set, mean $\pm$ standard deviation"
     )
     assert lines[-1] == r"\end{table}"
 

@@ -1,4 +1,4 @@
-"""Files of runs, mutated at random: every reader gives what it can, or one line that names the file. Never a traceback."""
+"""Files of runs, mutated at random: every reader copes, or refuses in one line with the file."""
 
 from __future__ import annotations
 

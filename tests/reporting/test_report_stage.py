@@ -74,7 +74,7 @@ def test_a_run_writes_its_own_tables_after_its_results(
     (tmp_path / "metrics.json").write_text(json.dumps(measures))
     (tmp_path / "analysis.json").write_text(json.dumps(analysis))
     (tmp_path / "predictions.jsonl").touch()
-    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
+    monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
     monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
     path = pipeline.execute(config, tmp_path / "out")
     assert path == tmp_path / "out" / "results.json"
@@ -95,7 +95,7 @@ def test_wrong_paths_are_told_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pipeline, "stages", lambda context: pytest.fail("it ran"))
-    monkeypatch.setattr(pipeline, "_quiet", lambda: None)
+    monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
     with pytest.raises(InputError, match=r"nowhere: no results\.json there"):
         pipeline.execute(
             run_config(f"report.runs={tmp_path}/nowhere", "trainer.threads=null"), tmp_path

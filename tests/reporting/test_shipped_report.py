@@ -18,7 +18,7 @@ SHIPPED = ROOT / "experiments" / "report"
 def test_the_shipped_report_is_what_the_results_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tables and pages by their text, pictures by their names: how a picture is drawn is matplotlib's."""
+    """Tables and pages by their text, pictures by their names: matplotlib draws them."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(Drawing, "save", named_only)
     write_page(load_runs(["experiments/results/toy"]), tmp_path)

@@ -36,7 +36,8 @@ EXAMPLES = [
 ]
 RESPONSES = [
     f"<think> why </think> <answer> {A_TEXT} </answer>",  # both readers: 1 of 1
-    f"<think> why </think> <answer> {A_TEXT}, [Cleveland, city] </answer>",  # lenient: 1 right, 1 invalid
+    # lenient: 1 right, 1 invalid
+    f"<think> why </think> <answer> {A_TEXT}, [Cleveland, city] </answer>",
     f"The tuple is {B_TEXT}.",  # lenient: 1 of 1
 ]
 

@@ -14,25 +14,28 @@ import pytest
 import torch
 
 from helpers.configured import run_config
-from mmie import pipeline
 from mmie.artifacts import Artifact, Store
 from mmie.checks import key_of
 from mmie.config import RunConfig
-from mmie.stages import context as context_module
-from mmie.stages import learn, prepare
-from mmie.stages.context import VERSIONS, Context
+from mmie.stages import checkpoint, learn, prepare
+from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate
+from mmie.stages.samples import Samples
+from mmie.stages.stage import VERSIONS
+from mmie.stages.system import systems
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import vote
+from mmie.tasks.jmere.jmere_json import JMEREJson
 
 # One run that has every stage: a division, chains, a difficulty, votes and the teacher's own row.
 WHOLE = [
     "sft_share=0.5",
     "schedule=progressive_mix",
     "evaluation.samples=3",
-    "data.sizes={train: 4, val: 2, test: 2}",
 ]
+SIZES = "data.sizes={train: 4, val: 2, test: 2}"
+FILES = "data=jmere_json"
 TEACHERS = ["data", "divide", "distil", "filter"]
 TRAINED = ["sft", "difficulty", "grpo"]
 ROWS = ["base", "warm-up", "policy"]
@@ -45,19 +48,20 @@ class StageKeyError(Exception):
 class KeysOnly(Context):
     """A run whose stages say their key and do nothing."""
 
-    def _stage(self, name: str, mark: str, *_: Any, label: str) -> NoReturn:
-        raise StageKeyError(mark)
+    def _opened(self, name: str, key: str, *_: Any) -> NoReturn:
+        raise StageKeyError(key)
 
 
 @pytest.fixture(autouse=True)
 def _checkpoint_known_by_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """The toy checkpoint is not read again for each of a hundred configurations."""
-    monkeypatch.setattr(context_module, "_identity", lambda file: file.name)
+    monkeypatch.setattr(checkpoint, "_digest", lambda file: file.name)
 
 
 @cache
 def composed(*overrides: str) -> RunConfig:
-    return run_config(*WHOLE, *overrides)
+    sizes = [] if FILES in overrides else [SIZES]
+    return run_config(*WHOLE, *sizes, *overrides)
 
 
 def said(stage: Callable[..., Any], *arguments: Any, **options: Any) -> Artifact:
@@ -74,17 +78,17 @@ def keys_of(config: RunConfig) -> dict[str, str]:
     assert config.grpo is not None
     data = said(prepare.data, context)
     division = said(prepare.divided, context, data)
-    distil = said(prepare.distil, context, data, division)
+    samples = Samples(data, division)
+    distil = said(prepare.distil, context, samples)
     chains = said(prepare.filtered, context, data, distil)
-    sft = said(learn.sft, context, config.sft, data, division, chains)
-    split = said(difficulty, context, data, division, sft)
-    grpo = said(learn.grpo, context, config.grpo, data, division, sft_stage=sft, difficulty=split)
+    sft = said(learn.sft, context, config.sft, samples, chains)
+    split = said(difficulty, context, samples, sft)
+    grpo = said(learn.grpo, context, config.grpo, samples, reference=sft, difficulty=split)
     stages = [data, division, distil, chains, sft, split, grpo]
     keys = dict(zip([*TEACHERS, *TRAINED], [stage.key for stage in stages], strict=True))
-    phases = pipeline.phases(context, sft, grpo)
-    for row, phase in zip(ROWS, phases, strict=True):
-        keys[f"evaluate {row}"] = said(evaluate, context, phase, data).key
-        keys[f"vote {row}"] = said(vote, context, phase, data).key
+    for row, system in zip(ROWS, systems(context, sft, grpo), strict=True):
+        keys[f"evaluate {row}"] = said(evaluate, context, system, data).key
+        keys[f"vote {row}"] = said(vote, context, system, data).key
     keys["evaluate teacher"] = said(evaluate_teacher, context, data).key
     return keys
 
@@ -155,6 +159,8 @@ def another(value: Any) -> Any:
             return f"{value} other"
         case list():
             return [*value, "other"]
+        case dict():
+            return {**value, "other": 1}
         case None:
             return 1
     raise AssertionError(f"no other value for {value!r}")
@@ -197,13 +203,13 @@ def after(stage: str, *, base: bool = False) -> set[str]:
 
 
 EVERY = {*after("data", base=True), "evaluate teacher"}
+STUDENTS = EVERY - set(TEACHERS)
 VOTES = {f"vote {row}" for row in ROWS}
 SCORES = {*VOTES, *(f"evaluate {row}" for row in ROWS)}
 POLICY = {"grpo", "evaluate policy", "vote policy"}
 FILTERS = composed().filter
 CHANGES = [
-    ("task.instruction", "Name all in {text}.", EVERY),
-    ("task.types", ["per", "org", "loc", "other"], EVERY),
+    ("task.instruction", "Name all in {text}.", STUDENTS),
     ("data.seed", 7, EVERY),
     ("data.sizes", {"train": 4, "val": 2, "test": 3}, EVERY),
     ("reasoning_instruction", "Think.", after("sft")),
@@ -237,8 +243,23 @@ def test_a_change_concerns_the_stages_that_depend_on_it(
     assert changed(with_value(path, value)) == stages
 
 
-def test_a_label_set_is_part_of_the_key() -> None:
-    assert changed(with_value("task.labels", ["/per/per/peer"], "task=more"), "task=more") == EVERY
+@pytest.mark.parametrize(
+    ("overrides", "first"),
+    [([], "distil"), ([FILES], "data")],
+    ids=["a source that reads no labels", "a source that reads them"],
+)
+def test_a_label_set_concerns_all_that_read_it(
+    overrides: list[str], first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The teacher's prompts list the labels, and files are read by them."""
+    monkeypatch.setattr(JMEREJson, "content", lambda self: "the same files")
+    config = composed(*overrides, "task.types=[per,org,loc,misc,other]")
+    assert changed(config, *overrides) == {*after(first), *STUDENTS}
+
+
+def test_the_labels_of_more_are_part_of_the_key() -> None:
+    other = composed("task=more", "task.labels=[/per/per/peer]")
+    assert changed(other, "task=more") >= STUDENTS
 
 
 def test_how_fast_and_where_a_teacher_is_asked_changes_no_key() -> None:

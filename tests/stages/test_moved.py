@@ -12,7 +12,7 @@ from rich.console import Console
 from helpers.configured import run_config
 from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.stages import context as context_module
+from mmie.stages import checkpoint
 from mmie.stages.answers import copy_answers
 from mmie.stages.context import Context
 from mmie.stages.prepare import data
@@ -114,8 +114,8 @@ def test_a_checkpoint_is_known_by_its_files_not_by_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for size in (100 << 10, 100 << 20):  # weights that are hashed in pieces, and whole
-        monkeypatch.setattr(context_module, "HASHED_WHOLE", size)
-        monkeypatch.setattr(context_module, "SAMPLES", 8)
+        monkeypatch.setattr(checkpoint, "HASHED_WHOLE", size)
+        monkeypatch.setattr(checkpoint, "SAMPLES", 8)
         one, two = tmp_path / f"one-{size}", tmp_path / f"two-{size}"
         one.mkdir()
         (one / "config.json").write_text("{}")

@@ -15,7 +15,7 @@ from PIL import Image
 from helpers.configured import run_config
 from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.stages import deliver
+from mmie.stages import answers, deliver
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
 from mmie.tasks.jmere import task as jmere
@@ -26,7 +26,8 @@ from mmie.types import Picture
 
 JMERE = jmere.JMERE(types=["per"], relations={"peer": ["per-per"]}, response=Direct())
 MORE = more.MORE(labels=["/per/per/peer"], response=Direct())
-LONG = f"<think> {'very ' * 60}:100: [bold]sure[/bold] </think> <answer> [A, per, B, per, peer] </answer>"
+THOUGHT = f"<think> {'very ' * 60}:100: [bold]sure[/bold] </think>"
+LONG = f"{THOUGHT} <answer> [A, per, B, per, peer] </answer>"
 
 
 @pytest.fixture
@@ -143,7 +144,7 @@ def test_a_file_without_a_question_is_refused(tmp_path: Path, content: bytes) ->
 
 @pytest.fixture
 def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``answer(*overrides)`` runs check and predict with a model that says LONG; gives batch sizes."""
+    """``answer(*overrides)`` lets a model that says LONG predict; returns the batches' sizes."""
     batches: list[int] = []
 
     def respond(policy: Any, task: Any, examples: Any, **_: Any) -> list[Responded]:
@@ -151,7 +152,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return [Responded(LONG, truncated=False) for _ in examples]
 
     monkeypatch.setattr(deliver, "_load", lambda context, adapter: None)
-    monkeypatch.setattr(deliver, "respond", respond)
+    monkeypatch.setattr(answers, "respond", respond)
     monkeypatch.setattr(Context, "policy", None)
 
     def run(*overrides: str) -> list[int]:

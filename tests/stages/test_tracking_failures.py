@@ -1,4 +1,4 @@
-"""wandb is optional: whatever it does, the run goes on, with one warning line and within a bound."""
+"""wandb is optional: whatever it does, the run goes on, soon and with one warning line."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ NO_SERVER = {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
     [
         pytest.param(NO_SERVER, "wandb (online): ", marks=pytest.mark.slow),
         ({"WANDB_API_KEY": "abc"}, "wandb (online): WANDB_API_KEY invalid"),
-        ({"WANDB_MODE": "foo"}, "WANDB_MODE=foo: it is none of online, offline"),
+        ({"WANDB_MODE": "foo"}, "WANDB_MODE=foo: it must be one of online, offline"),
     ],
 )
 def test_a_server_that_cannot_be_used_means_offline(

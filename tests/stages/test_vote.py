@@ -1,6 +1,8 @@
 """Stage vote: what is asked, what is kept of it, and what comes out."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,11 @@ import pytest
 
 from helpers.configured import run_config
 from helpers.training_runs import WordTask, end_early, make_examples
-from mmie.artifacts import Artifact, Store, fingerprint
+from mmie.artifacts import Artifact, Store
 from mmie.pipeline import execute
-from mmie.stages.answers import Phase
 from mmie.stages.context import Context
+from mmie.stages.stage import Stage
+from mmie.stages.system import System
 from mmie.stages.vote import drawn, vote, voted
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.more.task import LABELS, MORE
@@ -33,7 +36,10 @@ def context_of(tmp_path: Path, *overrides: str) -> Context:
 
 @pytest.fixture
 def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
-    """``ask(file name, evaluation keys…)``: five responses to each of seven samples; gives the file's rows."""
+    """``ask(file name, evaluation keys…)`` asks for five responses to each of seven samples.
+
+    It returns the rows of the file.
+    """
     policy, examples = end_early(make_policy("qwen")), make_examples(pictures)[:7]
 
     def run(name: str, **keys: int) -> list[dict[str, Any]]:
@@ -42,7 +48,7 @@ def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
             tmp_path, *(f"evaluation.{key}={value}" for key, value in values.items())
         )
         context.policy = policy
-        responses = drawn(context, Phase("base", WordTask(), None), examples, tmp_path / name)
+        responses = drawn(context, System("base", WordTask(), None), examples, tmp_path / name)
         rows = [
             json.loads(line) for line in (tmp_path / name).read_text(encoding="utf-8").splitlines()
         ]
@@ -57,7 +63,7 @@ def ask(make_policy: Any, pictures: list[Any], tmp_path: Path) -> Any:
 def prompts_of(
     policy: Any, monkeypatch: pytest.MonkeyPatch, *, die_at: int | None = None
 ) -> list[tuple[int, int]]:
-    """What is asked from now on: (prompts, responses) of each pass; the pass number ``die_at`` does not come back."""
+    """Notes (prompts, responses) of each pass from now on; pass ``die_at`` does not return."""
     asked: list[tuple[int, int]] = []
     sample = type(policy).sample
 
@@ -130,7 +136,8 @@ def jmere() -> JMERE:
 def test_the_curve_by_hand() -> None:
     examples = [Example("test-0", "x", (), (A, B)), Example("test-1", "y", (), (C,))]
     predictions = [[[A], [A, B], None, [A, B], [B, C]], [[B], [C], [C], [B], None]]
-    # quintuples k=1: {A}, {B}; 2: {A}, {} (each half of two); 3: None out: {A}, {C}; 5: A, B in three of four, C in half of four
+    # quintuples k=1: {A}, {B}; 2: {A}, {} (each half of two); 3: None out: {A}, {C};
+    #            5: A, B in three of four, C in half of four
     # answers    k=1: {A}, {B}; 2: first of a tie: {A}, {B}; 3: {A}, {C}; 5: {A, B}, {B} (a tie)
     found = voted(jmere(), predictions, examples, bootstrap_samples=50, seed=0)
     assert found["k"] == [1, 2, 3, 5]
@@ -181,23 +188,22 @@ def test_labels_vote_too() -> None:
 def test_more_responses_are_another_vote_and_wider_passes_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    marks = []
+    keys = []
 
-    def stage(
-        self: Context, name: str, parts: dict[str, Any], body: Any, *, label: str
-    ) -> Artifact:
-        marks.append((fingerprint(stage=name, **parts), label))
-        return Artifact(tmp_path, "")
+    @contextmanager
+    def opened(self: Context, name: str, key: str, parts: Any, label: str) -> Iterator[Stage]:
+        keys.append((key, label))
+        yield Stage(Artifact(tmp_path, key), False, tmp_path)
 
     (tmp_path / "voting.json").write_text("{}")
-    monkeypatch.setattr(Context, "stage", stage)
+    monkeypatch.setattr(Context, "_opened", opened)
     for overrides in ([], ["evaluation.vote_rows=7"], ["evaluation.samples=9"]):
         context = context_of(tmp_path, "evaluation.samples=5", *overrides)
-        phase = Phase("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark"))
-        vote(context, phase, Artifact(tmp_path, "data"))
-    assert marks[0] == marks[1]
-    assert marks[0][1] == "vote JMERE-R1"
-    assert marks[2][0] != marks[0][0]
+        system = System("JMERE-R1", context.reasoned, Artifact(tmp_path, "mark"))
+        vote(context, system, Artifact(tmp_path, "data"))
+    assert keys[0] == keys[1]
+    assert keys[0][1] == "vote JMERE-R1"
+    assert keys[2][0] != keys[0][0]
 
 
 @pytest.mark.slow

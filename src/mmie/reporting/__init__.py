@@ -1,1 +1,1 @@
-"""What comes out of finished runs: tables, figures, pages. Reads ``results.json`` and what lies beside it, nothing else."""
+"""Tables, figures and pages of finished runs, from ``results.json`` and the files beside it."""

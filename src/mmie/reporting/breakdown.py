@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from mmie.files import slug
 from mmie.reporting.numbers import NOTHING
-from mmie.reporting.published import main_experiment
 from mmie.reporting.run_selection import backbone, other_backbone
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Kind, Table, Value
@@ -42,8 +42,7 @@ class Pair:
 def breakdowns(runs: Sequence[Run]) -> Iterator[Table]:
     """The tables of one task and profile, for an experiment with an analysis of both systems.
 
-    The experiment is the one that the paper's tables take the method from where it is there,
-    otherwise the first by name.
+    The experiment is the one named after the method where it is there, otherwise the first one.
     """
     having = [run for run in runs if set(_systems(run)) <= run.results.analysis.keys()]
     if not having:
@@ -63,8 +62,8 @@ def _systems(run: Run) -> tuple[str, str]:
 
 
 def _order(run: Run) -> tuple[bool, bool, str, str]:
-    main = main_experiment(run.task, run.results.method)
-    return run.experiment != main, other_backbone(run) != "", run.experiment, backbone(run)
+    main = slug(run.experiment) == slug(run.results.method)  # jmere_r1 trains JMERE-R1
+    return not main, other_backbone(run) != "", run.experiment, backbone(run)
 
 
 def _by_label(pair: Pair, group: str) -> Table:
@@ -90,7 +89,7 @@ def _by_label(pair: Pair, group: str) -> Table:
         "%, from the counts of all seeds together",
         columns=("gold", *titles, "Δ F1"),
         values=tuple(values),
-        brief=(0, 1, 6, 7, 8),
+        brief=("gold", *titles[-2:], "Δ F1"),
     )
 
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, JustifyMethod
-from rich.table import Table as RichTable
-from rich.text import Text
+from rich.console import Console
 
-from mmie.display import plain_text
 from mmie.files import write_text
 from mmie.reporting import rendering
 from mmie.reporting.figures import drawings
 from mmie.reporting.formats import csv_text, latex, markdown
 from mmie.reporting.runs import Run
-from mmie.reporting.table import Table
 from mmie.reporting.tables import tables
+from mmie.reporting.terminal import in_brief
 
 
 def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = None) -> Path:
@@ -38,7 +34,7 @@ def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = N
         write_text(folder / f"{table.name}.csv", csv_text(table))
         write_text(folder / f"{table.name}.tex", latex(table))
         if console is not None:
-            console.print(on_terminal(table))
+            console.print(in_brief(table))
     for figure in all_figures:
         figure.save(folder / "figures")
     bodies = [(table, rendering.Markup(markdown(table))) for table in all_tables]
@@ -46,16 +42,3 @@ def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = N
     text = rendering.markdown("report.md", runs=runs, tables=bodies, figures=all_figures)
     write_text(page, text)
     return page
-
-
-def on_terminal(table: Table) -> RichTable:
-    """The columns that a terminal has room for."""
-    title = Text("\n").join([plain_text(table.title, "bold"), plain_text(table.caption)])
-    grid = RichTable(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    columns = table.brief or range(len(table.header))
-    for index in columns:
-        side: JustifyMethod = "right" if index else "left"
-        grid.add_column(plain_text(table.header[index]), justify=side, no_wrap=index > 0)
-    for row in table.rows:
-        grid.add_row(*(plain_text(row[index]) for index in columns))
-    return grid

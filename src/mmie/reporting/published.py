@@ -95,9 +95,3 @@ def experiments(task: str) -> set[str]:
     """Those that give a row of one of these tables."""
     rows = [row for table in published(task) for row in table.rows]
     return {experiment for row in rows for experiment in row.experiments}
-
-
-def main_experiment(task: str, system: str) -> str:
-    """The one that the tables take a system from first; "" without any."""
-    rows = [row for table in published(task) for row in table.rows]
-    return next((row.experiments[0] for row in rows if row.system == system), "")

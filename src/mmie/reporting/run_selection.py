@@ -10,25 +10,14 @@ from typing import Any, NamedTuple
 
 from mmie.errors import InputError
 from mmie.reporting.backbones import name_of, usual
+from mmie.reporting.effects import effective
 from mmie.reporting.published import Column, Row
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Value
 from mmie.results import Analysis
 from mmie.significance import randomisation_over_seeds
 
-# Keys of the configuration that runs of one system may differ in.
-WITHOUT_EFFECT = {
-    "seed",
-    "artifacts",
-    "logger",
-    "report",
-    "predict",
-    "export",
-    "stages",
-    "paper",
-    "vision",
-    "data.images",
-}
+NOT_COMPARED = {"seed", "data.images"}  # runs of one system may differ in these
 INTERVALS = {"f1": "ci95", "accuracy": "accuracy_ci95"}
 
 
@@ -111,12 +100,9 @@ def _when(run: Run) -> str:
 
 def _unlike(seeds: Sequence[Run]) -> Iterator[str]:
     """What the runs of one experiment differ in, beside the seed."""
-    settings = [dict(_settings(run.results.config)) for run in seeds]
-    first = settings[0]
-    keys = set().union(*settings)
-    differing = [
-        key for key in sorted(keys) if any(one.get(key) != first.get(key) for one in settings)
-    ]
+    settings = [effective(run.results.config) for run in seeds]
+    keys = sorted({key for one in settings for key in one} - NOT_COMPARED)
+    differing = [key for key in keys if len({one.get(key) for one in settings}) > 1]
     if differing:
         listed = ", ".join(differing)
         yield (
@@ -127,17 +113,6 @@ def _unlike(seeds: Sequence[Run]) -> Iterator[str]:
     if len(commits) > 1:
         listed = ", ".join(commits)
         yield f"{seeds[0].experiment}: the runs of its seeds are of the commits {listed}."
-
-
-def _settings(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Every single value of a configuration on which results depend, by its full key."""
-    if key in WITHOUT_EFFECT:
-        return
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _settings(inner, f"{key}.{name}" if key else name)
-    else:
-        yield key, value
 
 
 def backbone(run: Run) -> str:

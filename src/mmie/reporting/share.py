@@ -1,9 +1,11 @@
 """Finished runs to be passed on: one HTML page and, where it is asked for, a report on wandb.
 
-    python -m mmie.reporting.share RUN [RUN …] --out report.html [--wandb ENTITY/PROJECT] [--title TITLE]
+    python -m mmie.reporting.share RUN [RUN …] --out report.html [--title TITLE]
+        [--wandb ENTITY/PROJECT]
 
-RUN is a results file or a folder, which is searched through. The page holds everything itself, no network is needed. For
-``--wandb`` the runs must have been synced there, and ``pip install -c constraints.txt -e '.[report]'``.
+RUN is a results file or a folder, which is searched through. The page needs no network. For
+``--wandb`` the runs must have been synced there, and the extra is needed:
+``pip install -c constraints.txt -e '.[report]'``.
 """
 
 from __future__ import annotations

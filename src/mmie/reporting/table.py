@@ -53,7 +53,7 @@ class Table:
         values: the numbers.
         labels: of the rows, in order; those of the values where none are given.
         missing: labels of the rows that we have no run for yet.
-        brief: the columns that a terminal has room for, as places in ``header``; none for all.
+        brief: titles of the columns that a terminal has room for; none for all.
         notes: what a reader must know, one sentence or more each.
     """
 
@@ -64,7 +64,7 @@ class Table:
     values: tuple[Value, ...]
     labels: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
-    brief: tuple[int, ...] = ()
+    brief: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

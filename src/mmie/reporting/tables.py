@@ -97,10 +97,10 @@ def _filled(table: Published, runs: Sequence[Run], notes: Sequence[Note]) -> Tab
     values: list[Value] = []
     for row in table.rows:
         values += _values(table, row, sides)
-    columns: list[str] = []
-    for title in table.columns:
-        columns += [title, _printed_title(table, title)] if beside else [title]
-    main = 1 + columns.index(table.compared)
+    columns, main = [*table.columns], [table.compared]
+    if beside:
+        columns = [name for title in columns for name in (title, _printed_title(table, title))]
+        main.append(_printed_title(table, table.compared))
     ends = ("seeds", f"Δ {table.compared}", "p")
     used = {run.experiment for side in sides.values() for run in side.runs.values()}
     about = BESIDE_PAPER.format(source=table.source)
@@ -112,12 +112,7 @@ def _filled(table: Published, runs: Sequence[Run], notes: Sequence[Note]) -> Tab
         values=tuple(values),
         labels=tuple(sides),
         missing=frozenset(r.label for r in table.rows if r.experiments and not sides[r.label].runs),
-        brief=(
-            0,
-            main,
-            *([main + 1] if beside else []),
-            *range(len(columns) + 1, len(columns) + 4),
-        ),
+        brief=(*main, *ends),
         notes=(OURS, ABSENT, *_notes(table), *_about(used, notes)),
     )
 

@@ -1,4 +1,4 @@
-"""The tables of one run on the terminal, from its ``Results``."""
+"""Tables on the terminal: of one run, from its ``Results``, and of finished runs."""
 
 from __future__ import annotations
 
@@ -7,32 +7,46 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
-from rich.table import Table
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from mmie.display import plain_text
 from mmie.reporting.numbers import NOTHING, p_value, percent, signed, with_interval
+from mmie.reporting.table import Table
 from mmie.results import Comparison, DifficultyPart, Diversity, Results, Scores, Voting
 
 NARROW: dict[str, Any] = {"padding": 0, "show_edge": False}  # four curves in 80 columns
 
 
 def grid(
-    title: str,
+    title: str | Text,
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
     texts: int = 1,
     **more: Any,
-) -> Table:
+) -> RichTable:
     """A table; its first ``texts`` columns stand left, the others right."""
     style = {"title_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False, **more}
-    table = Table(title=plain_text(title), **style)
+    heading = plain_text(title) if isinstance(title, str) else title
+    table = RichTable(title=heading, **style)
     for place, column in enumerate(columns):
         justify: Any = "left" if place < texts else "right"
         table.add_column(plain_text(column), justify=justify, no_wrap=True)
     for row in rows:
         table.add_row(*map(plain_text, row))
     return table
+
+
+def in_brief(table: Table) -> RichTable:
+    """A table of finished runs: the columns that a terminal has room for."""
+    columns = table.brief or table.columns
+    places = [0, *(table.header.index(title) for title in columns)]
+    title = Text("\n").join([plain_text(table.title, "bold"), plain_text(table.caption)])
+    rows = [[row[place] for place in places] for row in table.rows]
+    brief = grid(title, ["", *columns], rows)
+    brief.columns[0].no_wrap = False
+    return brief
 
 
 def summary(results: Results) -> Iterator[RenderableType]:
@@ -48,7 +62,7 @@ def summary(results: Results) -> Iterator[RenderableType]:
         yield diversity_table(results.voting)
 
 
-def score_table(results: Results) -> Table:
+def score_table(results: Results) -> RichTable:
     """One row per system, by the chosen reader."""
     run = f"{results.profile} profile, seed {results.seed}"
     title = f"Test set, {run}: % and the 95 % bootstrap interval of F1"
@@ -78,7 +92,7 @@ def comparison_line(comparison: Comparison) -> str:
     return f"{pair}: {signed(100 * comparison.difference)} F1, p {p} (paired randomisation)"
 
 
-def difficulty_table(parts: dict[str, DifficultyPart]) -> Table:
+def difficulty_table(parts: dict[str, DifficultyPart]) -> RichTable:
     """One row per part and system: F1 of each measure; for the measure accuracy that is the
     accuracy."""
     title = "Test samples that the warmed-up model gets right (easy) and wrong (hard): F1 in %"
@@ -91,7 +105,7 @@ def difficulty_table(parts: dict[str, DifficultyPart]) -> Table:
     return grid(title, columns, rows, texts=2)
 
 
-def voting_table(voting: dict[str, Voting]) -> Table:
+def voting_table(voting: dict[str, Voting]) -> RichTable:
     """One row per number of responses, one column per system and way of voting."""
     title = "Votes of k responses: F1 in % and its 95 % interval"
     columns, cells = ["k"], [[str(k) for k in next(iter(voting.values())).k]]
@@ -103,7 +117,7 @@ def voting_table(voting: dict[str, Voting]) -> Table:
     return grid(title, columns, [*zip(*cells, strict=True)], texts=0, **NARROW)
 
 
-def diversity_table(voting: dict[str, Voting]) -> Table:
+def diversity_table(voting: dict[str, Voting]) -> RichTable:
     """One row per system, way of voting and measure: all scores where all responses vote, and how
     much the responses differ."""
     title = "All responses vote: P, R, F1 in %; distinct answers, entropy in bits, chain distance"

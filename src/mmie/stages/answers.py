@@ -1,126 +1,184 @@
-"""Answers of one model to a list of samples, kept in a file as they come."""
+"""Answers to a list of samples: the loop that everything shares, and the files that it fills."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from mmie.artifacts import Artifact
 from mmie.data.files import read
 from mmie.data.pictures import picture_from_json, picture_to_json
 from mmie.errors import InputError
-from mmie.files import read_and_repair_jsonl, write_text
+from mmie.files import disk_errors, read_and_repair_jsonl, to_json_types, write_text
 from mmie.stages.context import Context
+from mmie.stages.system import System, answering
+from mmie.tasks.task import Task
 from mmie.training.generate import Responded, Sampling, respond
 from mmie.types import Example
 
+Answer = TypeVar("Answer")
+Ask = Callable[[Sequence[Example]], list[Answer]]
+Row = dict[str, Any]
+
 
 @dataclass(frozen=True)
-class Phase:
-    """A model: a name, the task with its way of responding, and the stage whose adapter answers (None: the base)."""
+class AnswerFile(Generic[Answer]):
+    """A file that takes one line for each sample as the answers come.
 
-    name: str
-    task: Any
-    adapter: Artifact | None
+    Attributes:
+        path: the file.
+        row: what the line of a sample says.
+        answer: the answer that a line holds.
+        keys: what a line needs for that; a file that was torn is cut off before the first line
+            that lacks one of them.
+    """
+
+    path: Path
+    row: Callable[[Example, Answer], Row]
+    answer: Callable[[Row], Answer]
+    keys: Sequence[str]
+
+    def load(self) -> list[Answer]:
+        """The answers that an earlier, killed run has left."""
+        return [self.answer(row) for row in read_and_repair_jsonl(self.path, keys=self.keys)]
+
+    def append(self, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
+        """Writes one line for each answer.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
+        lines = []
+        for example, answer in zip(examples, answers, strict=True):
+            row = to_json_types(self.row(example, answer))
+            lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+        with disk_errors(self.path), self.path.open("a", encoding="utf-8") as file:
+            file.writelines(lines)
+
+
+def answer(
+    context: Context,
+    examples: Sequence[Example],
+    ask: Ask[Answer],
+    *,
+    batch_size: int,
+    file: AnswerFile[Answer] | None = None,
+    label: str = "",
+) -> list[Answer]:
+    """Asks for one answer to each sample, batch by batch.
+
+    Args:
+        context: the run.
+        examples: the samples.
+        ask: gives the answers to a batch of samples, in order.
+        batch_size: samples in a batch.
+        file: takes the answers of each batch; if it holds some already, the loop goes on after
+            them.
+        label: what the progress is called; without one it is not shown.
+
+    Returns:
+        One answer for each sample, in order, those of the file included.
+    """
+    answers = file.load() if file else []
+    left = examples[len(answers) :]
+    with context.progress(label, len(left)) as advance:
+        for start in range(0, len(left), batch_size):
+            batch = left[start : start + batch_size]
+            new = ask(batch)
+            if file:
+                file.append(batch, new)
+            answers += new
+            advance(len(batch))
+    return answers
 
 
 def answers(
-    context: Context, phase: Phase, examples: Sequence[Example], path: Path
+    context: Context, system: System, examples: Sequence[Example], path: Path
 ) -> list[Responded]:
-    """One response a sample, in order; a killed run goes on after the last whole batch in the file.
+    """One response of a system to each sample, in order, written to a file as they come.
+
+    A killed run goes on after the last whole line of the file.
 
     Args:
-        context: the run; ``evaluation`` says how is sampled.
-        phase: who answers.
+        context: the run; ``evaluation`` says how responses are sampled.
+        system: who answers.
         examples: the samples.
-        path: one line per sample: id, text, the task's fields, image, gold, response, truncated,
-            parsed (by the reader of ``evaluation.reader``; null where no answer is found), invalid
-            (the number of invalid items), judged (the parts of ``Task.judge``).
+        path: the file, see ``response_file``.
     """
-    config = context.config.evaluation
-    rows = read_and_repair_jsonl(path, keys=["id", "response", "truncated"])
-    done = [Responded(row["response"], row["truncated"]) for row in rows]
-    left = examples[len(done) :]
-    with (
-        answering(context, phase),
-        context.progress(f"answering ({phase.name})", len(left)) as advance,
-    ):
-        for start in range(0, len(left), config.batch_size):
-            part = left[start : start + config.batch_size]
-            responses = respond(
-                context.policy,
-                phase.task,
-                part,
-                sampling=Sampling(config.temperature, config.max_new_tokens),
-                batch_size=config.batch_size,
-                seed=context.config.seed,
-            )
-            keep(context, phase, part, responses, path)
-            done += responses
-            advance(len(part))
-    return done
+    with answering(context, system):
+        return answer(
+            context,
+            examples,
+            ask_policy(context, system.task),
+            batch_size=context.config.evaluation.batch_size,
+            file=response_file(context, system.task, path),
+            label=f"answering ({system.name})",
+        )
 
 
-def keep(
-    context: Context,
-    phase: Phase,
-    examples: Sequence[Example],
-    responses: Sequence[Responded],
-    path: Path,
-) -> None:
-    """Appends one line per response to the file of ``answers``."""
-    lenient, images = context.config.evaluation.lenient, context.source.images
-    pairs = zip(examples, responses, strict=True)
-    rows = [
-        _row(phase.task, example, response, images, lenient=lenient) for example, response in pairs
-    ]
-    with path.open("a", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def ask_policy(context: Context, task: Task) -> Ask[Responded]:
+    """Asks the policy as it is, with the adapter that is active, for one response per sample."""
+
+    def ask(examples: Sequence[Example]) -> list[Responded]:
+        return respond(
+            context.policy,
+            task,
+            examples,
+            sampling=sampling(context),
+            batch_size=len(examples),
+            seed=context.config.seed,
+        )
+
+    return ask
 
 
-@contextlib.contextmanager
-def answering(context: Context, phase: Phase) -> Iterator[None]:
-    """The model of the phase is the one that responds."""
-    if phase.adapter is None:
-        with context.policy.base():
-            yield
-        return
-    context.policy.read_adapter(phase.adapter.folder / "adapter")
-    yield
+def sampling(context: Context) -> Sampling:
+    """How responses are sampled in everything but GRPO's rollouts."""
+    return Sampling(context.config.evaluation.temperature, context.config.evaluation.max_new_tokens)
 
 
-def _row(
-    task: Any, example: Example, response: Responded, images: Path, *, lenient: bool
-) -> dict[str, Any]:
-    """What ``answers`` writes of a sample; the pictures' paths are relative to ``images``."""
-    reading = task.read(response.text, lenient=lenient)
-    judged = task.judge(
-        reading.prediction, example, truncated=response.truncated, invalid=reading.invalid
-    )
-    return {
-        "id": example.id,
-        "text": example.text,
-        **task.fields(example),
-        "image": [picture_to_json(picture, images) for picture in example.pictures],
-        "gold": example.gold,
-        "response": response.text,
-        "truncated": response.truncated,
-        "parsed": reading.prediction,
-        "invalid": reading.invalid,
-        "judged": judged,
-    }
+def response_file(context: Context, task: Task, path: Path) -> AnswerFile[Responded]:
+    """A file of responses with what the reader of ``evaluation.reader`` finds in them.
+
+    A line has id, text, the task's fields, image (paths relative to the source's folder), gold,
+    response, truncated, parsed (null if there is no valid answer), invalid (the number of invalid
+    items) and judged (the parts of ``Task.judge``).
+    """
+
+    def row(example: Example, response: Responded) -> Row:
+        reading = task.read(response.text, lenient=context.config.evaluation.lenient)
+        prediction, invalid, images = reading.prediction, reading.invalid, context.source.images
+        judged = task.judge(prediction, example, truncated=response.truncated, invalid=invalid)
+        return {
+            "id": example.id,
+            "text": example.text,
+            **task.fields(example),
+            "image": [picture_to_json(picture, images) for picture in example.pictures],
+            "gold": example.gold,
+            "response": response.text,
+            "truncated": response.truncated,
+            "parsed": prediction,
+            "invalid": invalid,
+            "judged": judged,
+        }
+
+    def from_row(row: Row) -> Responded:
+        return Responded(row["response"], row["truncated"])
+
+    return AnswerFile(path, row, from_row, keys=["id", "response", "truncated"])
 
 
 def copy_answers(source: Path, target: Path, images: Path) -> None:
-    """Copies what ``answers`` wrote, with the pictures' paths as they are now.
+    """Copies a file of responses, with the pictures' paths as they are now.
 
     Args:
         source, target: the files.
         images: the folder of the pictures.
+
+    Raises:
+        InputError: a line of the file is damaged.
     """
     lines = []
     for number, line in enumerate(read(source).splitlines(), start=1):
@@ -131,6 +189,6 @@ def copy_answers(source: Path, target: Path, images: Path) -> None:
             raise InputError(
                 f"{source}:{number}: not an answer; delete the folder {source.parent} and run again"
             ) from error
-        row["image"] = list(map(picture_to_json, pictures))
+        row["image"] = [picture_to_json(picture) for picture in pictures]
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     write_text(target, "".join(lines))

@@ -1,53 +1,33 @@
-"""What the stages of one run share: configuration, artefact store, task, model, and a note of what each stage took."""
+"""What the stages of one run share: configuration, artefact store, task, model and terminal."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from rich.console import Console
 
 from mmie import stopping
 from mmie.artifacts import Artifact, Store, fingerprint
-from mmie.config import RunConfig, TrainerConfig, node
+from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
 from mmie.display import plain_text, terminal
 from mmie.errors import InputError, NotFiniteError
-from mmie.models.backbone import resolve_path
-from mmie.models.policy import Policy, build_policy
+from mmie.stages import checkpoint
+from mmie.stages.gpu import sees_gpu
 from mmie.stages.progress import progress
+from mmie.stages.ranks import is_follower, local_rank, wait_for_first
+from mmie.stages.stage import COLLECTIVE, VERSIONS, Stage
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example
 
-# Raise a stage's number whenever its code makes another result of the same configuration: its old
-# artefacts, and those of all stages after it, are then not used again.
-VERSIONS = {
-    "data": 2,
-    "divide": 1,
-    "distil": 4,
-    "filter": 2,
-    "sft": 1,
-    "difficulty": 1,
-    "grpo": 1,
-    "evaluate": 5,
-    "vote": 3,
-}
-COLLECTIVE = ("sft", "grpo")  # stages in which all processes of a run take part
-RANKS = ("LOCAL_RANK", "RANK", "SLURM_PROCID")
-POLL = 0.5  # seconds between two looks at what the first process is doing
-HASHED_WHOLE = 64 << 20  # bytes; of larger weight files, evenly spread pieces are hashed
-SAMPLES = 256
-PIECE = 1 << 16  # bytes
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:  # it loads transformers and peft, which a run without a model does not need
+    from mmie.models.policy import Policy
 
 
 @dataclass
@@ -58,13 +38,13 @@ class Context:
         config: the resolved configuration.
         store: the artefacts.
         output: this run's own folder.
-        sweep: name of the folder of the sweep that this run is a job of; None for a single run.
+        sweep: the name of the sweep's folder if the run is a job of a sweep.
         overrides: what sets this job of a sweep apart from the others, key=value.
-        questions: what the stage predict is to answer.
         console: where tables and progress go.
-        stages: name → {seconds, cached, made_in, fingerprint} of the stages so far.
-        notes: things a reader of the results must know (blank pictures, say).
-        voting: model → F1 of its votes over the number of responses.
+        stages: stage → {seconds, made_in, cached, key} of the stages so far.
+        notes: what a reader of the results must know, such as blank pictures.
+        voting: system → the scores of its votes, see ``mmie.stages.vote``.
+        questions: what the stage predict is to answer.
     """
 
     config: RunConfig
@@ -81,82 +61,76 @@ class Context:
     def __post_init__(self) -> None:
         self.console.quiet = self.console.quiet or self.follower
 
-    def stage(
-        self,
-        name: str,
-        parts: dict[str, Any],
-        body: Callable[[Path], None],
-        *,
-        label: str = "",
-    ) -> Artifact:
-        """Runs ``body`` in the stage's working folder unless its artefact is already there.
+    @contextmanager
+    def open(self, name: str, parts: dict[str, Any], *, label: str = "") -> Iterator[Stage]:
+        """Opens a stage, which is closed, and its result complete, at the end of the block.
+
+        ::
+
+            with context.open("divide", keys.divide(context, data)) as stage:
+                if stage.new:
+                    write_json(stage.work / "sft.json", …)
+            ids = stage.artifact.load("sft.json")
 
         Args:
-            name: of the stage, and of its folder in the store.
-            parts: all that the result depends on beside the stage's version, see ``stages.keys``.
-            body: writes into the folder that it is given; may find there what a killed run left.
+            name: the stage, and its folder in the store.
+            parts: all that the result depends on besides the stage's version, see ``stages.keys``.
             label: distinguishes two runs of one stage (evaluations).
 
-        Returns:
-            The finished work.
+        Raises:
+            InputError: something is not finite; the message begins with the stage.
         """
-        parts = {"version": VERSIONS[name], **parts}
-        mark = fingerprint(stage=name, **parts)
-        place = f"in stage {label or name} ({self.store.partial(name, mark)})"
-        with stopping.at(place, quiet=self.follower):
-            try:
-                return self._stage(name, mark, parts, body, label=label)
-            except NotFiniteError as error:
-                raise InputError(f"{label or name}: {error}") from error
+        parts, label = {"version": VERSIONS[name], **parts}, label or name
+        key = fingerprint(stage=name, **parts)
+        place = f"in stage {label} ({self.store.partial(name, key)})"
+        opened = self._opened(name, key, parts, label)
+        with stopping.at(place, quiet=self.follower), _named(label), opened as stage:
+            yield stage
 
-    def _stage(
-        self,
-        name: str,
-        mark: str,
-        parts: dict[str, Any],
-        body: Callable[[Path], None],
-        *,
-        label: str,
-    ) -> Artifact:
+    def _opened(
+        self, name: str, key: str, parts: dict[str, Any], label: str
+    ) -> AbstractContextManager[Stage]:
         if self.follower:
-            return Artifact(self._follow(name, mark, body), mark)
+            return self._following(name, key)
+        return self._leading(name, key, parts, label)
+
+    @contextmanager
+    def _leading(self, name: str, key: str, parts: dict[str, Any], label: str) -> Iterator[Stage]:
         start = time.perf_counter()
-        with self.store.writing(name, mark, parts=parts) as folder:
-            cached = folder is None
-            if folder is not None:
-                self.console.rule(plain_text(label or name, "bold"), align="left")
-                body(folder)
-        seconds = round(time.perf_counter() - start, 2)
-        made_in = round(self.store.meta(name, mark)["seconds"], 2)
-        self.stages[label or name] = {
-            "seconds": seconds,
-            "cached": cached,
-            "made_in": made_in,
-            "fingerprint": mark,
+        with self.store.writing(name, key, parts=parts) as work:
+            new = work is not None
+            stage = Stage(self._artifact(name, key), new, self.store.partial(name, key))
+            if new:
+                self.console.rule(plain_text(label, "bold"), align="left")
+            else:
+                kept = f"{label}: kept from before ({stage.artifact.folder})"
+                self.console.print(plain_text(kept, "dim"))
+            yield stage
+        self.stages[label] = {
+            "seconds": round(time.perf_counter() - start, 2),
+            "made_in": round(self.store.meta(name, key)["seconds"], 2),
+            "cached": not new,
+            "key": key,
         }
-        if cached:
-            kept = f"{label or name}: kept from before ({self.store.path(name, mark)})"
-            self.console.print(plain_text(kept, "dim"))
-        return Artifact(self.store.path(name, mark), mark)
+
+    @contextmanager
+    def _following(self, name: str, key: str) -> Iterator[Stage]:
+        """A process that is not the first takes part in a training and waits for all else."""
+        takes_part = name in COLLECTIVE and not self.store.ready(name, key)
+        stage = Stage(self._artifact(name, key), takes_part, self.store.partial(name, key))
+        if not takes_part:
+            wait_for_first(self.store, name, key)
+        yield stage
+        if takes_part:
+            wait_for_first(self.store, name, key)
+
+    def _artifact(self, name: str, key: str) -> Artifact:
+        return Artifact(self.store.path(name, key), key)
 
     @property
     def follower(self) -> bool:
-        """Whether this process is not the first of several: it trains with the first one and leaves the writing to it."""
+        """Whether this process is not the first of several: the first does all the writing."""
         return is_follower(self.config.trainer)
-
-    def _follow(self, name: str, mark: str, body: Callable[[Path], None]) -> Path:
-        if name in COLLECTIVE and not self.store.ready(name, mark):
-            body(self.store.partial(name, mark))
-        parent, finished = os.getppid(), self.store.path(name, mark)
-        if not self.store.ready(name, mark):
-            log.info("waiting for the first process of this run to finish %s", finished)
-        while not self.store.ready(name, mark):
-            if os.getppid() != parent:
-                raise InputError(
-                    f"{name}: the first process of this run is gone; start the run again, it goes on from there"
-                )
-            time.sleep(POLL)
-        return finished
 
     @cached_property
     def source(self) -> Source:
@@ -176,49 +150,42 @@ class Context:
 
     @cached_property
     def policy(self) -> Policy:
-        """The base with a fresh adapter; loaded once a run."""
-        lora = self.config.lora
+        """The base with one adapter, loaded when it is first needed."""
+        from mmie.stages.loading import load_policy
+
         with self.console.status("loading the model"):
-            policy = build_policy(node(self.config.model), **asdict(lora), seed=self.config.seed)
-        if self.on_gpu:
-            policy.to(torch.device("cuda", local_rank(self.config.trainer)))
-        vision = self.config.vision
-        policy.keep_features(
-            self.store.root / "vision" if vision.on_disk else None,
-            max_bytes=int(vision.memory_gb * 1e9),
-        )
-        self.fresh_adapter = policy.adapter_state()
+            gpu = local_rank(self.config.trainer) if self.on_gpu else None
+            policy = load_policy(self.config, vision=self.store.root / "vision", gpu=gpu)
+        self._untrained_adapter = policy.adapter_state()
+        return policy
+
+    def untrained_policy(self) -> Policy:
+        """The policy as it was loaded, whatever was trained or read meanwhile."""
+        policy = self.policy
+        policy.remove_reference()
+        policy.load_adapter_state(self._untrained_adapter)
         return policy
 
     @property
     def on_gpu(self) -> bool:
         """Whether the model computes on a GPU."""
         accelerator = self.config.trainer.accelerator
-        return accelerator == "gpu" or (accelerator == "auto" and torch.cuda.is_available())
+        return accelerator == "gpu" or (accelerator == "auto" and sees_gpu())
 
     @property
     def vision(self) -> dict[str, int]:
-        """How many pictures this run took through the vision tower, and how many features it read from disk."""
-        cache = (
-            self.policy.vision if "policy" in vars(self) else None
-        )  # a run whose stages were all kept loads no model
-        return {"computed": cache.computed if cache else 0, "from_disk": cache.read if cache else 0}
+        """How many pictures this run has encoded, and how many encoded ones it read from disk."""
+        if "policy" not in vars(self):  # no stage of this run has needed a model
+            return {"computed": 0, "from_disk": 0}
+        return {"computed": self.policy.vision.computed, "from_disk": self.policy.vision.read}
 
     @cached_property
     def model_identity(self) -> dict[str, Any]:
-        """What tells this checkpoint from another: its hub name or, for a local folder, its files.
-
-        The path of a folder is no part of it: a moved checkpoint is the same one.
-        """
-        settings = dict(self.config.model)
-        folder = Path(resolve_path(settings["path"]))
-        files = sorted(folder.iterdir()) if folder.is_dir() else []
-        if folder.is_dir():
-            del settings["path"]
-        identities = {file.name: _identity(file) for file in files if _counts(file)}
-        return {**settings, "files": identities}
+        """What tells the base checkpoint from another one."""
+        return checkpoint.model_identity(self.config.model)
 
     def examples(self, folder: Path, split: str) -> list[Example]:
+        """The samples of one split, as the stage data has written them into its folder."""
         assert split in SPLITS
         path, revive = folder / f"{split}.jsonl", self.reasoned.revive_gold
         return examples_from_jsonl(path, revive=revive, images=self.source.images)
@@ -230,44 +197,17 @@ class Context:
             yield advance
 
     def track(self, items: list[Any], description: str) -> Iterable[Any]:
+        """The items, with the progress shown while they are used."""
         with self.progress(description, len(items)) as advance:
             for item in items:
                 yield item
                 advance(1)
 
 
-def is_follower(trainer: TrainerConfig) -> bool:
-    """Whether this process is one of several, and not the first.
-
-    Where the configuration says one, the environment does not count.
-    """
-    later = any(int(os.environ.get(name) or 0) > 0 for name in RANKS)
-    return trainer.processes > 1 and later
-
-
-def local_rank(trainer: TrainerConfig) -> int:
-    """Number of this process on its machine, as Lightning, torchrun or srun gives it."""
-    if trainer.processes == 1:
-        return 0
-    return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
-
-
-def _counts(file: Path) -> bool:
-    """Whether the file is the checkpoint's: hidden ones and a README come and go with copying."""
-    return file.is_file() and not file.name.startswith(".") and file.suffix != ".md"
-
-
-def _identity(file: Path) -> str:
-    """A digest of the whole file; of a large one its size and ``SAMPLES`` evenly spread pieces.
-
-    In a file of 5 GB the pieces are 20 MB apart: no weight matrix of a 7B model fits between two.
-    """
-    size = file.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with file.open("rb") as content:
-        if size <= HASHED_WHOLE:
-            return hashlib.sha256(content.read()).hexdigest()[:16]
-        for number in range(SAMPLES):
-            content.seek((size - PIECE) * number // (SAMPLES - 1))
-            digest.update(content.read(PIECE))
-    return digest.hexdigest()[:16]
+@contextmanager
+def _named(label: str) -> Iterator[None]:
+    """Inside, an error of numbers that are not finite names the stage."""
+    try:
+        yield
+    except NotFiniteError as error:
+        raise InputError(f"{label}: {error}") from error

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmie.artifacts import Artifact, versions
 from mmie.data.pictures import picture_to_json
 from mmie.errors import InputError
-from mmie.files import disk_errors, to_json_types, write_json
+from mmie.files import disk_errors, write_json
+from mmie.stages.answers import AnswerFile, answer, ask_policy
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
 from mmie.tasks.task import Task
-from mmie.training.generate import Sampling, respond
+from mmie.training.generate import Responded
 from mmie.types import Example
 
 
@@ -31,7 +31,9 @@ def predict(context: Context, adapter: Artifact | None) -> None:
         _answer_all(context, path)
         print(f"predictions: {path}", flush=True)
         return
-    (row,) = _rows(context, context.questions)
+    (question,) = context.questions
+    (response,) = ask_policy(context, _task(context))([question])
+    row = _row(context, question, response)
     written = {key: row[key] for key in ("text", "response", "parsed", "invalid")}
     write_json(context.output / "prediction.json", written)
     print(row["response"])
@@ -64,45 +66,34 @@ def check(context: Context) -> None:
 
 
 def _answer_all(context: Context, path: Path) -> None:
-    size = context.config.evaluation.batch_size
-    asked = context.questions
     path.unlink(missing_ok=True)
-    with context.progress("answering", len(asked)) as advance:
-        for start in range(0, len(asked), size):
-            rows = _rows(context, asked[start : start + size])
-            lines = [json.dumps(to_json_types(row), ensure_ascii=False) + "\n" for row in rows]
-            with disk_errors(path), path.open("a", encoding="utf-8") as file:
-                file.writelines(lines)
-            advance(len(rows))
-
-
-def _rows(context: Context, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """Each question, the response to it, and the prediction in that, None if invalid."""
-    config, task = context.config, _task(context)
-    sampling = Sampling(config.evaluation.temperature, config.evaluation.max_new_tokens)
-    responses = respond(
-        context.policy,
-        task,
-        examples,
-        sampling=sampling,
-        batch_size=len(examples),
-        seed=config.seed,
+    answer(
+        context,
+        context.questions,
+        ask_policy(context, _task(context)),
+        batch_size=context.config.evaluation.batch_size,
+        file=AnswerFile(path, partial(_row, context), _responded, keys=["response", "truncated"]),
+        label="answering",
     )
-    rows = []
-    for example, response in zip(examples, responses, strict=True):
-        reading = task.read(response.text, lenient=config.evaluation.lenient)
-        row = {
-            "id": example.id,
-            "text": example.text,
-            **task.fields(example),
-            "image": [picture_to_json(picture) for picture in example.pictures],
-            "response": response.text,
-            "truncated": response.truncated,
-            "parsed": reading.prediction,
-            "invalid": reading.invalid,
-        }
-        rows.append(row)
-    return rows
+
+
+def _responded(row: dict[str, Any]) -> Responded:
+    return Responded(row["response"], row["truncated"])
+
+
+def _row(context: Context, example: Example, response: Responded) -> dict[str, Any]:
+    """A question, the response to it, and the prediction in that, None if invalid."""
+    reading = _task(context).read(response.text, lenient=context.config.evaluation.lenient)
+    return {
+        "id": example.id,
+        "text": example.text,
+        **_task(context).fields(example),
+        "image": [picture_to_json(picture) for picture in example.pictures],
+        "response": response.text,
+        "truncated": response.truncated,
+        "parsed": reading.prediction,
+        "invalid": reading.invalid,
+    }
 
 
 def export(context: Context, adapter: Artifact | None) -> Path:

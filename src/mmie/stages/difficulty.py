@@ -1,50 +1,51 @@
-"""Stage difficulty: the warmed-up model answers the samples that are for GRPO; right is easy, wrong is hard (MORE-R1)."""
+"""Stage difficulty: which of GRPO's samples the warmed-up model already gets right (MORE-R1)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmie.artifacts import Artifact
 from mmie.files import write_json
 from mmie.stages import keys
-from mmie.stages.answers import Phase, answers
+from mmie.stages.answers import answers
 from mmie.stages.context import Context
 from mmie.stages.prepare import training_examples
+from mmie.stages.samples import Samples
+from mmie.stages.system import System, warmed_up
 from mmie.types import Example
 
 
-def difficulty(
-    context: Context, data_stage: Artifact, division: Artifact | None, sft_stage: Artifact
-) -> Artifact:
-    """Writes ``answers.jsonl`` as they come and ``easy.json``, sample id → whether the whole answer is right."""
-    task = context.reasoned
-    phase = Phase(task.warmed_up, task, sft_stage)
+def difficulty(context: Context, samples: Samples, sft: Artifact) -> Artifact:
+    """The warmed-up model answers the samples that are for GRPO: right is easy, wrong is hard.
 
-    def body(folder: Path) -> None:
-        examples = training_examples(context, data_stage, division, "grpo")
-        responses = answers(context, phase, examples, folder / "answers.jsonl")
-        readings = [
-            task.read(response.text, lenient=context.config.evaluation.lenient)
-            for response in responses
-        ]
-        right = {
-            example.id: task.is_right(reading.prediction, example, invalid=reading.invalid)
-            for example, reading in zip(examples, readings, strict=True)
-        }
-        write_json(folder / "easy.json", right)
-
-    parts = keys.difficulty(context, phase, data_stage, division)
-    artifact = context.stage("difficulty", parts, body)
-    easy = json.loads((artifact.folder / "easy.json").read_text(encoding="utf-8"))
-    context.console.print(
-        f"{task.warmed_up} answers {sum(easy.values()):,} of {len(easy):,} rightly (easy), the rest are hard"
-    )
-    return artifact
+    Writes ``answers.jsonl`` as the answers come, and ``easy.json``: sample id → whether the whole
+    answer is right.
+    """
+    system = warmed_up(context, sft)
+    with context.open("difficulty", keys.difficulty(context, system, samples)) as stage:
+        if stage.new:
+            examples = training_examples(context, samples, "grpo")
+            _write_easy(context, system, examples, stage.work)
+    easy = stage.artifact.load("easy.json")
+    right = f"{sum(easy.values()):,} of {len(easy):,}"
+    context.console.print(f"{system.name} answers {right} rightly (easy), the rest are hard")
+    return stage.artifact
 
 
-def easy_samples(folder: Path, examples: Sequence[Example]) -> list[bool]:
+def _write_easy(
+    context: Context, system: System, examples: Sequence[Example], folder: Path
+) -> None:
+    task, lenient = system.task, context.config.evaluation.lenient
+    easy = {}
+    responses = answers(context, system, examples, folder / "answers.jsonl")
+    for example, response in zip(examples, responses, strict=True):
+        reading = task.read(response.text, lenient=lenient)
+        easy[example.id] = task.is_right(reading.prediction, example, invalid=reading.invalid)
+    write_json(folder / "easy.json", easy)
+
+
+def easy_samples(difficulty: Artifact, examples: Sequence[Example]) -> list[bool]:
     """Which of the samples are easy, in their order."""
-    easy = json.loads((folder / "easy.json").read_text(encoding="utf-8"))
+    easy = difficulty.load("easy.json")
     return [easy[example.id] for example in examples]

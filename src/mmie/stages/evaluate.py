@@ -1,25 +1,27 @@
-"""Stage evaluate: responses of one model on the test split, scored; ``predictions.jsonl`` as they
-come, ``metrics.json`` and ``analysis.json`` at the end.
+"""Stage evaluate: the responses of one system to the test split, scored.
 
-``metrics.json`` has the scores by the reader of ``evaluation.reader`` (``test/quintuple``), and
-those of the same responses by the other reader under a name that says so
-(``test/quintuple_strict``). Tables, tests and the analysis use the former.
+The stage writes ``predictions.jsonl`` as the responses come, and ``metrics.json`` and
+``analysis.json`` at the end. ``metrics.json`` has the scores by the reader of
+``evaluation.reader`` (``test/quintuple``) and those of the same responses by the other reader
+under a name that says so (``test/quintuple_strict``). Tables, tests and the analysis use the
+former.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mmie.artifacts import Artifact
 from mmie.config import EvaluationConfig
 from mmie.files import write_json
 from mmie.stages import keys
 from mmie.stages.analysis import analysis
-from mmie.stages.answers import Phase, answers
+from mmie.stages.answers import answers
 from mmie.stages.context import Context
+from mmie.stages.system import System
 from mmie.tasks.task import Task
 from mmie.training.generate import Responded
 from mmie.types import Example
@@ -27,47 +29,33 @@ from mmie.types import Example
 SUFFIXES = {False: "_strict", True: "_lenient"}  # of a measure by the reader that is not chosen
 
 
-class Respond(Protocol):
-    """Who answers: one response per sample, in order, which are in the file as well."""
+def evaluate(context: Context, system: System, data: Artifact) -> Artifact:
+    """Answers and scores the test split; a killed run goes on after the last whole batch."""
+    parts = keys.evaluate(context, system, data)
+    with context.open("evaluate", parts, label=f"evaluate {system.name}") as stage:
+        if stage.new:
+            examples = context.examples(data.folder, "test")
+            responses = answers(context, system, examples, stage.work / "predictions.jsonl")
+            write_scores(context, system.task, examples, responses, stage.work)
+    return stage.artifact
 
-    def __call__(
-        self, context: Context, phase: Phase, examples: Sequence[Example], path: Path
-    ) -> list[Responded]: ...
 
-
-def evaluate(
+def write_scores(
     context: Context,
-    phase: Phase,
-    data_stage: Artifact,
-    *,
-    respond: Respond = answers,
-    parts_of: Callable[[Context, Phase, Artifact], dict[str, Any]] = keys.evaluate,
-) -> Artifact:
-    """Answers and scores the test split; a killed run goes on after the last whole batch.
-
-    Args:
-        context, phase, data_stage: the run, the row of its table, and the data.
-        respond: gives the responses; by default the policy does.
-        parts_of: the parts of the key, of context, phase and data.
-    """
-
-    def body(folder: Path) -> None:
-        examples = context.examples(data_stage.folder, "test")
-        responses = respond(context, phase, examples, folder / "predictions.jsonl")
-        lenient = context.config.evaluation.lenient
-        readings = [phase.task.read(response.text, lenient=lenient) for response in responses]
-        truncated = [response.truncated for response in responses]
-        write_json(
-            folder / "analysis.json", analysis(phase.task, readings, examples, truncated=truncated)
-        )
-        texts = [response.text for response in responses]
-        scores = scores_of_both(
-            phase.task, texts, examples, context.config.evaluation, seed=context.config.seed
-        )
-        write_json(folder / "metrics.json", scores)
-
-    parts = parts_of(context, phase, data_stage)
-    return context.stage("evaluate", parts, body, label=f"evaluate {phase.name}")
+    task: Task,
+    examples: Sequence[Example],
+    responses: Sequence[Responded],
+    folder: Path,
+) -> None:
+    """Writes ``analysis.json`` and ``metrics.json`` of responses to the test split."""
+    config = context.config.evaluation
+    readings = [task.read(response.text, lenient=config.lenient) for response in responses]
+    truncated = [response.truncated for response in responses]
+    analysed = analysis(task, readings, examples, truncated=truncated)
+    write_json(folder / "analysis.json", analysed)
+    texts = [response.text for response in responses]
+    scores = scores_of_both(task, texts, examples, config, seed=context.config.seed)
+    write_json(folder / "metrics.json", scores)
 
 
 def scores_of_both(
@@ -78,13 +66,15 @@ def scores_of_both(
     *,
     seed: int,
 ) -> dict[str, dict[str, Any]]:
-    """``test/<measure>`` by the chosen reader, then ``test/<measure>_strict`` or ``_lenient`` by
-    the other one."""
-    found: dict[str, dict[str, Any]] = {}
-    for lenient, suffix in (
-        (config.lenient, ""),
-        (not config.lenient, SUFFIXES[not config.lenient]),
-    ):
+    """The scores of the responses by both readers.
+
+    Returns:
+        ``test/<measure>`` by the chosen reader, then ``test/<measure>_strict`` or ``_lenient`` by
+        the other one.
+    """
+    both: dict[str, dict[str, Any]] = {}
+    suffixes = {config.lenient: "", not config.lenient: SUFFIXES[not config.lenient]}
+    for lenient, suffix in suffixes.items():
         readings = [task.read(response, lenient=lenient) for response in responses]
         scores = task.score(
             [reading.prediction for reading in readings],
@@ -93,8 +83,8 @@ def scores_of_both(
             seed=seed,
             invalid=[reading.invalid for reading in readings],
         )
-        found |= {f"test/{measure}{suffix}": values for measure, values in scores.items()}
-    return found
+        both |= {f"test/{measure}{suffix}": values for measure, values in scores.items()}
+    return both
 
 
 def metrics(folder: Path) -> dict[str, dict[str, Any]]:

@@ -1,66 +1,69 @@
 """What the result of each stage depends on: the parts of its key.
 
-Which fields of a configuration section belong to which key, the fields say themselves
-(``mmie.checks.key_of``). A stage that builds on another one takes that one's key, so everything
-that changes a stage changes all stages after it.
+Each field of a configuration section says to which keys it belongs (``mmie.checks.key_of``). A
+stage that builds on another one takes that one's key, so everything that changes a stage also
+changes all stages after it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmie.artifacts import Artifact
 from mmie.checks import key_of
 from mmie.config import GRPOConfig, SFTConfig, node
-from mmie.stages.answers import Phase
 from mmie.stages.context import Context
+from mmie.stages.samples import Samples
+from mmie.stages.system import System
+from mmie.tasks.task import Task
 
 Parts = dict[str, Any]
 
 
 def data(context: Context) -> Parts:
-    """Where the files lie is left out: moved files are the same data."""
-    source = context.source
-    settings = {
-        name: value for name, value in context.config.data.items() if name not in source.places
-    }
-    return {"data": settings, "task": context.config.task, "files": source.content()}
+    """Where the files lie is left out: moved files are the same data.
+
+    The source is given all that it needs of the task, such as the labels. Beyond that the task
+    only counts what the statistics say of a sample, so its class is enough here.
+    """
+    config, source = context.config, context.source
+    settings = {name: value for name, value in config.data.items() if name not in source.places}
+    return {"data": settings, "counted by": _class(config.task), "files": source.content()}
 
 
 def divide(context: Context, data: Artifact) -> Parts:
-    config = context.config
-    return {"data": data.key, "task": config.task, "share": config.sft_share, "seed": config.seed}
-
-
-def distil(context: Context, data: Artifact, division: Artifact | None) -> Parts:
+    """The task's class says to which class a sample belongs."""
     config = context.config
     return {
         "data": data.key,
-        "samples": _key(division),
-        "task": config.task,
-        "cot": key_of(config.cot, "distil"),
+        "task": _class(config.task),
+        "share": config.sft_share,
+        "seed": config.seed,
+    }
+
+
+def distil(context: Context, samples: Samples) -> Parts:
+    """The teacher has prompts of its own, so another prompt of the student asks it nothing anew."""
+    return {
+        **_samples(samples),
+        "cot": key_of(context.config.cot, "distil"),
         "teacher": _teacher(context),
     }
 
 
-def filtered(context: Context, distil: Artifact) -> Parts:
+def filtered(context: Context, distilled: Artifact) -> Parts:
     """The filters are applied one after the other, so their order counts."""
     config = context.config
     order = list(config.filter)
-    return {"distil": distil.key, "filter": config.filter, "order": order, "seed": config.seed}
+    return {"distil": distilled.key, "filter": config.filter, "order": order, "seed": config.seed}
 
 
-def sft(
-    context: Context,
-    config: SFTConfig,
-    data: Artifact,
-    division: Artifact | None,
-    chains: Artifact | None,
-) -> Parts:
+def sft(context: Context, config: SFTConfig, samples: Samples, chains: Artifact | None) -> Parts:
     task = context.direct if config.response == "direct" else context.reasoned
     return {
-        **_training(context, task, data, "sft"),
-        "samples": _key(division),
+        **_samples(samples),
+        **_training(context, task, "sft"),
         "sft": key_of(config, "sft"),
         "chains": _key(chains),
     }
@@ -69,15 +72,14 @@ def sft(
 def grpo(
     context: Context,
     config: GRPOConfig,
-    data: Artifact,
-    division: Artifact | None,
+    samples: Samples,
     *,
     reference: Artifact | None,
     difficulty: Artifact | None,
 ) -> Parts:
     return {
-        **_training(context, context.reasoned, data, "grpo"),
-        "samples": _key(division),
+        **_samples(samples),
+        **_training(context, context.reasoned, "grpo"),
         "grpo": key_of(config, "grpo"),
         "reward": context.config.reward,
         "schedule": context.config.schedule,
@@ -86,50 +88,53 @@ def grpo(
     }
 
 
-def difficulty(context: Context, phase: Phase, data: Artifact, division: Artifact | None) -> Parts:
-    return {"data": data.key, "samples": _key(division), **answered(context, phase, "difficulty")}
+def difficulty(context: Context, system: System, samples: Samples) -> Parts:
+    return {**_samples(samples), **_answers(context, system, "difficulty")}
 
 
-def evaluate(context: Context, phase: Phase, data: Artifact) -> Parts:
-    return {"data": data.key, **answered(context, phase, "evaluate")}
+def evaluate(context: Context, system: System, data: Artifact) -> Parts:
+    return {"data": data.key, **_answers(context, system, "evaluate")}
 
 
-def evaluate_teacher(context: Context, phase: Phase, data: Artifact) -> Parts:
+def evaluate_teacher(context: Context, system: System, data: Artifact) -> Parts:
     """The evaluation in which the teacher itself answers; no model of ours takes part."""
     config = context.config
     return {
         "data": data.key,
         "task": config.task,
-        "response": _response(phase.task),
+        "response": _response(system.task),
         "teacher": _teacher(context),
         "evaluation": key_of(config.evaluation, "evaluate"),
         "seed": config.seed,
     }
 
 
-def vote(context: Context, phase: Phase, data: Artifact) -> Parts:
-    return {"data": data.key, **answered(context, phase, "vote")}
+def vote(context: Context, system: System, data: Artifact) -> Parts:
+    return {"data": data.key, **_answers(context, system, "vote")}
 
 
-def answered(context: Context, phase: Phase, stage: str) -> Parts:
-    """All that the answers of a model and their scores depend on but the samples."""
+def _samples(samples: Samples) -> Parts:
+    return {"data": samples.data.key, "samples": _key(samples.division)}
+
+
+def _answers(context: Context, system: System, stage: str) -> Parts:
+    """What the answers of a system and their scores depend on, apart from the samples."""
     config = context.config
     return {
         "task": config.task,
-        "response": _response(phase.task),
+        "response": _response(system.task),
         "model": context.model_identity,
-        "adapter": _key(phase.adapter),
+        "adapter": _key(system.adapter),
         "evaluation": key_of(config.evaluation, stage),
         "trainer": _trainer(context, stage),
         "seed": config.seed,
     }
 
 
-def _training(context: Context, task: Any, data: Artifact, stage: str) -> Parts:
+def _training(context: Context, task: Task, stage: str) -> Parts:
     """What both trainings depend on; the validations choose the adapter that is kept."""
     config = context.config
     return {
-        "data": data.key,
         "task": config.task,
         "response": _response(task),
         "model": context.model_identity,
@@ -143,8 +148,8 @@ def _training(context: Context, task: Any, data: Artifact, stage: str) -> Parts:
 def _trainer(context: Context, stage: str) -> Parts:
     """On a GPU the number of threads changes no rounding; ``auto`` counts as what it stands for.
 
-    ``trainer.threads=null`` stays null, whatever number torch chooses: processes that Lightning
-    starts would choose another one than the first and wait for another key.
+    ``trainer.threads=null`` stays null, whatever number torch chooses. Processes that Lightning
+    starts would choose another number than the first process and wait for another key.
     """
     keyed = key_of(context.config.trainer, stage)
     if context.on_gpu:
@@ -153,15 +158,19 @@ def _trainer(context: Context, stage: str) -> Parts:
 
 
 def _teacher(context: Context) -> list[Any]:
-    """Which model, asked how; not how fast, how often or under which key and address."""
+    """Which model and how it is asked; not how fast, how often, or with which key and address."""
     teacher = node(context.config.teacher)
     return [teacher.model, dict(teacher.parameters), teacher.max_pixels]
+
+
+def _class(part: Mapping[str, Any]) -> str:
+    return str(part["_target_"])
 
 
 def _key(artifact: Artifact | None) -> str | None:
     return None if artifact is None else artifact.key
 
 
-def _response(task: Any) -> list[str]:
+def _response(task: Task) -> list[str]:
     """The form of the responses: their class, and the sentence that asks for it."""
     return [type(task.response).__name__, task.response.instruction]

@@ -21,27 +21,23 @@ from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, r
 from mmie.distil.dispatch import check_refused
 from mmie.distil.filters import apply_filters
 from mmie.distil.record import Record
+from mmie.distil.teacher import Teacher
 from mmie.errors import InputError
 from mmie.files import slug, write_json, write_text
 from mmie.stages import keys
 from mmie.stages.context import Context
+from mmie.stages.samples import Samples
 from mmie.types import Candidate, Example
 
 
 def data(context: Context) -> Artifact:
-    """Reads the source, checks it, writes ``train.jsonl``, ``val.jsonl``, ``test.jsonl`` and ``statistics.json``."""
-    source = context.source
-
-    def body(folder: Path) -> None:
-        splits = {split: source.load(split, track=context.track) for split in SPLITS}
-        shared = check_splits(splits, context.reasoned.fields)
-        for split, examples in splits.items():
-            examples_to_jsonl(folder / f"{split}.jsonl", examples, images=source.images)
-        write_json(folder / "statistics.json", {**statistics(splits, context.reasoned), **shared})
-
-    artifact = context.stage("data", keys.data(context), body)
+    """Reads the source, checks it, writes one file for each split and ``statistics.json``."""
+    with context.open("data", keys.data(context)) as stage:
+        if stage.new:
+            _read_source(context, stage.work)
+    artifact = stage.artifact
     _restore_pictures(context, artifact.folder)
-    counted = json.loads((artifact.folder / "statistics.json").read_text(encoding="utf-8"))
+    counted = artifact.load("statistics.json")
     context.console.print(statistics_table(counted, unit=context.reasoned.unit))
     blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
     if any(blank.values()):
@@ -50,6 +46,15 @@ def data(context: Context) -> Artifact:
             plain_text(f"blank pictures stand in for missing ones: {blank}", "yellow")
         )
     return artifact
+
+
+def _read_source(context: Context, folder: Path) -> None:
+    source = context.source
+    splits = {split: source.load(split, track=context.track) for split in SPLITS}
+    shared = check_splits(splits, context.reasoned.fields)
+    for split, examples in splits.items():
+        examples_to_jsonl(folder / f"{split}.jsonl", examples, images=source.images)
+    write_json(folder / "statistics.json", {**statistics(splits, context.reasoned), **shared})
 
 
 def _restore_pictures(context: Context, folder: Path) -> None:
@@ -65,85 +70,86 @@ def _restore_pictures(context: Context, folder: Path) -> None:
             context.source.load(split, track=context.track)
 
 
-def divided(context: Context, data_stage: Artifact) -> Artifact | None:
-    """Which training samples warm up and which are for GRPO: ``sft.json`` and ``grpo.json`` hold their ids.
+def divided(context: Context, data: Artifact) -> Samples:
+    """Divides the training samples between the warm-up and GRPO, as MORE-R1 does.
 
-    With ``sft_share`` they are two: that share of each class of samples, drawn by the seed, and the rest (MORE-R1). Without there is
-    nothing to divide: all samples are for both (JMERE-R1).
+    With ``sft_share``, that share of each class of samples is drawn by the seed for the warm-up,
+    and the rest is for GRPO: ``sft.json`` and ``grpo.json`` hold their ids. Without it there is
+    nothing to divide, as both take all samples (JMERE-R1).
     """
-    share, task = context.config.sft_share, context.reasoned
-    if share is None:
-        return None
-
-    def body(folder: Path) -> None:
-        examples = context.examples(data_stage.folder, "train")
-        classes = {example.id: task.stratum(example) for example in examples}
-        first = set(stratified(classes, share=share, seed=context.config.seed))
-        write_json(folder / "sft.json", [name for name in classes if name in first])
-        write_json(folder / "grpo.json", [name for name in classes if name not in first])
-
-    artifact = context.stage("divide", keys.divide(context, data_stage), body)
-    counts = {
-        name: len(json.loads((artifact.folder / f"{name}.json").read_text(encoding="utf-8")))
-        for name in ("sft", "grpo")
-    }
+    if context.config.sft_share is None:
+        return Samples(data)
+    with context.open("divide", keys.divide(context, data)) as stage:
+        if stage.new:
+            _divide(context, data, stage.work, share=context.config.sft_share)
+    counts = {name: len(stage.artifact.load(f"{name}.json")) for name in ("sft", "grpo")}
     context.console.print(
         f"training samples for the warm-up: {counts['sft']:,}, for GRPO: {counts['grpo']:,}"
     )
-    return artifact
+    return Samples(data, stage.artifact)
 
 
-def training_examples(
-    context: Context, data_stage: Artifact, division: Artifact | None, part: str
-) -> list[Example]:
-    """The training samples of the part ``sft`` or ``grpo``, in the data's order; all of them where nothing is divided."""
-    examples = context.examples(data_stage.folder, "train")
-    if division is None:
+def _divide(context: Context, data: Artifact, folder: Path, *, share: float) -> None:
+    examples = context.examples(data.folder, "train")
+    classes = {example.id: context.reasoned.stratum(example) for example in examples}
+    first = set(stratified(classes, share=share, seed=context.config.seed))
+    write_json(folder / "sft.json", [name for name in classes if name in first])
+    write_json(folder / "grpo.json", [name for name in classes if name not in first])
+
+
+def training_examples(context: Context, samples: Samples, part: str) -> list[Example]:
+    """The training samples of the part ``sft`` or ``grpo``, in the order of the data."""
+    examples = context.examples(samples.data.folder, "train")
+    if samples.division is None:
         return examples
-    wanted = set(json.loads((division.folder / f"{part}.json").read_text(encoding="utf-8")))
+    wanted = set(samples.division.load(f"{part}.json"))
     return [example for example in examples if example.id in wanted]
 
 
-def distil(context: Context, data_stage: Artifact, division: Artifact | None) -> Artifact:
+def distil(context: Context, samples: Samples) -> Artifact:
     """The teacher writes and judges the candidates of the samples that warm up.
 
-    Answers are kept in the record as they come. ``unanswered.jsonl`` lists the requests whose answer was refused, cut or empty.
+    Answers are kept in the record as they come. ``unanswered.jsonl`` lists the requests whose
+    answer was refused, cut or empty.
 
     Raises:
         InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the
             requests are refused.
     """
-    config = context.config
-    teacher = node(config.teacher)
-    chains = node(config.cot.chains)
+    teacher = node(context.config.teacher)
     summary: list[str] = []
-
-    def body(folder: Path) -> None:
-        examples = training_examples(context, data_stage, division, "sft")
-        record = Record(record_path(context.store.root / "record", teacher.model))
-        requests = len(examples) * config.cot.candidates * chains.requests
-        with context.progress(f"distilling (requests to {teacher.model})", requests) as advance:
-            candidates = run_distillation(
-                examples,
-                teacher,
-                record,
-                candidates=config.cot.candidates,
-                chains=chains,
-                progress=advance,
-            )
-        candidates_to_jsonl(candidates, folder / "candidates.jsonl")
-        summary.extend(write_requests(record, folder))
-        check_refused(teacher, record, folder / "unanswered.jsonl")
-
-    parts = keys.distil(context, data_stage, division)
-    artifact = context.stage("distil", parts, body)
+    with context.open("distil", keys.distil(context, samples)) as stage:
+        if stage.new:
+            summary = _ask_teacher(context, samples, teacher, stage.work)
     for line in summary:
         context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
-    if summary and (artifact.folder / "unanswered.jsonl").stat().st_size:
-        path = artifact.folder / "unanswered.jsonl"
+    path = stage.artifact.folder / "unanswered.jsonl"
+    if summary and path.stat().st_size:
         listed = f"those without a whole answer are listed in {path}"
         context.console.print(listed, markup=False, soft_wrap=True)
-    return artifact
+    return stage.artifact
+
+
+def _ask_teacher(context: Context, samples: Samples, teacher: Teacher, folder: Path) -> list[str]:
+    """Fills the folder of the stage distil; returns the lines for the terminal."""
+    config = context.config
+    chains = node(config.cot.chains)
+    examples = training_examples(context, samples, "sft")
+    record = Record(record_path(context.store.root / "record", teacher.model))
+    requests = len(examples) * config.cot.candidates * chains.requests
+    with context.progress(f"distilling (requests to {teacher.model})", requests) as advance:
+        candidates = run_distillation(
+            examples,
+            teacher,
+            record,
+            candidates=config.cot.candidates,
+            chains=chains,
+            progress=advance,
+        )
+    candidates_to_jsonl(candidates, folder / "candidates.jsonl")
+    summary = write_requests(record, folder)
+    check_refused(teacher, record, folder / "unanswered.jsonl")
+    return summary
 
 
 def write_requests(record: Record, folder: Path) -> list[str]:
@@ -168,27 +174,27 @@ def record_path(folder: Path, model: str) -> Path:
     return folder / (earlier if earlier in known else f"{slug(model)}.jsonl")
 
 
-def filtered(context: Context, data_stage: Artifact, distil_stage: Artifact) -> Artifact:
-    """Applies the chosen filters to the recorded columns and keeps one chain a sample; counts as in Figure 7."""
+def filtered(context: Context, data: Artifact, distilled: Artifact) -> Artifact:
+    """Applies the chosen filters and keeps one chain per sample; counts as in Figure 7."""
+    with context.open("filter", keys.filtered(context, distilled)) as stage:
+        if stage.new:
+            _filter(context, data, distilled, stage.work)
+    context.console.print(_counts_table(stage.artifact.load("counts.json")))
+    _mention_unreadable(context, candidates_from_jsonl(distilled.folder / "candidates.jsonl"))
+    return stage.artifact
+
+
+def _filter(context: Context, data: Artifact, distilled: Artifact, folder: Path) -> None:
     config = context.config
-
-    def body(folder: Path) -> None:
-        examples = context.examples(data_stage.folder, "train")
-        gold = {example.id: example.gold for example in examples}
-        candidates = candidates_from_jsonl(distil_stage.folder / "candidates.jsonl")
-        filters = {name: node(settings) for name, settings in config.filter.items()}
-        selection = apply_filters(candidates, filters, gold, seed=config.seed)
-        if not selection.chosen:
-            record = record_path(context.store.root / "record", node(config.teacher).model)
-            raise InputError(_nothing_left(selection.counts, record))
-        candidates_to_jsonl(selection.chosen, folder / "chosen.jsonl")
-        write_json(folder / "counts.json", selection.counts)
-
-    artifact = context.stage("filter", keys.filtered(context, distil_stage), body)
-    counts = json.loads((artifact.folder / "counts.json").read_text(encoding="utf-8"))
-    context.console.print(_counts_table(counts))
-    _mention_unreadable(context, candidates_from_jsonl(distil_stage.folder / "candidates.jsonl"))
-    return artifact
+    gold = {example.id: example.gold for example in context.examples(data.folder, "train")}
+    candidates = candidates_from_jsonl(distilled.folder / "candidates.jsonl")
+    filters = {name: node(settings) for name, settings in config.filter.items()}
+    selection = apply_filters(candidates, filters, gold, seed=config.seed)
+    if not selection.chosen:
+        record = record_path(context.store.root / "record", node(config.teacher).model)
+        raise InputError(_nothing_left(selection.counts, record))
+    candidates_to_jsonl(selection.chosen, folder / "chosen.jsonl")
+    write_json(folder / "counts.json", selection.counts)
 
 
 def _mention_unreadable(context: Context, candidates: list[Candidate]) -> None:

@@ -21,7 +21,13 @@ PERIOD = 60.0  # seconds between two lines
 
 @contextmanager
 def progress(console: Console, description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """The yielded function takes the number of pieces that are done since its last call."""
+    """The yielded function takes the number of pieces that are done since its last call.
+
+    Without a description nothing is shown.
+    """
+    if not description:
+        yield lambda done: None
+        return
     if not console.is_terminal:
         lines = _Lines(console, description, total)
         try:

@@ -31,8 +31,9 @@ from mmie.results import (
 from mmie.significance import paired_randomisation
 from mmie.stages.analysis import by_difficulty
 from mmie.stages.answers import copy_answers
-from mmie.stages.context import COLLECTIVE, Context
+from mmie.stages.context import Context
 from mmie.stages.evaluate import analysed, metrics
+from mmie.stages.stage import COLLECTIVE
 
 SCORES = ("f1", "precision", "recall", "ci95")  # of the main measure's curve in voting.json
 
@@ -114,8 +115,7 @@ def _folder(context: Context, stage: str) -> Path | None:
 
 
 def _stage(stage: Mapping[str, Any]) -> StageRecord:
-    key = stage.get("key") or stage["fingerprint"]
-    record: StageRecord = from_json(StageRecord, {**stage, "key": key})
+    record: StageRecord = from_json(StageRecord, stage)
     return record
 
 

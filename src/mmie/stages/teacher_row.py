@@ -1,52 +1,74 @@
-"""A row for the teacher itself: it answers the test split zero-shot and is scored as any other."""
+"""The teacher as a system: it answers the test split zero-shot and is scored like any other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmie.artifacts import Artifact
 from mmie.config import node
 from mmie.distil.dispatch import check_refused
 from mmie.distil.record import Record
+from mmie.distil.teacher import Teacher
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.stages import keys
-from mmie.stages.answers import Phase, keep
+from mmie.stages.answers import answer, response_file
 from mmie.stages.context import Context
-from mmie.stages.evaluate import evaluate
+from mmie.stages.evaluate import write_scores
 from mmie.stages.prepare import record_path, write_requests
+from mmie.stages.system import System
 from mmie.tasks.responses import Direct
 from mmie.training.generate import Responded
 from mmie.types import Example
 
 
-def evaluate_teacher(context: Context, data_stage: Artifact) -> tuple[str, Artifact]:
-    """The row's name, which is the teacher's model, and its evaluation.
+def evaluate_teacher(context: Context, data: Artifact) -> tuple[str, Artifact]:
+    """The system's name, which is that of the teacher's model, and its evaluation.
 
     Raises:
         InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the
             requests are refused.
     """
-    task = node(context.config.task, response=Direct(context.config.zero_shot.teacher_instruction))
-    phase = Phase(node(context.config.teacher).model, task, None)
-    stage = evaluate(context, phase, data_stage, respond=_respond, parts_of=keys.evaluate_teacher)
-    return phase.name, stage
-
-
-def _respond(
-    context: Context, phase: Phase, examples: Sequence[Example], path: Path
-) -> list[Responded]:
-    """The teacher's answers; a refused one is what text came, mostly "": the test split stays whole."""
     teacher = node(context.config.teacher)
+    task = node(context.config.task, response=Direct(context.config.zero_shot.teacher_instruction))
+    system = System(teacher.model, task, None)
+    parts = keys.evaluate_teacher(context, system, data)
+    with context.open("evaluate", parts, label=f"evaluate {system.name}") as stage:
+        if stage.new:
+            examples = context.examples(data.folder, "test")
+            responses = _answers(context, system, teacher, examples, stage.work)
+            write_scores(context, task, examples, responses, stage.work)
+    return system.name, stage.artifact
+
+
+def _answers(
+    context: Context, system: System, teacher: Teacher, examples: Sequence[Example], folder: Path
+) -> list[Responded]:
+    """Asks for all answers at once; the record, and not the file, holds those of a killed run."""
+    path = folder / "predictions.jsonl"
+    path.unlink(missing_ok=True)
+    return answer(
+        context,
+        examples,
+        _ask_teacher(context, system, teacher, folder),
+        batch_size=len(examples),
+        file=response_file(context, system.task, path),
+    )
+
+
+def _ask_teacher(
+    context: Context, system: System, teacher: Teacher, folder: Path
+) -> Callable[[Sequence[Example]], list[Responded]]:
+    """A refused answer counts as the text that came, mostly none, so no test sample is lost."""
     record = Record(record_path(context.store.root / "record", teacher.model))
-    with context.progress(f"answering ({teacher.model})", len(examples)) as advance:
-        answers = run_zero_shot(
-            examples, teacher, record, prompt=phase.task.prompt, progress=advance
-        )
-    for line in write_requests(record, path.parent):
-        context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
-    check_refused(teacher, record, path.parent / "unanswered.jsonl")
-    responses = [Responded(answer.text, answer.state == "cut") for answer in answers]
-    path.unlink(missing_ok=True)  # of a run that was killed while it wrote
-    keep(context, phase, examples, responses, path)
-    return responses
+
+    def ask(examples: Sequence[Example]) -> list[Responded]:
+        prompt = system.task.prompt
+        with context.progress(f"answering ({teacher.model})", len(examples)) as advance:
+            replies = run_zero_shot(examples, teacher, record, prompt=prompt, progress=advance)
+        for line in write_requests(record, folder):
+            context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
+        check_refused(teacher, record, folder / "unanswered.jsonl")
+        return [Responded(reply.text, reply.state == "cut") for reply in replies]
+
+    return ask

@@ -37,57 +37,50 @@ def wandb_loggers(context: Context, stage: str) -> list[Any]:
     return [WandbLog(run, stage=stage)]
 
 
-def summarise(context: Context, models: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-    """The test metrics into the summary of the wandb run: ``<model>/test/<measure>/<score>``, the last model's also without its name.
+def summarise(context: Context, systems: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Writes the test scores into the summary of the wandb run.
+
+    They are called ``<system>/test/<measure>/<score>``, and those of the last system also
+    ``test/<measure>/<score>``.
 
     Args:
         context: the run.
-        models: model → ``test/<measure>`` → scores, as in ``results.json``.
+        systems: system → ``test/<measure>`` → scores, as in ``results.json``.
     """
-    run = _run(context) if models and _wanted(context) else None
+    run = _run(context) if systems and _wanted(context) else None
     if run is None:
         return
-    rows = {f"{model}/": measures for model, measures in models.items()}
-    rows[""] = [*models.values()][-1]
+    named = {f"{system}/": measures for system, measures in systems.items()}
+    named[""] = [*systems.values()][-1]
     scores: dict[str, float] = {}
-    for row, measures in rows.items():
-        scores |= {f"{row}{name}": value for name, value in _numbers(measures)}
+    for prefix, measures in named.items():
+        scores |= {f"{prefix}{name}": value for name, value in _numbers(measures)}
     with Attempt("wandb", otherwise="it does not get the test scores"):
         run.summary.update(scores)
 
 
 def _numbers(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
+    """Every single number of the scores; an interval becomes two."""
     for measure, scores in measures.items():
-        yield from (
-            (f"{measure}/{name}", value)
-            for name, value in scores.items()
-            if isinstance(value, (int, float))
-        )
-        yield from (
-            (f"{measure}/f1_{end}", value)
-            for end, value in zip(("low", "high"), scores.get("ci95", ()), strict=False)
-        )
+        for name, value in scores.items():
+            if isinstance(value, (int, float)):
+                yield f"{measure}/{name}", value
+        for end, value in zip(("low", "high"), scores.get("ci95", ()), strict=False):
+            yield f"{measure}/f1_{end}", value
 
 
 def names(context: Context) -> dict[str, Any]:
-    """Group, name and tags: a sweep's jobs share a group and are named by what varies; the fingerprint finds runs of this configuration."""
+    """Group, name and tags of the wandb run.
+
+    The jobs of a sweep share a group and are named by what varies. One tag is the key of the whole
+    configuration, by which its runs are found.
+    """
     config = context.config
-    return {
-        "group": f"{config.experiment} {context.sweep}"[:NAME]
-        if context.sweep
-        else config.experiment,
-        "name": " ".join(context.overrides)[:NAME]
-        or f"{config.experiment}-{config.profile}-seed{config.seed}",
-        "tags": [
-            tag[:TAG]
-            for tag in (
-                config.experiment,
-                config.profile,
-                fingerprint(config=config),
-                *context.overrides,
-            )
-        ],
-    }
+    group = f"{config.experiment} {context.sweep}" if context.sweep else config.experiment
+    single = f"{config.experiment}-{config.profile}-seed{config.seed}"
+    name = " ".join(context.overrides) or single
+    tags = [config.experiment, config.profile, fingerprint(config=config), *context.overrides]
+    return {"group": group[:NAME], "name": name[:NAME], "tags": [tag[:TAG] for tag in tags]}
 
 
 def _wanted(context: Context) -> bool:
@@ -95,7 +88,7 @@ def _wanted(context: Context) -> bool:
 
 
 def _run(context: Context) -> Any:
-    """The wandb run, started where there is none; None where none can be had."""
+    """The wandb run, which is started if there is none yet; None if it cannot be started."""
     wandb = sys.modules.get("wandb")
     if wandb is not None and wandb.run is not None:
         return wandb.run
@@ -129,21 +122,21 @@ def _started(folder: str, **options: Any) -> Any:
 
 
 def _mode() -> Any:
-    """``WANDB_MODE`` where it is set; else online with a key at hand, offline without."""
+    """``WANDB_MODE`` if it is set; else online with a key and offline without."""
     mode = os.environ.get("WANDB_MODE")
     if mode and mode not in MODES:
-        log.warning("WANDB_MODE=%s: it is none of %s; logging offline", mode, ", ".join(MODES))
+        log.warning("WANDB_MODE=%s: it must be one of %s; logging offline", mode, ", ".join(MODES))
         mode = os.environ["WANDB_MODE"] = "offline"  # wandb reads the variable itself, too
     return mode or ("online" if has_key() else "offline")
 
 
 def has_key() -> bool:
-    """Whether wandb would find a key: in ``WANDB_API_KEY`` or, after ``wandb login``, in the netrc file."""
+    """Whether wandb would find a key in ``WANDB_API_KEY`` or, after ``wandb login``, in netrc."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     try:
         return any("wandb" in host for host in netrc.netrc().hosts)
-    except (OSError, ValueError, netrc.NetrcParseError):  # ValueError: it is no UTF-8
+    except (OSError, ValueError, netrc.NetrcParseError):  # ValueError: it is not UTF-8
         return False
 
 

@@ -1,31 +1,32 @@
-"""Stage vote: many responses of one model to each test sample, and how good their majority is
-(JMERE-R1, figure 5).
+"""Stage vote: many responses of one system to each test sample, and how good their majority is.
 
-``samples.jsonl`` grows with the responses, a line a test sample; ``voting.json`` has the scores at
-the end. The vote of k responses is that of the first k, so that each point of the curve extends
-the one before; the first response is the one that stage evaluate scores.
+This is figure 5 of JMERE-R1. ``samples.jsonl`` grows with the responses, one line per test sample,
+and ``voting.json`` has the scores at the end. The vote of k responses is that of the first k, so
+each point of the curve extends the one before. The first response is the one that stage evaluate
+scores.
 
-The paper says that 100 responses are drawn for each test sample and "majority voting" joins them.
+The paper says that 100 responses are drawn for each test sample and joined by "majority voting".
 It leaves open what is voted on (the task has its ways) and whether the temperature is that of the
 other tests; here it is.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from mmie.artifacts import Artifact
-from mmie.files import read_and_repair_jsonl, write_json
+from mmie.files import write_json
 from mmie.response_blocks import think_text
 from mmie.stages import keys
-from mmie.stages.answers import Phase, answering
+from mmie.stages.answers import AnswerFile, Ask, answer, sampling
 from mmie.stages.context import Context
+from mmie.stages.system import System, answering
 from mmie.tasks.task import Task
-from mmie.training.generate import Sampling, respond_often
+from mmie.training.generate import respond_often
 from mmie.types import Example
 from mmie.voting import answer_entropy, chain_distance, distinct_answers
 
@@ -33,85 +34,96 @@ COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 70, 100)
 PARTS = ("f1", "precision", "recall", "ci95")
 
 
-def vote(context: Context, phase: Phase, data_stage: Artifact) -> dict[str, Any]:
-    """Draws ``evaluation.samples`` responses a test sample, lets them vote and scores the votes.
+def vote(context: Context, system: System, data: Artifact) -> dict[str, Any]:
+    """Draws ``evaluation.samples`` responses per test sample, lets them vote and scores the votes.
 
     Args:
         context: the run.
-        phase: who answers.
-        data_stage: the data, whose test split is asked.
+        system: who answers.
+        data: the data, whose test split is asked.
 
     Returns:
-        ``voting`` of ``results.json`` for this model, see ``voted``.
+        ``voting`` of ``results.json`` for this system, see ``voted``.
     """
+    parts = keys.vote(context, system, data)
+    with context.open("vote", parts, label=f"vote {system.name}") as stage:
+        if stage.new:
+            examples = context.examples(data.folder, "test")
+            responses = drawn(context, system, examples, stage.work / "samples.jsonl")
+            scores = _scores(context, system.task, examples, responses)
+            write_json(stage.work / "voting.json", scores)
+    voting: dict[str, Any] = stage.artifact.load("voting.json")
+    return voting
+
+
+def _scores(
+    context: Context, task: Task, examples: Sequence[Example], responses: Sequence[Sequence[str]]
+) -> dict[str, Any]:
     config = context.config.evaluation
-
-    def body(folder: Path) -> None:
-        examples = context.examples(data_stage.folder, "test")
-        responses = drawn(context, phase, examples, folder / "samples.jsonl")
-        predictions = [
-            [phase.task.read(text, lenient=config.lenient).prediction for text in row]
-            for row in responses
-        ]
-        scores = voted(
-            phase.task,
-            predictions,
-            examples,
-            bootstrap_samples=config.bootstrap_samples,
-            seed=context.config.seed,
-        )
-        write_json(
-            folder / "voting.json", {**scores, "diversity": diversity(predictions, responses)}
-        )
-
-    parts = keys.vote(context, phase, data_stage)
-    artifact = context.stage("vote", parts, body, label=f"vote {phase.name}")
-    return json.loads((artifact.folder / "voting.json").read_text(encoding="utf-8"))
+    predictions = [_predictions(context, task, row) for row in responses]
+    scores = voted(
+        task,
+        predictions,
+        examples,
+        bootstrap_samples=config.bootstrap_samples,
+        seed=context.config.seed,
+    )
+    return {**scores, "diversity": diversity(predictions, responses)}
 
 
 def drawn(
-    context: Context, phase: Phase, examples: Sequence[Example], path: Path
+    context: Context, system: System, examples: Sequence[Example], path: Path
 ) -> list[list[str]]:
-    """The responses to each sample, in order; a killed run goes on after the last whole line of
-    the file.
+    """The responses to each sample, in order; a killed run goes on after the last whole line.
 
     Args:
-        context: the run; ``evaluation`` says how is sampled, and how many rows are decoded side by
-            side.
-        phase: who answers.
+        context: the run; ``evaluation`` says how responses are sampled, and how many rows are
+            decoded side by side.
+        system: who answers.
         examples: the samples.
-        path: a line a sample: id, responses, parsed (a prediction a response, null where it is
-            unparsable).
+        path: takes one line per sample: id, responses, parsed (one prediction per response, null
+            if it is unparsable).
     """
     config = context.config.evaluation
-    done: list[list[str]] = [
-        row["responses"] for row in read_and_repair_jsonl(path, keys=["responses"])
-    ]
-    left = examples[len(done) :]
-    width = max(1, min(config.batch_size, config.vote_rows // config.samples))
-    with (
-        answering(context, phase),
-        context.progress(f"voting ({phase.name})", len(left)) as advance,
-    ):
-        for start in range(0, len(left), width):
-            part = left[start : start + width]
-            responses = respond_often(
-                context.policy,
-                phase.task,
-                part,
-                samples=config.samples,
-                side_by_side=config.vote_rows,
-                sampling=Sampling(config.temperature, config.max_new_tokens),
-                seed=context.config.seed,
-            )
-            with path.open("a", encoding="utf-8") as file:
-                file.writelines(
-                    _line(phase.task, *pair, lenient=config.lenient)
-                    for pair in zip(part, responses, strict=True)
-                )
-            done += responses
-            advance(len(part))
-    return done
+    with answering(context, system):
+        return answer(
+            context,
+            examples,
+            _ask_often(context, system.task),
+            batch_size=max(1, min(config.batch_size, config.vote_rows // config.samples)),
+            file=_sample_file(context, system.task, path),
+            label=f"voting ({system.name})",
+        )
+
+
+def _ask_often(context: Context, task: Task) -> Ask[list[str]]:
+    config = context.config.evaluation
+
+    def ask(examples: Sequence[Example]) -> list[list[str]]:
+        return respond_often(
+            context.policy,
+            task,
+            examples,
+            samples=config.samples,
+            side_by_side=config.vote_rows,
+            sampling=sampling(context),
+            seed=context.config.seed,
+        )
+
+    return ask
+
+
+def _sample_file(context: Context, task: Task, path: Path) -> AnswerFile[list[str]]:
+    def row(example: Example, responses: list[str]) -> dict[str, Any]:
+        parsed = _predictions(context, task, responses)
+        return {"id": example.id, "responses": responses, "parsed": parsed}
+
+    return AnswerFile(path, row, itemgetter("responses"), keys=["responses"])
+
+
+def _predictions(context: Context, task: Task, responses: Sequence[str]) -> list[Any | None]:
+    lenient = context.config.evaluation.lenient
+    return [task.read(response, lenient=lenient).prediction for response in responses]
 
 
 def voted(
@@ -143,20 +155,18 @@ def voted(
         for way, majority in _majorities(task, predictions, count).items():
             scores = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)
             _extend(curves.setdefault(way, {}), scores, main=task.selection_metric)
-    final = {
-        way: next(iter(task.breakdown(majority, examples).values()), {})
-        for way, majority in _majorities(task, predictions, samples).items()
-    }
-    per_relation = {
-        way: {relation: found["f1"] for relation, found in scores.items()}
-        for way, scores in final.items()
-    }
+    per_relation: dict[str, dict[str, float]] = {}
+    for way, majority in _majorities(task, predictions, samples).items():
+        by_label = next(iter(task.breakdown(majority, examples).values()), {})
+        per_relation[way] = {label: scores["f1"] for label, scores in by_label.items()}
     return {"k": counts, **curves, "per_relation": per_relation}
 
 
 def _extend(curve: dict[str, Any], scores: dict[str, dict[str, Any]], *, main: str) -> None:
-    """One value more on each curve: the main measure's lists lie in ``curve`` itself, another
-    one's under its name."""
+    """Adds one value to each curve.
+
+    The lists of the main measure lie in ``curve`` itself, those of another one under its name.
+    """
     for measure, values in scores.items():
         lists = curve if measure == main else curve.setdefault(measure, {})
         for part in PARTS:
@@ -191,9 +201,3 @@ def _majorities(
     """Way of voting → what the first ``count`` predictions for each sample amount to."""
     votes = [task.votes(row[:count]) for row in predictions]
     return {way: [vote[way] for vote in votes] for way in votes[0]}
-
-
-def _line(task: Task, example: Example, responses: Sequence[str], *, lenient: bool) -> str:
-    parsed = [task.read(response, lenient=lenient).prediction for response in responses]
-    row = {"id": example.id, "responses": responses, "parsed": parsed}
-    return json.dumps(row, ensure_ascii=False) + "\n"

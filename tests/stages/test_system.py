@@ -10,7 +10,7 @@ import pytest
 from helpers.configured import run_config
 from mmie.artifacts import Artifact
 from mmie.config import node
-from mmie.pipeline import _command, phases
+from mmie.stages.system import systems as systems_of
 from mmie.tasks.responses import Direct, Reasoned
 
 STAGE = Artifact(Path("folder"), "key")
@@ -36,12 +36,4 @@ def test_systems_of_a_run(experiment: str, systems: list[str], profile: str) -> 
     direct, reasoned = (node(config.task, response=kind()) for kind in (Direct, Reasoned))
     context = SimpleNamespace(config=config, direct=direct, reasoned=reasoned)
     trained = [STAGE if part else None for part in (config.sft, config.grpo)]
-    assert [phase.name for phase in phases(context, *trained)] == systems  # type: ignore[arg-type]
-
-
-def test_the_recorded_command_makes_the_run_again() -> None:
-    """One point of an experiment that sweeps needs its mode; the artefacts' place is left out."""
-    task = ["+experiment=figure3_group_size", "grpo.group_size=2", "artifacts=/mine"]
-    alone = "python run.py +experiment=figure3_group_size grpo.group_size=2"
-    assert _command(task, ["run.py", *task]) == alone
-    assert _command(task, ["run.py", *task, "hydra.mode=RUN"]) == f"{alone} hydra.mode=RUN"
+    assert [system.name for system in systems_of(context, *trained)] == systems  # type: ignore[arg-type]
