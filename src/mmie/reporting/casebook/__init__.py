@@ -1,1 +1,1 @@
-"""The case book: one static page of what the models of several runs made of the same test samples (JMERE-R1, Figure 4)."""
+"""The case book: a page to look through what the systems reasoned and answered on a test set."""
