@@ -118,7 +118,7 @@ def test_results_hold_what_their_readers_need(
     found = go(tmp_path, "run", "+experiment=jmere_r1")
     assert set(found) == {field.name for field in fields(Results)}
     assert found["main_measure"] == "quintuple"
-    assert found["cost"] == {"requests": 48, "tokens": None, "dollars": None}
+    assert found["cost"] == {"requests": 16 * 2 * 3, "tokens": None, "dollars": None}
     assert (found["experiment"], found["task"], found["profile"], found["seed"]) == (
         "jmere_r1",
         "jmere",
@@ -235,13 +235,13 @@ def test_each_paradigm_runs_its_own_stages_only(
 def test_filters_that_leave_no_chain_are_named(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"^filter\.rule_score: none of \d+ chains is left; choose filters that fit the task",
+        match=r"^filter\.reprediction: none of \d+ chains is left; choose filters that fit the task",
     ):
         go(
             tmp_path,
             "run",
-            "filter=[rule_score]",
-            "task=more",
+            "filter=[reprediction]",
+            "teacher.wrong_quintuple=1.0",
             "data.sizes={train: 4, val: 2, test: 2}",
             "stages=[filter]",
         )

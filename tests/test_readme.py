@@ -17,7 +17,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from helpers.configured import run_config
+from helpers.configured import experiment_files, run_config
 from mmie import resolvers, tasks
 from mmie.command_line import readable
 from mmie.config import node
@@ -71,6 +71,7 @@ def jobs(command: str) -> list[list[str]]:
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("-m", action="store_true", dest="sweep")
     parser.add_argument("--cfg")
+    parser.add_argument("--info")
     given = parser.parse_intermixed_args(readable(shlex.split(command, comments=True)[2:]))
     if not given.sweep:
         return [given.overrides]
@@ -160,8 +161,7 @@ def test_the_example_works(conf: Path) -> None:
 
 
 def test_every_experiment_is_listed() -> None:
-    names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert names == set(
+    assert set(experiment_files()) == set(
         re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", EXPERIMENTS, re.MULTILINE)
     )
 

@@ -22,7 +22,6 @@ import editdistance
 from mmie.text import fold
 from mmie.types import Quintuple
 
-OTHER_VOTING_KEYS = ("k", "per_relation", "diversity")  # in voting.json, besides the ways to vote
 # The time of an edit distance grows with the product of both lengths: 20 ms for 2,000 characters.
 MAX_PAIRS = 50  # pairs of chains that are compared for each sample
 MAX_LENGTH = 2_000  # characters of a chain that are compared
@@ -39,7 +38,9 @@ def majority_vote(samples: Sequence[Collection[Quintuple] | None]) -> set[Quintu
         These quintuples; the empty set if no answer is parsable.
     """
     parsable = [_folded(sample) for sample in samples if sample is not None]
-    votes = Counter(quintuple for sample in parsable for quintuple in sample)
+    votes: Counter[Quintuple] = Counter()
+    for quintuples in parsable:
+        votes.update(quintuples)
     return {quintuple for quintuple, count in votes.items() if 2 * count > len(parsable)}
 
 

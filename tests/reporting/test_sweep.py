@@ -71,9 +71,9 @@ Best: job 2, `alpha=0.123 filter=[a,b]`, validation F1 62.5 %.
 def test_csv() -> None:
     ends = "validation_f1,test_f1,test_f1_low,test_f1_high,seconds,path,error"
     assert as_csv(JOBS[1:3]).splitlines() == [
-        f"job,state,alpha,filter,{ends}",
-        "1,failed,1e-5,[],,,,,13.5,1,ValueError: a|b",
-        '2,best,0.123456,"[a,b]",0.625,0.5,0.375,0.625,14.5,2,',
+        f"job,state,best,alpha,filter,{ends}",
+        "1,failed,0,1e-5,[],,,,,13.5,1,ValueError: a|b",
+        '2,ok,1,0.123456,"[a,b]",0.625,0.5,0.375,0.625,14.5,2,',
     ]
 
 

@@ -141,15 +141,18 @@ def test_the_curve_by_hand() -> None:
     # answers    k=1: {A}, {B}; 2: first of a tie: {A}, {B}; 3: {A}, {C}; 5: {A, B}, {B} (a tie)
     found = voted(jmere(), predictions, examples, bootstrap_samples=50, seed=0)
     assert found["k"] == [1, 2, 3, 5]
-    assert found["quintuple"]["f1"] == pytest.approx([2 / 5, 2 / 4, 4 / 5, 4 / 5])
-    assert found["answer set"]["f1"] == pytest.approx([2 / 5, 2 / 5, 4 / 5, 4 / 6])
+    assert found["curves"]["quintuple"]["quintuple"]["f1"] == pytest.approx(
+        [2 / 5, 2 / 4, 4 / 5, 4 / 5]
+    )
+    assert found["curves"]["answer set"]["quintuple"]["f1"] == pytest.approx(
+        [2 / 5, 2 / 5, 4 / 5, 4 / 6]
+    )
     for way in ("quintuple", "answer set"):
-        assert all(
-            low <= f1 <= high
-            for f1, (low, high) in zip(found[way]["f1"], found[way]["ci95"], strict=True)
-        )
-        assert len(found[way]["ci95"]) == 4
-    assert found["per_relation"] == {
+        curve = found["curves"][way]["quintuple"]
+        for f1, (low, high) in zip(curve["f1"], curve["ci95"], strict=True):
+            assert low <= f1 <= high
+        assert len(curve["ci95"]) == 4
+    assert found["by_label"] == {
         "quintuple": {"peer": 1.0, "race": 0.0},
         "answer set": {"peer": 0.8, "race": 0.0},
     }
@@ -179,10 +182,10 @@ def test_labels_vote_too() -> None:
         MORE(labels=LABELS, response=Reasoned()), predictions, examples, bootstrap_samples=0, seed=0
     )
     assert found["k"] == [1, 2, 3]
-    assert found["label"]["f1"] == pytest.approx(
+    assert found["curves"]["label"]["relation"]["f1"] == pytest.approx(
         [0.0, 0.0, 2 / 3]
     )  # 0 of 1; a tie, then 0 of 1; 1 of 2 and 1
-    assert found["per_relation"] == {"label": {LABELS[0]: 1.0, LABELS[1]: 0.0}}
+    assert found["by_label"] == {"label": {LABELS[0]: 1.0, LABELS[1]: 0.0}}
 
 
 def test_more_responses_are_another_vote_and_wider_passes_are_not(

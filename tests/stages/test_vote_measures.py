@@ -14,14 +14,15 @@ B = A._replace(head="b")
 def test_precision_recall_and_entities_of_the_votes() -> None:
     examples = [Example("test-0", "x", (), (A, B))]
     task = JMERE(types=TYPES, relations=RELATIONS, response=Reasoned())
-    found = voted(task, [[[A], [A], [B]]], examples, bootstrap_samples=0, seed=0)["quintuple"]
+    votes = voted(task, [[[A], [A], [B]]], examples, bootstrap_samples=0, seed=0)
+    found, entity = votes["curves"]["quintuple"].values()
     # k=1: {A}: P 1/1, R 1/2; entities a, Browns of a, b, Browns: P 2/2, R 2/3. k=3: A again
     assert found["precision"] == [1, 1, 1]
     assert found["recall"] == [0.5, 0.5, 0.5]
-    assert found["entity"]["precision"] == [1, 1, 1]
-    assert found["entity"]["recall"] == pytest.approx([2 / 3] * 3)
-    assert found["entity"]["f1"] == pytest.approx([0.8] * 3)
-    assert len(found["entity"]["ci95"]) == 3
+    assert entity["precision"] == [1, 1, 1]
+    assert entity["recall"] == pytest.approx([2 / 3] * 3)
+    assert entity["f1"] == pytest.approx([0.8] * 3)
+    assert len(entity["ci95"]) == 3
 
 
 def test_diversity_is_the_mean_over_samples() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from mmie.artifacts import commit, fingerprint, versions
+from mmie.artifacts import Artifact, commit, fingerprint, versions
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
 from mmie.reporting.backbones import paper_row
@@ -34,8 +33,6 @@ from mmie.stages.answers import copy_answers
 from mmie.stages.context import Context
 from mmie.stages.evaluate import analysed, metrics
 from mmie.stages.stage import COLLECTIVE
-
-SCORES = ("f1", "precision", "recall", "ci95")  # of the main measure's curve in voting.json
 
 
 def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str = "") -> Results:
@@ -68,14 +65,14 @@ def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str 
         unit=task.unit,
         method=task.method,
         warmed_up=task.warmed_up,
-        stages={name: _stage(stage) for name, stage in context.stages.items()},
+        stages=from_json(dict[str, StageRecord], context.stages),
         systems=from_json(dict[str, dict[str, Scores]], systems),
         comparisons=_comparisons(parts, main),
         cost=_cost(context),
         chains=_chains(context),
         vision=from_json(Vision, context.vision),
         notes=context.notes,
-        voting={name: _voting(votes, main) for name, votes in context.voting.items()},
+        voting=from_json(dict[str, Voting], context.voting),
         paper=paper_row(config.paper, settings, profile=config.profile),
         config=movable,
         analysis=parts,
@@ -99,24 +96,20 @@ def report(context: Context, results: Results, evaluated: Mapping[str, Path]) ->
 def _copy_curves(context: Context) -> None:
     """``metrics/<stage>.csv`` and ``rollouts.jsonl``, as the training stages wrote them."""
     for name in COLLECTIVE:
-        folder = _folder(context, name)
+        artifact = _artifact(context, name)
         targets = {"metrics.csv": f"metrics/{name}.csv", "rollouts.jsonl": "rollouts.jsonl"}
         for source, target in targets.items():
-            if folder is not None and (folder / source).is_file():
+            if artifact is not None and (artifact.folder / source).is_file():
                 (context.output / target).parent.mkdir(exist_ok=True)
-                shutil.copyfile(folder / source, context.output / target)
+                shutil.copyfile(artifact.folder / source, context.output / target)
 
 
-def _folder(context: Context, stage: str) -> Path | None:
-    """Where the artefact of a stage lies; None where the run has no such stage."""
+def _artifact(context: Context, stage: str) -> Artifact | None:
+    """None where the run has no such stage."""
     if stage not in context.stages:
         return None
-    return context.store.path(stage, _stage(context.stages[stage]).key)
-
-
-def _stage(stage: Mapping[str, Any]) -> StageRecord:
-    record: StageRecord = from_json(StageRecord, stage)
-    return record
+    key = context.stages[stage]["key"]
+    return Artifact(context.store.path(stage, key), key)
 
 
 def _comparisons(analysis: Mapping[str, Analysis], measure: str) -> tuple[Comparison, ...]:
@@ -130,38 +123,22 @@ def _comparisons(analysis: Mapping[str, Analysis], measure: str) -> tuple[Compar
 
 
 def _cost(context: Context) -> Cost:
-    """Of the teacher's chains, where this run has any."""
-    folder = _folder(context, "distil")
-    if folder is None:
+    """Of the teacher's chains; nothing where this run has none."""
+    distilled = _artifact(context, "distil")
+    if distilled is None:
         return Cost(requests=0, tokens=0, dollars=0.0)
-    counts = _json(folder / "requests.json")
+    counts = distilled.load("requests.json")
     requests = counts["asked"] + counts["reused"]
     return Cost(requests=requests, tokens=counts.get("tokens"), dollars=counts.get("dollars"))
 
 
 def _chains(context: Context) -> dict[str, int]:
     """Candidates left by each filter, in order, and the samples with one left (Figure 7)."""
-    folder = _folder(context, "filter")
-    if folder is None:
+    filtered = _artifact(context, "filter")
+    if filtered is None:
         return {}
-    counts = _json(folder / "counts.json")
+    counts = filtered.load("counts.json")
     return {**{row["stage"]: row["candidates"] for row in counts}, "samples": counts[-1]["samples"]}
-
-
-def _voting(found: Mapping[str, Any], main: str) -> Voting:
-    """``voting.json`` as results have it: the curves of the main measure beside the others'."""
-    curves = {}
-    for way, lists in found.items():
-        if isinstance(lists, dict) and "f1" in lists:
-            others = {name: values for name, values in lists.items() if name not in SCORES}
-            curves[way] = {main: lists, **others}
-    parts = {"k": found["k"], "curves": curves, "by_label": found["per_relation"]}
-    votes: Voting = from_json(Voting, {**parts, "diversity": found.get("diversity")})
-    return votes
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _movable(value: Any, artifacts: str) -> Any:

@@ -15,10 +15,10 @@ VERSIONS = {
     "distil": 4,
     "filter": 2,
     "sft": 1,
-    "difficulty": 1,
+    "difficulty": 2,
     "grpo": 1,
     "evaluate": 5,
-    "vote": 3,
+    "vote": 4,
 }
 COLLECTIVE = ("sft", "grpo")  # the stages in which all processes of a run take part
 

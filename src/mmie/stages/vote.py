@@ -12,7 +12,7 @@ other tests; here it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
@@ -143,34 +143,30 @@ def voted(
         bootstrap_samples, seed: of the intervals.
 
     Returns:
-        ``k``: the numbers of responses; each way of voting: ``f1``, ``precision``, ``recall``
-        (0..1) and ``ci95`` of F1 [low, high] of the main measure, one value for each k, and the
-        same of each further measure (``entity``) under its name; ``per_relation``: way of voting →
-        relation → F1 where all responses vote.
+        The fields of ``mmie.results.Voting`` but the diversity.
     """
     samples = len(predictions[0])
     counts = [count for count in sorted({*COUNTS, samples}) if count <= samples]
-    curves: dict[str, dict[str, Any]] = {}
+    curves: dict[str, dict[str, dict[str, list[Any]]]] = {}
     for count in counts:
         for way, majority in _majorities(task, predictions, count).items():
             scores = task.score(majority, examples, bootstrap_samples=bootstrap_samples, seed=seed)
-            _extend(curves.setdefault(way, {}), scores, main=task.selection_metric)
-    per_relation: dict[str, dict[str, float]] = {}
+            _extend(curves.setdefault(way, {task.selection_metric: {}}), scores)
+    by_label: dict[str, dict[str, float]] = {}
     for way, majority in _majorities(task, predictions, samples).items():
-        by_label = next(iter(task.breakdown(majority, examples).values()), {})
-        per_relation[way] = {label: scores["f1"] for label, scores in by_label.items()}
-    return {"k": counts, **curves, "per_relation": per_relation}
+        main_group = next(iter(task.breakdown(majority, examples).values()), {})
+        by_label[way] = {label: scores["f1"] for label, scores in main_group.items()}
+    return {"k": counts, "curves": curves, "by_label": by_label}
 
 
-def _extend(curve: dict[str, Any], scores: dict[str, dict[str, Any]], *, main: str) -> None:
-    """Adds one value to each curve.
-
-    The lists of the main measure lie in ``curve`` itself, those of another one under its name.
-    """
+def _extend(
+    curves: dict[str, dict[str, list[Any]]], scores: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Adds one value to the curves of each measure."""
     for measure, values in scores.items():
-        lists = curve if measure == main else curve.setdefault(measure, {})
+        curve = curves.setdefault(measure, {})
         for part in PARTS:
-            lists.setdefault(part, []).append(values[part])
+            curve.setdefault(part, []).append(values[part])
 
 
 def diversity(
