@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from helpers.labels import LABELS, RELATIONS, TYPES
 from helpers.more_files import fact, write_labels, write_picture, write_split
 from mmie.data.pictures import PictureFolder
 from mmie.data.source import by_split, limits
 from mmie.errors import InputError
 from mmie.tasks.jmere.jmere_json import JMEREJson
 from mmie.tasks.jmere.mnre import MNRE
-from mmie.tasks.jmere.task import RELATIONS, TYPES
 from mmie.tasks.jmere.toy_source import SIZES, ToySource
 from mmie.tasks.more.reader import MORE
-from mmie.tasks.more.task import LABELS
 from mmie.tasks.more.toy_source import ToyMORESource
 from mmie.types import Picture, Quintuple
 

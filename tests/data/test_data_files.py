@@ -13,14 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from helpers.labels import LABELS, RELATIONS, TYPES
 from helpers.more_files import fact, write_split
 from mmie.data.files import HEAD, file_of, kind_of, read_text
 from mmie.errors import InputError
 from mmie.tasks.jmere.jmere_json import JMEREJson
 from mmie.tasks.jmere.mnre import MNRE
-from mmie.tasks.jmere.task import RELATIONS, TYPES
 from mmie.tasks.more.reader import MORE
-from mmie.tasks.more.task import LABELS
 
 SAMPLE = {"token": ["A", "b"], "img_id": "1.jpg", "label_list": []}
 TEXT = json.dumps([SAMPLE] * 9)

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from helpers.labels import LABELS, RELATIONS, TYPES
 from helpers.more_files import fact, write_split
 from mmie.data.source import check_splits, picture_name
 from mmie.errors import InputError
 from mmie.tasks.jmere.jmere_json import JMEREJson
 from mmie.tasks.jmere.mnre import MNRE
-from mmie.tasks.jmere.task import RELATIONS, TYPES
 from mmie.tasks.more.reader import MORE
-from mmie.tasks.more.task import LABELS
 from mmie.text import clean, nested_strings
 from mmie.types import Example, Picture
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.configured import prompts
-from mmie.distil.chain_text import extract_chain, parse_score
+from mmie.distil.chain_text import extract_chain
 from mmie.parsing import parse_response
 from mmie.tasks.jmere.chains import JMEREChains
+from mmie.tasks.jmere.rule_score import parse_score
 from mmie.types import Example, Quintuple
 
 TWEET = "Browns place {WR} Josh Gordon on list # {0} {answer}"

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from mmie.tasks.more.task import LABELS
+from helpers.labels import LABELS
 
 BOXES = {
     "1.jpg": {"person_0": (0.5, 0.5, 0.5, 0.5), "person_1": (0.25, 0.25, 0.5, 0.5)},

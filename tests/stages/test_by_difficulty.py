@@ -2,8 +2,9 @@
 
 import pytest
 
+from helpers.labels import LABELS
 from mmie.stages.analysis import analysis, by_difficulty
-from mmie.tasks.more.task import LABELS, MORE
+from mmie.tasks.more.task import MORE
 from mmie.tasks.responses import Direct
 from mmie.types import Example
 

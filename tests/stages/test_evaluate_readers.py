@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from helpers.labels import LABELS, RELATIONS, TYPES
 from mmie.config import EvaluationConfig
 from mmie.stages.analysis import analysis
 from mmie.stages.evaluate import scores_of_both
-from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
-from mmie.tasks.more.task import LABELS, MORE
+from mmie.tasks.jmere.task import JMERE
+from mmie.tasks.more.task import MORE
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example, Quintuple
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from helpers.configured import run_config
+from helpers.labels import LABELS, RELATIONS, TYPES
 from helpers.training_runs import WordTask, end_early, make_examples
 from mmie.artifacts import Artifact, Store
 from mmie.pipeline import execute
@@ -16,8 +17,8 @@ from mmie.stages.context import Context
 from mmie.stages.stage import Stage
 from mmie.stages.system import System
 from mmie.stages.vote import drawn, vote, voted
-from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
-from mmie.tasks.more.task import LABELS, MORE
+from mmie.tasks.jmere.task import JMERE
+from mmie.tasks.more.task import MORE
 from mmie.tasks.responses import Reasoned
 from mmie.types import Example, Quintuple
 

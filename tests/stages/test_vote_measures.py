@@ -2,8 +2,9 @@
 
 import pytest
 
+from helpers.labels import RELATIONS, TYPES
 from mmie.stages.vote import diversity, voted
-from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
+from mmie.tasks.jmere.task import JMERE
 from mmie.tasks.responses import Reasoned
 from mmie.types import Example, Quintuple
 

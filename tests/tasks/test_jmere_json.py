@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from helpers.labels import RELATIONS, TYPES
 from mmie.data.labels import Labels
 from mmie.errors import InputError
 from mmie.tasks.jmere.jmere_json import JMEREJson
-from mmie.tasks.jmere.task import RELATIONS, TYPES
 from mmie.types import Example, Picture, Quintuple
 
 JOSH = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from helpers.labels import RELATIONS, TYPES
 from mmie.data.literals import MAX_LINE
 from mmie.data.source import SPLITS, check_splits
 from mmie.errors import InputError
 from mmie.tasks.jmere.mnre import MNRE
-from mmie.tasks.jmere.task import RELATIONS, TYPES
 from mmie.types import Example, Picture, Quintuple
 
 REAL = Path("../shared/data/mnre")

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from helpers.configured import prompts
+from helpers.labels import TYPES
 from mmie.distil.candidates import run_distillation
-from mmie.distil.chain_text import parse_score
 from mmie.distil.record import Record
 from mmie.distil.teacher import Request
 from mmie.errors import InputError
 from mmie.parsing import parse_quintuples
 from mmie.tasks.jmere.chains import JMEREChains
-from mmie.tasks.jmere.task import TYPES
+from mmie.tasks.jmere.rule_score import parse_score
 from mmie.tasks.jmere.toy_source import ToySource
 from mmie.tasks.jmere.toy_teacher import TemplateTeacher, reread
 from mmie.toy import words

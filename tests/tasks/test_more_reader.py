@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from helpers.labels import LABELS
 from helpers.more_files import BOXES, fact, write_labels, write_picture, write_split
 from mmie.data.literals import MAX_LINE
 from mmie.data.pictures import open_picture
@@ -18,7 +19,6 @@ from mmie.data.source import SPLITS, check_splits, examples_from_jsonl, examples
 from mmie.errors import InputError
 from mmie.tasks.more.boxes import Boxes, in_pixels
 from mmie.tasks.more.reader import MORE, check_labels, read_labels
-from mmie.tasks.more.task import LABELS
 from mmie.tasks.more.task import MORE as MORETask
 from mmie.tasks.responses import Direct
 from mmie.types import Example, Picture

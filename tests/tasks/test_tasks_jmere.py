@@ -2,15 +2,13 @@
 
 import json
 import pickle
-from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
-from helpers.configured import instruction, reasoning_instruction, task_file
-from mmie.labels import relation_pairs
-from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
+from helpers.configured import instruction, reasoning_instruction
+from helpers.labels import RELATIONS, TYPES
+from mmie.tasks.jmere.task import JMERE
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.tasks.task import Task
 from mmie.types import Example, Quintuple
@@ -36,15 +34,6 @@ def test_the_labels_are_those_of_the_paper() -> None:
     assert {
         kind for pairs in RELATIONS.values() for pair in pairs for kind in pair.split("-")
     } == set(TYPES)
-
-
-def test_the_configuration_has_the_same_labels() -> None:
-    configured = OmegaConf.to_container(task_file("jmere").task)
-    assert isinstance(configured, dict)
-    assert tuple(configured["types"]) == TYPES
-    assert list(relation_pairs(configured["relations"]).items()) == list(
-        relation_pairs(RELATIONS).items()
-    )
 
 
 def test_the_prompt_gives_labels_and_text_then_the_form() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
-from helpers.configured import instruction, reasoning_instruction, task_file
+from helpers.configured import instruction, reasoning_instruction
+from helpers.labels import LABELS
 from mmie.errors import InputError
-from mmie.tasks.more.task import LABELS, MORE
+from mmie.tasks.more.task import MORE
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.tasks.task import Task
 from mmie.types import Example, Picture
@@ -59,12 +59,6 @@ def test_the_labels_are_those_of_the_data() -> None:
         "loc",
         "misc",
     }
-
-
-def test_the_configuration_has_the_same_labels() -> None:
-    configured = OmegaConf.to_container(task_file("more").task)
-    assert isinstance(configured, dict)
-    assert tuple(configured["labels"]) == LABELS
 
 
 def test_the_prompt_gives_entity_labels_and_text_then_the_form() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from helpers.labels import RELATIONS
 from mmie.models.backbone import load_tokenizer, resolve_path
 from mmie.parsing import format_quintuples
-from mmie.tasks.jmere.task import RELATIONS
 from mmie.toy.base import SPECIAL
 from mmie.toy.tokenizer import BLANK, CHATML, PUNCTUATION, TAGS, build_tokenizer, world_words
 from mmie.toy.world import make_scene

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
+from helpers.labels import RELATIONS
 from mmie.errors import InputError
-from mmie.tasks.jmere.task import RELATIONS
 from mmie.tasks.jmere.toy_source import ToySource
 from mmie.toy import words
 from mmie.toy.drawing import DRAWERS, HALF, draw_scene

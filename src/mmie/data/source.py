@@ -1,4 +1,4 @@
-"""What every data source gives, and what those that read JMERE's quintuples from files share."""
+"""What every data source gives, and what readers of quintuples from files share."""
 
 from __future__ import annotations
 

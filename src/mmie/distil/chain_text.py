@@ -1,4 +1,4 @@
-"""How the teacher's chains and scores are read. ``conf/`` holds the questions.
+"""How a chain is read in a teacher's answer. ``conf/`` holds the questions.
 
 Every step reads the text a fixed number of times, so the work grows linearly with its length.
 """
@@ -14,27 +14,6 @@ _FENCED = re.compile(r"```\w*+[^\S\n]*+\n(.*?)\n?```", re.DOTALL)
 _THOUGHT = re.compile(r"[<\[◁](?:think(?:ing)?|thought)[>\]▷](.*)", re.DOTALL | re.IGNORECASE)
 _THOUGHT_END = re.compile(r"[<\[◁]/(?:think(?:ing)?|thought)[>\]▷]", re.IGNORECASE)
 _TAG = re.compile(r"<\s*+(?:/\s*+)?(?:think|answer)\s*+>", re.IGNORECASE)
-_SCORE_LINE = re.compile(r"^[-#>\t ]*+score:(.*)$", re.MULTILINE | re.IGNORECASE)
-
-
-def parse_score(text: str) -> float | None:
-    """The number on the last line of the form ``Score: <number>``.
-
-    Markdown's marks, case, a full stop and ``/1.0`` after the number are ignored. A score out of
-    another maximum, such as ``8/10``, does not count.
-
-    Returns:
-        None if there is no such line, or its number is not within 0..1.
-    """
-    lines = _SCORE_LINE.findall(re.sub(r"[*`]", "", text))
-    if not lines:
-        return None
-    points, _, maximum = lines[-1].strip(" \t\r`[].").partition("/")
-    try:
-        score, largest = float(points), float(maximum or 1)
-    except ValueError:
-        return None
-    return score if largest == 1 and 0.0 <= score <= 1.0 else None
 
 
 def extract_chain(text: str) -> str:

@@ -76,7 +76,7 @@ def verdict(answer: Answer) -> str:
 
 
 def steps(chain: str) -> list[str]:
-    """The chain, cut at its lines and before sentences that begin with a heading (``Step 2: …``)."""
+    """The chain, cut at its lines and before sentences that begin with a heading."""
     return [step.strip() for step in _STEP.split(chain) if step.strip()]
 
 

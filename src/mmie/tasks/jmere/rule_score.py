@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmie.errors import InputError
 from mmie.types import Candidate
+
+_SCORE_LINE = re.compile(r"^[-#>\t ]*+score:(.*)$", re.MULTILINE | re.IGNORECASE)
+
+
+def parse_score(text: str) -> float | None:
+    """The number on the last line of the form ``Score: <number>``.
+
+    Markdown's marks, case, a full stop and ``/1.0`` after the number are ignored. A score out of
+    another maximum, such as ``8/10``, does not count.
+
+    Returns:
+        None if there is no such line, or its number is not within 0..1.
+    """
+    lines = _SCORE_LINE.findall(re.sub(r"[*`]", "", text))
+    if not lines:
+        return None
+    points, _, maximum = lines[-1].strip(" \t\r`[].").partition("/")
+    try:
+        score, largest = float(points), float(maximum or 1)
+    except ValueError:
+        return None
+    return score if largest == 1 and 0.0 <= score <= 1.0 else None
 
 
 class RuleScoreFilter:

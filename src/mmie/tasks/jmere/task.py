@@ -24,31 +24,6 @@ from mmie.templates import Places
 from mmie.types import Example, Judged, Quintuple, Reading
 from mmie.voting import majority_answer, majority_vote
 
-TYPES = ("per", "org", "loc", "misc")
-RELATIONS = {  # spelled as in the data, by frequency in the training split
-    "peer": ("per-per",),
-    "member_of": ("per-org",),
-    "contain": ("loc-loc",),
-    "present_in": ("per-misc",),
-    "locate_at": ("org-loc",),
-    "place_of_residence": ("per-loc",),
-    "alternate_names": ("per-per", "org-org"),
-    "held_on": ("misc-loc",),
-    "subsidiary": ("org-org",),
-    "couple": ("per-per",),
-    "nationality": ("per-misc",),
-    "part_of": ("misc-misc",),
-    "place_of_birth": ("per-loc",),
-    "awarded": ("per-misc",),
-    "charges": ("per-per",),
-    "parent": ("per-per",),
-    "siblings": ("per-per",),
-    "alumi": ("per-per",),
-    "neighbor": ("per-per",),
-    "race": ("per-misc",),
-    "religion": ("per-misc",),
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class JMERE(Task):

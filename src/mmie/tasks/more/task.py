@@ -28,29 +28,6 @@ from mmie.templates import Places
 from mmie.types import Example, Judged, Picture, Reading
 from mmie.voting import most_frequent
 
-LABELS = (
-    "/per/per/opponent",
-    "/per/per/partner",
-    "/per/per/relatives",
-    "/per/per/alternate_names",
-    "/per/org/opposed_to",
-    "/per/org/leader_of",
-    "/per/org/member_of",
-    "/per/loc/place_of_birth",
-    "/per/loc/place_of_residence",
-    "/per/loc/place_of_governance",
-    "/per/misc/present_in",
-    "/per/misc/awarded",
-    "/per/misc/party",
-    "/per/misc/nationality",
-    "/per/misc/president",
-    "/org/org/alternate_names",
-    "/org/org/subsidiary",
-    "/org/loc/locate_at",
-    "/org/misc/present_in",
-    "/loc/loc/contain",
-)
-
 # Group of the breakdown → the number in ``extra`` that divides the samples.
 COUNTED = {"entities in the text": "entity_count", "objects in the picture": "object_count"}
 
