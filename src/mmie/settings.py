@@ -79,7 +79,6 @@ class SFTConfig(LearningConfig):
     response: str = one_of("reasoned", "direct")
     batch_size: int = at_least(1)
     micro_batch_size: int = at_least(1, key=False)
-    gradient_checkpointing: bool = anything(key=False)
 
 
 @dataclass(kw_only=True)
@@ -91,7 +90,6 @@ class GRPOConfig(LearningConfig):
 
     prompts_per_step: int = at_least(1)
     micro_prompts: int = at_least(1, key=False)
-    micro_responses: int | None = at_least(1, key=False)
     rollout_prompts: int | None = at_least(1, key=False)
     updates_per_group: int = at_least(1)
     resamples: int = at_least(0)
@@ -128,6 +126,26 @@ class GRPOConfig(LearningConfig):
             "ratio": self.ratio,
             "normalise": self.normalise,
         }
+
+
+@dataclass(kw_only=True)
+class MemoryConfig:
+    """What a pass that keeps its gradient holds at once; see ``mmie.models.recompute``.
+
+    No result depends on it. None holds everything.
+
+    ``micro_responses`` are the responses of one forward pass in GRPO. With ``recompute_layers``
+    the decoder layers are computed again in the backward pass, one at a time. Without it each part
+    of ``micro_responses`` is computed again as a whole. ``logits_chunk`` is the number of tokens
+    whose logits are held at once.
+    """
+
+    micro_responses: int | None = at_least(1, key=False)
+    recompute_layers: bool = anything(key=False)
+    logits_chunk: int | None = at_least(1, key=False)
+
+
+ALL_AT_ONCE = MemoryConfig(micro_responses=None, recompute_layers=False, logits_chunk=None)
 
 
 @dataclass(kw_only=True)
@@ -272,6 +290,7 @@ class RunConfig:
     grpo: GRPOConfig | None
     reward: Any
     schedule: Any
+    memory: MemoryConfig = anything(key=False)
     evaluation: EvaluationConfig
     zero_shot: ZeroShotConfig
     trainer: TrainerConfig

@@ -57,10 +57,12 @@ class Repeated(FixedLength):
         completions: Completions,
         *,
         temperature: float,
-        micro_responses: int | None = None,
+        memory: MemoryConfig = ALL_AT_ONCE,
     ) -> Tensor:
         repeated = self._repeat(prompts, len(completions.tokens) // len(prompts.ids))
-        return row_logps(self.model, repeated, completions, temperature=temperature)
+        return row_logps(
+            self.model, repeated, completions, temperature=temperature, memory=memory
+        )
 
     def _repeat(self, prompts: PromptBatch, group_size: int) -> PromptBatch:
         """Every prompt G times, each time with features computed from its picture."""

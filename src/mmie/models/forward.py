@@ -1,6 +1,9 @@
-"""What every pass hands the model besides tokens: positions and precomputed picture features.
+"""One pass of the language model, with what it needs besides tokens.
 
-Shapes: B prompts, N rows, T tokens, C position channels (3 for Qwen2.5-VL, 1 for LLaVA).
+That is positions and precomputed picture features.
+
+Shapes: B prompts, N rows, T tokens, H hidden size, C position channels (3 for Qwen2.5-VL, 1 for
+LLaVA).
 """
 
 from __future__ import annotations
@@ -12,6 +15,38 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from mmie.models.batch import PromptBatch
+
+
+def hidden_states(
+    model: Any,
+    ids: Tensor,
+    *,
+    mask: Tensor,
+    positions: Tensor,
+    features: Tensor | None = None,
+    cache: Any = None,
+) -> Tensor:
+    """The last hidden states of all tokens, [N, T, H], without the language-model head.
+
+    The head is applied by the caller, to as many tokens at once as memory allows.
+
+    Args:
+        model: the PEFT model with the wanted adapter active.
+        ids: [N, T].
+        mask: True on tokens that are seen, those in the cache included, [N, cached + T].
+        positions: [C, N, T].
+        features: of the pictures whose placeholders are among the tokens.
+        cache: keys and values of earlier tokens; those of the pass go into it.
+    """
+    outputs = model.get_base_model().model(
+        input_ids=ids,
+        attention_mask=mask.long(),
+        position_ids=as_model_positions(positions),
+        mm_encoder_outputs={} if features is None else vision_outputs(features),
+        cache=cache,
+        use_cache=cache is not None,
+    )
+    return outputs.last_hidden_state
 
 
 def response_positions(prompts: PromptBatch, owners: Tensor, length: int) -> Tensor:

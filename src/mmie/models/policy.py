@@ -18,6 +18,7 @@ from mmie.models.rows import row_logps
 from mmie.models.sampling import sample
 from mmie.models.shared_prefix import completion_logps
 from mmie.models.vision_cache import FeatureStore, VisionCache, tower_digest
+from mmie.settings import ALL_AT_ONCE, MemoryConfig
 from mmie.types import Picture
 
 
@@ -161,7 +162,7 @@ class Policy(AdaptedModel):
         completions: Completions,
         *,
         temperature: float,
-        micro_responses: int | None = None,
+        memory: MemoryConfig = ALL_AT_ONCE,
     ) -> Tensor:
         """Log-probabilities per token, [N, T], with each prompt computed once.
 
@@ -172,12 +173,14 @@ class Policy(AdaptedModel):
             prompts,
             completions,
             temperature=temperature,
-            micro_responses=micro_responses,
+            memory=memory,
         )
 
-    def row_logps(self, prompts: PromptBatch, completions: Completions) -> Tensor:
-        """The same from repeated rows at temperature 1; works with gradient checkpointing."""
-        return row_logps(self.model, prompts, completions)
+    def row_logps(
+        self, prompts: PromptBatch, completions: Completions, *, memory: MemoryConfig = ALL_AT_ONCE
+    ) -> Tensor:
+        """The same from repeated rows at temperature 1; see ``mmie.models.rows``."""
+        return row_logps(self.model, prompts, completions, memory=memory)
 
     @contextlib.contextmanager
     def evaluating(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """Log-probabilities from ordinary rows ``[prompt | response]``.
 
-SFT uses them, as they work with gradient checkpointing. They are also the readable reference for
+SFT uses them. They are also the readable reference for
 ``shared_prefix``, which computes the same with each prompt forwarded once. So this module shares no
 code with that one, except what describes a batch to the model.
 """
@@ -12,13 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmie.losses import token_logps
 from mmie.models.batch import Completions, PromptBatch
-from mmie.models.forward import as_model_positions, response_positions, vision_outputs
+from mmie.models.forward import hidden_states, response_positions
+from mmie.models.recompute import head_logps, recomputed_layers
+from mmie.settings import ALL_AT_ONCE, MemoryConfig
 
 
 def row_logps(
-    model: Any, prompts: PromptBatch, completions: Completions, *, temperature: float = 1.0
+    model: Any,
+    prompts: PromptBatch,
+    completions: Completions,
+    *,
+    temperature: float = 1.0,
+    memory: MemoryConfig = ALL_AT_ONCE,
 ) -> Tensor:
     """log π(o_{i,t} | q, o_{i,<t}), [N, T]; the prompt is repeated for each of its G responses.
 
@@ -27,21 +33,28 @@ def row_logps(
         prompts: B prompts.
         completions: N = B·G responses.
         temperature: divides the logits.
+        memory: what is held at once; the rows are not divided here.
     """
     group_size = len(completions.tokens) // len(prompts.ids)
     length = completions.tokens.shape[1]
     owners = torch.arange(len(prompts.ids), device=prompts.ids.device).repeat_interleave(group_size)
     new_positions = response_positions(prompts, owners, length)
     positions = torch.cat([prompts.positions[:, owners], new_positions], dim=2)
-    outputs = model(
-        input_ids=torch.cat([prompts.ids[owners], completions.tokens], dim=1),
-        attention_mask=torch.cat([prompts.mask[owners], completions.mask], dim=1).long(),
-        position_ids=as_model_positions(positions),
-        mm_encoder_outputs=vision_outputs(repeat_features(prompts, group_size)),
-        use_cache=False,
-        logits_to_keep=length + 1,  # the last prompt token predicts the first response token
+    with recomputed_layers(model, active=memory.recompute_layers):
+        hidden = hidden_states(
+            model,
+            torch.cat([prompts.ids[owners], completions.tokens], dim=1),
+            mask=torch.cat([prompts.mask[owners], completions.mask], dim=1),
+            positions=positions,
+            features=repeat_features(prompts, group_size),
+        )
+    return head_logps(
+        model.get_output_embeddings(),
+        hidden[:, -length - 1 : -1],  # the last prompt token predicts the first response token
+        completions.tokens,
+        temperature=temperature,
+        chunk=memory.logits_chunk,
     )
-    return token_logps(outputs.logits[:, :-1], completions.tokens, temperature=temperature)
 
 
 def repeat_features(prompts: PromptBatch, group_size: int) -> Tensor:

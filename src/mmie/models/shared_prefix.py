@@ -11,6 +11,7 @@ prompt pass, where backpropagation is linear: the sum of G passes equals one pas
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -20,9 +21,10 @@ from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
-from mmie.losses import token_logps
 from mmie.models.batch import Completions, PromptBatch
-from mmie.models.forward import as_model_positions, response_positions, vision_outputs
+from mmie.models.forward import hidden_states, response_positions
+from mmie.models.recompute import head_logps, prefix_cache, recomputed_layers, recording_cache
+from mmie.settings import ALL_AT_ONCE, MemoryConfig
 
 # How many batches the responses are split into, by length, if memory is no limit. With more
 # batches less padding is computed, but each is smaller and costs a forward pass of its own.
@@ -37,17 +39,22 @@ def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
     Returns:
         The cache of B rows, and logits [B, V]. Both keep their gradient where it is enabled.
     """
-    cache = DynamicCache(config=model.config.get_text_config())
-    outputs = model(
-        input_ids=prompts.ids,
-        attention_mask=prompts.mask.long(),
-        position_ids=as_model_positions(prompts.positions),
-        mm_encoder_outputs=vision_outputs(prompts.features),
+    cache, last = prompt_pass(model, prompts)
+    return cache, model.get_output_embeddings()(last)
+
+
+def prompt_pass(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
+    """Like ``prefill``, with the hidden state after the last prompt token instead, [B, H]."""
+    cache = recording_cache(model.config.get_text_config())
+    hidden = hidden_states(
+        model,
+        prompts.ids,
+        mask=prompts.mask,
+        positions=prompts.positions,
+        features=prompts.features,
         cache=cache,
-        use_cache=True,
-        logits_to_keep=1,  # logits of the whole prompt would be the largest tensor of the pass
     )
-    return cache, outputs.logits[:, -1]
+    return cache, hidden[:, -1]
 
 
 def completion_logps(
@@ -56,7 +63,7 @@ def completion_logps(
     completions: Completions,
     *,
     temperature: float,
-    micro_responses: int | None = None,
+    memory: MemoryConfig = ALL_AT_ONCE,
 ) -> Tensor:
     """log π(o_{i,t} | q, o_{i,<t}) of every token, [N, T]; values at padded places mean nothing.
 
@@ -67,35 +74,54 @@ def completion_logps(
         prompts: B prompts.
         completions: N = B·G responses.
         temperature: divides the logits.
-        micro_responses: how many responses have their activations in memory at once; the backward
-            pass computes them again. None keeps all. Value and gradient do not depend on it.
+        memory: what is held at once. Value and gradient do not depend on it.
     """
-    _refuse_checkpointing(model)
     lengths = completions.mask.sum(1)
     order = lengths.argsort()
-    cache, first = prefill(model, prompts)
-    continuation = partial(
+    width = memory.micro_responses
+    groups = order.chunk(LENGTH_GROUPS) if width is None else order.split(width)
+    # Rows are sorted by length, so the last one of a group is its longest.
+    parts = [(rows, int(lengths[rows[-1]])) for rows in groups]
+    logps = logps_of_parts(
+        model, prompts, completions, parts, temperature=temperature, memory=memory
+    )
+    back_in_order = order.argsort()
+    return logps.index_select(0, back_in_order)
+
+
+def logps_of_parts(
+    model: Any,
+    prompts: PromptBatch,
+    completions: Completions,
+    parts: Sequence[tuple[Tensor, int]],
+    *,
+    temperature: float,
+    memory: MemoryConfig,
+) -> Tensor:
+    """``completion_logps`` of responses that are divided already, in the order of the parts.
+
+    Args:
+        model, prompts, completions, temperature, memory: see there.
+        parts: places of the responses of one forward pass, and the length of the longest.
+    """
+    with recomputed_layers(model, active=memory.recompute_layers):
+        cache, last = prompt_pass(model, prompts)
+    run = partial(
         _continue,
         model,
         prompts,
         completions,
         cache=cache,
-        first=first,
+        last=last,
         temperature=temperature,
+        memory=memory,
     )
-    if micro_responses is None:
-        groups = order.chunk(LENGTH_GROUPS)
-        run = continuation
-    else:
-        groups = order.split(micro_responses)
+    if memory.micro_responses is not None and not memory.recompute_layers:
         # The checkpoint begins after the prompt: its cache is an input and stays in memory, so the
         # prompt is not computed again for each part. There is no dropout (``GRPOModule`` is in eval
         # mode), so recomputation needs no saved state of the random generators.
-        run = partial(checkpoint, continuation, use_reentrant=False, preserve_rng_state=False)
-    # Rows are sorted by length, so the last one of a group is its longest.
-    parts = [run(rows, int(lengths[rows[-1]])) for rows in groups]
-    back_in_order = order.argsort()
-    return torch.cat(parts).index_select(0, back_in_order)
+        run = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
+    return torch.cat([run(rows, length) for rows, length in parts])
 
 
 def _continue(
@@ -106,17 +132,18 @@ def _continue(
     length: int,
     *,
     cache: DynamicCache,
-    first: Tensor,
+    last: Tensor,
     temperature: float,
+    memory: MemoryConfig,
 ) -> Tensor:
     """The given rows of ``completion_logps``, computed over their prompts' cache.
 
     Args:
-        model, prompts, completions, temperature: see there.
+        model, prompts, completions, temperature, memory: see there.
         rows: places of the responses.
         length: number of tokens in the longest of them.
         cache: that of the B prompts.
-        first: logits of each response's first token, [B, V], from the prompt's last position.
+        last: hidden states of the prompts' last tokens, [B, H]: they predict the first token.
 
     Returns:
         [len(rows), T].
@@ -125,40 +152,18 @@ def _continue(
     tokens = completions.tokens[rows, :length]
     # G responses share one row of the prompt, so G gradients are summed there, and floating-point
     # sums depend on their order. The gradient of index_select sums in a fixed order. That of
-    # first[owners] does not, so repeated runs would differ.
-    logits = first.index_select(0, owners)[:, None]
+    # last[owners] does not, so repeated runs would differ.
+    hidden = last.index_select(0, owners)[:, None]
     if length > 1:
-        seen = torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1)
-        outputs = model(
-            input_ids=tokens[:, :-1],  # the last token predicts nothing that is scored
-            attention_mask=seen.long(),
-            position_ids=as_model_positions(response_positions(prompts, owners, length - 1)),
-            cache=select_cache_rows(cache, owners, model.config.get_text_config()),
-            use_cache=True,
-        )
-        logits = torch.cat([logits, outputs.logits], dim=1)
-    logps = token_logps(logits, tokens, temperature=temperature)
+        with recomputed_layers(model, active=memory.recompute_layers):
+            response = hidden_states(
+                model,
+                tokens[:, :-1],  # the last token predicts nothing that is scored
+                mask=torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1),
+                positions=response_positions(prompts, owners, length - 1),
+                cache=prefix_cache(cache, owners, model.config.get_text_config()),
+            )
+        hidden = torch.cat([hidden, response], dim=1)
+    head = model.get_output_embeddings()
+    logps = head_logps(head, hidden, tokens, temperature=temperature, chunk=memory.logits_chunk)
     return pad(logps, (0, completions.tokens.shape[1] - length))
-
-
-def select_cache_rows(cache: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:
-    """A new cache that holds the given rows, with their gradient.
-
-    It is new because the model appends the response to the cache it is given. The prompts' own
-    cache must stay as it is for the other parts and for the recomputation in the backward pass. The
-    gradient is summed in the same order every time, see ``_continue``.
-    """
-    selected = DynamicCache(config=config)
-    layers: list[Any] = cache.layers
-    for index, layer in enumerate(layers):
-        keys, values = layer.keys.index_select(0, rows), layer.values.index_select(0, rows)
-        selected.update(keys, values, index)
-    return selected
-
-
-def _refuse_checkpointing(model: Any) -> None:
-    if model.training and getattr(model, "is_activation_checkpointing", False):
-        raise RuntimeError(
-            "gradient checkpointing drops the prompt's cache, so a response would not see its "
-            "prompt: switch it off for GRPO (sft.gradient_checkpointing applies to SFT only)"
-        )

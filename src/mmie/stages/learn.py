@@ -58,7 +58,7 @@ def _train_sft(
         policy,
         config,
         steps=len(plan),
-        gradient_checkpointing=config.gradient_checkpointing,
+        memory=context.config.memory,
         seed=context.config.seed,
     )
 
@@ -153,6 +153,7 @@ def _train_grpo(
         config,
         steps=len(plan) * updates,
         seed=context.config.seed,
+        memory=context.config.memory,
     )
 
     def loader(rank: int, world_size: int) -> StepLoader:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mmie.losses import group_advantages, grpo_loss
 from mmie.models.policy import Policy
-from mmie.settings import GRPOConfig
+from mmie.settings import ALL_AT_ONCE, GRPOConfig, MemoryConfig
 from mmie.tasks.task import Task
 from mmie.training.actor import Actor, Reward
 from mmie.training.measured import MeasuredModule, micro_batch_metrics
@@ -43,6 +43,7 @@ class GRPOModule(MeasuredModule):
         config: the ``grpo`` node.
         steps: number of optimizer steps.
         seed: with the step and the sample's id the only source of the rollout's randomness.
+        memory: what a pass holds at once.
     """
 
     def __init__(
@@ -54,10 +55,12 @@ class GRPOModule(MeasuredModule):
         *,
         steps: int,
         seed: int,
+        memory: MemoryConfig = ALL_AT_ONCE,
     ) -> None:
         super().__init__(policy, config, steps=steps)
         self.actor = Actor(policy, task, reward, config, seed=seed)
         self.grpo = config
+        self.memory = memory
         self.last_rollouts: Rollouts | None = None
         self.normaliser: float | None = None
 
@@ -119,7 +122,7 @@ class GRPOModule(MeasuredModule):
             rollouts,
             groups,
             temperature=self.grpo.temperature,
-            micro_responses=self.grpo.micro_responses,
+            memory=self.memory,
         )
 
     def loss(

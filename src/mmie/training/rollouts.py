@@ -13,6 +13,7 @@ from mmie.data.source import picture_to_json
 from mmie.models.backbone import Prompt
 from mmie.models.batch import Completions, concatenate, select_rows
 from mmie.models.policy import Policy
+from mmie.settings import MemoryConfig
 from mmie.types import Example
 
 
@@ -113,7 +114,7 @@ def logps_of_groups(
     groups: Sequence[int],
     *,
     temperature: float,
-    micro_responses: int | None,
+    memory: MemoryConfig,
 ) -> Tensor:
     """log π of every response token under the active adapter, [N, T]; 0 in groups left out.
 
@@ -121,14 +122,14 @@ def logps_of_groups(
         policy: the model.
         rollouts: B groups.
         groups: places of those to compute, at least one.
-        temperature, micro_responses: see ``mmie.models.shared_prefix.completion_logps``.
+        temperature, memory: see ``mmie.models.shared_prefix.completion_logps``.
     """
     selected = rollouts.select(groups)
     logps = policy.logps(
         policy.batch(selected.prompts),
         selected.responses,
         temperature=temperature,
-        micro_responses=micro_responses,
+        memory=memory,
     )
     rows = rollouts.rows_of(groups).to(logps.device)
     # The selection is cut to its own longest response, the result is as wide as all of them.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mmie.losses import sft_loss
 from mmie.models.policy import Policy
-from mmie.settings import LearningConfig
+from mmie.settings import ALL_AT_ONCE, LearningConfig, MemoryConfig
 from mmie.training.module import AdapterModule
 from mmie.training.plan import MicroBatch
 from mmie.types import Example
@@ -32,7 +32,7 @@ class SFTModule(AdapterModule):
         policy: base and adapter.
         config: the ``sft`` node.
         steps: number of optimizer steps.
-        gradient_checkpointing: compute activations again in the backward pass to save memory.
+        memory: what a pass holds at once.
         seed: with the step, the micro-batch and the process the only source of dropout's
             randomness.
     """
@@ -43,20 +43,18 @@ class SFTModule(AdapterModule):
         config: LearningConfig,
         *,
         steps: int,
-        gradient_checkpointing: bool = False,
+        memory: MemoryConfig = ALL_AT_ONCE,
         seed: int = 0,
     ) -> None:
         super().__init__(policy, config, steps=steps)
         self.seed = seed
-        self.gradient_checkpointing = gradient_checkpointing
-        if gradient_checkpointing:
-            policy.backbone.model.activation_checkpointing_enable({"use_reentrant": False})
+        self.memory = memory
 
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
         encoded = [self.policy.encode(item.prompt, item.example.pictures) for item in batch.items]
         prompts = self.policy.batch(encoded)
         responses = self.policy.completions_of([item.response_ids for item in batch.items])
-        logps = self.policy.row_logps(prompts, responses)
+        logps = self.policy.row_logps(prompts, responses, memory=self.memory)
         loss = sft_loss(logps, responses.mask)
         self.require_finite(loss, batch)
         self.log("train/loss", loss.detach(), prog_bar=True, batch_size=len(batch.items))
@@ -66,7 +64,7 @@ class SFTModule(AdapterModule):
         return item.example.id
 
     def on_fit_start(self) -> None:
-        """Sets train mode, in which alone dropout and gradient checkpointing work.
+        """Sets train mode, in which alone dropout works.
 
         Lightning leaves the mode as it finds it.
         """
@@ -83,5 +81,3 @@ class SFTModule(AdapterModule):
 
     def on_train_end(self) -> None:
         self.policy.eval()
-        if self.gradient_checkpointing:
-            self.policy.backbone.model.activation_checkpointing_disable()
