@@ -1,1 +1,4 @@
-"""The case book: one static page of what the models of several runs made of the same test samples (JMERE-R1, Figure 4)."""
+"""The case book: one page with the answers of several systems to the same test samples.
+
+It is the interactive form of JMERE-R1, Figure 4.
+"""
