@@ -1,4 +1,7 @@
-"""One hypothesis profile for all tests (the same examples on every run, no timers), tiny checkpoints and policies."""
+"""What all tests share: the profile of hypothesis, tiny checkpoints and tiny policies.
+
+Hypothesis draws the same examples in every run and measures no time.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ def pytest_report_header() -> str:
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs write their tables, but draw no figures: drawing costs seconds, and tests/reporting looks at figures."""
+    """Runs write their tables, but draw no figures, which would take seconds.
+
+    tests/reporting looks at the figures.
+    """
     monkeypatch.setattr("mmie.reporting.page.drawings", lambda runs: [])
 
 
@@ -57,7 +63,7 @@ def checkpoint_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
 
 @pytest.fixture
 def load_backbone(checkpoint_folders: dict[str, Path]) -> Callable[[str], Any]:
-    """``load_backbone("qwen" or "llava")``: the tiny checkpoint through the class that loads the large one."""
+    """``load_backbone("qwen")``, or "llava": the tiny checkpoint, loaded as the large one is."""
     from mmie.models.llava import Llava
     from mmie.models.qwen2_5_vl import Qwen25VL
 

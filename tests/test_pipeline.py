@@ -1,4 +1,4 @@
-"""The whole pipeline on a very small toy run: what is reused, what a sweep repeats, what a killed run goes on from."""
+"""The whole pipeline on a very small toy run: what is reused, and how a killed run goes on."""
 
 import csv
 import json
@@ -256,7 +256,10 @@ def test_chosen_stages_stop_where_they_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> None:
-    """SIGKILL as soon as each stage has left something on disk; the resumed run's metrics are the undisturbed run's."""
+    """SIGKILL as soon as each stage has left something on disk.
+
+    The resumed run's metrics are those of the undisturbed run.
+    """
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     marks = [
         "artifacts/record/*.jsonl",
@@ -351,7 +354,7 @@ MORE = [
 
 @pytest.mark.slow
 def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
-    """One division, one distillation, one stage 1, one difficulty split; the schedule alone makes another GRPO."""
+    """The schedule alone makes another GRPO; all that comes before it is there once."""
     results = [
         go(tmp_path, "job0", *MORE, "schedule.alpha=0"),
         go(tmp_path, "job1", *MORE, "schedule.alpha=1", "stages=[grpo]"),

@@ -1,4 +1,7 @@
-"""Every stage on real MNRE-2 lines with blank pictures and the tiny model: scores are poor, nothing may break."""
+"""Every stage on real MNRE-2 lines, with blank pictures and the tiny model.
+
+The scores are poor; nothing may break.
+"""
 
 import json
 import threading
@@ -10,6 +13,7 @@ import pytest
 
 from helpers.configured import run_config
 from mmie.pipeline import execute
+from mmie.results import read_results
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
@@ -18,7 +22,7 @@ MNRE = ROOT.parent / "shared/data/mnre"
 
 
 class Teacher(BaseHTTPRequestHandler):
-    """A chat completions server that reasons in one sentence and finds its own sentence convincing."""
+    """A chat completions server that reasons in one sentence and finds it convincing."""
 
     def do_POST(self) -> None:  # noqa: N802
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -40,7 +44,8 @@ class Teacher(BaseHTTPRequestHandler):
         if prompt.startswith("Score"):
             return "Score: 0.9"
         if "The 5-tuple is: {" in prompt:
-            return f"The picture shows nothing. The text says it all: {prompt.rsplit('The 5-tuple is: {', 1)[1].rstrip('}')}"
+            answer = prompt.rsplit("The 5-tuple is: {", 1)[1].rstrip("}")
+            return f"The picture shows nothing. The text says it all: {answer}"
         chain = prompt.rsplit("The reasoning is: {", 1)[1].rsplit("}", 1)[0]
         return f"<answer>{chain.split('The text says it all: ', 1)[1]}</answer>"
 
@@ -86,11 +91,11 @@ def test_every_stage_runs_on_64_real_samples(tmp_path: Path, server: None) -> No
         "trainer.threads=1",
     ]
     (tmp_path / "out").mkdir()
-    found = json.loads(
-        execute(run_config(*overrides), tmp_path / "out").read_text(encoding="utf-8")
-    )
-    assert found["notes"]["blank_pictures"] == {"train": 48, "val": 8, "test": 8}
-    assert list(found["systems"]) == ["zero-shot", "warm-up", "JMERE-R1"]
+    path = execute(run_config(*overrides), tmp_path / "out")
+    assert path is not None
+    results = read_results(path)
+    assert results.notes["blank_pictures"] == {"train": 48, "val": 8, "test": 8}
+    assert list(results.systems) == ["zero-shot", "warm-up", "JMERE-R1"]
     counts = json.loads(
         next((tmp_path / "artifacts/filter").glob("*/counts.json")).read_text(encoding="utf-8")
     )

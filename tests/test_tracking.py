@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import wandb
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from helpers.small_runs import config_of
-from mmie import pipeline
+from mmie.job import current_job
 from mmie.pipeline import execute
 from mmie.results import read_results
 from mmie.stages import tracking
@@ -90,12 +89,8 @@ def test_the_jobs_of_a_sweep_are_grouped_and_told_apart(tmp_path: Path) -> None:
     ("mode", "sweep", "varied"),
     [(RunMode.MULTIRUN, "today", ["reward.alpha=0.2", "filter=[]"]), (RunMode.RUN, None, [])],
 )
-def test_what_varies_is_passed_on(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    mode: RunMode,
-    sweep: str | None,
-    varied: list[str],
+def test_what_varies_is_known(
+    monkeypatch: pytest.MonkeyPatch, mode: RunMode, sweep: str | None, varied: list[str]
 ) -> None:
     """The values of a sweep are not typed as they are used; what all jobs share is."""
     job = SimpleNamespace(
@@ -104,19 +99,9 @@ def test_what_varies_is_passed_on(
         runtime=SimpleNamespace(output_dir="out"),
         overrides=SimpleNamespace(task=["seed=1", *varied]),
     )
-    passed: dict[str, Any] = {}
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
-    monkeypatch.setattr(pipeline.HydraConfig, "get", lambda: job)
-    (tmp_path / "results.json").write_text('{"stages": {}}')
-    config = SimpleNamespace(
-        stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(devices=1, num_nodes=1)
-    )
-    monkeypatch.setattr(pipeline, "to_run_config", lambda _: config)
-    monkeypatch.setattr(
-        pipeline, "execute", lambda *_, **more: passed.update(more) or tmp_path / "results.json"
-    )
-    pipeline.run(OmegaConf.create())
-    assert (passed["sweep"], passed["overrides"]) == (sweep, varied)
+    monkeypatch.setattr("mmie.job.HydraConfig.get", lambda: job)
+    assert (current_job().sweep, current_job().varied) == (sweep, varied)
 
 
 def test_names_and_tags_are_no_longer_than_wandb_takes(tmp_path: Path) -> None:

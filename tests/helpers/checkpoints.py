@@ -1,7 +1,7 @@
-"""Writes tiny checkpoints with random weights: the folders of Qwen2.5-VL-7B-Instruct and llava-1.5-7b-hf, scaled down.
+"""Writes tiny checkpoints with random weights, scaled down from two originals.
 
-File names, configuration keys, weight names, chat templates and the checkpoints' own sampling values are those of the
-originals; only sizes and token numbers differ.
+File names, configuration keys, weight names, chat templates and the checkpoints' own sampling
+values are those of Qwen2.5-VL-7B-Instruct and llava-1.5-7b-hf; only sizes and token numbers differ.
 """
 
 from __future__ import annotations
@@ -23,34 +23,41 @@ from transformers import (
 from mmie.toy.tokenizer import build_tokenizer
 
 QWEN_MARKERS = (
-    "<|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> <|box_start|> <|box_end|> "
-    "<|quad_start|> <|quad_end|> <|vision_start|> <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|>"
+    "<|endoftext|> <|im_start|> <|im_end|> <|object_ref_start|> <|object_ref_end|> "
+    "<|box_start|> <|box_end|> <|quad_start|> <|quad_end|> "
+    "<|vision_start|> <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|>"
 ).split()
 LLAVA_MARKERS = "<unk> <s> </s> <image> <pad>".split()
 
 QWEN_TEMPLATE = (
     "{% set image_count = namespace(value=0) %}{% set video_count = namespace(value=0) %}"
     "{% for message in messages %}"
-    "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n{% endif %}"
+    "{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
+    "You are a helpful assistant.<|im_end|>\n{% endif %}"
     "<|im_start|>{{ message['role'] }}\n"
     "{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n{% else %}"
     "{% for content in message['content'] %}"
     "{% if content['type'] == 'image' or 'image' in content or 'image_url' in content %}"
     "{% set image_count.value = image_count.value + 1 %}"
-    "{% if add_vision_id %}Picture {{ image_count.value }}: {% endif %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% if add_vision_id %}Picture {{ image_count.value }}: {% endif %}"
+    "<|vision_start|><|image_pad|><|vision_end|>"
     "{% elif content['type'] == 'video' or 'video' in content %}"
     "{% set video_count.value = video_count.value + 1 %}"
-    "{% if add_vision_id %}Video {{ video_count.value }}: {% endif %}<|vision_start|><|video_pad|><|vision_end|>"
+    "{% if add_vision_id %}Video {{ video_count.value }}: {% endif %}"
+    "<|vision_start|><|video_pad|><|vision_end|>"
     "{% elif 'text' in content %}{{ content['text'] }}{% endif %}"
     "{% endfor %}<|im_end|>\n{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 LLAVA_TEMPLATE = (
-    "{% for message in messages %}{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}"
+    "{% for message in messages %}"
+    "{% if message['role'] != 'system' %}{{ message['role'].upper() + ': ' }}{% endif %}"
     "{# Render all images first #}"
-    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}"
+    "{{ '<image>\n' }}{% endfor %}"
     "{# Render all text next #}"
-    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{{ content['text'] + ' ' }}{% endfor %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}"
+    "{{ content['text'] + ' ' }}{% endfor %}"
     "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
 ORIGINAL_NAMES: dict[Any, dict[str, str]] = {
@@ -69,7 +76,10 @@ CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.261302
 
 
 def write_qwen(folder: Path) -> Path:
-    """Qwen2.5-VL of width 64 and two layers, its text settings flat beside ``vision_config`` as in the original."""
+    """Qwen2.5-VL of width 64 and two layers.
+
+    As in the original, the text settings stand flat beside ``vision_config``.
+    """
     tokenizer = build_tokenizer(
         QWEN_MARKERS, end="<|im_end|>", pad="<|endoftext|>", chat_template=QWEN_TEMPLATE
     )
@@ -151,7 +161,7 @@ def write_qwen(folder: Path) -> Path:
 
 
 def write_llava(folder: Path) -> Path:
-    """LLaVA-1.5 of width 64 and two layers behind a CLIP tower of 56-pixel pictures: 16 image tokens."""
+    """LLaVA-1.5 of width 64 and two layers; its CLIP tower makes 16 tokens of 56 x 56 pixels."""
     tokenizer = build_tokenizer(
         LLAVA_MARKERS, end="</s>", pad="<pad>", chat_template=LLAVA_TEMPLATE
     )

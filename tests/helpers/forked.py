@@ -17,7 +17,7 @@ RUN = subprocess.run
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    """In the place of ``subprocess.run``: ``python … -m MODULE …`` in a fork, the rest as ever."""
+    """Replaces ``subprocess.run``: runs ``python … -m MODULE …`` in a fork, all else as it does."""
     if "-m" not in command:
         return RUN(command, **options)
     arguments = list(command[command.index("-m") + 1 :])

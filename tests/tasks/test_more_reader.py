@@ -17,9 +17,9 @@ from mmie.data.literals import MAX_LINE
 from mmie.data.pictures import open_picture
 from mmie.data.source import SPLITS, check_splits, examples_from_jsonl, examples_to_jsonl
 from mmie.errors import InputError
+from mmie.tasks.more import task as more_task
 from mmie.tasks.more.boxes import Boxes, in_pixels
 from mmie.tasks.more.reader import MORE, check_labels, read_labels
-from mmie.tasks.more import task as more_task
 from mmie.tasks.responses import Direct
 from mmie.types import Example, Picture
 

@@ -45,11 +45,11 @@ def test_any_text_comes_back(text: str) -> None:
     assert decode(encode(text)) == text
 
 
-@pytest.mark.parametrize("word", [*world_words(), *TAGS, *PUNCTUATION])
-def test_every_word_is_one_token(word: str) -> None:
-    assert len(encode(word)) == 1
-    assert len(encode(f" {word}")) == 1
-    assert len(encode(f"{word} {word} {word}")) == 3
+def test_every_word_is_one_token() -> None:
+    for word in [*world_words(), *TAGS, *PUNCTUATION]:
+        assert len(encode(word)) == 1, word
+        assert len(encode(f" {word}")) == 1, word
+        assert len(encode(f"{word} {word} {word}")) == 3, word
 
 
 def test_words_do_not_cut_other_words() -> None:

@@ -10,12 +10,14 @@ import matplotlib as mpl
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+from mmie.reporting.style import BLUE, ORANGE, PINK
+
 GROUP_SIZE = 8  # of the right column
-# Colours of Okabe and Ito; the markers tell the lines apart without colour.
+# The markers tell the lines apart without colour.
 STYLE = {
-    "shared": ("this engine", "#0072B2", "o"),
-    "repeated": ("G repeated rows", "#E69F00", "s"),
-    "trl": ("TRL", "#CC79A7", "^"),
+    "shared": ("this engine", BLUE, "o"),
+    "repeated": ("G repeated rows", ORANGE, "s"),
+    "trl": ("TRL", PINK, "^"),
 }
 MIB_PER_GIB = 1024
 # measure in the figures, label of the axis, what the values are divided by
