@@ -1,4 +1,4 @@
-"""Damaged finished work is refused first; damaged unfinished work goes on from what is whole."""
+"""Damaged finished work is refused at the start. Unfinished work continues before the damage."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def disk_of(size: int) -> Iterator[None]:
 def exported(policy: Any, folder: Path, adapter: Path) -> None:
     config = SimpleNamespace(
         export=SimpleNamespace(folder=str(folder), merged=True),
-        predict=SimpleNamespace(adapter=str(adapter)),
+        predict={"adapter": str(adapter)},
     )
     console = SimpleNamespace(print=lambda *_: None)
     context: Any = SimpleNamespace(config=config, policy=policy, console=console, stages={})

@@ -1,4 +1,7 @@
-"""What a terminal shows is the data: no markup, no emoji, no control characters, whatever folders and labels are called."""
+"""The terminal prints data as text: no markup, no emoji and no control characters count.
+
+This holds whatever folders and labels are called.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from mmie.stages.prepare import _counts_table
 HOSTILE = "[/b] [red]x[/red] :100: [link=a]b"
 
 
-def shown(thing: Any, *, console: Console | None = None) -> str:
+def printed(thing: Any, *, console: Console | None = None) -> str:
     console = console or Console()
     console.file, console.width = StringIO(), 400
     console.print(thing)
@@ -43,8 +46,8 @@ def test_control_characters_become_visible() -> None:
 
 
 def test_a_terminal_prints_text_as_it_is() -> None:
-    assert shown(HOSTILE, console=terminal()).strip() == HOSTILE
-    assert shown(plain_text(HOSTILE)).strip() == HOSTILE
+    assert printed(HOSTILE, console=terminal()).strip() == HOSTILE
+    assert printed(plain_text(HOSTILE)).strip() == HOSTILE
 
 
 def as_results() -> Any:
@@ -91,7 +94,7 @@ def as_statistics() -> Table:
     "table", [as_results, as_sweep, as_scores, as_votes, as_counts, as_statistics]
 )
 def test_tables_hold_names_as_they_are(table: Any) -> None:
-    assert HOSTILE in shown(table())
+    assert HOSTILE in printed(table())
 
 
 def test_a_folder_may_be_called_like_markup(
@@ -105,8 +108,8 @@ def test_a_folder_may_be_called_like_markup(
             artifact = stage.artifact
         with context.progress("[/b] answering [red]", 1) as advance:
             advance(1)
-    told = "".join(capsys.readouterr().out.split())
+    output = "".join(capsys.readouterr().out.split())
     assert artifact.folder.is_relative_to(root)
-    assert told.count("[/b]evaluate[red]") == 2
-    assert "[/b]answering[red]" in told
-    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in told
+    assert output.count("[/b]evaluate[red]") == 2
+    assert "[/b]answering[red]" in output
+    assert f"[/b]/[red]:100:/data/{artifact.folder.name}" in output

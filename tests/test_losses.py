@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, tensor
+from torch.nn.functional import pad
 
 from mmie.errors import InputError
 from mmie.losses import (
@@ -34,9 +35,8 @@ def test_token_logps() -> None:
 
 def test_temperature_divides_the_logits() -> None:
     # at 0.5 they are (0, ln 9): (1/10, 9/10)
-    torch.testing.assert_close(
-        token_logps(double([[0, LN3]]), tensor([1]), temperature=0.5), double([0.9]).log()
-    )
+    got = token_logps(double([[0, LN3]]), tensor([1]), temperature=0.5)
+    torch.testing.assert_close(got, double([0.9]).log())
 
 
 def test_token_logps_are_float32_at_least() -> None:
@@ -158,7 +158,8 @@ def test_unknown_estimator_names_its_key() -> None:
 
 
 def test_grpo_loss_averages_within_responses_first() -> None:
-    # ratios 1: response means 1 and −4, mean −1.5, loss 1.5; a token mean would give −(1 + 1 − 4) / 3
+    # Ratios 1: response means 1 and −4, mean −1.5, loss 1.5.
+    # A token mean would give −(1 + 1 − 4) / 3.
     logps = double([[-1, -2], [-3, -9]])
     loss = grpo_loss(logps, logps, None, double([1, -4]), tensor([[1, 1], [1, 0]]), kl_coef=0.0)
     assert loss.item() == pytest.approx(1.5)
@@ -178,10 +179,8 @@ def test_grpo_loss_with_ratio_and_kl() -> None:
 
 def test_kl_estimator_is_passed_on() -> None:
     # k1 = −ln 2 where log π_ref − log π = ln 2: loss = γ·k1
-    zero = double([[0]])
-    loss = grpo_loss(
-        zero, zero, zero + LN2, double([0]), tensor([[1]]), kl_coef=0.5, kl_estimator="k1"
-    )
+    zero, options = double([[0]]), {"kl_coef": 0.5, "kl_estimator": "k1"}
+    loss = grpo_loss(zero, zero, zero + LN2, double([0]), tensor([[1]]), **options)
     assert loss.item() == pytest.approx(-0.5 * LN2)
 
 
@@ -195,7 +194,8 @@ def test_kl_estimator_is_passed_on() -> None:
         (0.5, 1, 0.2, 0.5),
         (0.5, -1, 0.2, -0.8),
         (0.5, -1, (0.3, 0.2), -0.7),
-        # DAPO's bounds: 1.25 lies within, where 0.2 on both sides would cut it; each bound holds for one sign only
+        # DAPO's bounds: 1.25 lies within them, where 0.2 on both sides would cut it. Each bound
+        # holds for one sign of the advantage only.
         (1.25, 1, (0.2, 0.28), 1.25),
         (1.5, -1, (0.2, 0.28), -1.5),
         (0.5, 1, (0.2, 0.28), 0.5),
@@ -204,10 +204,8 @@ def test_kl_estimator_is_passed_on() -> None:
     ],
 )
 def test_clip(ratio: float, advantage: float, clip, expected: float) -> None:
-    logps = double([[math.log(ratio)]])
-    loss = grpo_loss(
-        logps, double([[0]]), None, double([advantage]), tensor([[1]]), kl_coef=0.0, clip=clip
-    )
+    logps, old, advantages = double([[math.log(ratio)]]), double([[0]]), double([advantage])
+    loss = grpo_loss(logps, old, None, advantages, tensor([[1]]), kl_coef=0.0, clip=clip)
     assert loss.item() == pytest.approx(-expected)
 
 
@@ -219,19 +217,11 @@ def test_clip(ratio: float, advantage: float, clip, expected: float) -> None:
 def test_clipped_ratios_have_no_gradient(
     ratio: str, logp: float, advantage: float, gradient: float
 ) -> None:
-    # ratios 2 and 1/2 lie outside 0.8 … 1.28; where the bound does not hold the gradient is −ratio·Â
-    logps = double([[logp]], grad=True)
-    clip = (0.2, 0.28)
-    grpo_loss(
-        logps,
-        double([[0]]),
-        None,
-        double([advantage]),
-        tensor([[1]]),
-        kl_coef=0,
-        clip=clip,
-        ratio=ratio,
-    ).backward()
+    # Ratios 2 and 1/2 lie outside 0.8 … 1.28. Where the bound does not hold, the gradient is
+    # −ratio·Â.
+    logps, advantages = double([[logp]], grad=True), double([advantage])
+    options = {"kl_coef": 0, "clip": (0.2, 0.28), "ratio": ratio}
+    grpo_loss(logps, double([[0]]), None, advantages, tensor([[1]]), **options).backward()
     torch.testing.assert_close(logps.grad, double([[gradient]]))
 
 
@@ -254,11 +244,8 @@ def random_batch(*, n: int = 4, t: int = 5) -> tuple[list[Tensor], Tensor, Tenso
     generator = torch.Generator().manual_seed(0)
     logps = [-torch.rand(n, t, generator=generator, dtype=torch.float64) * 3 for _ in range(3)]
     lengths = tensor([5, 1, 3, 2])[:n, None]
-    return (
-        logps,
-        torch.randn(n, generator=generator, dtype=torch.float64),
-        torch.arange(t)[None] < lengths,
-    )
+    advantages = torch.randn(n, generator=generator, dtype=torch.float64)
+    return logps, advantages, torch.arange(t)[None] < lengths
 
 
 @pytest.mark.parametrize("garbage", [0.0, 1e30, -INF, INF, NAN])
@@ -269,12 +256,10 @@ def test_padding_reaches_neither_loss_nor_gradient(garbage: float, clip: float |
     expected = grpo_loss(expected_leaf, old, ref, advantages, mask, kl_coef=0.1, clip=clip)
     expected.backward()
 
-    wide = torch.nn.functional.pad(mask, (0, 3))
-    dirty = [
-        torch.nn.functional.pad(x, (0, 3)).masked_fill(~wide, garbage) for x in (logps, old, ref)
-    ]
-    leaf = dirty[0].requires_grad_()
-    loss = grpo_loss(leaf, dirty[1], dirty[2], advantages, wide, kl_coef=0.1, clip=clip)
+    wide = pad(mask, (0, 3))
+    leaf, *others = [pad(x, (0, 3)).masked_fill(~wide, garbage) for x in (logps, old, ref)]
+    leaf.requires_grad_()
+    loss = grpo_loss(leaf, *others, advantages, wide, kl_coef=0.1, clip=clip)
     loss.backward()
     torch.testing.assert_close(loss, expected)
     torch.testing.assert_close(leaf.grad[:, :5], expected_leaf.grad)
@@ -293,21 +278,21 @@ def test_padding_does_not_change_the_sft_gradient() -> None:
 def test_gradient_of_eq_7_agrees_with_finite_differences() -> None:
     (logps, old, ref), advantages, mask = random_batch()
     for estimator in ("k1", "k2", "k3"):
-        assert torch.autograd.gradcheck(
-            lambda x, estimator=estimator: grpo_loss(
-                x, old, ref, advantages, mask, kl_coef=0.3, kl_estimator=estimator, clip=0.2
-            ),
-            logps.requires_grad_(),
-        )
+        options = {"kl_coef": 0.3, "kl_estimator": estimator, "clip": 0.2}
+
+        def loss(x: Tensor, options: dict = options) -> Tensor:
+            return grpo_loss(x, old, ref, advantages, mask, **options)
+
+        assert torch.autograd.gradcheck(loss, logps.requires_grad_())
 
 
 def test_halves_of_a_batch_average_to_the_whole() -> None:
     (logps, old, ref), advantages, mask = random_batch()
     whole = grpo_loss(logps, old, ref, advantages, mask, kl_coef=0.1)
-    halves = [
-        grpo_loss(logps[i], old[i], ref[i], advantages[i], mask[i], kl_coef=0.1)
-        for i in (slice(0, 2), slice(2, 4))
-    ]
+    halves = []
+    for half in (slice(0, 2), slice(2, 4)):
+        tensors = [values[half] for values in (logps, old, ref, advantages, mask)]
+        halves.append(grpo_loss(*tensors, kl_coef=0.1))
     torch.testing.assert_close(sum(halves) / 2, whole)
 
 
@@ -327,21 +312,19 @@ def test_missing_reference_is_refused_only_where_it_is_used() -> None:
         grpo_loss(zero, zero, None, double([1]), tensor([[1]]), kl_coef=0.01)
 
 
-# What the field has tried since
+# Later variants of GRPO
 
 
 def test_advantages_without_the_std() -> None:
     # mean 1: only centred, whatever eps; equal rewards stay exactly 0
-    got = group_advantages(
-        double([[0, 0, 0, 4], [0.1 + 0.2, 0.3, 0.3, 0.3]]), eps=0.5, unbiased=True, scale="none"
-    )
+    rewards = double([[0, 0, 0, 4], [0.1 + 0.2, 0.3, 0.3, 0.3]])
+    got = group_advantages(rewards, eps=0.5, unbiased=True, scale="none")
     assert torch.equal(got, double([[-1, -1, -1, 3], [0, 0, 0, 0]]))
 
 
 def test_groups_of_equal_rewards() -> None:
-    assert zero_variance(
-        double([[0.1 + 0.2, 0.3], [1, 1 + 1e-9], [0, 0], [0, 1e-300]])
-    ).tolist() == [True, False, True, False]
+    rewards = double([[0.1 + 0.2, 0.3], [1, 1 + 1e-9], [0, 0], [0, 1e-300]])
+    assert zero_variance(rewards).tolist() == [True, False, True, False]
     assert zero_variance(tensor([[-2.0], [5.0]])).tolist() == [True, True]
 
 
@@ -357,13 +340,12 @@ def test_token_mean_of_all_responses() -> None:
 
 def test_division_by_a_constant() -> None:
     # sums 6, −1, 0 over 3 responses and a length limit of 10: −5/30
-    zero = torch.zeros(3, 2, dtype=torch.float64)
-    loss = grpo_loss(
-        zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="constant", normaliser=10
-    )
+    zero, advantages = torch.zeros(3, 2, dtype=torch.float64), double([3, -1, 7])
+    options = {"kl_coef": 0, "normalise": "constant"}
+    loss = grpo_loss(zero, zero, None, advantages, THREE, **options, normaliser=10)
     assert loss.item() == pytest.approx(-1 / 6)
     with pytest.raises(ValueError, match="normaliser is None"):
-        grpo_loss(zero, zero, None, double([3, -1, 7]), THREE, kl_coef=0, normalise="constant")
+        grpo_loss(zero, zero, None, advantages, THREE, **options)
 
 
 @pytest.mark.parametrize(
@@ -375,100 +357,76 @@ def test_division_by_a_constant() -> None:
     ],
 )
 def test_gradients_of_the_other_means(options: dict, divisor: float) -> None:
-    # every token weighs −Â_i over the tokens (3 here, or as given) or over N·constant = 3·10; the empty response has none
+    # Every token weighs −Â_i over the number of tokens (3 here, or as given) or over
+    # N·constant = 3·10. The empty response has no token.
     logps = torch.zeros(3, 2, dtype=torch.float64, requires_grad=True)
     grpo_loss(logps, logps, None, double([3, -1, 7]), THREE, kl_coef=0, **options).backward()
     torch.testing.assert_close(logps.grad, double([[-3, -3], [1, 0], [0, 0]]) / divisor)
 
 
 def test_a_micro_batch_without_tokens() -> None:
-    # 2 tokens in 2 micro-batches: normaliser 1. Losses −(3 + 3) / 1 and 0, their mean −3 = −(3 + 3) / 2
-    one, none = (
-        grpo_loss(
-            double([[0, 0]]),
-            double([[0, 0]]),
-            None,
-            double([3]),
-            tensor([mask]),
-            kl_coef=0,
-            normalise="token",
-            normaliser=1.0,
-        )
-        for mask in ([1, 1], [0, 0])
-    )
-    assert (one.item(), none.item()) == (-6, 0)
+    # 2 tokens in 2 micro-batches: normaliser 1. The losses are −(3 + 3) / 1 and 0, and their mean
+    # is −3 = −(3 + 3) / 2.
+    zero = double([[0, 0]])
+    options = {"kl_coef": 0, "normalise": "token", "normaliser": 1.0}
+    for mask, expected in (([1, 1], -6), ([0, 0], 0)):
+        loss = grpo_loss(zero, zero, None, double([3]), tensor([mask]), **options)
+        assert loss.item() == expected
 
 
 def test_nothing_but_empty_responses() -> None:
     nothing = torch.full((2, 2), NAN, dtype=torch.float64)
+    advantages, mask = double([1, 2]), torch.zeros(2, 2)
     for options in ({"normalise": "sequence"}, {"normalise": "token"}, {"ratio": "sequence"}):
-        assert (
-            grpo_loss(
-                nothing, nothing, None, double([1, 2]), torch.zeros(2, 2), kl_coef=0, **options
-            ).item()
-            == 0
-        )
+        loss = grpo_loss(nothing, nothing, None, advantages, mask, kl_coef=0, **options)
+        assert loss.item() == 0
 
 
 def test_token_mean_with_kl() -> None:
-    # KL (k3, d = ln 2) is 1 − ln 2 at each of two tokens of one response and at one of the other: γ(1 − ln 2)·3/3
-    zero = torch.zeros(2, 2, dtype=torch.float64)
-    loss = grpo_loss(
-        zero,
-        zero,
-        zero + LN2,
-        double([0, 0]),
-        tensor([[1, 1], [1, 0]]),
-        kl_coef=0.5,
-        normalise="token",
-    )
+    # KL (k3, d = ln 2) is 1 − ln 2 at two tokens of one response and at one of the other:
+    # γ(1 − ln 2)·3/3.
+    zero, mask = torch.zeros(2, 2, dtype=torch.float64), tensor([[1, 1], [1, 0]])
+    options = {"kl_coef": 0.5, "normalise": "token"}
+    loss = grpo_loss(zero, zero, zero + LN2, double([0, 0]), mask, **options)
     assert loss.item() == pytest.approx(0.5 * (1 - LN2))
 
 
 @pytest.mark.parametrize("normalise", ["token", "constant"])
 def test_micro_batches_average_to_the_whole_step(normalise: str) -> None:
     (logps, old, ref), advantages, mask = random_batch()
-    over = {"token": float(mask.sum()), "constant": 7.0}[normalise]
+    of_step = {"token": float(mask.sum()), "constant": 7.0}[normalise]
+    of_micro_batch = of_step / 2 if normalise == "token" else of_step
+    options = {"kl_coef": 0.1, "normalise": normalise}
     leaf = logps.clone().requires_grad_()
-    whole = grpo_loss(
-        leaf, old, ref, advantages, mask, kl_coef=0.1, normalise=normalise, normaliser=over
-    )
+    whole = grpo_loss(leaf, old, ref, advantages, mask, **options, normaliser=of_step)
     whole.backward()
-    share = over / 2 if normalise == "token" else over
     halves = logps.clone().requires_grad_()
-    parts = [
-        grpo_loss(
-            halves[i],
-            old[i],
-            ref[i],
-            advantages[i],
-            mask[i],
-            kl_coef=0.1,
-            normalise=normalise,
-            normaliser=share,
-        )
-        for i in (slice(0, 2), slice(2, 4))
-    ]
+    parts = []
+    for half in (slice(0, 2), slice(2, 4)):
+        tensors = [values[half] for values in (halves, old, ref, advantages, mask)]
+        parts.append(grpo_loss(*tensors, **options, normaliser=of_micro_batch))
     (sum(parts) / 2).backward()
     torch.testing.assert_close(sum(parts) / 2, whole)
     torch.testing.assert_close(halves.grad, leaf.grad)
 
 
-def test_one_response_of_one_token_is_the_same_in_every_mean() -> None:
-    # N = 1, |o| = 1: −2·Â, Â = 3
-    logps, old = double([[LN2, NAN]]), double([[0, NAN]])
-    for options in (
+@pytest.mark.parametrize(
+    "options",
+    [
         {},
         {"normalise": "token"},
         {"normalise": "constant", "normaliser": 1},
         {"ratio": "sequence"},
-    ):
-        assert grpo_loss(
-            logps, old, None, double([3]), tensor([[1, 0]]), kl_coef=0, **options
-        ).item() == pytest.approx(-6)
+    ],
+)
+def test_one_response_of_one_token_is_the_same_in_every_mean(options: dict) -> None:
+    # N = 1, |o| = 1: −2·Â, Â = 3
+    logps, old = double([[LN2, NAN]]), double([[0, NAN]])
+    loss = grpo_loss(logps, old, None, double([3]), tensor([[1, 0]]), kl_coef=0, **options)
+    assert loss.item() == pytest.approx(-6)
 
 
-def test_one_ratio_a_response() -> None:
+def test_one_ratio_per_response() -> None:
     # log ratios ln 8 and 0 of two tokens: √8 for both; one token of ln 2: 2. −(√8·1 + 2·(−3)) / 2
     logps, old = double([[3 * LN2, 0], [LN2, NAN]]), double([[0, 0], [0, NAN]])
     mask = tensor([[1, 1], [1, 0]])
@@ -479,12 +437,11 @@ def test_one_ratio_a_response() -> None:
     assert loss.item() == pytest.approx(-(1.5 - 6) / 2)
 
 
-def test_gradient_of_one_ratio_a_response() -> None:
+def test_gradient_of_one_ratio_per_response() -> None:
     # d/dlogp_t of s·Â with s = exp(mean log ratio) = 2 is s·Â / |o| = 2·3 / 2 at both tokens; N = 1
-    logps = double([[2 * LN2, 0]], grad=True)
-    grpo_loss(
-        logps, torch.zeros(1, 2), None, double([3]), tensor([[1, 1]]), kl_coef=0, ratio="sequence"
-    ).backward()
+    logps, old, mask = double([[2 * LN2, 0]], grad=True), torch.zeros(1, 2), tensor([[1, 1]])
+    loss = grpo_loss(logps, old, None, double([3]), mask, kl_coef=0, ratio="sequence")
+    loss.backward()
     torch.testing.assert_close(logps.grad, double([[-3, -3]]))
 
 
@@ -495,15 +452,16 @@ def test_gradient_of_one_ratio_a_response() -> None:
 @pytest.mark.parametrize("garbage", [1e30, -INF, NAN])
 def test_padding_reaches_no_option(options: dict, garbage: float) -> None:
     (logps, old, ref), advantages, mask = random_batch()
-    found = []
+    losses, gradients = [], []
     for filled in (0.0, garbage):
         leaf = logps.masked_fill(~mask, filled).requires_grad_()
         others = [value.masked_fill(~mask, filled) for value in (old, ref)]
         loss = grpo_loss(leaf, *others, advantages, mask, kl_coef=0.1, clip=0.2, **options)
         loss.backward()
-        found.append((loss.detach(), leaf.grad))
-    assert torch.equal(found[0][0], found[1][0])
-    assert torch.equal(found[0][1], found[1][1])
+        losses.append(loss.detach())
+        gradients.append(leaf.grad)
+    assert torch.equal(*losses)
+    assert torch.equal(*gradients)
 
 
 @pytest.mark.parametrize(("estimator", "gradient"), [("k1", 1.0), ("k2", -LN2), ("k3", -1.0)])

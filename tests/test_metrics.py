@@ -92,7 +92,9 @@ def test_direction_blind_forgets_only_the_direction() -> None:
 
 
 def test_per_relation() -> None:
-    # contain: correct 1, predicted 1, gold 2; member_of: predicted 0, gold 1; peer: predicted 1, gold 0
+    # contain: correct 1, predicted 1, gold 2
+    # member_of: predicted 0, gold 1
+    # peer: predicted 1, gold 0
     peer = Quintuple("a", "per", "b", "per", "peer")
     result = per_relation([[PARIS], None, [peer]], [[PARIS, LYON], [JOSH], []])
     assert list(result) == ["contain", "member_of", "peer"]
@@ -109,7 +111,8 @@ def test_bootstrap_of_certain_results_has_no_width() -> None:
 
 
 def test_bootstrap_has_the_width_of_the_binomial() -> None:
-    # one item a sample: F1 is the share of right samples, sd √(0.5·0.5/400) = 0.025, and 0.5 ± 1.96·0.025 = 0.5 ± 0.049
+    # There is one item per sample, so F1 is the share of right samples. Its standard deviation is
+    # √(0.5·0.5/400) = 0.025, and 0.5 ± 1.96·0.025 = 0.5 ± 0.049.
     predicted = [["a" if i % 2 else "b"] for i in range(400)]
     low, high = bootstrap_f1(predicted, [["a"]] * 400, samples=4000)
     assert (low, high) == pytest.approx((0.451, 0.549), abs=0.006)

@@ -1,4 +1,4 @@
-"""No name from a results file or a configuration leads out of the folder that it names a file in."""
+"""No name from a results file or a configuration leads out of the folder of its file."""
 
 from __future__ import annotations
 

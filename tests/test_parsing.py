@@ -123,10 +123,10 @@ def test_response_has_each_tag_once_and_in_order(text: str) -> None:
         text.split("</answer>")[-1],
         text.partition("</think>")[2].partition("<answer>")[0],
     )
-    whole = (
+    is_response = (
         order == ["<think>", "</think>", "<answer>", "</answer>"] and not "".join(outside).strip()
     )
-    assert (parse_response(text) is not None) == whole
+    assert (parse_response(text) is not None) == is_response
 
 
 def test_answer_of_the_paper() -> None:
@@ -353,7 +353,7 @@ def test_work_grows_linearly_with_garbage(piece: str) -> None:
 
 @pytest.mark.parametrize("piece", GARBAGE)
 def test_long_garbage_ends(piece: str) -> None:
-    """A regular expression with quadratic backtracking would not come back from a million characters."""
+    """Quadratic backtracking in a regular expression would not end on a million characters."""
     text = piece * (1_000_000 // len(piece))
     assert parse(f"[{text}x]") is None
     parse_response(f"<think>{text}</answer>")

@@ -167,7 +167,9 @@ def test_results_hold_what_their_readers_need(
     assert (tmp_path / "run/rollouts.jsonl").is_file()
     rows = [
         json.loads(line)
-        for line in (tmp_path / "run/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (tmp_path / "run/predictions/jmere-r1.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
     ]
     assert len(rows) == 6
     assert set(rows[0]) == {
@@ -368,7 +370,7 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
     assert not set(parts[0]) & set(parts[1])
     assert len(parts[0]) + len(parts[1]) == 24
     row = json.loads(
-        (tmp_path / "job0/predictions.jsonl").read_text(encoding="utf-8").splitlines()[0]
+        (tmp_path / "job0/predictions/more-r1.jsonl").read_text(encoding="utf-8").splitlines()[0]
     )
     assert isinstance(row["image"][0], str)
     assert len(row["image"][1]["box"]) == 4

@@ -1,4 +1,7 @@
-"""The lenient readers on answers as instruct models write them; quintuples and invalid items are counted by hand."""
+"""The lenient readers, on answers as instruct models write them.
+
+Quintuples and invalid items are counted by hand.
+"""
 
 import pytest
 from hypothesis import given
@@ -32,11 +35,15 @@ JSON_LISTS = """```json
 ```"""
 JSON_OBJECTS = """Here is the result:
 {"quintuples": [
-  {"head": "Josh Gordon", "head_type": "per", "tail": "Browns", "tail_type": "org", "relation": "member_of"},
-  {"head entity": "Cleveland", "head entity type": "LOC", "tail entity": "Ohio", "tail entity type": "LOC",
-   "relation type": "contain"}
+  {"head": "Josh Gordon", "head_type": "per", "tail": "Browns", "tail_type": "org",
+   "relation": "member_of"},
+  {"head entity": "Cleveland", "head entity type": "LOC",
+   "tail entity": "Ohio", "tail entity type": "LOC", "relation type": "contain"}
 ]}"""
-PYTHON_DICT = "[{'head': 'Josh Gordon', 'head_type': 'per', 'tail': \"Browns\", 'tail_type': 'org', 'relation': 'member of'}]"
+PYTHON_DICT = (
+    "[{'head': 'Josh Gordon', 'head_type': 'per', 'tail': \"Browns\", 'tail_type': 'org', "
+    "'relation': 'member of'}]"
+)
 FORM = "[head entity, head entity type, tail entity, tail entity type, relation type]"
 THOUGHT = f"<think> Perhaps {B_TEXT}, or [Ohio, loc, Cleveland, loc, in]. </think>"
 
@@ -141,6 +148,64 @@ ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     ("", [], 0),
 ]
 
+TABLE = """| Head | Type | Tail | Type | Relation |
+|------|:----:|------|------|----------|
+| Josh Gordon | per | Browns | org | member of |
+| **Cleveland** | LOC | Ohio | `loc` | contain |"""
+BARE = "Josh Gordon, per, Browns, org, member of"
+BARE_B = "Cleveland, loc, Ohio, loc, contain"
+WITHOUT_BRACKETS: list[tuple[str, list[Quintuple], int]] = [
+    # Markdown tables
+    (TABLE, [A, B], 0),
+    (f"The relations are:\n\n{TABLE}\n\nJosh Gordon [1] plays there.", [A, B], 0),
+    ("|Josh Gordon|per|Browns|org|member_of|", [A], 0),
+    ("| Josh Gordon | per | Browns | org | member of", [A], 0),
+    (f"{A_TEXT}\n| Cleveland | loc | Ohio | loc | contain |", [A, B], 0),
+    (f"| Cleveland | loc | Ohio | loc | contain |\n{A_TEXT}", [B, A], 0),
+    (
+        "| Gordon [WR, Browns] | per | A\\|B | org | peer |",
+        [Quintuple("Gordon [WR, Browns]", "per", "A|B", "org", "peer")],
+        0,
+    ),
+    ("| Josh Gordon | per | Browns | org | plays for |", [], 1),
+    ("| Josh Gordon | player | Browns | org | member of |", [], 1),
+    ("| | per | Browns | org | member of |", [], 1),
+    (f"| 1 | {A_TEXT} |", [A], 0),
+    # other tables
+    ("| 1 | Josh Gordon | per | Browns | org | member of |", [], 0),
+    ("| Josh Gordon | per | Browns | org |", [], 0),
+    ("| a | b | c | d | e |", [], 0),
+    ("Josh Gordon | per | Browns | org | member of", [], 0),
+    ("[Josh Gordon | per | Browns | org | member of]", [], 0),
+    # bare lines: only in an answer block
+    (f"<answer>{BARE}</answer>", [A], 0),
+    (f"<answer>\n- {BARE}\n- {BARE_B}\n</answer>", [A, B], 0),
+    (f"<answer>1. {BARE}\n2) {BARE_B}", [A, B], 0),
+    (f"{THOUGHT} <answer> {BARE}; {BARE_B} </answer>", [A, B], 0),
+    (f"<answer>{BARE};\n{BARE_B};</answer>", [A, B], 0),
+    (
+        "<answer>AT&amp;T, org, Marks &amp; Spencer, org, peer; "
+        "a; b, per, c, org, member_of</answer>",
+        [
+            Quintuple("AT&amp;T", "org", "Marks &amp; Spencer", "org", "peer"),
+            Quintuple("a; b", "per", "c", "org", "member_of"),
+        ],
+        0,
+    ),
+    ("<answer>Josh Gordon, per, Browns, org, plays for</answer>", [], 1),
+    (f"<answer>{BARE}\nCleveland, loc, Ohio, state, contain</answer>", [A], 1),
+    # prose, or a guess
+    (f"<think>{BARE}</think>", [], 0),
+    (f"{BARE}; {BARE_B}", [], 0),
+    (f"- {BARE}", [], 0),
+    ("<answer>Washington, D.C., loc, Ohio, loc, contain</answer>", [], 0),
+    ("<answer>Josh Gordon, per, Browns, org</answer>", [], 0),
+    ("<answer>There is Josh Gordon, and Browns, I think, as ever, so</answer>", [], 0),
+    (f"<answer>{A_TEXT}\n{BARE_B}</answer>", [A], 0),
+    (f"<answer>[Josh Gordon, per]\n{BARE_B}</answer>", [], 1),
+    (f"<answer>{BARE}]</answer>", [], 0),
+]
+
 
 def read(text: str) -> tuple[list[Quintuple], int]:
     return read_quintuples(text, types=TYPES, relations=RELATIONS)
@@ -148,6 +213,13 @@ def read(text: str) -> tuple[list[Quintuple], int]:
 
 @pytest.mark.parametrize(("answer", "quintuples", "invalid"), ANSWERS, ids=range(len(ANSWERS)))
 def test_answers_of_instruct_models(answer: str, quintuples: list[Quintuple], invalid: int) -> None:
+    assert read(answer) == (quintuples, invalid)
+
+
+@pytest.mark.parametrize(
+    ("answer", "quintuples", "invalid"), WITHOUT_BRACKETS, ids=range(len(WITHOUT_BRACKETS))
+)
+def test_answers_without_brackets(answer: str, quintuples: list[Quintuple], invalid: int) -> None:
     assert read(answer) == (quintuples, invalid)
 
 
@@ -217,6 +289,9 @@ PIECES = [
     "< / Answer >",
     "<\\answer>",
     "<|im_end|>",
+    "|",
+    "\n| a | per | b | org | peer |\n",
+    "\na, per, b, org, peer; ",
 ]
 NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(
     min_size=1, max_size=8
@@ -303,13 +378,24 @@ GARBAGE = [
     "*",
     '"',
     '["',
+    "|",
+    "| a ",
+    "\n|",
+    "| a | per | b | org | peer |\n",
+    "| a | per | b | org | none |\n",
+    ";",
+    "a, per, b, org, peer;",
+    ", peer;",
+    "\\|",
+    "- ",
+    "1",
 ]
 
 
 @pytest.mark.parametrize("piece", GARBAGE)
 def test_work_grows_linearly(piece: str) -> None:
-    """Calls double with the text; a quadratic regular expression would not come back from the long ones."""
-    for wrap in ("{}", "[{}]", "<answer>{}", "[a, per, {}, per, peer]"):
+    """Calls double with the text. A quadratic regular expression would not end on the long one."""
+    for wrap in ("{}", "|{}", "[{}]", "<answer>{}", "[a, per, {}, per, peer]"):
         small, large = (
             wrap.replace("{}", piece * (size // len(piece))) for size in (4_000, 16_000)
         )

@@ -27,8 +27,8 @@ def f1(counts: np.ndarray) -> float:
 
 def test_two_samples_by_hand() -> None:
     """Swaps: none, either, both → differences 1, 0, 0, -1: half of them are as large as 1."""
-    found = paired_randomisation(hits(1, 1), hits(0, 0))
-    assert (found.difference, found.p, found.exact) == (1.0, 0.5, True)
+    result = paired_randomisation(hits(1, 1), hits(0, 0))
+    assert (result.difference, result.p, result.exact) == (1.0, 0.5, True)
 
 
 def test_samples_that_agree_do_not_count() -> None:
@@ -37,10 +37,13 @@ def test_samples_that_agree_do_not_count() -> None:
 
 
 def test_f1_with_unequal_predictions_by_hand() -> None:
-    """First: 1 of 1 predicted, 2 gold: 2/3. Second: 1 of 3 predicted: 2/5. One sample differs, so a swap turns the sign: p = 1."""
-    found = paired_randomisation([RIGHT, SILENT], [(1, 1, 1), (0, 2, 1)])
-    assert found.difference == pytest.approx(2 / 3 - 2 / 5)
-    assert found.p == 1.0
+    """The first has 1 of 1 predicted and 2 gold: 2/3. The second has 1 of 3 predicted: 2/5.
+
+    One sample differs, so a swap changes only the sign of the difference: p = 1.
+    """
+    result = paired_randomisation([RIGHT, SILENT], [(1, 1, 1), (0, 2, 1)])
+    assert result.difference == pytest.approx(2 / 3 - 2 / 5)
+    assert result.p == 1.0
 
 
 def test_all_one_way_is_two_in_two_to_the_n() -> None:
@@ -49,8 +52,8 @@ def test_all_one_way_is_two_in_two_to_the_n() -> None:
 
 
 def test_one_in_ten_thousand_is_the_least_that_random_swaps_can_say() -> None:
-    found = paired_randomisation(hits(*[1] * 60), hits(*[0] * 60), rounds=999)
-    assert (found.exact, found.p) == (False, 1 / 1000)
+    result = paired_randomisation(hits(*[1] * 60), hits(*[0] * 60), rounds=999)
+    assert (result.exact, result.p) == (False, 1 / 1000)
 
 
 def test_the_order_turns_the_sign_only() -> None:
@@ -62,10 +65,13 @@ def test_the_order_turns_the_sign_only() -> None:
 
 
 def test_a_sample_is_swapped_in_all_seeds_at_once() -> None:
-    """One sample, right in both seeds of the first and in none of the second: two swaps, each as large as what was seen."""
+    """One sample is right in both seeds of the first and in none of the second.
+
+    There are two swaps, and both give a difference as large as the observed one.
+    """
     assert randomisation_over_seeds([hits(1), hits(1)], [hits(0), hits(0)]).p == 1.0
-    found = randomisation_over_seeds([hits(1, 1), hits(1, 0)], [hits(0, 0), hits(0, 0)])
-    assert (found.difference, found.p, found.exact) == (
+    result = randomisation_over_seeds([hits(1, 1), hits(1, 0)], [hits(0, 0), hits(0, 0)])
+    assert (result.difference, result.p, result.exact) == (
         0.75,
         0.5,
         True,
@@ -112,7 +118,7 @@ def test_as_scipy_has_it() -> None:
     first, second = tables
 
     def difference(a: np.ndarray, b: np.ndarray) -> float:
-        """Rows of samples arrive as places, so that all three counts of a sample are swapped together."""
+        """The samples arrive as row numbers: all three counts of a sample are swapped together."""
         both = np.stack([first, second])
         rows = np.arange(60)
         return f1(both[a.astype(int), rows]) - f1(both[b.astype(int), rows])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -46,16 +48,16 @@ def started(setup: str, body: str) -> subprocess.Popen[str]:
 
 
 def stopped(run: subprocess.Popen[str], signum: signal.Signals) -> tuple[int, str, str]:
-    """Status, output and errors of a run that gets the signal when it has said ``ready``."""
+    """Status, output and errors of a run that gets the signal once it has printed ``ready``."""
     assert run.stdout is not None
-    said = ""
-    while not said.endswith("ready\n"):
+    output_so_far = ""
+    while not output_so_far.endswith("ready\n"):
         line = run.stdout.readline()
         assert line, run.stderr and run.stderr.read()
-        said += line
+        output_so_far += line
     run.send_signal(signum)
     output, errors = run.communicate(timeout=30)
-    return run.returncode, said + output, errors
+    return run.returncode, output_so_far + output, errors
 
 
 @pytest.mark.parametrize("signum", STATUS)
@@ -185,24 +187,30 @@ TINY = [
 ]
 
 
+def train_in_two(folder: Path, errors: Path) -> None:
+    """``python run.py`` without its imports, which take five seconds; Lightning starts another."""
+    os.setsid()
+    os.chdir(folder)
+    os.environ.update(ENVIRONMENT)
+    with errors.open("w") as file, open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115  (pytest has put another one there)
+    sys.argv = [str(ROOT / "run.py"), *TINY, "trainer.devices=2"]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
 @pytest.mark.slow
 def test_sigterm_ends_a_training_in_two_processes(tmp_path: Path) -> None:
     """Both get it, as from a scheduler; neither waits for the other in a collective operation."""
-    command = [sys.executable, str(ROOT / "run.py"), *TINY, "trainer.devices=2"]
     errors = tmp_path / "errors.txt"
-    with errors.open("w") as file:
-        run = subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env=ENVIRONMENT,
-            stdout=subprocess.DEVNULL,
-            stderr=file,
-            start_new_session=True,
-        )
-    while not list(tmp_path.glob("artifacts/sft/*.partial/step-*")) and run.poll() is None:
+    run = multiprocessing.get_context("fork").Process(target=train_in_two, args=(tmp_path, errors))
+    run.start()
+    while not list(tmp_path.glob("artifacts/sft/*.partial/step-*")) and run.is_alive():
         time.sleep(0.02)
     os.killpg(run.pid, signal.SIGTERM)
-    assert run.wait(timeout=30) == 143
+    run.join(timeout=30)
+    assert run.exitcode == 143
     lines = [line for line in errors.read_text().splitlines() if "GLOBAL_RANK" not in line]
     (partial,) = tmp_path.glob("artifacts/sft/*.partial")
     place = f"stopped by SIGTERM in stage sft (artifacts/sft/{partial.name})"

@@ -1,36 +1,58 @@
-"""What wandb gets: names of single runs and of sweeps, curves, rollouts and scores in the offline folder."""
+"""What wandb gets: names of single runs and of sweeps, curves, rollouts and scores."""
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import wandb
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from helpers.small_runs import config_of
 from mmie import pipeline
 from mmie.pipeline import execute
+from mmie.results import read_results
 from mmie.stages import tracking
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
-BLOCK = 32768
+
+class Recorder:
+    """Keeps what a wandb run is given."""
+
+    id = "recorded"
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+        self.history: list[dict[str, Any]] = []
+        self.summary: dict[str, Any] = {}
+
+    def define_metric(self, name: str, **_: Any) -> None:
+        """The axes of wandb's charts are not looked at here."""
+
+    def log(self, row: dict[str, Any]) -> None:
+        self.history.append(row)
+
+    def rows_with(self, name: str) -> list[dict[str, Any]]:
+        return [row for row in self.history if name in row]
 
 
 @pytest.fixture
-def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "WANDB_MODE": "offline",
-        "WANDB_DATA_DIR": "",
-        "WANDB_SILENT": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """Stands where wandb would start a run."""
+    recorder = Recorder()
+
+    def init(**options: Any) -> Recorder:
+        recorder.options = options
+        monkeypatch.setattr(wandb, "run", recorder)
+        return recorder
+
+    monkeypatch.setattr(wandb, "init", init)
+    monkeypatch.setattr(wandb, "finish", lambda: None)
+    return recorder
 
 
 def context(tmp_path: Path, *overrides: str, **more: Any) -> Any:
@@ -39,28 +61,6 @@ def context(tmp_path: Path, *overrides: str, **more: Any) -> Any:
         config=config,
         **{"output": tmp_path, "sweep": None, "overrides": (), "follower": False, **more},
     )
-
-
-def records(folder: Path) -> Iterator[Any]:
-    """The records of a ``.wandb`` file: a LevelDB log of protocol buffers behind seven bytes of its own."""
-    from wandb.proto.wandb_internal_pb2 import Record
-
-    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
-    data, place, parts = path.read_bytes(), 7, b""
-    while place + 7 <= len(data):
-        if BLOCK - place % BLOCK < 7:
-            place += BLOCK - place % BLOCK
-            continue
-        _, length, kind = struct.unpack("<IHB", data[place : place + 7])
-        parts += data[place + 7 : place + 7 + length]
-        place += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            yield Record.FromString(parts)
-            parts = b""
-
-
-def values(items: Any) -> dict[str, Any]:
-    return {"/".join(item.nested_key) or item.key: json.loads(item.value_json) for item in items}
 
 
 def test_single_runs_are_named_as_ever(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_what_varies_is_passed_on(
     sweep: str | None,
     varied: list[str],
 ) -> None:
-    """A sweep's values are typed as lists or stand in an experiment's file, what all jobs share is typed as it is."""
+    """The values of a sweep are not typed as they are used; what all jobs share is."""
     job = SimpleNamespace(
         mode=mode,
         sweep=SimpleNamespace(dir="multirun/x/today"),
@@ -106,12 +106,15 @@ def test_what_varies_is_passed_on(
     )
     passed: dict[str, Any] = {}
     monkeypatch.setattr("sys.argv", ["run.py", "-m", "seed=1", "reward.alpha=0,0.2"])
-    monkeypatch.setattr("mmie.job.HydraConfig.get", lambda: job)
+    monkeypatch.setattr(pipeline.HydraConfig, "get", lambda: job)
+    (tmp_path / "results.json").write_text('{"stages": {}}')
     config = SimpleNamespace(
-        stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(processes=1)
+        stages=["evaluate"], artifacts="artifacts", trainer=SimpleNamespace(devices=1, num_nodes=1)
     )
     monkeypatch.setattr(pipeline, "to_run_config", lambda _: config)
-    monkeypatch.setattr(pipeline, "execute", lambda *_, **more: passed.update(more))
+    monkeypatch.setattr(
+        pipeline, "execute", lambda *_, **more: passed.update(more) or tmp_path / "results.json"
+    )
     pipeline.run(OmegaConf.create())
     assert (passed["sweep"], passed["overrides"]) == (sweep, varied)
 
@@ -139,49 +142,27 @@ def test_a_key_is_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_offline")
-def test_the_offline_folder_holds_curves_rollouts_and_scores(tmp_path: Path) -> None:
+def test_wandb_gets_names_curves_rollouts_and_scores(tmp_path: Path, recorder: Recorder) -> None:
     overrides = ["logger.wandb=true", "logger.rollouts_every=1"]
-    results = execute(config_of(tmp_path, *overrides), tmp_path, sweep="today", overrides=overrides)
-    found = json.loads(results.read_text(encoding="utf-8"))
-    kept = [*records(tmp_path)]
-    (run,) = [record.run for record in kept if record.WhichOneof("record_type") == "run"]
-    assert (run.run_group, run.display_name) == (
-        "default today",
-        "logger.wandb=true logger.rollouts_every=1",
-    )
-    assert list(run.tags) == ["default", "toy", found["key"], *overrides]
-    history = [
-        values(record.history.item)
-        for record in kept
-        if record.WhichOneof("record_type") == "history"
-    ]
-    curve = {
-        row["trainer/global_step"]: row["grpo-train/reward"]
-        for row in history
-        if "grpo-train/reward" in row
-    }
-    assert sorted(curve) == [0, 1]
-    assert any("sft-val/f1" in row for row in history)
-    assert all(
-        any(f"grpo-train/{part}" in row for row in history) for part in ("r_q", "r_p", "r_f")
-    )
-    tables = [row["rollouts/path"] for row in history if "rollouts/path" in row]
+    path = execute(config_of(tmp_path, *overrides), tmp_path, sweep="today", overrides=overrides)
+    assert path is not None
+    results = read_results(path)
+    options = recorder.options
+    assert (options["group"], options["name"]) == ("default today", " ".join(overrides))
+    assert options["tags"] == ["default", "toy", results.key, *overrides]
+
+    steps = [row["trainer/global_step"] for row in recorder.rows_with("grpo-train/reward")]
+    assert steps == [0, 1]
+    for name in ("sft-val/f1", "grpo-train/r_q", "grpo-train/r_p", "grpo-train/r_f"):
+        assert recorder.rows_with(name), name
+
+    tables = [row["rollouts"] for row in recorder.rows_with("rollouts")]
     assert len(tables) == 2
-    (files,) = tmp_path.glob("wandb/offline-run-*/files")
-    table = json.loads((files / tables[0]).read_text(encoding="utf-8"))
-    assert {"text", "response", "reward", "r_q", "advantage"} <= set(table["columns"])
-    assert all(isinstance(row[table["columns"].index("reward")], float) for row in table["data"])
-    assert list((tmp_path / "wandb/artifacts/staging").iterdir()), (
-        "the tables' pictures are not in the run's folder"
-    )
-    summary = {}
-    for record in kept:
-        if record.WhichOneof("record_type") == "summary":
-            summary |= values(record.summary.update)
-    assert summary["test/quintuple/f1"] == found["systems"]["JMERE-R1"]["test/quintuple"]["f1"]
-    assert (
-        summary["JMERE-R1/test/quintuple/gold"]
-        == found["systems"]["JMERE-R1"]["test/quintuple"]["gold"]
-    )
-    assert {"zero-shot/test/entity/f1", "warm-up/test/quintuple/f1_low"} <= set(summary)
+    assert {"text", "response", "reward", "r_q", "advantage"} <= set(tables[0].columns)
+    assert all(isinstance(reward, float) for reward in tables[0].get_column("reward"))
+    assert all(isinstance(image, wandb.Image) for image in tables[0].get_column("image"))
+
+    measures = results.systems["JMERE-R1"]
+    assert recorder.summary["test/quintuple/f1"] == measures["test/quintuple"].f1
+    assert recorder.summary["JMERE-R1/test/quintuple/gold"] == measures["test/quintuple"].gold
+    assert {"zero-shot/test/entity/f1", "warm-up/test/quintuple/f1_low"} <= set(recorder.summary)

@@ -1,10 +1,12 @@
-"""One item of an answer, without its brackets: ``head, type, tail, type, relation``. The rules
-stand in ``mmie.parsing``."""
+"""One item of an answer, without its brackets: ``head, type, tail, type, relation``.
+
+``mmie.parsing`` explains the grammar.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,7 +19,9 @@ ITEM_CUT = re.compile(rf"{ESCAPE}|{BOUNDARY}")
 FIELD_CUT = re.compile(rf"{ESCAPE}|,")
 _NAME_TOKEN = re.compile(rf"{ESCAPE}|\s+")
 
+# A backslash in a name that would escape the next character, or the comma after the name.
 _MISREAD = re.compile(rf"{ESCAPE}|\\\Z")
+# What an escaped name escapes: separators, and white space that folding would change.
 _SPECIAL = re.compile(r"[,\[\]\\]|[^\S ]|(?<!\S) | (?!\S)")
 
 _TAG_NAME = r"\s*+/?\s*+(?:think|answer)\s*+>"
@@ -27,11 +31,11 @@ _HIDDEN_TAG = re.compile(rf"<\\(?=\\*+{_TAG_NAME})", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Labels:
-    """The known labels, and how one is recognised.
+    """The known labels, and how a field is recognised as one of them.
 
     Attributes:
         types, relations: normal form → the label as the configuration spells it.
-        type_key, relation_key: a field → its normal form.
+        type_key, relation_key: bring a field to its normal form.
     """
 
     types: Mapping[str, str]
@@ -41,14 +45,10 @@ class Labels:
 
     @classmethod
     def exact(cls, types: Iterable[str], relations: Iterable[str]) -> Labels:
-        """Types match exactly, relations with underscores read as blanks."""
-        spelled = {fold(kind): kind for kind in types}
-        return cls(
-            spelled,
-            {underscores_to_blanks(name): name for name in relations},
-            fold,
-            underscores_to_blanks,
-        )
+        """Types match exactly; relations match with underscores read as blanks."""
+        type_of = {fold(label): label for label in types}
+        relation_of = {underscores_to_blanks(label): label for label in relations}
+        return cls(type_of, relation_of, fold, underscores_to_blanks)
 
     @classmethod
     def caseless(
@@ -58,10 +58,15 @@ class Labels:
         *,
         key: Callable[[str], str] = label_key,
     ) -> Labels:
-        """Both match without regard to case; ``key`` may take more off a field than
-        ``label_key``."""
-        spelled = {label_key(kind): kind for kind in types}
-        return cls(spelled, {label_key(name): name for name in relations}, key, key)
+        """Both match without regard to case.
+
+        Args:
+            types, relations: as the configuration spells them.
+            key: brings a field to the form of ``label_key``; it may strip marks first.
+        """
+        type_of = {label_key(label): label for label in types}
+        relation_of = {label_key(label): label for label in relations}
+        return cls(type_of, relation_of, key, key)
 
     def type_of(self, field: str) -> str | None:
         return self.types.get(self.type_key(field))
@@ -71,7 +76,7 @@ class Labels:
 
 
 def split(text: str, cut: re.Pattern[str]) -> list[str]:
-    """Cut at every match of ``cut`` that is not an escape."""
+    """Cuts at every match of ``cut`` that is not an escape."""
     parts, start = [], 0
     for match in cut.finditer(text):
         if match[0][0] != "\\":
@@ -81,8 +86,10 @@ def split(text: str, cut: re.Pattern[str]) -> list[str]:
 
 
 def parse_items(text: str, labels: Labels) -> list[Quintuple] | None:
-    """The quintuples of an answer that is nothing but items, ``[]`` for the empty one; None for
-    anything else."""
+    """The quintuples of an answer that consists of items alone; ``[]`` for the empty answer.
+
+    It is None for anything else: one invalid item makes the whole answer invalid.
+    """
     if text == "[]":
         return []
     if not (text.startswith("[") and text.endswith("]")):
@@ -97,10 +104,9 @@ def parse_items(text: str, labels: Labels) -> list[Quintuple] | None:
 
 
 def parse_item(item: str, labels: Labels) -> Quintuple | None:
-    """The quintuple of an item, None where it is invalid."""
+    """The quintuple of an item; None if the item is invalid."""
     fields = split(item, FIELD_CUT)
-    known, key = labels.types, labels.type_key
-    head_end = next((i for i in range(1, len(fields)) if key(fields[i]) in known), None)
+    head_end = _first_type(fields, labels)
     if head_end is None or not labels.type_of(fields[-2]):
         return None
     tail_fields = fields[head_end + 1 : -2]
@@ -113,8 +119,11 @@ def parse_item(item: str, labels: Labels) -> Quintuple | None:
 
 
 def format_items(quintuples: Iterable[Quintuple], types: Collection[str]) -> str:
-    """The quintuples as items in brackets; a name with one of ``types`` between its commas is
-    escaped.
+    """Writes the quintuples as items in brackets.
+
+    Args:
+        quintuples: in the order of the answer.
+        types: a name with one of these between its commas is escaped, as it would be misread.
 
     Raises:
         ValueError: a name is empty.
@@ -124,41 +133,63 @@ def format_items(quintuples: Iterable[Quintuple], types: Collection[str]) -> str
 
 
 def hide_tags(answer: str) -> str:
-    """A backslash more inside every think or answer tag, so that none of them ends or begins a
-    block."""
+    """Puts a backslash into every think or answer tag: it then neither opens nor ends a block."""
     return _RAW_TAG.sub(r"<\\", answer)
 
 
 def show_tags(answer: str) -> str:
-    """Undo ``hide_tags``."""
+    """Undoes ``hide_tags``."""
     return _HIDDEN_TAG.sub("<", answer)
 
 
-def _holds_item_end(fields: list[str], labels: Labels) -> bool:
-    known, key = labels.types, labels.type_key
-    ends = (after.partition("]") for field, after in pairwise(fields) if key(field) in known)
-    return any(bracket and labels.relation_of(relation) for relation, bracket, _ in ends)
+def _first_type(fields: Sequence[str], labels: Labels) -> int | None:
+    """The place of the first field that is a known type and has a name before it."""
+    for place in range(1, len(fields)):
+        if labels.type_key(fields[place]) in labels.types:
+            return place
+    return None
+
+
+def _holds_item_end(fields: Sequence[str], labels: Labels) -> bool:
+    """Whether a tail contains "type, relation ]": then it swallowed the end of another item."""
+    for field, following in pairwise(fields):
+        relation, bracket, _ = following.partition("]")
+        is_end = bracket and labels.type_key(field) in labels.types
+        if is_end and labels.relation_of(relation):
+            return True
+    return False
 
 
 def _format_item(quintuple: Quintuple, keys: set[str]) -> str:
-    head, head_type, tail, tail_type, relation = quintuple
-    if not (head and tail):
+    if not (quintuple.head and quintuple.tail):
         raise ValueError(f"cannot write {quintuple}: a name is empty; drop the quintuple")
-    names = _escape(head, keys), _escape(tail, keys)
-    return f"[{names[0]}, {head_type}, {names[1]}, {tail_type}, {relation.replace('_', ' ')}]"
+    head, tail = _escape(quintuple.head, keys), _escape(quintuple.tail, keys)
+    relation = quintuple.relation.replace("_", " ")
+    return f"[{head}, {quintuple.head_type}, {tail}, {quintuple.tail_type}, {relation}]"
 
 
 def _escape(name: str, keys: set[str]) -> str:
+    """The name as it is, unless the parser would misread it."""
     holds_type = any(label_key(part) in keys for part in name.split(","))
     looks_like_two = -1 < name.find("]") < name.rfind("[")
-    if holds_type or looks_like_two or name != " ".join(name.split()) or _MISREAD.search(name):
+    is_folded = name == " ".join(name.split())
+    if holds_type or looks_like_two or not is_folded or _MISREAD.search(name):
         return _SPECIAL.sub(r"\\\g<0>", name)
     return name
 
 
 def _unescape(name: str) -> str:
-    """Undo the escapes and fold all other white space; an escaped blank at the end survives the
-    trimming."""
-    end = max((m.end() for m in _NAME_TOKEN.finditer(name) if m[0][0] == "\\"), default=0)
-    trimmed = (name[:end] + name[end:].rstrip()).lstrip()
-    return _NAME_TOKEN.sub(lambda m: m[0][1] if m[0][0] == "\\" else " ", trimmed)
+    """Undoes the escapes and folds all other white space.
+
+    An escaped blank at the end survives the trimming.
+    """
+    last_escape = 0
+    for token in _NAME_TOKEN.finditer(name):
+        if token[0][0] == "\\":
+            last_escape = token.end()
+    trimmed = (name[:last_escape] + name[last_escape:].rstrip()).lstrip()
+    return _NAME_TOKEN.sub(_read_token, trimmed)
+
+
+def _read_token(token: re.Match[str]) -> str:
+    return token[0][1] if token[0][0] == "\\" else " "

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mmie.errors import InputError
+from mmie.integrity import sync_file
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 LONGEST_NAME = 100  # characters of a slug; file systems take 255 bytes
@@ -57,15 +58,12 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         try:
             yield temporary
             if durable:
-                _sync(temporary)  # before the rename, which may reach the disk before the content
+                sync_file(
+                    temporary
+                )  # before the rename, which may reach the disk before the content
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def write_text(path: Path, text: str) -> None:

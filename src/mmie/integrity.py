@@ -1,4 +1,4 @@
-"""Whether files are what was once written: their sizes, and the SHA-256 of their content."""
+"""Whether files still are what was once written: their sizes, and the SHA-256 of their content."""
 
 from __future__ import annotations
 
@@ -9,38 +9,40 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-SCRATCH = ("step-*", "part-*", ".*")  # helps an unfinished training to go on; no part of the result
+# Files from which an unfinished training continues. They are not part of its result.
+SCRATCH = ("step-*", "part-*", ".*")
 
 
 def file_digests(
     path: Path, *, hashed_up_to: float, skip: Iterable[str] = ()
 ) -> dict[str, list[Any]]:
-    """Name below ``path`` → [bytes, SHA-256] of every file; a file lists itself as ``.``.
+    """Name below ``path`` → [bytes, SHA-256] for every file. A single file has the name ``.``.
 
     Args:
         path: a file or a folder.
-        hashed_up_to: bytes; of larger files the digest is None.
-        skip: patterns of names directly in the folder that do not count.
+        hashed_up_to: bytes; a larger file gets None in place of its digest.
+        skip: patterns of names directly in the folder that are left out.
     """
-    listed = {}
+    digests = {}
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         name = file.relative_to(path).as_posix()
-        if file.is_file() and not any(fnmatch(name.split("/")[0], pattern) for pattern in skip):
-            listed[name] = [file.stat().st_size, _digest(file, hashed_up_to)]
-    return listed
+        top = name.split("/")[0]
+        if file.is_file() and not any(fnmatch(top, pattern) for pattern in skip):
+            digests[name] = [file.stat().st_size, _digest(file, hashed_up_to)]
+    return digests
 
 
-def find_damage(path: Path, listed: Mapping[str, Any]) -> str | None:
-    """The first way in which the files differ from what was listed; None where they are whole."""
-    for name, entry in listed.items():
+def find_damage(path: Path, digests: Mapping[str, Any]) -> str | None:
+    """The first difference between the files and their ``file_digests``; None if there is none."""
+    for name, entry in digests.items():
         file = path if name == "." else path / name
         if not file.is_file():
             return f"{file.name} is missing"
         size = file.stat().st_size
         match entry:
-            case [int(wanted), str() | None as digest]:
-                if size != wanted:
-                    return f"{file.name} has {size:,} bytes instead of {wanted:,}"
+            case [int(expected), str() | None as digest]:
+                if size != expected:
+                    return f"{file.name} has {size:,} bytes instead of {expected:,}"
                 if digest is not None and _digest(file, size) != digest:
                     return f"{file.name} is not what was written"
             case _:
@@ -49,7 +51,7 @@ def find_damage(path: Path, listed: Mapping[str, Any]) -> str | None:
 
 
 def sync_tree(path: Path) -> None:
-    """Returns when the file, or the folder with all its files, would survive a power failure."""
+    """Waits until a file, or a folder with all its files, would survive a power failure."""
     for entry in [path, *path.rglob("*")]:
         sync_file(entry)
 

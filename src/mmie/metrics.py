@@ -1,8 +1,8 @@
-"""Micro precision, recall and F1 over per-sample sets, with confidence intervals.
+"""Micro precision, recall and F1 over one set of items per sample, with confidence intervals.
 
-Strings are compared in Unicode NFC, after trimming and folding white space, case kept; all parts
-of an item must be equal. The lenient reader's invalid items count as predicted and are never
-correct.
+Two items are equal if all their parts are equal after ``mmie.text.fold``: in Unicode NFC, trimmed,
+with white space folded; case matters. The invalid items that the lenient reader counts are among
+the predicted ones and are never correct.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ Invalid = Sequence[int] | None
 
 @dataclass(frozen=True)
 class PRF:
-    """Precision, recall and F1 in 0..1 (0 where the denominator is 0), and the counts that they
-    come from."""
+    """Precision, recall and F1 in 0..1, and the counts that they come from.
+
+    A score is 0 if its denominator is 0.
+    """
 
     precision: float
     recall: float
@@ -34,31 +36,28 @@ class PRF:
 
 
 def micro_prf(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> PRF:
-    """P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold), counted
-    over all samples.
+    """Counts over all samples, then divides.
+
+    P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold).
 
     Args:
-        predicted: one collection of items a sample; None (an unparsable answer) counts as empty.
-        gold: one collection a sample, in the same order. Items are strings or tuples of strings.
-        invalid: the number of invalid items of each sample; None for none.
+        predicted: one collection of items per sample. None, an unparsable answer, counts as empty.
+            Items are strings or tuples of strings.
+        gold: one collection per sample, in the same order.
+        invalid: the number of invalid items of each sample; None if there are none.
 
     Raises:
-        ValueError: they differ in length.
+        ValueError: predictions and gold differ in length.
     """
     counts = counts_of(predicted, gold, invalid=invalid)
     return prf(*(sum(row[column] for row in counts) for column in range(3)))
 
 
 def prf(correct: int, predicted: int, gold: int) -> PRF:
-    """The scores of these counts."""
-    return PRF(
-        _ratio(correct, predicted),
-        _ratio(correct, gold),
-        _ratio(2 * correct, predicted + gold),
-        correct,
-        predicted,
-        gold,
-    )
+    """The scores that follow from these counts."""
+    precision, recall = _ratio(correct, predicted), _ratio(correct, gold)
+    f1 = _ratio(2 * correct, predicted + gold)
+    return PRF(precision, recall, f1, correct, predicted, gold)
 
 
 def bootstrap_f1(
@@ -71,51 +70,65 @@ def bootstrap_f1(
 
 
 def per_relation(predicted: Predicted, gold: Gold) -> dict[str, PRF]:
-    """``micro_prf`` of each relation that is predicted or gold, in alphabetical order; invalid
-    items have none."""
+    """``micro_prf`` of each relation that is predicted or gold, in alphabetical order.
+
+    Invalid items have no relation and are left out.
+    """
     _check_lengths(predicted, gold)
-    predictions, golds = (
-        [folded_set(sample) for sample in predicted],
-        [folded_set(sample) for sample in gold],
-    )
-    relations = sorted({item[-1] for sample in (*predictions, *golds) for item in sample})
-    return {
-        r: micro_prf([_only(r, s) for s in predictions], [_only(r, s) for s in golds])
-        for r in relations
-    }
+    predictions = [folded_set(sample) for sample in predicted]
+    golds = [folded_set(sample) for sample in gold]
+    items = set().union(*predictions, *golds)
+    relations = {item[-1] for item in items}
+    scores = {}
+    for relation in sorted(relations):
+        predicted_here = [_with_relation(relation, sample) for sample in predictions]
+        gold_here = [_with_relation(relation, sample) for sample in golds]
+        scores[relation] = micro_prf(predicted_here, gold_here)
+    return scores
 
 
 def entities(quintuples: Iterable[Quintuple]) -> set[tuple[str, str]]:
     """The (name, type) pairs of heads and tails."""
-    return {pair for q in quintuples for pair in ((q.head, q.head_type), (q.tail, q.tail_type))}
+    pairs = set()
+    for quintuple in quintuples:
+        pairs.add((quintuple.head, quintuple.head_type))
+        pairs.add((quintuple.tail, quintuple.tail_type))
+    return pairs
 
 
 def direction_blind(quintuples: Iterable[Quintuple]) -> set[Quintuple]:
-    """The quintuples with head and tail in alphabetical order: a swapped pair then counts as
-    correct (as in EEGA)."""
+    """The quintuples with head and tail in alphabetical order.
+
+    With both sides in this form, a swapped pair counts as correct. EEGA evaluates like this.
+    """
     return {_in_order(Quintuple(*map(fold, q))) for q in quintuples}
 
 
 def folded_set(items: Iterable[Item] | None) -> set[Item]:
     """The distinct items with every string folded (``mmie.text.fold``); empty for None."""
-    return {fold(item) if isinstance(item, str) else tuple(map(fold, item)) for item in items or ()}
+    folded: set[Item] = set()
+    for item in items or ():
+        folded.add(fold(item) if isinstance(item, str) else tuple(map(fold, item)))
+    return folded
 
 
 def counts_of(
     predicted: Predicted, gold: Gold, *, invalid: Invalid = None
 ) -> list[tuple[int, int, int]]:
-    """(correct, predicted, gold) of each sample; ``invalid`` items are among the predicted ones."""
+    """(correct, predicted, gold) of each sample; invalid items count among the predicted ones."""
     _check_lengths(predicted, gold)
-    sets = [(folded_set(p), folded_set(g)) for p, g in zip(predicted, gold, strict=True)]
-    extra = [0] * len(gold) if invalid is None else invalid
-    return [(len(p & g), len(p) + more, len(g)) for (p, g), more in zip(sets, extra, strict=True)]
+    invalid = [0] * len(gold) if invalid is None else invalid
+    counts = []
+    for answer, right, extra in zip(predicted, gold, invalid, strict=True):
+        answer_set, gold_set = folded_set(answer), folded_set(right)
+        counts.append((len(answer_set & gold_set), len(answer_set) + extra, len(gold_set)))
+    return counts
 
 
 def _check_lengths(predicted: Predicted, gold: Gold) -> None:
     if len(predicted) != len(gold):
-        raise ValueError(
-            f"{len(predicted)} predictions for {len(gold)} gold samples: give one prediction a sample"
-        )
+        counts = f"{len(predicted)} predictions for {len(gold)} gold samples"
+        raise ValueError(f"{counts}: give one prediction per sample")
 
 
 def _in_order(quintuple: Quintuple) -> Quintuple:
@@ -125,7 +138,7 @@ def _in_order(quintuple: Quintuple) -> Quintuple:
     return quintuple
 
 
-def _only(relation: str, items: set[Item]) -> set[Item]:
+def _with_relation(relation: str, items: set[Item]) -> set[Item]:
     return {item for item in items if item[-1] == relation}
 
 

@@ -8,40 +8,58 @@ _TAG = re.compile(r"<\s*+(/?)\s*+(think|answer)\s*+>", re.IGNORECASE)
 
 
 def answer_text(text: str) -> str:
-    """The last answer block, up to the end where it is not closed; without one the text outside of
-    the think blocks.
+    """The text of the last answer block, or to the end of the text if that is not closed.
 
-    A closing think tag alone ends a thought that began with the text. A thought without an end
-    holds the rest of the text, but for an answer block.
+    Without an answer block it is the text outside of the think blocks. A closing think tag alone
+    ends a thought that began with the text. A thought without an end reaches to the end of the
+    text, or to an answer block after it.
     """
     rest = _outside_thoughts(text)
-    tags = [(tag, tag[1] + tag[2].lower()) for tag in _TAG.finditer(rest)]
-    opened = [tag.end() for tag, name in tags if name == "answer"]
-    start = opened[-1] if opened else 0
-    closed = [tag.start() for tag, name in tags if name == "/answer" and tag.start() >= start]
-    return rest[start : closed[0] if closed else len(rest)]
+    start, end = 0, len(rest)
+    for tag in _TAG.finditer(rest):
+        name = _name(tag)
+        if name == "answer":
+            start, end = tag.end(), len(rest)
+        elif name == "/answer" and end == len(rest):
+            end = tag.start()
+    return rest[start:end]
+
+
+def has_answer_block(text: str) -> bool:
+    """Whether an answer block is opened outside of the think blocks."""
+    return any(_name(tag) == "answer" for tag in _TAG.finditer(_outside_thoughts(text)))
 
 
 def think_text(text: str) -> str:
-    """What is inside the first think block, whether both its tags are there or one; "" where
-    neither is."""
-    tags = {tag[1] + tag[2].lower(): tag for tag in reversed([*_TAG.finditer(text)])}
-    if "think" not in tags:
-        return text[: tags["/think"].start()].strip() if "/think" in tags else ""
-    after = [tag.start() for tag in tags.values() if tag.start() >= tags["think"].end()]
-    return text[tags["think"].end() : min(after, default=len(text))].strip()
+    """The text of the first think block, even if one of its two tags is missing.
+
+    It is "" if both are missing.
+    """
+    first = {_name(tag): tag for tag in reversed([*_TAG.finditer(text)])}
+    if "think" not in first:
+        return text[: first["/think"].start()].strip() if "/think" in first else ""
+    start = first["think"].end()
+    ends = [tag.start() for tag in first.values() if tag.start() >= start]
+    return text[start : min(ends, default=len(text))].strip()
+
+
+def _name(tag: re.Match[str]) -> str:
+    return tag[1] + tag[2].lower()
 
 
 def _outside_thoughts(text: str) -> str:
     outside: list[str] = []
-    start, thinking, answered, resumed = 0, False, False, None
+    start = 0  # of the text that is outside, if we are not thinking
+    thinking = answered = False
+    resumed: int | None = None  # the last answer tag inside an open thought: it may never close
     for tag in _TAG.finditer(text):
-        name = tag[1] + tag[2].lower()
+        name = _name(tag)
         if name == "think" and not thinking:
             outside.append(text[start : tag.start()])
             thinking, resumed = True, None
         elif name == "/think" and (thinking or not answered):
-            outside = outside if thinking else []
+            if not thinking:
+                outside = []  # the thought began with the text
             thinking, start = False, tag.end()
         elif name == "answer":
             resumed = tag.start()

@@ -1,11 +1,11 @@
-"""SIGTERM and SIGINT end a run: the disk keeps its work, one line says where, status 143 or 130.
+"""SIGTERM and SIGINT end a run with one line that says where it stopped, and status 143 or 130.
 
-A cluster that takes a machine away sends SIGTERM and kills some seconds later. Lightning's own
-handler ends the training as if it had succeeded, and waits for the other processes inside the
-handler; so the signals are owned here.
+What the run has written so far stays on disk. A cluster that takes a machine away sends SIGTERM and
+kills some seconds later. Lightning's own handler ends the training as if it had succeeded, and
+waits for the other processes inside the handler. So the signals are handled here instead.
 
-The handler raises in the main thread. Where that thread is held up by foreign code, which Python
-cannot interrupt, a watching thread ends the process after ``GRACE`` seconds.
+The handler raises in the main thread. If that thread is inside foreign code, which Python cannot
+interrupt, a watching thread ends the process after ``GRACE`` seconds.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 GRACE = 20.0  # seconds from the signal to the end of the process; clusters wait about 30
-CHILDREN_GRACE = 2.0  # seconds that the other processes of a run have before they are killed
-LEADER = "MMIE_LEADER"  # environment variable: process id of the process that started this one
+CHILDREN_GRACE = 2.0  # seconds for the other processes of a run before they are killed
+LEADER = "MMIE_LEADER"  # environment variable with the id of the process that started this one
 
 
 class Stopped(SystemExit):
-    """A signal ended the run; being a ``SystemExit``, it passes event loops untouched."""
+    """A signal ended the run. As a ``SystemExit`` it passes through event loops unchanged."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(128 + signum)
@@ -37,15 +37,15 @@ class Stopped(SystemExit):
 
 @dataclass
 class _State:
-    """Of this process, as signals are.
+    """The state of this process. It is global because signals concern the process as a whole.
 
     Attributes:
         place: what the run is doing, for the line at the end.
-        quiet: whether another process speaks for this one.
-        follows: whether another process of the run started this one; asked at the start, as that
-            process may be gone before this one ends.
-        signum: the signal that arrived; 0 before.
-        closing: whether the run is at its end anyway.
+        quiet: whether another process prints the line instead.
+        follows: whether another process of the run started this one. It is determined at the start,
+            because that process may be gone before this one ends.
+        signum: the signal that arrived; 0 before that.
+        closing: whether the run is ending anyway.
         children: lists of the processes that this one started, as the launchers keep them.
     """
 
@@ -62,9 +62,9 @@ _state = _State()
 
 @contextmanager
 def handle_signals() -> Iterator[None]:
-    """Inside, SIGTERM and SIGINT raise ``Stopped``.
+    """Within this context SIGTERM and SIGINT raise ``Stopped``.
 
-    At the end the line is printed, and the processes that this one started are ended.
+    At its end the line is printed, and the processes that this one started are ended.
     """
     global _state
     _state = _State(follows=started_by_leader())
@@ -91,14 +91,14 @@ def handle_signals() -> Iterator[None]:
 
 
 def raise_if_stopped() -> None:
-    """Raises ``Stopped`` where a signal has arrived, in case foreign code has swallowed it."""
+    """Raises ``Stopped`` if a signal has arrived, in case foreign code has swallowed it."""
     if _state.signum:
         raise Stopped(_state.signum)
 
 
 @contextmanager
 def at(place: str, *, quiet: bool = False) -> Iterator[None]:
-    """Inside, ``place`` is where the run stops; an error leaves it for the line at the end."""
+    """Within this context the line at the end names ``place``. It still does so after an error."""
     before = _state.place
     _state.place, _state.quiet = place, quiet
     yield
@@ -106,9 +106,10 @@ def at(place: str, *, quiet: bool = False) -> Iterator[None]:
 
 
 def adopt(children: list[subprocess.Popen[Any]]) -> None:
-    """These end with this process.
+    """Makes these processes end together with this one.
 
-    The list is the launcher's own: once it is empty, its observer does not kill this process.
+    The list must be the launcher's own, not a copy. It is emptied before the children are ended, so
+    that the launcher's observer does not kill this process when it sees one of them end.
     """
     if not any(children is known for known in _state.children):
         _state.children.append(children)
@@ -125,13 +126,13 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 
 def started_by_leader() -> bool:
-    """Whether another process of the same run has started this one and must end with it."""
+    """Whether another process of the same run started this one and has to end with it."""
     follows = int(os.environ.get("LOCAL_RANK") or 0) > 0
     return follows and os.environ.get(LEADER) == str(os.getppid())
 
 
 def _end_children(state: _State) -> None:
-    """Ends what was started: they would wait for this process in a collective operation."""
+    """Ends the processes that this one started; they would wait for it in a collective call."""
     children = [child for started in state.children for child in started]
     for started in state.children:
         started.clear()
@@ -147,7 +148,7 @@ def _end_children(state: _State) -> None:
 
 
 def _watch(reader: int, state: _State) -> None:
-    """Reads the numbers of signals, which arrive here even while the main thread is held up."""
+    """Reads the numbers of signals. They arrive here even if the main thread is in foreign code."""
     signum = 0
     while signum not in SIGNALS:
         number = os.read(reader, 1)
@@ -180,7 +181,7 @@ def _restore(before: dict[signal.Signals, Any], wakeup: int, leader: str | None)
 
 
 def _in_forked_child() -> None:
-    """A forked child leaves its parent's pipe alone and dies of a signal as any process does."""
+    """A forked child does not use its parent's pipe, and a signal ends it like any process."""
     if signal.getsignal(signal.SIGTERM) is _stop:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -196,4 +197,6 @@ def _unblock() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
+# Signals are blocked during a fork: a child that got one before ``_in_forked_child`` would write it
+# into its parent's pipe.
 os.register_at_fork(before=_block, after_in_parent=_unblock, after_in_child=_in_forked_child)

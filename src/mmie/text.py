@@ -1,4 +1,4 @@
-"""Rules for every text: what may come in at all, and one normal form for whatever is compared."""
+"""Rules for every text: which characters may come in, and one normal form for comparisons."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from unicodedata import normalize
 
 from mmie.errors import InputError
 
-# Combining marks are no word characters. Sorting a long run of them takes quadratic time, so a run
-# is cut.
+# Combining marks are not word characters. Unicode normalisation sorts a run of them in quadratic
+# time, so ``nfc`` cuts runs of this length.
 _LONG_RUN = re.compile(r"[^\w\s]{64}")
-_NO_TEXT = re.compile(
-    "[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]"
-)  # control characters, halves of characters
+_INVALID = re.compile("[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff]")  # controls, surrogates
 _SURROGATE = re.compile("[\ud800-\udfff]")
 TAGS = ("<think>", "</think>", "<answer>", "</answer>")  # of a response (eq. 4)
 _TAG = re.compile("<(/?(?:think|answer)>)")
 
 
 def nfc(text: str) -> str:
-    """The text in Unicode NFC, in linear time: runs of marks are normalised 64 characters at a
-    time."""
+    """The text in Unicode NFC, where ``é`` is one character however it was typed.
+
+    It takes linear time: long runs of combining marks are normalised 64 characters at a time.
+    """
     if text.isascii():
         return text
     cuts = [0, *(run.end() for run in _LONG_RUN.finditer(text)), len(text)]
@@ -31,11 +31,12 @@ def nfc(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Bring to NFC, trim, and make every run of white space one blank.
+    """The text in NFC, trimmed, with every run of white space as one blank.
 
-    Names, labels and answers are compared in this form, on both sides and everywhere.
+    Names, labels and answers are compared in this form everywhere. Data, models and teachers write
+    the same name with other white space and other code points, which is no error of the model.
     """
-    return " ".join((text if text.isascii() else nfc(text)).split())
+    return " ".join(nfc(text).split())
 
 
 def underscores_to_blanks(label: str) -> str:
@@ -49,18 +50,22 @@ def label_key(label: str) -> str:
 
 
 def invalid_character(text: str) -> str | None:
-    """Which character makes this no text, as a phrase; None for good text."""
-    found = _NO_TEXT.search(text)
-    if found is None:
+    """Names the first character that no text may hold, as a phrase; None for a valid text."""
+    match = _INVALID.search(text)
+    if match is None:
         return None
-    if "\udc80" <= found[0] <= "\udcff":
-        return f"a byte that is no UTF-8 (0x{ord(found[0]) - 0xDC00:02x})"
-    code = f"U+{ord(found[0]):04X}"
-    return f"half a character ({code})" if found[0] >= "\ud800" else f"a control character ({code})"
+    code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python decodes a byte with errors="surrogateescape"
+        return f"a byte that is no UTF-8 (0x{code - 0xDC00:02x})"
+    kind = "half a character" if code >= 0xD800 else "a control character"
+    return f"{kind} (U+{code:04X})"
 
 
 def join_surrogate_pairs(text: str) -> str:
-    """The text with surrogate pairs as the characters that they stand for, as some files write an emoji; lone ones stay."""
+    """The text with each surrogate pair as the one character that it stands for.
+
+    Some files write an emoji as such a pair. A lone surrogate stays.
+    """
     if not _SURROGATE.search(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
@@ -78,33 +83,36 @@ def nested_strings(value: Any) -> Iterator[str]:
 
 
 def clean(text: str, what: str) -> str:
-    """The text with white space folded and without live tags (``break_tags``).
+    """The text folded, and without tags that would count (``break_tags``).
 
     Args:
         text: from outside.
-        what: where it stands and what it is, for the message, as in ``f:3: 'token'``.
+        what: where the text comes from and what it is, for the message: ``f:3: 'token'``.
 
     Raises:
-        InputError: it is blank, or holds what is no text.
+        InputError: the text is blank or holds an invalid character.
     """
-    whole = join_surrogate_pairs(text)
-    refuse_invalid_characters(whole, what)
-    folded = fold(whole)
+    joined = join_surrogate_pairs(text)
+    refuse_invalid_characters(joined, what)
+    folded = fold(joined)
     if not folded:
         raise InputError(f"{what} is blank; write something there")
     return break_tags(folded)
 
 
 def refuse_invalid_characters(text: str, what: str) -> None:
-    """InputError where the text holds half a character or a control character, which would break a later stage."""
+    """Raises InputError for control characters and lone surrogates, which break later stages."""
     reason = invalid_character(text)
     if reason is not None:
         raise InputError(f"{what} holds {reason}, which is no text; correct this entry")
 
 
 def replace_invalid_characters(text: str) -> str:
-    """The text with a replacement character for all that is no text: for answers that are paid."""
-    return _NO_TEXT.sub("\ufffd", text)
+    """The text with a replacement character for each invalid one.
+
+    Used for the teacher's answers: they are paid for, so they are repaired and not refused.
+    """
+    return _INVALID.sub("\ufffd", text)
 
 
 def break_tags(text: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import forked
 from mmie.bench.__main__ import main, sweep_points
 from mmie.bench.compare import compare, shipped_grpo, shipped_work
 from mmie.bench.engines import grpo_config
@@ -52,6 +53,7 @@ def test_all_engines_do_the_same_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """TRL takes part where it is installed; one run of the command shows all of it."""
+    monkeypatch.setattr(subprocess, "run", forked.run)  # three times the imports take 15 s
     engines = ["shared", "repeated"] + ["trl"] * HAS_TRL
     own = ["--engines", ",".join(engines), "--json", str(tmp_path / "bench.json")]
     monkeypatch.setattr(sys, "argv", ["bench", *SMALL.split(), "--threads", "1", *own])

@@ -48,7 +48,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Loopback(ThreadingHTTPServer):
-    """Keeps every question in ``received`` and answers with ``reply(handler, question, number from 1)``."""
+    """Stores every question in ``received``.
+
+    It answers with ``reply(handler, question, number)``, where the first question has number 1.
+    """
 
     daemon_threads = True
 
@@ -71,14 +74,14 @@ class Loopback(ThreadingHTTPServer):
 
     def completion(self, message: Any) -> bytes:
         choice = {"index": 0, "finish_reason": "stop", "message": message}
-        whole = {
+        response = {
             "id": "1",
             "object": "chat.completion",
             "created": 0,
             "model": "m",
             "choices": [choice],
         }
-        return json.dumps(whole).encode()
+        return json.dumps(response).encode()
 
     def fail(self, handler: Handler, fault: str) -> None:
         good = self.completion({"role": "assistant", "content": "Fine."})

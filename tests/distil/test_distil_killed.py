@@ -38,8 +38,8 @@ def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, png
     assert list(folder.glob(".*.claim"))  # of the question that was under way; it holds nobody up
 
     server.reply = answer
-    found, record = against_the_server(folder)
-    assert found == expected
+    candidates, record = against_the_server(folder)
+    assert candidates == expected
     assert (record.asked, record.reused) == (18 - (fatal - 1), fatal - 1)
     assert server.received[fatal - 1] == server.received[fatal]
     assert not list(folder.glob(".*.claim"))

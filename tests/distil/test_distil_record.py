@@ -79,15 +79,15 @@ def test_two_alike_at_the_same_time_cost_one(tmp_path):
 def test_a_torn_last_line_is_dropped_wherever_it_was_torn(tmp_path, caplog):
     path, teacher = tmp_path / "r.jsonl", Parrot()
     answers(Record(path), teacher, question("first"), question("last"))
-    whole = path.read_bytes()
-    start = whole.index(b"\n") + 1
-    for end in range(start + 1, len(whole)):
-        path.write_bytes(whole[:end])
+    content = path.read_bytes()
+    start = content.index(b"\n") + 1
+    for end in range(start + 1, len(content)):
+        path.write_bytes(content[:end])
         caplog.clear()
         record = Record(path)
         assert [entry.levelname for entry in caplog.records] == ["WARNING"]
         assert answers(record, Parrot(), question("first")) == ["first 1"]
-        assert path.read_bytes() == whole[:start]
+        assert path.read_bytes() == content[:start]
     answers(record, Parrot(), question("last"))
     assert answers(Record(path), Parrot(), question("first"), question("last")) == [
         "first 1",

@@ -142,7 +142,8 @@ def test_what_is_refused_for_its_content_is_known_as_such(error):
     ("message", "field"),
     [
         (
-            "Unsupported parameter: 'max_tokens' is not supported; use 'max_completion_tokens' instead.",
+            "Unsupported parameter: 'max_tokens' is not supported; "
+            "use 'max_completion_tokens' instead.",
             "max_tokens",
         ),
         ("Unsupported value: 'temperature' does not support 0.7 with this model.", "temperature"),

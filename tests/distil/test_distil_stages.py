@@ -140,7 +140,7 @@ def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
     found = go(tmp_path, *overrides)
     assert list(found["systems"]) == ["other/m-1"]
     assert found["systems"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
-    assert len(lines_of(tmp_path / "out/predictions.jsonl")) == 4
+    assert len(lines_of(tmp_path / "out/predictions/other-m-1.jsonl")) == 4
     assert len(server.received) == 4
     assert go(tmp_path, *overrides)["stages"]["evaluate other/m-1"]["cached"]
     shutil.rmtree(tmp_path / "artifacts/evaluate")

@@ -1,4 +1,4 @@
-"""Answers that are not whole, and two runs at one record."""
+"""Answers that are not whole, and two runs with one record."""
 
 from __future__ import annotations
 
@@ -165,9 +165,9 @@ def test_two_runs_side_by_side_ask_each_question_once(tmp_path):
         jobs = [record.answer(teacher, request) for request in requests for record in records]
         return await asyncio.gather(*jobs)
 
-    found = asyncio.run(go())
+    answers = asyncio.run(go())
     assert len(teacher.asked) == 12
-    assert found[::2] == found[1::2]
+    assert answers[::2] == answers[1::2]
     assert len(path.read_bytes().splitlines()) == 12
     assert [file.name for file in tmp_path.iterdir()] == ["r.jsonl"]
 

@@ -155,9 +155,11 @@ def test_a_value_out_of_range_is_named(key, value):
         teacher(**{key: value})
 
 
-@pytest.mark.parametrize(("key", "told"), [("none", "none is known"), ("none is known", "<key>")])
-def test_only_a_key_that_can_be_a_secret_is_taken_out_of_a_reason(key, told):
-    assert connection._printable("none is known", key) == told
+@pytest.mark.parametrize(
+    ("key", "printed"), [("none", "none is known"), ("none is known", "<key>")]
+)
+def test_only_a_key_that_can_be_a_secret_is_taken_out_of_a_reason(key, printed):
+    assert connection._printable("none is known", key) == printed
 
 
 WITHOUT_OPENAI = """

@@ -70,13 +70,13 @@ def test_colours_for_print_become_rgb(tmp_path):
 
 def test_a_large_picture_is_scaled_down_and_its_size_is_part_of_the_digest(tmp_path):
     picture = saved(tmp_path / "p.png", Image.new("RGB", (400, 200)))
-    whole, image = sent(picture, max_pixels=80_000)
+    original, image = sent(picture, max_pixels=80_000)
     assert image.size == (400, 200)
     small, image = sent(picture, max_pixels=20_000)
     assert image.size == (200, 100)
     smaller, _ = sent(picture, max_pixels=10_000)
-    assert len({whole.digest, small.digest, smaller.digest}) == 3
-    assert whole.digest == sent(picture, max_pixels=90_000)[0].digest
+    assert len({original.digest, small.digest, smaller.digest}) == 3
+    assert original.digest == sent(picture, max_pixels=90_000)[0].digest
 
 
 def test_a_large_file_becomes_a_smaller_one(tmp_path, monkeypatch):

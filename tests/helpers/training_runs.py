@@ -176,9 +176,8 @@ def train_grpo(
 
     rows = RolloutRows(folder / "rollouts.jsonl", every=1, per_step=4)
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Found .* in eval mode"
-        )  # as it should be: no dropout in GRPO
+        # Eval mode is intended: GRPO has no dropout.
+        warnings.filterwarnings("ignore", "Found .* in eval mode")
         return fit(
             Fit(module, loader, validate, folder, (), [rows, *callbacks]),
             loop or loop_config(),

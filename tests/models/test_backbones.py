@@ -1,4 +1,4 @@
-"""Prompts as the checkpoints want them, and checkpoints that are refused."""
+"""Prompts in the form of each checkpoint, and checkpoints that are refused."""
 
 from __future__ import annotations
 
@@ -30,14 +30,18 @@ def test_qwen_prompt_with_two_pictures(load_backbone: Any) -> None:
     prompt = backbone.encode("wow Ann Lee", [WIDE, TALL])
     assert backbone.tokenizer.decode(prompt.ids) == (
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
-        f"<|vision_start|>{'<|image_pad|>' * 8}<|vision_end|><|vision_start|>{'<|image_pad|>' * 6}<|vision_end|>"
+        f"<|vision_start|>{'<|image_pad|>' * 8}<|vision_end|>"
+        f"<|vision_start|>{'<|image_pad|>' * 6}<|vision_end|>"
         "wow Ann Lee<|im_end|>\n<|im_start|>assistant\n"
     )
     assert prompt.features.shape == (14, 64)
 
 
 def test_qwen_positions_by_hand(load_backbone: Any) -> None:
-    """Text counts in all three channels; a picture of 4 x 2 tokens takes one time, rows 0..1, columns 0..3."""
+    """Text counts in all three channels.
+
+    A picture of 4 x 2 tokens takes one time, rows 0..1 and columns 0..3.
+    """
     backbone = load_backbone("qwen")
     prompt = backbone.encode("wow", [WIDE])
     start = prompt.ids.tolist().index(backbone.tokenizer.get_vocab()["<|image_pad|>"])
@@ -54,8 +58,8 @@ def test_qwen_positions_by_hand(load_backbone: Any) -> None:
 def test_llava_prompt(load_backbone: Any) -> None:
     backbone = load_backbone("llava")
     prompt = backbone.encode("wow Ann Lee", [WIDE])
-    shown = backbone.tokenizer.decode(prompt.ids, clean_up_tokenization_spaces=False)
-    assert shown == f"<s>USER: {'<image>' * 16}\nwow Ann Lee ASSISTANT:"
+    text = backbone.tokenizer.decode(prompt.ids, clean_up_tokenization_spaces=False)
+    assert text == f"<s>USER: {'<image>' * 16}\nwow Ann Lee ASSISTANT:"
     assert prompt.positions.tolist() == [list(range(len(prompt.ids)))]
     assert prompt.features.shape == (16, 64)
 
@@ -68,7 +72,7 @@ def test_max_pixels_bounds_the_tokens(checkpoint_folders: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
-def test_markers_in_the_text_are_dead(load_backbone: Any, kind: str) -> None:
+def test_markers_in_the_text_are_defused(load_backbone: Any, kind: str) -> None:
     backbone = load_backbone(kind)
     markers = [token.content for token in backbone.tokenizer.added_tokens_decoder.values()]
     text = f"RT @fan : {' '.join(markers)} <|image_pad|> <image> <image>"
@@ -92,13 +96,11 @@ def test_known_features_are_not_computed_again(
 
 
 def test_plain_text_is_left_alone(load_backbone: Any) -> None:
-    assert (
-        defuse_markers("RT @fan : a < b > c </s", load_backbone("llava").tokenizer)
-        == "RT @fan : a < b > c </s"
-    )
+    text = "RT @fan : a < b > c </s"
+    assert defuse_markers(text, load_backbone("llava").tokenizer) == text
 
 
-def test_expand() -> None:
+def test_placeholders_are_expanded() -> None:
     assert expand_placeholders("a#b#", "#", [2, 3]) == "a##b###"
     assert expand_placeholders("a", "#", []) == "a"
     with pytest.raises(InputError, match="shows 1 pictures where the sample has 2"):
@@ -106,14 +108,13 @@ def test_expand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "other", "found"), [(Qwen25VL, "llava", "llava"), (Llava, "qwen", "qwen2_5_vl")]
+    ("kind", "other", "actual"), [(Qwen25VL, "llava", "llava"), (Llava, "qwen", "qwen2_5_vl")]
 )
 def test_another_architecture_is_refused(
-    checkpoint_folders: Any, kind: Any, other: str, found: str
+    checkpoint_folders: Any, kind: Any, other: str, actual: str
 ) -> None:
-    with pytest.raises(
-        InputError, match=f"model.path=.*: it is a checkpoint of {found}, where .* needs"
-    ) as error:
+    message = f"model.path=.*: it is a checkpoint of {actual}, where .* needs"
+    with pytest.raises(InputError, match=message) as error:
         kind(str(checkpoint_folders[other]))
     assert "\n" not in str(error.value)
 
@@ -129,9 +130,8 @@ def test_missing_and_misshapen_weights_are_refused(
     shutil.copytree(checkpoint_folders["qwen"], folder)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, **change}))
-    with pytest.raises(
-        InputError, match=f": {count} weights that its config.json asks for are not in it"
-    ):
+    message = f": {count} weights that its config.json asks for are not in it"
+    with pytest.raises(InputError, match=message):
         Qwen25VL(str(folder))
 
 
@@ -168,9 +168,8 @@ def test_a_tokenizer_without_chat_template_is_refused(
     checkpoint_folders: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "llava"
-    shutil.copytree(
-        checkpoint_folders["llava"], folder, ignore=shutil.ignore_patterns("chat_template*")
-    )
+    without_template = shutil.ignore_patterns("chat_template*")
+    shutil.copytree(checkpoint_folders["llava"], folder, ignore=without_template)
     with pytest.raises(InputError, match="chat_template.jinja"):
         Llava(str(folder))
 

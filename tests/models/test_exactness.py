@@ -1,4 +1,4 @@
-"""The shared prefix gives what plain rows give, and plain rows give what the model's own forward gives."""
+"""The shared prefix equals repeated rows, and repeated rows equal the model's own forward."""
 
 from __future__ import annotations
 
@@ -30,8 +30,12 @@ def policy(request: pytest.FixtureRequest, make_policy: Any) -> Any:
 @pytest.fixture
 def prompts(policy: Any, pictures: list[Any]) -> list[Any]:
     """Four prompts: one picture, another shape, two pictures, none."""
-    shown = [pictures[:1], pictures[1:2], [pictures[2], pictures[4]], []]
-    return [policy.encode(text, part) for text, part in zip(TEXTS, shown, strict=True)]
+    pairs = zip(TEXTS, pictures_of_prompts(pictures), strict=True)
+    return [policy.encode(text, part) for text, part in pairs]
+
+
+def pictures_of_prompts(pictures: list[Any]) -> list[list[Any]]:
+    return [pictures[:1], pictures[1:2], [pictures[2], pictures[4]], []]
 
 
 @pytest.fixture
@@ -44,15 +48,16 @@ def completions(policy: Any) -> Any:
 
 @pytest.fixture
 def object_prompts(policy: Any, pictures: list[Any]) -> list[Any]:
-    """The same picture and text with other objects, and another picture: whole picture first, then the object's box."""
+    """Three prompts with the same picture and text but other objects, and one with another picture.
+
+    Each has the whole picture first and then the object's box.
+    """
     boxes = [(0, 0, 40, 40), (30, 20, 100, 70), (5, 5, 30, 60)]
-    shown = [
-        [pictures[0], replace(pictures[0], box=boxes[0])],
-        [pictures[0], replace(pictures[0], box=boxes[1])],
-    ]
-    shown += [[pictures[1], replace(pictures[1], box=boxes[2])], [pictures[2]]]
+    wholes = [pictures[0], pictures[0], pictures[1]]
+    parts = [[whole, replace(whole, box=box)] for whole, box in zip(wholes, boxes, strict=True)]
+    parts.append([pictures[2]])
     texts = ["one object", "one object", "another text that is longer", "x"]
-    return [policy.encode(text, part) for text, part in zip(texts, shown, strict=True)]
+    return [policy.encode(text, part) for text, part in zip(texts, parts, strict=True)]
 
 
 def test_pictures_with_boxes_share_their_prefix_exactly(
@@ -81,19 +86,16 @@ def gradient(policy: Any, logps: Tensor, mask: Tensor) -> Tensor:
 def test_empty_responses_are_scored_beside_others(
     policy: Any, prompts: list[Any], micro_responses: int | None
 ) -> None:
-    """Two of eight are empty: with four groups of like length these two are a group of their own."""
-    batch, responses = (
-        policy.batch(prompts),
-        [[], [21, 22], [23], [], [24, 25, 26], [27], [28, 29], [30]],
-    )
+    """Two of eight are empty, so with four groups by length these two are a group of their own."""
+    batch = policy.batch(prompts)
+    responses = [[], [21, 22], [23], [], [24, 25, 26], [27], [28, 29], [30]]
     completions = policy.completions_of(responses)
     shared = policy.logps(batch, completions, temperature=1.0, micro_responses=micro_responses)
     alone = policy.completions_of([tokens or [31] for tokens in responses])
     expected = row_logps(policy.model, batch, alone)
     assert torch.isfinite(shared).all()
-    torch.testing.assert_close(
-        shared[completions.mask], expected[completions.mask], atol=1e-5, rtol=0
-    )
+    mask = completions.mask
+    torch.testing.assert_close(shared[mask], expected[mask], atol=1e-5, rtol=0)
 
 
 def operations(value: Tensor) -> set[str]:
@@ -111,16 +113,17 @@ def operations(value: Tensor) -> set[str]:
 def test_gradients_add_up_in_one_order(
     policy: Any, prompts: list[Any], completions: Any, passes: str
 ) -> None:
-    """The gradient of ``values[rows]`` adds up in any order where there are several threads: two runs would not be the same."""
+    """With several threads the gradient of ``values[rows]`` is summed in any order.
+
+    Two runs would then differ.
+    """
     batch = policy.batch(prompts)
-    logps = (
-        policy.logps(batch, completions, temperature=1.0)
-        if passes == "shared"
-        else policy.row_logps(batch, completions)
-    )
-    found = operations(logps)
-    assert "IndexSelectBackward0" in found or passes == "rows"
-    assert not {name for name in found if name.startswith(("IndexBackward", "IndexPut"))}
+    if passes == "shared":
+        names = operations(policy.logps(batch, completions, temperature=1.0))
+        assert "IndexSelectBackward0" in names
+    else:
+        names = operations(policy.row_logps(batch, completions))
+    assert not {name for name in names if name.startswith(("IndexBackward", "IndexPut"))}
 
 
 def test_prompts_and_responses_are_unequal(prompts: list[Any]) -> None:
@@ -157,7 +160,7 @@ def test_one_token_responses(policy: Any, prompts: list[Any]) -> None:
 
 
 def own_inputs(policy: Any, ids: Tensor, images: list[Any]) -> dict[str, Tensor]:
-    """What the model's own processor would hand it: pixels, no positions, no features."""
+    """What the model's own processor would give it: pixels, but no positions and no features."""
     backbone = policy.backbone
     inputs = {"input_ids": ids[None], "attention_mask": torch.ones_like(ids)[None]}
     if images:
@@ -177,25 +180,19 @@ def test_equals_the_models_own_forward_on_single_rows(
 
     with torch.no_grad():
         batch = policy.batch(prompts)
-        ours = (
-            policy.logps(batch, completions, temperature=1.0)
-            if score == "logps"
-            else policy.row_logps(batch, completions)
-        )
+        if score == "logps":
+            ours = policy.logps(batch, completions, temperature=1.0)
+        else:
+            ours = policy.row_logps(batch, completions)
         for row, length in enumerate(LENGTHS):
             prompt = prompts[row // 3]
-            shown = [pictures[:1], pictures[1:2], [pictures[2], pictures[4]], []][row // 3]
+            of_prompt = pictures_of_prompts(pictures)[row // 3]
             tokens = completions.tokens[row, :length]
-            images = [open_picture(picture, max_pixels=1 << 22) for picture in shown]
-            outputs = policy.model(
-                **own_inputs(policy, torch.cat([prompt.ids, tokens]), images), use_cache=False
-            )
-            wanted = (
-                outputs.logits[0, len(prompt.ids) - 1 : -1]
-                .log_softmax(-1)
-                .gather(1, tokens[:, None])[:, 0]
-            )
-            torch.testing.assert_close(ours[row, :length], wanted, atol=1e-5, rtol=0)
+            images = [open_picture(picture, max_pixels=1 << 22) for picture in of_prompt]
+            inputs = own_inputs(policy, torch.cat([prompt.ids, tokens]), images)
+            logits = policy.model(**inputs, use_cache=False).logits[0, len(prompt.ids) - 1 : -1]
+            expected = logits.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+            torch.testing.assert_close(ours[row, :length], expected, atol=1e-5, rtol=0)
 
 
 def test_sampling_logps_are_the_updates(policy: Any, prompts: list[Any]) -> None:
@@ -211,10 +208,10 @@ def test_sampling_logps_are_the_updates(policy: Any, prompts: list[Any]) -> None
 
 def test_pictures_and_their_order_matter(policy: Any, pictures: list[Any]) -> None:
     responses = policy.completions_of([[30, 40, 50]])
-    seen = [[pictures[0], pictures[3]], [pictures[3], pictures[0]], [pictures[0], pictures[5]]]
-    logps = [
-        policy.logps(policy.batch([policy.encode("x", shown)]), responses, temperature=1.0)
-        for shown in seen
-    ]
+    pairs = [[pictures[0], pictures[3]], [pictures[3], pictures[0]], [pictures[0], pictures[5]]]
+    logps = []
+    for pair in pairs:
+        batch = policy.batch([policy.encode("x", pair)])
+        logps.append(policy.logps(batch, responses, temperature=1.0))
     assert (logps[0] - logps[1]).abs().max() > 1e-3
     assert (logps[0] - logps[2]).abs().max() > 1e-3

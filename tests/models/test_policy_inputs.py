@@ -1,4 +1,4 @@
-"""What goes into the policy and comes out: prompts, pictures computed once, responses as tokens and text, modes."""
+"""What goes into the policy and comes out: prompts, features computed once, responses, modes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def test_every_picture_is_computed_once(
     policy = make_policy("qwen")
     seen = []
     compute = policy.backbone.vision_features
-    monkeypatch.setattr(
-        policy.backbone,
-        "vision_features",
-        lambda picture: (seen.append(picture.size), compute(picture))[1],
-    )
+
+    def noting(picture: Any) -> Any:
+        seen.append(picture.size)
+        return compute(picture)
+
+    monkeypatch.setattr(policy.backbone, "vision_features", noting)
     for _ in range(2):
         for text in ("x", "y"):
             policy.encode(text, [pictures[0], pictures[1]])
@@ -34,9 +35,8 @@ def test_every_picture_is_computed_once(
 
 def test_a_prompt_that_was_seen_before_is_the_same(make_policy: Any, pictures: list[Any]) -> None:
     policy = make_policy("qwen")
-    one, other, swapped = (
-        policy.encode("x", shown) for shown in (pictures[:2], pictures[:2], pictures[1::-1])
-    )
+    one, other = policy.encode("x", pictures[:2]), policy.encode("x", pictures[:2])
+    swapped = policy.encode("x", pictures[1::-1])
     for name in ("ids", "positions", "features"):
         assert torch.equal(getattr(one, name), getattr(other, name))
     assert not torch.equal(one.features, swapped.features)
@@ -73,16 +73,18 @@ def test_padding_of_responses_by_hand() -> None:
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
 def test_a_response_and_its_tokens(make_policy: Any, kind: str) -> None:
-    """The turn's end belongs to the response, no beginning mark does, and the text comes back as it was."""
+    """The end of the turn belongs to the response, a beginning mark does not.
+
+    The text comes back as it was.
+    """
     policy = make_policy(kind)
-    text = "<think> picture : a red heart . </think> <answer> [Ann Lee, per, Bob Ray, per, peer] ü 🙂 </answer>"
+    answer = "<answer> [Ann Lee, per, Bob Ray, per, peer] ü 🙂 </answer>"
+    text = f"<think> picture : a red heart . </think> {answer}"
     ids = policy.response_ids(text)
     assert ids[-1] == policy.backbone.tokenizer.eos_token_id
     assert policy.backbone.tokenizer.bos_token_id not in ids
-    assert policy.text(policy.completions_of([ids, ids[:3]])) == [
-        text,
-        policy.backbone.tokenizer.decode(ids[:3]),
-    ]
+    beginning = policy.backbone.tokenizer.decode(ids[:3])
+    assert policy.text(policy.completions_of([ids, ids[:3]])) == [text, beginning]
 
 
 def test_what_follows_the_end_is_not_in_the_text(make_policy: Any) -> None:
@@ -98,10 +100,8 @@ def test_dropout_is_off_in_rollout_and_reference_and_on_again(
 ) -> None:
     policy = make_policy("qwen", dropout=0.5)
     policy.train()
-    batch, numbers = (
-        policy.batch([policy.encode("x", pictures[:1])]),
-        torch.rand(3, 6, dtype=torch.float64),
-    )
+    batch = policy.batch([policy.encode("x", pictures[:1])])
+    numbers = torch.rand(3, 6, dtype=torch.float64)
     first, second = (policy.sample(batch, numbers, temperature=1.0) for _ in range(2))
     assert torch.equal(first.tokens, second.tokens)
     assert torch.equal(first.logps, second.logps)
@@ -115,29 +115,25 @@ def test_dropout_is_off_in_rollout_and_reference_and_on_again(
     assert policy.training
 
 
-def test_gradient_checkpointing_and_a_kept_prompt_do_not_mix(
+def test_gradient_checkpointing_does_not_work_with_a_shared_prompt(
     make_policy: Any, pictures: list[Any]
 ) -> None:
     policy = make_policy("qwen")
-    batch, given = (
-        policy.batch([policy.encode("x", pictures[:1])]),
-        policy.completions_of([[100, 200]]),
-    )
-    wanted = policy.row_logps(batch, given)
+    batch = policy.batch([policy.encode("x", pictures[:1])])
+    given = policy.completions_of([[100, 200]])
+    expected = policy.row_logps(batch, given)
     policy.backbone.model.activation_checkpointing_enable()
     policy.train()
     with pytest.raises(RuntimeError, match="gradient checkpointing drops the prompt's cache"):
         policy.logps(batch, given, temperature=1.0)
-    torch.testing.assert_close(policy.row_logps(batch, given), wanted, rtol=0, atol=1e-6)
+    torch.testing.assert_close(policy.row_logps(batch, given), expected, rtol=0, atol=1e-6)
     policy.eval()
-    torch.testing.assert_close(
-        policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5
-    )
+    shared = policy.logps(batch, given, temperature=1.0)
+    torch.testing.assert_close(shared, expected, rtol=0, atol=1e-5)
     policy.backbone.model.activation_checkpointing_disable()
     policy.train()
-    torch.testing.assert_close(
-        policy.logps(batch, given, temperature=1.0), wanted, rtol=0, atol=1e-5
-    )
+    shared = policy.logps(batch, given, temperature=1.0)
+    torch.testing.assert_close(shared, expected, rtol=0, atol=1e-5)
 
 
 def test_features_are_the_same_under_any_precision_of_the_trainer(
@@ -161,19 +157,17 @@ def test_without_a_folder_memory_is_bounded_all_the_same(
 
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
-def test_markers_in_a_response_to_learn_are_dead(make_policy: Any, kind: str) -> None:
+def test_markers_in_a_response_to_learn_are_defused(make_policy: Any, kind: str) -> None:
     """Neither an image token nor an early end of turn comes out of a name or a chain."""
     policy = make_policy(kind)
     tokenizer = policy.backbone.tokenizer
     markers = [token.content for token in tokenizer.added_tokens_decoder.values()]
-    text = f"<think> {' '.join(markers)} </think> <answer> [<|image_pad|>, per, <image>, org, peer] </answer>"
+    answer = "<answer> [<|image_pad|>, per, <image>, org, peer] </answer>"
+    text = f"<think> {' '.join(markers)} </think> {answer}"
     ids = policy.response_ids(text)
     assert ids[-1] in policy.eos_ids
-    assert not set(ids[:-1]) & {
-        *tokenizer.added_tokens_decoder,
-        *policy.eos_ids,
-        *policy.suppressed,
-    }
+    special = {*tokenizer.added_tokens_decoder, *policy.eos_ids, *policy.suppressed}
+    assert not set(ids[:-1]) & special
     (read,) = policy.text(policy.completions_of([ids]))
     assert read.startswith("<think> <")
     assert read.endswith(", org, peer] </answer>")

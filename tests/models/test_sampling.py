@@ -1,4 +1,4 @@
-"""The rollout: who ends when, what can be drawn, and that a response is its own random numbers' alone."""
+"""The rollout: which responses end when, which tokens can be drawn, and with which numbers."""
 
 from __future__ import annotations
 
@@ -37,20 +37,23 @@ def scripted(
     allowed: Sequence[int],
     ends: Sequence[int],
 ) -> Any:
-    """Samples with random numbers that make each row draw its tokens, all others of ``allowed`` being as likely."""
+    """Samples with random numbers that make each row draw exactly its tokens.
+
+    All tokens of ``allowed`` are equally likely, all others are suppressed.
+    """
     choice = sorted(allowed)
-    uniforms = torch.tensor(
-        [[(choice.index(token) + 0.5) / len(choice) for token in row] for row in rows],
-        dtype=torch.float64,
+    number_of = {token: (place + 0.5) / len(choice) for place, token in enumerate(choice)}
+    numbers = [[number_of[token] for token in row] for row in rows]
+    others = set(range(policy.model.config.get_text_config().vocab_size)) - set(allowed)
+    return sample(
+        policy.model,
+        batch,
+        torch.tensor(numbers, dtype=torch.float64),
+        temperature=EVEN,
+        suppressed=sorted(others),
+        eos_ids=list(ends),
+        pad_id=policy.pad_id,
     )
-    others = sorted(set(range(policy.model.config.get_text_config().vocab_size)) - set(allowed))
-    options: dict[str, Any] = {
-        "temperature": EVEN,
-        "suppressed": others,
-        "eos_ids": list(ends),
-        "pad_id": policy.pad_id,
-    }
-    return sample(policy.model, batch, uniforms, **options)
 
 
 def test_every_end_ends_and_belongs_to_the_response(policy: Any, batch: Any) -> None:
@@ -80,7 +83,7 @@ def test_every_end_ends_and_belongs_to_the_response(policy: Any, batch: Any) -> 
     assert (drawn.logps[~drawn.mask] == 0).all()
 
 
-def test_it_stops_when_all_have_ended(policy: Any, batch: Any) -> None:
+def test_decoding_stops_when_all_have_ended(policy: Any, batch: Any) -> None:
     drawn = scripted(
         policy, batch, [[A, 2, A, A], [2, A, A, A], [2, A, A, A]], allowed=[A, 2], ends=[2]
     )
@@ -127,12 +130,9 @@ def test_markers_are_never_drawn(policy: Any, batch: Any, temperature: float) ->
 def test_frequencies_are_the_softmax_whatever_the_checkpoint_says(
     policy: Any, pictures: list[Any]
 ) -> None:
-    """4,000 evenly spread numbers meet each token as often as its probability says, to within one."""
-    prompt, count, temperature = (
-        policy.batch([policy.encode("Ann Lee and Bob Ray", pictures[:1])]),
-        4000,
-        1.5,
-    )
+    """4,000 evenly spread numbers draw each token as often as its probability says, within one."""
+    count, temperature = 4000, 1.5
+    prompt = policy.batch([policy.encode("Ann Lee and Bob Ray", pictures[:1])])
     uniforms = (torch.arange(count, dtype=torch.float64)[:, None] + 0.5) / count
     drawn = policy.sample(prompt, uniforms, temperature=temperature).tokens[:, 0]
     tokens = torch.arange(policy.model.config.get_text_config().vocab_size)
@@ -143,27 +143,26 @@ def test_frequencies_are_the_softmax_whatever_the_checkpoint_says(
     )[:, 0]
     expected = logps.detach().double().exp()
     expected[policy.suppressed] = 0
-    found = torch.bincount(drawn, minlength=len(tokens))
-    assert (found - count * expected / expected.sum()).abs().max() < 1.01
-    assert (found > 0).sum() > 100
-    if (
-        policy.backbone.model.generation_config.top_k is not None
-    ):  # Qwen's checkpoint asks for next to greedy decoding
-        assert policy.backbone.model.generation_config.top_k == 1
+    counts = torch.bincount(drawn, minlength=len(tokens))
+    assert (counts - count * expected / expected.sum()).abs().max() < 1.01
+    assert (counts > 0).sum() > 100
+    # Qwen's checkpoint asks for nearly greedy decoding, that of LLaVA for nothing.
+    assert policy.backbone.model.generation_config.top_k in (1, None)
 
 
 def test_a_response_depends_on_its_own_numbers_alone(
     policy: Any, batch: Any, pictures: list[Any], monkeypatch: Any
 ) -> None:
     selected = []
-    keep = DynamicCache.batch_select_indices
-    monkeypatch.setattr(
-        DynamicCache,
-        "batch_select_indices",
-        lambda self, index: (selected.append(len(index)), keep(self, index)),
-    )
-    ends = policy.backbone.model.generation_config
-    ends.eos_token_id = list(range(60, 190))  # so that many end early
+    select = DynamicCache.batch_select_indices
+
+    def noting(self: Any, index: Tensor) -> None:
+        selected.append(len(index))
+        select(self, index)
+
+    monkeypatch.setattr(DynamicCache, "batch_select_indices", noting)
+    # Many tokens end a response, so that many end early.
+    policy.backbone.model.generation_config.eos_token_id = list(range(60, 190))
     uniforms = torch.rand(12, 14, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     together = policy.sample(batch, uniforms, temperature=1.0)
     lengths = together.mask.sum(1)
@@ -173,49 +172,39 @@ def test_a_response_depends_on_its_own_numbers_alone(
         prompt = ["wow Ann Lee and Bob Ray tonight", "x", "Omar Pia @ Jazz Fest"][row // 4]
         single = policy.batch([policy.encode(prompt, [pictures[row // 4]])])
         alone = policy.sample(single, uniforms[row : row + 1], temperature=1.0)
-        assert alone.tokens[0].tolist() == together.tokens[row][: lengths[row]].tolist()
-        assert alone.finished[0] == together.finished[row]
-        torch.testing.assert_close(
-            alone.logps[0], together.logps[row][: lengths[row]], atol=1e-5, rtol=0
+        tokens, logps = (
+            values[row][: lengths[row]] for values in (together.tokens, together.logps)
         )
+        assert alone.tokens[0].tolist() == tokens.tolist()
+        assert alone.finished[0] == together.finished[row]
+        torch.testing.assert_close(alone.logps[0], logps, atol=1e-5, rtol=0)
 
 
-def test_room_in_the_cache_grows_without_a_trace(
+def test_growing_buffers_change_nothing(
     policy: Any, batch: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Blocks of two tokens, compacted rows and all: the same tokens and log-probabilities as with room for everything."""
+    """Tokens and log-probabilities do not depend on how often the buffers grow."""
     numbers = torch.rand(9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    ends = list(range(14, 140))
-    found = []
+    options = {"temperature": 1.0, "suppressed": [], "pad_id": policy.pad_id}
+    drawn = []
     for block in (64, 2):
         monkeypatch.setattr("mmie.models.decode_cache.BLOCK", block)
-        found.append(
-            sample(
-                policy.model,
-                batch,
-                numbers,
-                temperature=1.0,
-                suppressed=[],
-                eos_ids=ends,
-                pad_id=policy.pad_id,
-            )
-        )
-    assert torch.equal(found[0].tokens, found[1].tokens)
-    torch.testing.assert_close(found[0].logps, found[1].logps, rtol=0, atol=1e-6)
-    assert len(set(found[0].mask.sum(1).tolist())) > 2
+        responses = sample(policy.model, batch, numbers, eos_ids=list(range(14, 140)), **options)
+        drawn.append(responses)
+    large, small = drawn
+    assert torch.equal(large.tokens, small.tokens)
+    torch.testing.assert_close(large.logps, small.logps, rtol=0, atol=1e-6)
+    assert len(set(large.mask.sum(1).tolist())) > 2
 
 
 def test_temperature_zero_takes_the_most_likely_token(policy: Any, pictures: list[Any]) -> None:
     prompt = policy.batch([policy.encode("x", pictures[:1])])
     greedy = policy.sample(prompt, torch.rand(1, 5, dtype=torch.float64), temperature=0.0)
+    vocabulary = range(policy.model.config.get_text_config().vocab_size)
     for place, token in enumerate(greedy.tokens[0].tolist()):
         so_far = greedy.tokens[0, :place].tolist()
-        options = torch.arange(policy.model.config.get_text_config().vocab_size).tolist()
-        logps = policy.logps(
-            prompt,
-            policy.completions_of([[*so_far, option] for option in options]),
-            temperature=1.0,
-        )[:, place]
+        continuations = policy.completions_of([[*so_far, option] for option in vocabulary])
+        logps = policy.logps(prompt, continuations, temperature=1.0)[:, place]
         logps[policy.suppressed] = -torch.inf
         assert token == logps.argmax()
 
@@ -234,12 +223,8 @@ def test_draw_by_hand() -> None:
 
 def test_draw_skips_suppressed_tokens_at_both_ends() -> None:
     logits = torch.tensor([[9.0, 1.0, 1.0, 9.0]]).expand(3, -1)
-    tokens, logps = draw(
-        logits,
-        torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.float64),
-        temperature=1.0,
-        suppressed=[0, 3],
-    )
+    uniforms = torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.float64)
+    tokens, logps = draw(logits, uniforms, temperature=1.0, suppressed=[0, 3])
     assert tokens.tolist() == [1, 2, 2]
     torch.testing.assert_close(logps, logits.log_softmax(-1)[:, 1])
     assert draw(logits, torch.zeros(3), temperature=0.0, suppressed=[0, 3])[0].tolist() == [1, 1, 1]

@@ -1,4 +1,4 @@
-"""Features: once a picture, in bounded memory, on disk for later runs, never trusted when damaged."""
+"""Features: once per picture, in bounded memory, on disk for later runs, checked when read."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def never() -> Any:
     raise AssertionError("computed again")
 
 
-def test_memory_is_bounded_and_drops_what_was_used_least_lately(drawn: list[Picture]) -> None:
+def test_memory_is_bounded_and_drops_the_least_recently_used(drawn: list[Picture]) -> None:
     a, b, c, d = drawn
     cache = VisionCache(max_bytes=3 * 40)
     for picture in (a, b, c, a, d):  # d pushes b out
@@ -44,7 +44,7 @@ def test_memory_is_bounded_and_drops_what_was_used_least_lately(drawn: list[Pict
     assert (cache.computed, cache.held) == (5, 120)
 
 
-def test_one_picture_that_is_too_large_is_kept(drawn: list[Picture]) -> None:
+def test_the_newest_picture_stays_even_if_it_is_too_large(drawn: list[Picture]) -> None:
     cache = VisionCache(max_bytes=10)
     for number in (0, 0, 1):
         cache(drawn[number], tens())
@@ -76,7 +76,7 @@ def flip(content: bytes) -> bytes:
 @pytest.mark.parametrize(
     "damage", [flip, lambda content: content[:-1], lambda content: content[:5], lambda content: b""]
 )
-def test_a_damaged_file_is_computed_anew_and_mended(
+def test_a_damaged_file_is_computed_again_and_replaced(
     tmp_path: Path, drawn: list[Picture], damage: Any
 ) -> None:
     store = FeatureStore(tmp_path / "f")
@@ -137,10 +137,10 @@ def test_weights_and_settings_are_part_of_the_key(
 def test_stored_features_are_the_computed_ones(
     make_policy: Any, tmp_path: Path, kind: str, pictures: list[Picture]
 ) -> None:
-    plain, kept, reader = make_policy(kind), make_policy(kind), make_policy(kind)
-    for policy in (kept, reader):
+    without_store, writer, reader = make_policy(kind), make_policy(kind), make_policy(kind)
+    for policy in (writer, reader):
         policy.keep_features(tmp_path, max_bytes=1 << 20)
-    wanted = plain.features(pictures[0])
-    assert torch.equal(kept.features(pictures[0]), wanted)
-    assert torch.equal(reader.features(pictures[0]), wanted)
+    expected = without_store.features(pictures[0])
+    assert torch.equal(writer.features(pictures[0]), expected)
+    assert torch.equal(reader.features(pictures[0]), expected)
     assert (reader.vision.computed, reader.vision.read) == (0, 1)

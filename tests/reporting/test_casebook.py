@@ -105,14 +105,11 @@ def test_equal_answers_come_once_and_labels_tell_the_rest_apart(tmp_path: Path) 
     ]
 
 
-def test_older_runs_have_the_last_models_predictions(tmp_path: Path) -> None:
+def test_a_run_without_predictions_is_named(tmp_path: Path) -> None:
     run = write_run(tmp_path / "1", {"zero-shot": [], "JMERE-R1": [line(0)]})
-    (run / "predictions" / "jmere-r1.jsonl").rename(run / "predictions.jsonl")
     (run / "predictions" / "zero-shot.jsonl").unlink()
-    assert [(model.name, [*model.answers]) for model in read_models(load_runs([run]))] == [
-        ("JMERE-R1", ["test-0"])
-    ]
-    (run / "predictions.jsonl").unlink()
+    assert [model.name for model in read_models(load_runs([run]))] == ["JMERE-R1"]
+    (run / "predictions" / "jmere-r1.jsonl").unlink()
     with pytest.raises(InputError, match=r"results\.json: no predictions lie beside it"):
         read_models(load_runs([run]))
 

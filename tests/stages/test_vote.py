@@ -259,7 +259,9 @@ def test_the_pipeline_votes_where_more_than_one_response_is_asked(
     ]
     answers = [
         json.loads(line)
-        for line in (tmp_path / "three/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (tmp_path / "three/predictions/cot-sft.jsonl")
+        .read_text(encoding="utf-8")
+        .splitlines()
     ]
     assert [len(row["responses"]) for row in rows] == [3] * 4
     assert [row["responses"][0] for row in rows] == [answer["response"] for answer in answers]

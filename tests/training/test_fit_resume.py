@@ -91,22 +91,23 @@ def run(
     every: int,
     prepare: Any = None,
 ) -> None:
-    """Six steps of two micro-batches with dropout (SFT) and a validation that moves with the weights; writes the outcome."""
+    """Six steps of two micro-batches, with dropout (SFT) and a validation that uses the weights.
+
+    Writes the outcome into the folder.
+    """
     callbacks = (prepare() if prepare else None) or []
     policy = end_early(make_policy("qwen", dropout=0.3 if kind == "sft" else 0.0))
     if kind != "sft":
         policy.add_reference()
     train = train_sft if kind == "sft" else train_grpo
-    config = (
-        grpo_config(updates_per_group=2, clip_low=0.2, clip_high=0.2)
-        if kind == "grpo, two updates"
-        else None
-    )
+    epochs, config = 3.0, None
+    if kind == "grpo, two updates":
+        epochs, config = 1.5, grpo_config(updates_per_group=2, clip_low=0.2, clip_high=0.2)
     best = train(
         policy,
         examples,
         folder,
-        epochs=3 if config is None else 1.5,
+        epochs=epochs,
         config=config,
         callbacks=callbacks,
         validate=mean_length(policy, examples[:3]),
@@ -174,10 +175,8 @@ def test_killed_and_resumed_equals_uninterrupted(
         every, prepare = KILLS[name]
         folder = tmp_path / name
         folder.mkdir()
-        assert (
-            killed(kind, folder, make_policy, examples, every=every, prepare=prepare)
-            == -signal.SIGKILL
-        ), name
+        exit_code = killed(kind, folder, make_policy, examples, every=every, prepare=prepare)
+        assert exit_code == -signal.SIGKILL, name
         assert not (folder / "outcome.json").exists()
         assert bool(list(folder.glob("step-*.ckpt"))) == (name != "before the first resume point")
         run(kind, folder, make_policy, examples, every=every)

@@ -24,13 +24,10 @@ def test_numbers_belong_to_their_key() -> None:
 def test_responses_do_not_depend_on_the_batch(make_policy: Any, examples: list[Any]) -> None:
     policy, task, sampling = end_early(make_policy("qwen")), WordTask(), Sampling(1.0, 6)
     state, done = torch.get_rng_state(), []
-    whole = respond(
-        policy, task, examples, sampling=sampling, batch_size=8, seed=0, progress=done.append
-    )
-    parts = respond(
-        policy, task, examples, sampling=sampling, batch_size=3, seed=0, progress=done.append
-    )
-    turned = respond(policy, task, examples[::-1], sampling=sampling, batch_size=3, seed=0)
+    options = {"sampling": sampling, "seed": 0}
+    whole = respond(policy, task, examples, batch_size=8, progress=done.append, **options)
+    parts = respond(policy, task, examples, batch_size=3, progress=done.append, **options)
+    turned = respond(policy, task, examples[::-1], batch_size=3, **options)
     assert whole == parts == turned[::-1]
     assert done == [8, 3, 3, 2]
     assert len(set(whole)) > 5
@@ -40,12 +37,8 @@ def test_responses_do_not_depend_on_the_batch(make_policy: Any, examples: list[A
 
 
 def test_no_examples(make_policy: Any) -> None:
-    assert (
-        respond(
-            make_policy("llava"), WordTask(), [], sampling=Sampling(0.0, 3), batch_size=2, seed=0
-        )
-        == []
-    )
+    options = {"sampling": Sampling(0.0, 3), "batch_size": 2, "seed": 0}
+    assert respond(make_policy("llava"), WordTask(), [], **options) == []
 
 
 def test_several_responses_are_the_same_however_they_are_decoded(
@@ -53,23 +46,17 @@ def test_several_responses_are_the_same_however_they_are_decoded(
 ) -> None:
     prefilled = []
     prefill = sampling_module.prefill
-    monkeypatch.setattr(
-        sampling_module,
-        "prefill",
-        lambda model, prompts: (prefilled.append(len(prompts.ids)), prefill(model, prompts))[1],
-    )
+
+    def noting(model: Any, prompts: Any) -> Any:
+        prefilled.append(len(prompts.ids))
+        return prefill(model, prompts)
+
+    monkeypatch.setattr(sampling_module, "prefill", noting)
     policy, task, sampling = end_early(make_policy("qwen")), WordTask(), Sampling(1.0, 6)
 
     def draw(samples: int, side_by_side: int, seed: int = 0) -> list[list[str]]:
-        return respond_often(
-            policy,
-            task,
-            examples[:3],
-            samples=samples,
-            side_by_side=side_by_side,
-            sampling=sampling,
-            seed=seed,
-        )
+        options = {"samples": samples, "side_by_side": side_by_side, "seed": seed}
+        return respond_often(policy, task, examples[:3], sampling=sampling, **options)
 
     seven = draw(7, 100)
     assert [len(row) for row in seven] == [7, 7, 7]

@@ -28,12 +28,11 @@ SMALLEST = [(1, 1), (1, 2)]
 def measured(
     module: Any, items: list[Any], sizes: list[int], *, micro: int, world: int
 ) -> tuple[Tensor, Tensor]:
-    """Loss and gradient as Lightning and DDP make them: mean over micro-batches, then over processes."""
+    """Loss and gradient as Lightning and DDP average them: over micro-batches, then processes."""
     losses, gradients = [], []
     for rank in range(world):
-        loader = StepLoader(
-            items, [STEP], sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world
-        )
+        place = {"rank": rank, "world_size": world}
+        loader = StepLoader(items, [STEP], sizes=sizes, micro_batch_size=micro, **place)
         module.policy.zero_grad()
         for index, batch in enumerate(loader):
             loss = module.training_step(batch, index) / loader.accumulate
@@ -80,6 +79,11 @@ def warmed_up(policy: Any) -> Any:
     return policy
 
 
+def grpo_module(policy: Any, **options: Any) -> Any:
+    config = grpo_config(**options)
+    return quiet(GRPOModule(policy, WordTask(), length_reward, config, steps=1, seed=3))
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "paper": {},
     "responses in chunks": {"micro_responses": 2},
@@ -101,7 +105,7 @@ def test_grpo_step(
     make_policy: Any, examples: list[Any], kind: str, options: dict[str, Any]
 ) -> None:
     policy = warmed_up(make_policy(kind))
-    module = GRPOModule(policy, WordTask(), length_reward, grpo_config(**options), steps=1, seed=3)
+    module = grpo_module(policy, **options)
     check(module, examples, [1] * len(examples), SMALLEST if options else LAYOUTS)
     measured(module, examples, [1] * len(examples), micro=4, world=1)
     assert module.last_rollouts is not None
@@ -114,46 +118,21 @@ def test_the_token_mean_is_over_the_whole_step(
     make_policy: Any, examples: list[Any], micro: int
 ) -> None:
     policy = warmed_up(make_policy("qwen"))
-    module = quiet(
-        GRPOModule(
-            policy, WordTask(), length_reward, grpo_config(normalise="token"), steps=1, seed=3
-        )
-    )
-    wanted = measured(module, examples, [1] * 8, micro=4, world=1)
-    found = measured(module, examples, [1] * 8, micro=micro, world=1)
-    per_response = measured(
-        quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(), steps=1, seed=3)),
-        examples,
-        [1] * 8,
-        micro=4,
-        world=1,
-    )
-    torch.testing.assert_close(found[0], wanted[0], rtol=1e-6, atol=0)
-    torch.testing.assert_close(found[1], wanted[1], rtol=1e-6, atol=1e-9)
-    assert not torch.allclose(wanted[0], per_response[0], rtol=1e-3)
+    module = grpo_module(policy, normalise="token")
+    whole_loss, whole_gradient = measured(module, examples, [1] * 8, micro=4, world=1)
+    loss, gradient = measured(module, examples, [1] * 8, micro=micro, world=1)
+    torch.testing.assert_close(loss, whole_loss, rtol=1e-6, atol=0)
+    torch.testing.assert_close(gradient, whole_gradient, rtol=1e-6, atol=1e-9)
+    per_response, _ = measured(grpo_module(policy), examples, [1] * 8, micro=4, world=1)
+    assert not torch.allclose(whole_loss, per_response, rtol=1e-3)
 
 
 def test_chunks_of_responses_change_nothing(make_policy: Any, examples: list[Any]) -> None:
     policy = warmed_up(make_policy("llava"))
-    found = [
-        measured(
-            quiet(
-                GRPOModule(
-                    policy,
-                    WordTask(),
-                    length_reward,
-                    grpo_config(micro_responses=size),
-                    steps=1,
-                    seed=3,
-                )
-            ),
-            examples,
-            [1] * 8,
-            micro=4,
-            world=1,
-        )
-        for size in (None, 1, 5, 100)
-    ]
-    for loss, gradient in found[1:]:
-        torch.testing.assert_close(loss, found[0][0], rtol=1e-9, atol=0)
-        torch.testing.assert_close(gradient, found[0][1], rtol=1e-9, atol=1e-12)
+    module = grpo_module(policy, micro_responses=None)
+    whole_loss, whole_gradient = measured(module, examples, [1] * 8, micro=4, world=1)
+    for size in (1, 5, 100):
+        module = grpo_module(policy, micro_responses=size)
+        loss, gradient = measured(module, examples, [1] * 8, micro=4, world=1)
+        torch.testing.assert_close(loss, whole_loss, rtol=1e-9, atol=0)
+        torch.testing.assert_close(gradient, whole_gradient, rtol=1e-9, atol=1e-12)

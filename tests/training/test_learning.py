@@ -10,7 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from helpers.training_runs import grpo_config, loop_config, sft_config, train_grpo, train_sft
+from helpers.training_runs import (
+    WordTask,
+    grpo_config,
+    loop_config,
+    sft_config,
+    train_grpo,
+    train_sft,
+)
 from mmie.models.adapters import POLICY, REFERENCE
 
 
@@ -49,13 +56,11 @@ def probability(policy: Any, examples: list[Any], word: str) -> float:
     """The mean probability that a response begins with the word."""
     token = policy.backbone.tokenizer(word, add_special_tokens=False)["input_ids"]
     assert len(token) == 1
-    from helpers.training_runs import WordTask
-
-    batch = policy.batch(
-        [policy.encode(WordTask().prompt(example), example.pictures) for example in examples]
-    )
-    given = policy.completions_of([token] * len(examples))
-    return float(policy.logps(batch, given, temperature=1.0).detach().exp().mean())
+    task = WordTask()
+    prompts = [policy.encode(task.prompt(example), example.pictures) for example in examples]
+    responses = policy.completions_of([token] * len(examples))
+    logps = policy.logps(policy.batch(prompts), responses, temperature=1.0)
+    return float(logps.detach().exp().mean())
 
 
 def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
@@ -64,11 +69,8 @@ def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
     policy = make_policy("qwen")
     ids = policy.backbone.tokenizer.get_vocab()
     choice = {ids["heart"], ids["boat"], ids["star"], *policy.eos_ids}
-    monkeypatch.setattr(
-        type(policy),
-        "suppressed",
-        sorted(set(range(policy.model.config.get_text_config().vocab_size)) - choice),
-    )
+    vocabulary = set(range(policy.model.config.get_text_config().vocab_size))
+    monkeypatch.setattr(type(policy), "suppressed", sorted(vocabulary - choice))
     policy.add_reference()
     before, marks = frozen(policy), (policy.adapter_hash(POLICY), policy.adapter_hash(REFERENCE))
     first = {word: probability(policy, examples, word) for word in ("heart", "boat", "star")}
@@ -77,20 +79,11 @@ def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
         return {"reward": float(response.startswith("heart"))}
 
     config = grpo_config(lr=0.02, group_size=16, temperature=1.0, max_new_tokens=6, kl_coef=0.01)
-    train_grpo(
-        policy,
-        examples,
-        tmp_path,
-        epochs=4,
-        reward=reward,
-        config=config,
-        loop=loop_config(max_grad_norm=10.0),
-    )
-    last = {word: probability(policy, examples, word) for word in first}
-    assert last["heart"] > 2 * first["heart"]
-    assert last["heart"] / first["heart"] > 2 * max(
-        last["boat"] / first["boat"], last["star"] / first["star"]
-    )
+    options = {"reward": reward, "config": config, "loop": loop_config(max_grad_norm=10.0)}
+    train_grpo(policy, examples, tmp_path, epochs=4, **options)
+    growth = {word: probability(policy, examples, word) / first[word] for word in first}
+    assert growth["heart"] > 2
+    assert growth["heart"] > 2 * max(growth["boat"], growth["star"])
     rewards = column(tmp_path, "train/reward")
     assert len(rewards) == 8
     assert sum(rewards[-3:]) > sum(rewards[:3])
@@ -103,7 +96,10 @@ def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
 
 
 def test_only_rl_keeps_near_the_base(make_policy: Any, examples: list[Any], tmp_path: Path) -> None:
-    """Without a reference adapter the KL of a moved policy is that against the base, so it is not zero at the first step."""
+    """Without a reference adapter the KL is that against the base.
+
+    The fresh adapter here differs from it, so the KL is not zero at the first step.
+    """
     policy = make_policy("llava")
     train_grpo(policy, examples, tmp_path, epochs=0.5, config=grpo_config(kl_coef=0.1))
     assert column(tmp_path, "train/kl")[0] > 1e-4

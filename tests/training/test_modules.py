@@ -1,4 +1,4 @@
-"""What a training step does besides its loss: modes, rewards, logged numbers, optimizer, checkpoints."""
+"""What a training step does besides its loss: modes, rewards, metrics, optimizer, checkpoints."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_dropout_is_live_in_sft_and_off_in_grpo(
 
 
 def test_all_passes_of_a_grpo_step_are_of_one_policy(make_policy: Any, examples: list[Any]) -> None:
-    """With dropout live in one of them, the log-probabilities of sampling and update would be apart."""
+    """With dropout in one of them, the log-probabilities of sampling and update would differ."""
     policy = end_early(make_policy("qwen", dropout=0.5))
     module = quiet(GRPOModule(policy, WordTask(), length_reward, grpo_config(), steps=1, seed=0))
     logged: dict[str, Any] = {}
@@ -69,15 +69,13 @@ def test_gradient_checkpointing_recomputes_and_changes_nothing(
     gradients, calls = [], []
     for checkpointing in (False, True):
         policy = make_policy("qwen")
-        module = quiet(
-            SFTModule(policy, sft_config(), steps=1, gradient_checkpointing=checkpointing)
-        )
+        options = {"steps": 1, "gradient_checkpointing": checkpointing}
+        module = quiet(SFTModule(policy, sft_config(), **options))
         layer = policy.backbone.model.model.language_model.layers[1].mlp
         layer.register_forward_pre_hook(lambda *_, run=checkpointing: calls.append(run))
         module.on_fit_start()
-        module.training_step(
-            MicroBatch(demonstrations(policy, examples)[:4], step=0, weight=1.0), 0
-        ).backward()
+        batch = MicroBatch(demonstrations(policy, examples)[:4], step=0, weight=1.0)
+        module.training_step(batch, 0).backward()
         gradients.append(torch.cat([value.grad.flatten() for value in policy.trainable()]))
         module.on_train_end()
         assert not policy.backbone.model.is_activation_checkpointing
@@ -108,12 +106,8 @@ def tell(response: str, predicted: Any, gold: Any, answer: str, gold_answer: str
 def test_every_response_is_judged_against_its_own_example(
     make_policy: Any, examples: list[Any]
 ) -> None:
-    rollouts = judged(
-        make_policy("qwen"),
-        ["red", "blue star", "ring", ""],
-        [True, True, True, True],
-        examples[:2],
-    )
+    texts = ["red", "blue star", "ring", ""]
+    rollouts = judged(make_policy("qwen"), texts, [True] * 4, examples[:2])
     assert [part["seen"] for part in rollouts.parts] == [
         ("red", ("red",), ("red",), "red", "red"),
         ("blue star", ("blue", "star"), ("red",), "blue star", "red"),

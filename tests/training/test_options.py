@@ -1,4 +1,4 @@
-"""What the options of the field do to a step: which forwards are run, which responses are drawn, which ratio is taken."""
+"""What the later variants of GRPO change in a step: forward passes, responses drawn, the ratio."""
 
 from __future__ import annotations
 
@@ -52,14 +52,12 @@ def test_groups_of_equal_rewards_cost_no_forward_without_kl(
 ) -> None:
     policy = end_early(make_policy("qwen"))
     passes = counted(policy, monkeypatch)
-    for options, wanted in (({}, [4, 4]), ({"kl_coef": 0.0}, [2])):
+    assert [len(example.gold) for example in examples[:4]] == [1, 2, 3, 1]
+    for options, expected in (({}, [4, 4]), ({"kl_coef": 0.0}, [2])):
         passes.clear()
         module = module_of(policy, first_text, **options)
-        module.training_step(
-            MicroBatch([examples[place] for place in (0, 1, 2, 3)], step=0, weight=1.0), 0
-        ).backward()
-        assert [len(example.gold) for example in examples[:4]] == [1, 2, 3, 1]
-        assert passes == wanted
+        module.training_step(MicroBatch(examples[:4], step=0, weight=1.0), 0).backward()
+        assert passes == expected
 
 
 def test_a_step_without_any_signal_moves_nothing_and_still_has_gradients_to_share(
@@ -76,21 +74,19 @@ def test_a_step_without_any_signal_moves_nothing_and_still_has_gradients_to_shar
 def test_left_out_groups_change_neither_loss_nor_gradient(
     make_policy: Any, examples: list[Any]
 ) -> None:
-    """Against the same loss with every group computed: a KL term too small to see asks for all forwards."""
+    """Compared with a KL term that is too small to matter, with which every group is computed."""
     policy = end_early(make_policy("qwen")).double()
-    found = []
+    losses, gradients = [], []
     for kl_coef in (0.0, 1e-30):
         policy.zero_grad()
-        loss = module_of(policy, first_text, kl_coef=kl_coef).training_step(
-            MicroBatch(examples[:4], step=0, weight=1.0), 0
-        )
+        module = module_of(policy, first_text, kl_coef=kl_coef)
+        loss = module.training_step(MicroBatch(examples[:4], step=0, weight=1.0), 0)
         loss.backward()
-        found.append(
-            (loss.detach(), torch.cat([value.grad.flatten() for value in policy.trainable()]))
-        )
-    torch.testing.assert_close(found[0][0], found[1][0], rtol=0, atol=1e-12)
-    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-9, atol=1e-12)
-    assert found[0][1].norm() > 1e-4
+        losses.append(loss.detach())
+        gradients.append(torch.cat([value.grad.flatten() for value in policy.trainable()]))
+    torch.testing.assert_close(*losses, rtol=0, atol=1e-12)
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)
+    assert gradients[0].norm() > 1e-4
 
 
 def test_groups_of_equal_rewards_are_drawn_again_up_to_a_bound(
@@ -102,10 +98,9 @@ def test_groups_of_equal_rewards_are_drawn_again_up_to_a_bound(
     def reward(
         response: str, predicted: Any, gold: Any, answer: str, gold_answer: str
     ) -> dict[str, float]:
+        """Differs between all responses to "red", and never between those to other samples."""
         calls.append(gold_answer)
-        return {
-            "reward": float(len(calls)) if gold_answer == "red" else 1.0
-        }  # "red" is told apart at once, the others never
+        return {"reward": float(len(calls)) if gold_answer == "red" else 1.0}
 
     actor = Actor(policy, WordTask(), reward, grpo_config(resamples=2), seed=0)
     rollouts = actor.roll_out(examples[:2], step=5)
@@ -118,25 +113,23 @@ def test_groups_of_equal_rewards_are_drawn_again_up_to_a_bound(
 def test_old_log_probabilities_are_those_of_the_rollout(
     make_policy: Any, examples: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With two updates a group the second one's ratio is not 1: the policy has moved since it sampled."""
+    """At the second update of a group the ratio is not 1: the policy has moved since it sampled."""
     policy = end_early(make_policy("qwen"))
     ratios: list[float] = []
 
     def loss(
         logps: Any, old_logps: Any, ref_logps: Any, advantages: Any, mask: Any, **_: Any
     ) -> Any:
-        ratios.append(
-            float(torch.where(mask, (logps - old_logps).exp() - 1, 0.0).abs().max().detach())
-        )
+        difference = torch.where(mask, (logps - old_logps).exp() - 1, 0.0)
+        ratios.append(float(difference.abs().max().detach()))
         return (advantages.unsqueeze(1) * torch.where(mask, logps, 0.0)).mean()
 
     monkeypatch.setattr("mmie.training.grpo.grpo_loss", loss)
     module = module_of(policy, updates_per_group=2)
     optimizer = torch.optim.SGD(policy.trainable(), lr=3.0)
+    plan = [[0, 1], [2, 3]]
     texts = []
-    for batch in StepLoader(
-        examples, [[0, 1], [2, 3]], sizes=[1] * 8, micro_batch_size=2, updates=2
-    ):
+    for batch in StepLoader(examples, plan, sizes=[1] * 8, micro_batch_size=2, updates=2):
         optimizer.zero_grad()
         module.training_step(batch, 0).backward()
         optimizer.step()
@@ -148,7 +141,7 @@ def test_old_log_probabilities_are_those_of_the_rollout(
     assert texts[1] != texts[2]
 
 
-def test_several_updates_a_group_train_through_the_loop(
+def test_several_updates_per_group_train_through_the_loop(
     make_policy: Any, examples: list[Any], tmp_path: Path
 ) -> None:
     policy = end_early(make_policy("qwen"))

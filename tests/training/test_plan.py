@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmie.training.plan import StepLoader, plan_steps
+from mmie.training.plan import MicroBatch, StepLoader, plan_steps
 from mmie.training.schedules.uniform import Uniform
 
 
@@ -20,11 +21,8 @@ def count_up(epoch: int, *, samples: int, seed: int, easy: object = None) -> lis
     ("epochs", "batch_size", "plan"),
     [
         (1.0, 2, [[0, 1], [2, 3]]),  # a rest smaller than a batch is left out
-        (
-            2.0,
-            2,
-            [[0, 1], [2, 3], [4, 100], [101, 102], [103, 104]],
-        ),  # epochs follow without a seam
+        # A step may hold the end of one epoch and the beginning of the next.
+        (2.0, 2, [[0, 1], [2, 3], [4, 100], [101, 102], [103, 104]]),
         (1.4, 2, [[0, 1], [2, 3], [4, 100]]),
         (0.4, 2, [[0, 1]]),
         (1.0, 5, [[0, 1, 2, 3, 4]]),
@@ -36,7 +34,7 @@ def test_plan_by_hand(epochs: float, batch_size: int, plan: list[list[int]]) -> 
     assert plan_steps(count_up, samples=5, epochs=epochs, batch_size=batch_size, seed=0) == plan
 
 
-def test_plan_hands_the_seed_on() -> None:
+def test_the_schedule_gets_the_seed() -> None:
     assert plan_steps(count_up, samples=2, epochs=1, batch_size=2, seed=3) == [[30, 31]]
 
 
@@ -46,23 +44,21 @@ def test_plan_hands_the_seed_on() -> None:
     batch_size=st.integers(1, 9),
     seed=st.integers(0, 3),
 )
-def test_every_sample_once_an_epoch(samples: int, epochs: int, batch_size: int, seed: int) -> None:
-    plan = plan_steps(Uniform(), samples=samples, epochs=epochs, batch_size=batch_size, seed=seed)
+def test_every_sample_once_per_epoch(samples: int, epochs: int, batch_size: int, seed: int) -> None:
+    options = {"samples": samples, "epochs": epochs, "batch_size": batch_size, "seed": seed}
+    plan = plan_steps(Uniform(), **options)
     stream = [index for step in plan for index in step]
     assert all(len(step) == batch_size for step in plan)
     assert samples * epochs - len(stream) in range(batch_size)
     for epoch in range(epochs):
         part = stream[epoch * samples : (epoch + 1) * samples]
         assert max(Counter(part).values(), default=1) == 1
-    assert plan == plan_steps(
-        Uniform(), samples=samples, epochs=epochs, batch_size=batch_size, seed=seed
-    )
+    assert plan == plan_steps(Uniform(), **options)
 
 
 def test_longer_training_begins_like_a_shorter_one() -> None:
-    short, long = (
-        plan_steps(Uniform(), samples=10, epochs=epochs, batch_size=3, seed=1) for epochs in (1, 3)
-    )
+    short = plan_steps(Uniform(), samples=10, epochs=1, batch_size=3, seed=1)
+    long = plan_steps(Uniform(), samples=10, epochs=3, batch_size=3, seed=1)
     assert long[: len(short)] == short
 
 
@@ -100,53 +96,36 @@ def test_a_resumed_loader_goes_on_at_its_step() -> None:
 def test_all_ranks_together_do_each_step_once(
     micro: int, accumulate: int, world: int, sizes: list[int], seed: int
 ) -> None:
-    """And the weights make the mean over micro-batches and processes the size-weighted mean over the step."""
-    plan = plan_steps(
-        Uniform(), samples=60, epochs=1, batch_size=micro * accumulate * world, seed=seed
-    )[:3]
-    ranks = [
-        list(
-            StepLoader(
-                range(60), plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world
-            )
-        )
-        for rank in range(world)
-    ]
-    assert {len(batches) for batches in ranks} == {len(plan) * accumulate}
+    """The mean over micro-batches and processes is the mean over the step, weighted by size."""
+    step_size = micro * accumulate * world
+    plan = plan_steps(Uniform(), samples=60, epochs=1, batch_size=step_size, seed=seed)[:3]
+    options = {"sizes": sizes, "micro_batch_size": micro, "world_size": world}
+    batches: list[MicroBatch] = []
+    for rank in range(world):
+        of_rank = list(StepLoader(range(60), plan, rank=rank, **options))
+        assert len(of_rank) == len(plan) * accumulate
+        batches += of_rank
+
+    def weighted_mean(indices: Sequence[int]) -> float:
+        total = sum(sizes[index] for index in indices)
+        return sum(sizes[index] * index for index in indices) / total
+
     for step, indices in enumerate(plan):
-        mine = [[batch for batch in batches if batch.step == step] for batches in ranks]
-        assert sorted(
-            index for batches in mine for batch in batches for index in batch.items
-        ) == sorted(indices)
-        assert all(len(batch.items) == micro for batches in mine for batch in batches)
-        mean = sum(
-            batch.weight
-            * sum(sizes[index] * index for index in batch.items)
-            / sum(sizes[index] for index in batch.items)
-            for batches in mine
-            for batch in batches
-        ) / (accumulate * world)
-        assert mean == pytest.approx(
-            sum(sizes[index] * index for index in indices) / sum(sizes[index] for index in indices)
-        )
+        of_step = [batch for batch in batches if batch.step == step]
+        assert all(len(batch.items) == micro for batch in of_step)
+        assert sorted(index for batch in of_step for index in batch.items) == sorted(indices)
+        means = [batch.weight * weighted_mean(batch.items) for batch in of_step]
+        assert sum(means) / len(means) == pytest.approx(weighted_mean(indices))
 
 
 def test_several_updates_with_the_same_samples_by_hand() -> None:
-    loader = StepLoader(
-        "abcd", [[0, 1, 2, 3], [3, 2, 1, 0]], sizes=[1] * 4, micro_batch_size=2, updates=2
-    )
-    found = [
-        (
-            "".join(batch.items),
-            batch.step,
-            batch.update,
-            batch.start,
-            batch.opens_group,
-            batch.closes_step,
-        )
-        for batch in loader
-    ]
-    assert found == [
+    plan = [[0, 1, 2, 3], [3, 2, 1, 0]]
+    loader = StepLoader("abcd", plan, sizes=[1] * 4, micro_batch_size=2, updates=2)
+    batches = []
+    for batch in loader:
+        flags = (batch.opens_group, batch.closes_step)
+        batches.append(("".join(batch.items), batch.step, batch.update, batch.start, *flags))
+    assert batches == [
         ("ab", 0, 0, 0, True, False),
         ("cd", 0, 0, 2, False, True),
         ("ab", 0, 1, 0, False, False),
@@ -160,13 +139,7 @@ def test_several_updates_with_the_same_samples_by_hand() -> None:
 
 
 def test_each_rank_knows_its_own_part_of_the_step() -> None:
-    loaders = [
-        StepLoader(
-            "abcd", [[0, 1, 2, 3]], sizes=[1] * 4, micro_batch_size=1, rank=rank, world_size=2
-        )
-        for rank in (0, 1)
-    ]
-    assert [["".join(batch.step_items) for batch in loader] for loader in loaders] == [
-        ["ac", "ac"],
-        ["bd", "bd"],
-    ]
+    options = {"sizes": [1] * 4, "micro_batch_size": 1, "world_size": 2}
+    for rank, expected in ((0, "ac"), (1, "bd")):
+        loader = StepLoader("abcd", [[0, 1, 2, 3]], rank=rank, **options)
+        assert ["".join(batch.step_items) for batch in loader] == [expected, expected]

@@ -25,48 +25,43 @@ TWO = replace(TRAINER, devices=2, strategy="ddp_fork")
 def short_on_one_rank(
     response: str, predicted: Any, gold: Any, answer: str, gold_answer: str
 ) -> dict[str, float]:
-    """Rewards that differ in some groups only, so that one process may have nothing to learn from while the other has."""
+    """Rewards that differ in some groups only.
+
+    So one process may have no gradient to compute while the other one has.
+    """
     return {"reward": float(len(response)) if len(gold_answer) % 2 else 1.0}
 
 
+UNEQUAL = {"config": grpo_config(kl_coef=0.0, resamples=1), "reward": short_on_one_rank}
+TRAININGS = {
+    "SFT": (train_sft, {}),
+    "GRPO": (train_grpo, {}),
+    "Only-RL": (train_grpo, {}),
+    "token mean": (train_grpo, {"config": grpo_config(normalise="token")}),
+    "unequal work": (train_grpo, UNEQUAL),
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("train", "options"),
-    [
-        (train_sft, {}),
-        (train_grpo, {}),
-        (train_grpo, {"config": grpo_config(normalise="token")}),
-        (
-            train_grpo,
-            {"config": grpo_config(kl_coef=0.0, resamples=1), "reward": short_on_one_rank},
-        ),
-    ],
-    ids=["SFT", "GRPO", "token mean", "unequal work"],
-)
+@pytest.mark.parametrize("name", TRAININGS)
 def test_two_processes_equal_one(
-    train: Any,
-    options: dict[str, Any],
+    name: str,
     make_policy: Any,
     examples: list[Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    train, options = TRAININGS[name]
     states = []
-    for name, trainer in {"one": TRAINER, "two": TWO}.items():
+    for folder, trainer in ((tmp_path / "one", TRAINER), (tmp_path / "two", TWO)):
         monkeypatch.setattr(training_runs, "TRAINER", trainer)
-        (tmp_path / name).mkdir()
+        folder.mkdir()
         policy = end_early(make_policy("qwen"))
-        policy.add_reference()
-        train(
-            policy,
-            examples,
-            tmp_path / name,
-            epochs=2,
-            micro=1,
-            loop=loop_config(checkpoint_every=3),
-            **options,
-        )
-        states.append(torch.load(tmp_path / name / "step-3.ckpt", weights_only=False)["state_dict"])
+        if name != "Only-RL":
+            policy.add_reference()
+        loop = loop_config(checkpoint_every=3)
+        train(policy, examples, folder, epochs=2, micro=1, loop=loop, **options)
+        states.append(torch.load(folder / "step-3.ckpt", weights_only=False)["state_dict"])
     assert len(states[0]) == 28
-    for name, value in states[0].items():
-        torch.testing.assert_close(states[1][name], value, rtol=1e-4, atol=1e-6)
+    for key, value in states[0].items():
+        torch.testing.assert_close(states[1][key], value, rtol=1e-4, atol=1e-6)

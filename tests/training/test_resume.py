@@ -58,7 +58,9 @@ def test_the_last_two_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("updates", "steps"), [(1, [2, 4]), (2, [2, 4, 6, 8]), (3, [3, 6, 9, 12])])
-def test_when_a_resume_point_is_written(tmp_path: Path, updates: int, steps: list[int]) -> None:
+def test_resume_points_are_written_between_groups(
+    tmp_path: Path, updates: int, steps: list[int]
+) -> None:
     """Every second step, but never while the samples drawn for several updates are half used."""
     written = []
 
@@ -103,6 +105,7 @@ def planted(path: Path) -> None:
     path.with_suffix(".json").write_text(json.dumps(note))
 
 
+ODD_NOTE = '{"step": 3, "files": {".": 1}}'
 DAMAGES: dict[str, Callable[[Path], Any]] = {
     "empty": lambda path: path.write_bytes(b""),
     "half": lambda path: path.write_bytes(path.read_bytes()[:100]),
@@ -110,9 +113,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
     "another step": renamed,
     "no digest": lambda path: path.with_suffix(".json").unlink(),
     "broken digest": lambda path: path.with_suffix(".json").write_text("[" * 100_000),
-    "odd digest": lambda path: path.with_suffix(".json").write_text(
-        '{"step": 3, "files": {".": 1}}'
-    ),
+    "odd digest": lambda path: path.with_suffix(".json").write_text(ODD_NOTE),
     "a folder": lambda path: (path.unlink(), path.mkdir()),
     "planted": planted,
 }
@@ -193,9 +194,8 @@ def test_the_temporary_folder_is_not_used(
     make_policy: Any, examples: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
-    train_sft(
-        make_policy("qwen"), examples, tmp_path, epochs=1, loop=loop_config(checkpoint_every=1)
-    )
+    loop = loop_config(checkpoint_every=1)
+    train_sft(make_policy("qwen"), examples, tmp_path, epochs=1, loop=loop)
     assert ResumePoint(tmp_path, every=1).latest() == tmp_path / "step-1.ckpt"
 
 

@@ -1,4 +1,4 @@
-"""The numbers of one GRPO step, by hand."""
+"""The rollouts of one GRPO step and their metrics, by hand."""
 
 from __future__ import annotations
 
@@ -56,45 +56,41 @@ def test_rows(rollouts: Rollouts) -> None:
     }
 
 
-def test_measure_counts_the_responses_own_tokens_alone(rollouts: Rollouts) -> None:
+def test_metrics_count_only_the_tokens_of_responses(rollouts: Rollouts) -> None:
     junk = torch.where(rollouts.responses.mask, 0.0, 99.0)
-    found = micro_batch_metrics(rollouts, -1.0 + junk, -1.5 - junk, sampled=range(2))
-    assert found == pytest.approx(
-        {
-            "train/reward": 0.5,
-            "train/r_q": 0.25,
-            "train/invalid": 0.25,
-            "train/reward_std": sqrt(0.5) / 2,
-            "train/zero_variance_groups": 0.5,
-            "train/kl": exp(-0.5) + 0.5 - 1,
-            "train/length_mean": 1.5,
-            "train/length_max": 2,
-            "train/sampling_logp_gap": 0.75,
-        }
-    )
+    metrics = micro_batch_metrics(rollouts, -1.0 + junk, -1.5 - junk, sampled=range(2))
+    expected = {
+        "train/reward": 0.5,
+        "train/r_q": 0.25,
+        "train/invalid": 0.25,
+        "train/reward_std": sqrt(0.5) / 2,
+        "train/zero_variance_groups": 0.5,
+        "train/kl": exp(-0.5) + 0.5 - 1,
+        "train/length_mean": 1.5,
+        "train/length_max": 2,
+        "train/sampling_logp_gap": 0.75,
+    }
+    assert metrics == pytest.approx(expected)
 
 
-def test_measure_without_forwards(rollouts: Rollouts) -> None:
-    found = micro_batch_metrics(rollouts, torch.zeros(4, 2), None, sampled=None)
-    assert "train/kl" not in found
-    assert "train/sampling_logp_gap" not in found
+def test_metrics_without_a_reference_after_an_update(rollouts: Rollouts) -> None:
+    metrics = micro_batch_metrics(rollouts, torch.zeros(4, 2), None, sampled=None)
+    assert "train/kl" not in metrics
+    assert "train/sampling_logp_gap" not in metrics
 
 
 def test_the_gap_to_the_rollout_is_that_of_computed_groups(rollouts: Rollouts) -> None:
     logps = rollouts.responses.logps + torch.tensor([[0.25], [0.0], [9.0], [9.0]])
-    assert micro_batch_metrics(rollouts, logps, None, sampled=[0])["train/sampling_logp_gap"] == pytest.approx(
-        0.25
-    )
-    assert micro_batch_metrics(rollouts, logps, None, sampled=[])["train/sampling_logp_gap"] == 0.0
+    for sampled, expected in (([0], 0.25), ([], 0.0)):
+        metrics = micro_batch_metrics(rollouts, logps, None, sampled=sampled)
+        assert metrics["train/sampling_logp_gap"] == pytest.approx(expected)
 
 
 def test_some_of_the_examples(rollouts: Rollouts) -> None:
     second = rollouts.select([1])
-    assert (second.texts, second.rewards.tolist(), [example.id for example in second.examples]) == (
-        ["y", "z"],
-        [[0.5, 0.5]],
-        ["b"],
-    )
+    assert second.texts == ["y", "z"]
+    assert second.rewards.tolist() == [[0.5, 0.5]]
+    assert [example.id for example in second.examples] == ["b"]
     assert second.responses.tokens.tolist() == [[4, 5], [6, 7]]
     assert rollouts.select([0]).responses.finished.tolist() == [True, False]
     assert (int(rollouts.tokens), int(second.tokens)) == (6, 3)

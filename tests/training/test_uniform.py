@@ -5,7 +5,7 @@ import random
 from mmie.training.schedules.uniform import Uniform
 
 
-def test_every_sample_once_an_epoch() -> None:
+def test_every_sample_once_per_epoch() -> None:
     for epoch in range(3):
         assert sorted(Uniform()(epoch, samples=17, seed=4)) == list(range(17))
 

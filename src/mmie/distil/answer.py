@@ -1,4 +1,4 @@
-"""An answer of the teacher and the state that it is in."""
+"""An answer of the teacher, and its state."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ STATES: tuple[str, ...] = get_args(State)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one request.
+    """The outcome of one request.
 
     Attributes:
-        text: all of it that there is, also where it was cut or refused.
+        text: everything that arrived, also if the answer was cut or refused.
         state: ``whole``; ``cut`` at the token limit; ``refused`` by server or model; ``empty``.
-        details: what the server said about it, as JSON values: ``finish_reason``, ``usage``,
-            ``seconds``, ``served_model``, and ``reason`` where it is refused.
-        final: False where the request was turned away unpaid and for another reason than its
-            content (too long, say): the next start asks again, as the server may have been set up
-            anew.
+        details: what the server said about the answer, as JSON values: ``finish_reason``,
+            ``usage``, ``seconds``, ``served_model``, and for a refusal its ``reason``.
+        final: False if the request was refused unpaid and for another reason than its content, for
+            example because it is too long. The next run asks again, because the server may have
+            been configured differently in the meantime.
     """
 
     text: str

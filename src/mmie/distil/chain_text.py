@@ -1,4 +1,4 @@
-"""How the teacher's words are read. What it is asked stands in ``conf/cot``.
+"""How the teacher's chains and scores are read. ``conf/`` holds the questions.
 
 Every step reads the text a fixed number of times, so the work grows linearly with its length.
 """
@@ -18,27 +18,33 @@ _SCORE_LINE = re.compile(r"^[-#>\t ]*+score:(.*)$", re.MULTILINE | re.IGNORECASE
 
 
 def parse_score(text: str) -> float | None:
-    """The number on the last line ``Score: <number>``; None where there is no such line or it is not within 0..1.
+    """The number on the last line of the form ``Score: <number>``.
 
-    Markdown's marks, case, a full stop and ``/1.0`` behind the number are overlooked; a number out of another whole is none.
+    Markdown's marks, case, a full stop and ``/1.0`` after the number are ignored. A score out of
+    another maximum, such as ``8/10``, does not count.
+
+    Returns:
+        None if there is no such line, or its number is not within 0..1.
     """
     lines = _SCORE_LINE.findall(re.sub(r"[*`]", "", text))
-    points, _, whole = lines[-1].strip(" \t\r`[].").partition("/") if lines else ("", "", "")
+    if not lines:
+        return None
+    points, _, maximum = lines[-1].strip(" \t\r`[].").partition("/")
     try:
-        score, largest = float(points), float(whole or 1)
+        score, largest = float(points), float(maximum or 1)
     except ValueError:
         return None
     return score if largest == 1 and 0.0 <= score <= 1.0 else None
 
 
 def extract_chain(text: str) -> str:
-    """The chain in the teacher's words, without its own thinking and without a code fence around.
+    """The chain in a teacher's answer, without the teacher's own thinking and without a code fence.
 
-    A teacher that thinks first writes ``<think> … </think>`` and then the chain; some servers leave
-    the opening tag out. Where nothing follows the thinking, the tags stand around the chain itself.
+    A teacher that thinks first writes ``<think> … </think>`` and then the chain. Some servers leave
+    the opening tag out. If nothing follows the thinking, the tags stand around the chain itself.
 
     Returns:
-        "" where a think or answer tag is left inside: such a chain would break the format of eq. 4.
+        "" if a think or answer tag is left inside: such a chain would break the format of eq. 4.
     """
     chain = _without_thinking(_without_fence(replace_invalid_characters(text).strip()))
     chain = _without_fence(chain)
@@ -56,8 +62,8 @@ def _without_thinking(text: str) -> str:
         last_end = end
     if last_end is None:
         return text
-    following = text[last_end.end() :].strip()
-    if following:
-        return following
+    chain = text[last_end.end() :].strip()
+    if chain:
+        return chain
     wrapped = _THOUGHT.fullmatch(text[: last_end.start()])
     return wrapped[1].strip() if wrapped else text

@@ -1,4 +1,4 @@
-"""Many requests at once: bounded, drained after a fault, and watched for refusals."""
+"""Sends many requests at once: a bounded number, stopping after an error or if all are refused."""
 
 from __future__ import annotations
 
@@ -10,33 +10,39 @@ from mmie.distil.record import Record
 from mmie.distil.teacher import Request, Teacher
 from mmie.errors import InputError
 
-EARLY = (
-    20  # requests, all refused, after which a run stops: the set-up is at fault, not the samples
-)
+# A run stops after this many requests if all were refused: the fault is in the configuration then,
+# not in the samples.
+EARLY = 20
 
 Job = Callable[[], Awaitable[None]]
 
 
 class Dispatcher:
-    """Where the jobs of one run ask the teacher.
+    """Runs jobs that ask the teacher.
 
-    After the first InputError no request begins any more. Those under way come to their end, so
-    that no answer that was paid for is lost.
-
-    Args:
-        teacher: answers; its connections are closed at the end of ``run``.
-        record: what has been answered is not asked again.
-        progress: called with 1 after every request.
+    No request begins after the first InputError. Those under way come to their end, so that no
+    answer that was paid for is lost.
     """
 
     def __init__(self, teacher: Teacher, record: Record, progress: Callable[[int], None]) -> None:
+        """Starts nothing yet.
+
+        Args:
+            teacher: answers; its connections are closed at the end of ``run``.
+            record: what it holds is not asked again.
+            progress: called with 1 after every request.
+        """
         self._teacher = teacher
         self._record = record
         self._progress = progress
         self._failure: InputError | None = None
 
     async def ask(self, request: Request) -> Answer:
-        """The answer, in whatever state; InputError where this or another job met a fault."""
+        """The answer, in whatever state.
+
+        Raises:
+            InputError: the request failed, or another job's request failed before.
+        """
         if self._failure is not None:
             raise self._failure
         answer = await self._record.answer(self._teacher, request)
@@ -50,7 +56,7 @@ class Dispatcher:
         Raises:
             InputError: the first one of any job, after all requests under way have ended.
         """
-        queue = iter(jobs)
+        queue = iter(jobs)  # shared by all workers: each takes the next job when it is free
         try:
             async with asyncio.TaskGroup() as workers:
                 for _ in range(self._teacher.concurrency):
@@ -76,28 +82,30 @@ class Dispatcher:
         """A server that refuses everything is not asked ten thousand times."""
         asked, refused = self._record.asked, self._record.fetched["refused"]
         if refused == asked >= EARLY and self._teacher.max_refused < 1:
-            raise InputError(
-                f"{_refusals(self._teacher, self._record)}; mend what the server complains about"
-            )
+            reason = _describe_refusals(self._teacher, self._record)
+            raise InputError(f"{reason}; mend what the server complains about")
 
 
 def check_refused(teacher: Teacher, record: Record, listed: object) -> None:
-    """Raises InputError where the share of refused requests is above ``teacher.max_refused``.
+    """Checks the share of refused requests at the end of a run.
 
     Args:
-        teacher, record: of the run that has ended.
-        listed: the file that lists the refused requests.
+        teacher, record: of that run.
+        listed: the file that lists the refused requests, for the message.
+
+    Raises:
+        InputError: the share is above ``teacher.max_refused``.
     """
     refused = sum(entry.state == "refused" for entry in record.unanswered)
     if refused > teacher.max_refused * (record.asked + record.reused):
         raise InputError(
-            f"{_refusals(teacher, record)}, which is more than "
+            f"{_describe_refusals(teacher, record)}, which is more than "
             f"teacher.max_refused={teacher.max_refused:g}; "
             f"read {listed}, then mend the samples or raise teacher.max_refused"
         )
 
 
-def _refusals(teacher: Teacher, record: Record) -> str:
+def _describe_refusals(teacher: Teacher, record: Record) -> str:
     refused = [entry for entry in record.unanswered if entry.state == "refused"]
     count = f"{len(refused):,} of {record.asked + record.reused:,} requests were refused"
     first = f"the first, for {refused[0].example_id}: {refused[0].reason or 'no reason given'}"

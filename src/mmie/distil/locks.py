@@ -1,4 +1,4 @@
-"""Two runs at one record: appending one at a time, and asking each question once."""
+"""Several runs with one record: they append one at a time, and ask each question only once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def open_locked(path: Path) -> Iterator[int]:
-    """The file opened for append, nobody else in it, its last line whole.
+    """Opens the file for appending and keeps all other processes out; gives its descriptor.
+
+    A torn last line is cut off first.
 
     Raises:
-        InputError: the disk refuses.
+        InputError: the file cannot be created, read or written.
     """
     with record_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +36,7 @@ def open_locked(path: Path) -> Iterator[int]:
 
 @contextmanager
 def record_errors(path: Path) -> Iterator[None]:
-    """Disk trouble at the record becomes InputError."""
+    """Turns a disk error at the record into InputError."""
     try:
         yield
     except OSError as error:
@@ -43,14 +45,18 @@ def record_errors(path: Path) -> Iterator[None]:
 
 
 class Claim:
-    """The right to ask one question, which one process at most has; it ends with the process."""
+    """The right to ask one question. At most one process has it.
+
+    It is a lock on a small file beside the record and not an entry in the record, because the
+    system releases a lock when its process dies, however it dies.
+    """
 
     def __init__(self, record: Path, key: str) -> None:
         self._path = record.with_name(f".{record.name}.{key[:16]}.claim")
         self._descriptor: int | None = None
 
     def take(self) -> bool:
-        """Whether the claim is ours now; False where another run has it."""
+        """Takes the claim if it is free; returns whether it is ours now."""
         with record_errors(self._path):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
             if self._is_free(descriptor) and self._is_current(descriptor):
@@ -60,8 +66,9 @@ class Claim:
             return False
 
     def give_back(self) -> None:
-        """Lets the next one ask."""
+        """Lets another process ask."""
         if self._descriptor is not None:
+            # Deleted while it is still locked: nobody can take it between the two steps.
             self._path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
@@ -74,7 +81,7 @@ class Claim:
         return True
 
     def _is_current(self, descriptor: int) -> bool:
-        """Whether the file that we locked is still there; its last owner may have deleted it."""
+        """Whether the locked file still has its name; its last owner may have deleted it."""
         try:
             return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
         except FileNotFoundError:
@@ -82,13 +89,12 @@ class Claim:
 
 
 def _drop_torn_line(descriptor: int, path: Path) -> None:
-    """Cuts off what a writer left that was killed in the middle of a line: it is asked again."""
+    """Cuts off the part of a line that a killed writer left. That question is asked again."""
     size = os.fstat(descriptor).st_size
     if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
         return
-    whole = os.pread(descriptor, size, 0).rfind(b"\n") + 1
-    lost = size - whole
+    end = os.pread(descriptor, size, 0).rfind(b"\n") + 1
     logger.warning(
-        "%s: dropped a torn last line of %d bytes; that answer is asked again", path, lost
+        "%s: dropped a torn last line of %d bytes; that answer is asked again", path, size - end
     )
-    os.ftruncate(descriptor, whole)
+    os.ftruncate(descriptor, end)

@@ -1,13 +1,18 @@
-"""What the teacher has answered so far, in an append-only file.
+"""All answers of the teacher so far, in an append-only file.
 
-Every paid answer is kept there before it is used. One JSON object per line: ``{key, purpose,
-example_id, candidate, model, answer, state}`` and what the server said beside it:
-``finish_reason, usage, seconds, served_model, reason``. Lines without a state are whole answers.
-The key is made of what the teacher saw, so a killed run pays for nothing twice, one new sample
-costs one sample, and ablating a filter costs nothing. A refused, cut or empty answer is an answer,
-too: it is not asked again until its line is deleted or the request changes. Only a request that was
-turned away unpaid for another reason than its content (``"final": false``) is asked again by the
-next run.
+Every paid answer is on disk before it is used. The file has one JSON object per line: ``{key,
+purpose, example_id, candidate, model, answer, state}``, and what the server said about the answer:
+``finish_reason, usage, seconds, served_model, reason``. A line without a state is a whole answer.
+
+The key is a hash of what the teacher saw. So a killed run pays for nothing twice, one new sample
+costs one sample, and ablating a filter costs nothing. A refused, cut or empty answer counts as an
+answer: it is not asked again until its line is deleted or the request changes. There is one
+exception: a request that was refused unpaid and for another reason than its content
+(``"final": false``) is asked again by the next run.
+
+Several runs may share one record. Appending takes a lock on the file for the moment of the write.
+Asking takes a claim on the question for as long as it lasts, so that two runs never pay for the
+same answer (``mmie.distil.locks``).
 """
 
 from __future__ import annotations
@@ -31,7 +36,8 @@ from mmie.errors import InputError
 from mmie.files import parse_json
 from mmie.types import Picture
 
-POLL = 0.1  # seconds between two looks at what another run is asking
+POLL = 0.1  # seconds between two checks whether another run has its answer
+# Keys of a line that the server's own details must not replace.
 BASIC = ("key", "purpose", "example_id", "candidate", "model", "answer", "state", "final")
 
 
@@ -50,18 +56,18 @@ class Record:
     """The answers in one file, which several processes may use at the same time.
 
     Attributes:
-        path: the file; made, with its folder, where it does not exist.
-        asked: answers that this object fetched from a teacher.
-        reused: answers that it found in the record.
-        fetched: how many of the fetched answers there are of each state.
-        unanswered: the requests so far without a whole answer, fetched or found.
+        path: the file. It is created, with its folder, if it does not exist.
+        asked: the number of answers that this object fetched from a teacher.
+        reused: the number of answers that were already in the record.
+        fetched: state → number of fetched answers.
+        unanswered: the requests so far without a whole answer, fetched or reused.
     """
 
     def __init__(self, path: Path) -> None:
         """Reads the file; a torn last line is cut off with a warning.
 
         Raises:
-            InputError: a broken line before the last, or a file that cannot be read and written.
+            InputError: a line before the last is broken, or the file cannot be read and written.
         """
         self.path = path
         self.reused = 0
@@ -79,17 +85,16 @@ class Record:
         return self.fetched.total()
 
     async def answer(self, teacher: Teacher, request: Request) -> Answer:
-        """The recorded answer, or the teacher's, which is on disk before it is returned.
+        """The recorded answer, or else the teacher's, which is on disk before it is returned.
 
-        A question that another run is asking at the moment is waited for.
+        If another run is asking the same question at the moment, its answer is waited for.
 
         Raises:
-            InputError: no answer can be had, or it cannot be kept.
+            InputError: there is no answer, or it cannot be written.
         """
         key = self.key(teacher, request)
-        async with self._locks.setdefault(
-            key, asyncio.Lock()
-        ):  # two samples alike, asked at the same time
+        # Within this process two equal samples may be asked about at the same time.
+        async with self._locks.setdefault(key, asyncio.Lock()):
             claim = await self._claimed(key)
             if claim is None:
                 self.reused += 1
@@ -103,12 +108,12 @@ class Record:
         return answer
 
     def key(self, teacher: Teacher, request: Request) -> str:
-        """SHA-256 over model, parameters, purpose, prompt, pictures as shown and candidate number.
+        """SHA-256 of everything that the teacher sees, and of the candidate's number.
 
-        The sample's id and the pictures' paths are not in it: renaming costs nothing.
+        The sample's id and the pictures' paths are not part of it: renaming costs nothing.
         """
         pictures = request.example.pictures
-        seen = {
+        parts = {
             "model": teacher.model,
             "parameters": dict(teacher.parameters),
             "purpose": request.purpose,
@@ -116,16 +121,15 @@ class Record:
             "pictures": [self._digest(picture, teacher.max_pixels) for picture in pictures],
             "candidate": request.candidate,
         }
-        return hashlib.sha256(
-            json.dumps(seen, sort_keys=True, separators=(",", ":")).encode()
-        ).hexdigest()
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     async def _claimed(self, key: str) -> Claim | None:
-        """The right to ask the question; None as soon as there is an answer to it."""
+        """Waits for the right to ask the question; None as soon as there is an answer to it."""
         claim = Claim(self.path, key)
         while key not in self._answers:
             if claim.take():
-                self._refresh()  # another run may have answered and let go just before
+                self._refresh()  # another run may have answered it a moment ago
                 if key not in self._answers:
                     return claim
                 claim.give_back()
@@ -138,18 +142,20 @@ class Record:
         try:
             answer = await teacher.ask(request)
         except InputError as error:
-            raise InputError(
-                f"{error}; then run again: the answers so far are kept in {self.path}"
-            ) from error
-        self._append(_line(key, teacher.model, request=request, answer=answer))
+            advice = f"then run again: the answers so far are kept in {self.path}"
+            raise InputError(f"{error}; {advice}") from error
+        self._append(_to_line(key, teacher.model, request=request, answer=answer))
         self._answers[key] = answer
         self.fetched[answer.state] += 1
 
     def _note(self, request: Request, answer: Answer) -> None:
         if answer.state != "whole":
             reason = str(answer.details.get("reason", ""))
-            who = request.example.id, request.candidate, request.purpose
-            self.unanswered.append(Unanswered(*who, answer.state, reason))
+            self.unanswered.append(
+                Unanswered(
+                    request.example.id, request.candidate, request.purpose, answer.state, reason
+                )
+            )
 
     def _digest(self, picture: Picture, max_pixels: int) -> str | None:
         if picture.path is None:
@@ -161,25 +167,25 @@ class Record:
         return self._digests[picture, max_pixels]
 
     def _refresh(self) -> None:
-        """Takes note of what other runs have added."""
+        """Reads what other runs have added."""
         with open_locked(self.path) as descriptor:
             self._read_on(descriptor)
 
     def _read_on(self, descriptor: int) -> None:
-        """Reads from where the last reading ended; from the start where lines were taken out."""
+        """Reads on from the last place, or from the start if somebody has deleted lines."""
         size = os.fstat(descriptor).st_size
         if size < self._size:
             self._size = self._lines = 0
-        for line in _bytes(descriptor, self._size, size).split(b"\n")[:-1]:
+        for line in _read_bytes(descriptor, self._size, size).split(b"\n")[:-1]:
             self._lines += 1
-            key, answer = _entry(line, f"{self.path}:{self._lines}")
+            key, answer = _from_line(line, f"{self.path}:{self._lines}")
             if answer.final:
                 self._answers[key] = answer
         self._size = size
 
     def _append(self, line: bytes) -> None:
         with open_locked(self.path) as descriptor:
-            self._read_on(descriptor)
+            self._read_on(descriptor)  # so that ``_size`` is the end of the file
             if os.write(descriptor, line) < len(line):
                 os.ftruncate(descriptor, self._size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -187,8 +193,8 @@ class Record:
             self._lines += 1
 
 
-def _bytes(descriptor: int, start: int, end: int) -> bytes:
-    """What stands between two places; one call of the system may give less than all of it."""
+def _read_bytes(descriptor: int, start: int, end: int) -> bytes:
+    """The bytes between two places. A single system call may return fewer than asked for."""
     parts = []
     while start < end:
         part = os.pread(descriptor, end - start, start)
@@ -199,7 +205,7 @@ def _bytes(descriptor: int, start: int, end: int) -> bytes:
     return b"".join(parts)
 
 
-def _line(key: str, model: str, *, request: Request, answer: Answer) -> bytes:
+def _to_line(key: str, model: str, *, request: Request, answer: Answer) -> bytes:
     entry: dict[str, Any] = {
         "key": key,
         "purpose": request.purpose,
@@ -214,7 +220,7 @@ def _line(key: str, model: str, *, request: Request, answer: Answer) -> bytes:
     return json.dumps(entry).encode() + b"\n"
 
 
-def _entry(line: bytes, where: str) -> tuple[str, Answer]:
+def _from_line(line: bytes, where: str) -> tuple[str, Answer]:
     try:
         entry = parse_json(line)
     except ValueError:
@@ -222,11 +228,9 @@ def _entry(line: bytes, where: str) -> tuple[str, Answer]:
     match entry:
         case {"key": str(key), "answer": str(text)} if entry.get("state", "whole") in STATES:
             details = {name: value for name, value in entry.items() if name not in BASIC}
-            whole = text.encode(
-                errors="replace"
-            ).decode()  # half a character would break every later file
+            # A lone surrogate, which JSON can hold, would break every file that is written later.
+            valid = text.encode(errors="replace").decode()
             state, final = entry.get("state", "whole"), entry.get("final") is not False
-            return key, Answer(whole, state, details, final)
-    raise InputError(
-        f"{where}: not a recorded answer of the teacher; delete that line and run again"
-    )
+            return key, Answer(valid, state, details, final)
+    reason = "not a recorded answer of the teacher"
+    raise InputError(f"{where}: {reason}; delete that line and run again")

@@ -1,6 +1,8 @@
-"""How a server's replies are read: answers in all their forms, and complaints with their reason.
+"""Reads a server's replies: answers in all their forms, and complaints with their reason.
 
-A complaint is one of three kinds: worth another try, about this request alone, or about all.
+Servers that claim to speak OpenAI's protocol differ most in their errors, so these are recognised
+by status and by words. A complaint is of one of three kinds: another try may help, it concerns this
+request alone, or it concerns all requests.
 """
 
 from __future__ import annotations
@@ -15,18 +17,13 @@ from mmie.distil.answer import Answer, State
 
 Verdict = Literal["retry", "refused", "stop"]
 
-FOR_ALL = {
-    401,
-    402,
-    403,
-    404,
-    405,
-    407,
-    410,
-}  # key, credit, address or model: no other request fares better
+# Statuses about key, credit, address or model: no other request would succeed.
+FOR_ALL = {401, 402, 403, 404, 405, 407, 410}
 LATER = {408, 409, 425, 429}
+# Names under which servers put their complaints.
 COMPLAINTS = ("error", "errors", "detail", "message", "msg", "error_msg", "base_resp")
 TEXT_PARTS = {"text", "output_text"}
+# Reasons for which an answer ended, as different servers name them.
 CUT = {"length", "max_tokens", "max_output_tokens", "model_length"}
 REFUSED = re.compile(
     r"content_filter|refusal|safety|recitation|prohibited|block|spii|sensitive|moderation"
@@ -36,7 +33,8 @@ FAILED = {"error", "network_error", "abort", "failed"}  # the server ended the a
 _CONTENT = re.compile(
     r"content[_ -]?(filter|policy|management)|responsible.?ai|safety|moderation|flagged"
 )
-_SET_UP = re.compile(  # some servers say with status 200 or 400 what others say with 401, 402 or 404
+# Some servers say with status 200 or 400 what others say with 401, 402 or 404.
+_SET_UP = re.compile(
     r"insufficient.?(quota|credit|fund|balance)|credit balance|billing|payment required"
     r"|(invalid|incorrect|missing|no) api.?key|api.?key (is )?(invalid|not valid|missing)"
     r"|model.?not.?found|no such model|model .{0,100}does not exist|authentication|unauthori[sz]ed"
@@ -54,11 +52,11 @@ class Complaint:
     """A reply without an answer.
 
     Attributes:
-        verdict: ``retry``: another try may help; ``refused``: this request will not be answered,
-            others may; ``stop``: no request will be.
-        reason: the server's own words, after the status where it is an error.
-        by_content: refused for what it says or shows.
-        field: the request option that the server does not take, "" where it is something else.
+        verdict: ``retry`` if another try may help, ``refused`` if this request will not be
+            answered but others may be, ``stop`` if no request will be answered.
+        reason: the server's own words, after the status if it is an error.
+        by_content: whether it was refused for what it says or shows.
+        field: the request option that the server does not accept; "" for any other reason.
     """
 
     verdict: Verdict
@@ -68,11 +66,11 @@ class Complaint:
 
 
 def read_reply(status: int, body: bytes, *, options: Collection[str]) -> Answer | Complaint:
-    """The first choice of a chat completion, or what the server says instead of one.
+    """The first choice of a chat completion, or the server's complaint instead of one.
 
     Args:
-        status: of HTTP.
-        body: as it came.
+        status: of the HTTP response.
+        body: of the response, unchanged.
         options: names of the request's fields besides model and messages.
     """
     reply = _json(body)
@@ -81,8 +79,8 @@ def read_reply(status: int, body: bytes, *, options: Collection[str]) -> Answer 
         return answer
     error = _error_in(reply)
     if error is None and status < 400:
-        return Complaint("retry", f"a body that is no chat completion: {_folded(body)}")
-    return _judged(status, error, body, options=options)
+        return Complaint("retry", f"a body that is no chat completion: {_one_line(body)}")
+    return _complaint(status, error, body, options=options)
 
 
 def _json(body: bytes) -> Any:
@@ -123,22 +121,21 @@ def _state(text: str, ending: str, refusal: Any) -> State:
 
 
 def _text(content: Any) -> str | None:
-    """The text of a message or of its text parts, joined; None where it is something else."""
+    """The text of a message, or of its text parts joined; None for anything else."""
     if content is None:
         return ""
     if isinstance(content, Mapping):
         content = [content]
     if isinstance(content, list):
-        content = "".join(_part(part) for part in content)
+        content = "".join(_part_text(part) for part in content)
     if not isinstance(content, str):
         return None
-    return content.encode(
-        errors="replace"
-    ).decode()  # half a character would break every later file
+    # A lone surrogate, which JSON can hold, would break every file that is written later.
+    return content.encode(errors="replace").decode()
 
 
-def _part(part: Any) -> str:
-    """The text of one part; "" where it is thinking or something else than text."""
+def _part_text(part: Any) -> str:
+    """The text of one part; "" for the model's thinking and for anything else but text."""
     if isinstance(part, str):
         return part
     if not isinstance(part, Mapping) or part.get("type", "text") not in TEXT_PARTS:
@@ -150,7 +147,7 @@ def _part(part: Any) -> str:
 
 
 def _error_in(reply: Any) -> Any | None:
-    """What stands where servers put their complaints; None where nothing does."""
+    """What is found where servers put their complaints; None if there is nothing."""
     if isinstance(reply, list) and reply:
         reply = reply[0]  # Gemini sends its errors in a list
     if not isinstance(reply, Mapping):
@@ -163,29 +160,33 @@ def _error_in(reply: Any) -> Any | None:
     return next((place for place in places if place), None)
 
 
-def _judged(status: int, error: Any, body: bytes, *, options: Collection[str]) -> Complaint:
+def _complaint(status: int, error: Any, body: bytes, *, options: Collection[str]) -> Complaint:
     fields = error if isinstance(error, Mapping) else {"message": error}
-    message = _folded(fields.get("message") or error or body)
+    message = _one_line(fields.get("message") or error or body)
     facts = [str(fields.get(name) or "") for name in ("code", "type", "param")]
     words = " ".join([*facts, str(fields.get("message") or error or "")]).lower()
     if status < 400:
         status = _status_in(fields)
     reason = f"{status} - {message}" if status else message
-    if (
-        status not in FOR_ALL - {403}
-        and status not in LATER
-        and status < 500
-        and _CONTENT.search(words)
-    ):
+    if _may_be_about_content(status) and _CONTENT.search(words):
         return Complaint("refused", reason, by_content=True)
-    unsupported = _field(words, options) if status in (0, 400, 422) else ""
+    unsupported = _unsupported_option(words, options) if status in (0, 400, 422) else ""
     if unsupported:
         return Complaint("stop", reason, field=unsupported)
     return Complaint(_verdict(status, words), reason)
 
 
+def _may_be_about_content(status: int) -> bool:
+    """Whether words about safety in such a reply can mean this request's content.
+
+    Some servers answer 403 to forbidden content, others to a wrong key.
+    """
+    concerns_all = status in FOR_ALL and status != 403
+    return not (concerns_all or status in LATER or status >= 500)
+
+
 def _status_in(fields: Mapping[str, Any]) -> int:
-    """The status that an error in a reply of status 200 names; 0 where it names none."""
+    """The status that an error names inside a reply of status 200; 0 if it names none."""
     for name in ("code", "status", "status_code"):
         text = str(fields.get(name, ""))
         if re.fullmatch(r"[45]\d\d", text):
@@ -201,15 +202,15 @@ def _verdict(status: int, words: str) -> Verdict:
     return "refused" if status or _BAD_REQUEST.search(words) else "retry"
 
 
-def _field(words: str, options: Collection[str]) -> str:
-    """The first of the options that the server says it does not take."""
-    if not _UNSUPPORTED.search(words):
-        return ""
-    return next(
-        (name for name in options if re.search(rf"\b{re.escape(name.lower())}\b", words)), ""
-    )
+def _unsupported_option(words: str, options: Collection[str]) -> str:
+    """The first of the options of which the server says that it does not accept it; else ""."""
+    if _UNSUPPORTED.search(words):
+        for name in options:
+            if re.search(rf"\b{re.escape(name.lower())}\b", words):
+                return name
+    return ""
 
 
-def _folded(said: Any) -> str:
-    text = said.decode(errors="replace") if isinstance(said, bytes) else said
+def _one_line(reply: Any) -> str:
+    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
     return " ".join((text if isinstance(text, str) else json.dumps(text)).split()) or "(nothing)"

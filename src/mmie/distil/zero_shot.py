@@ -1,4 +1,4 @@
-"""The teacher does the task itself, without being shown an answer (JMERE-R1, Table 3, GPT-4o)."""
+"""The teacher does the task itself, without the gold answer (JMERE-R1, Table 3: GPT-4o)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_zero_shot(
     prompt: Callable[[Example], str],
     progress: Callable[[int], None],
 ) -> list[Answer]:
-    """``zero_shot`` for callers that do not await it, be it in a running event loop."""
+    """``zero_shot`` for callers that do not await it, even within a running event loop."""
     return run_to_end(zero_shot(examples, teacher, record, prompt=prompt, progress=progress))
 
 
@@ -33,27 +33,27 @@ async def zero_shot(
     prompt: Callable[[Example], str],
     progress: Callable[[int], None],
 ) -> list[Answer]:
-    """One answer per sample, in the samples' order and in whatever state.
+    """One answer per sample, in the order of the samples and in whatever state.
 
     Args:
         examples: with unique ids.
         teacher: answers; its connections are closed at the end.
-        record: what has been answered is not asked again.
+        record: what it holds is not asked again.
         prompt: the text that follows the sample's pictures.
         progress: called with 1 after every request.
 
     Raises:
-        InputError: the first fault that concerns every request, after those under way have ended.
+        InputError: the first error that concerns every request, once those under way have ended.
     """
     dispatcher = Dispatcher(teacher, record, progress)
     answers: dict[str, Answer] = {}
 
-    async def one(example: Example) -> None:
+    async def ask_for(example: Example) -> None:
         answers[example.id] = await dispatcher.ask(Request("answer", example, 0, prompt(example)))
 
     def jobs() -> Iterator[Job]:
         for example in examples:
-            yield partial(one, example)
+            yield partial(ask_for, example)
 
     await dispatcher.run(jobs())
     return [answers[example.id] for example in examples]

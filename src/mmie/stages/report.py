@@ -90,7 +90,6 @@ def report(context: Context, results: Results, evaluated: Mapping[str, Path]) ->
         for name, stage in evaluated.items():
             target = folder / f"{slug(name)}.jsonl"
             copy_answers(stage / "predictions.jsonl", target, context.source.images)
-            shutil.copyfile(target, context.output / "predictions.jsonl")  # the last one stays
         _copy_curves(context)
 
 

@@ -48,7 +48,7 @@ class Fit:
     callbacks: Sequence[Callback] = field(default_factory=list)
 
 
-class _TrainingBar(RichProgressBar):
+class TrainingBar(RichProgressBar):
     """Counts micro-batches over the whole training, which to Lightning is one epoch."""
 
     def configure_columns(self, trainer: pl.Trainer) -> list[Any]:
@@ -170,7 +170,7 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
         accumulate_grad_batches=training.loader(0, trainer_config.processes).accumulate,
         gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *training.loggers],
-        callbacks=[*callbacks, _TrainingBar(leave=True)],
+        callbacks=[*callbacks, TrainingBar(leave=True)],
     )
     device = module.policy.device
     _fit_from(trainer, module, _StepData(training.loader), resume.latest())

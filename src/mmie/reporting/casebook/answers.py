@@ -55,8 +55,7 @@ class Model:
 def read_models(runs: Sequence[Run], names: Sequence[str] = ()) -> list[Model]:
     """The systems of the runs, or those of them that are called by one of ``names``.
 
-    Two of one name whose answers are equal in all samples come once. A run without a file for each
-    system has ``predictions.jsonl``, which is the last system's.
+    Two of one name whose answers are equal in all samples come once.
 
     Raises:
         InputError: the runs have different tasks, a run has no predictions, no run has predictions
@@ -67,19 +66,18 @@ def read_models(runs: Sequence[Run], names: Sequence[str] = ()) -> list[Model]:
             other = f"that of {runs[0].path} is {runs[0].task}"
             raise InputError(f"{run.path}: its task is {run.task}, {other}; give runs of one task")
     files = [(name, run, path) for run in runs for name, path in _files(run)]
+    known = dict.fromkeys(name for name, *_ in files)
     for name in names:
-        if name not in {known for known, *_ in files}:
-            known = ", ".join(dict.fromkeys(known for known, *_ in files))
-            raise InputError(
-                f"--models: there are no predictions of {name!r}; there are those of {known}"
-            )
-    found: list[Model] = []
+        if name not in known:
+            there = f"there are those of {', '.join(known)}"
+            raise InputError(f"--models: there are no predictions of {name!r}; {there}")
+    models: list[Model] = []
     for name, run, path in files:
         if not names or name in names:
             model = Model(name, run, path, _answers(path, run))
-            if not any(_says_the_same(model, other) for other in found):
-                found.append(model)
-    return found
+            if not any(_says_the_same(model, other) for other in models):
+                models.append(model)
+    return models
 
 
 def labels(models: Sequence[Model]) -> list[str]:
@@ -91,28 +89,25 @@ def labels(models: Sequence[Model]) -> list[str]:
 
 
 def _label_among(model: Model, namesakes: Sequence[Model]) -> str:
-    def told(one: Model) -> list[str]:
-        experiment, seed = one.run.experiment, f"seed {one.run.seed}"
-        return ["", f" · {seed}", f" · {experiment}", f" · {experiment} {seed}"]
+    """The model's name with the shortest of the additions that differ for all its namesakes."""
+    choices = [_additions(namesake) for namesake in namesakes]
+    for number, addition in enumerate(_additions(model)):
+        if len({of_one[number] for of_one in choices}) == len(namesakes):
+            return model.name + addition
+    return f"{model.name}{_additions(model)[-1]} ({namesakes.index(model) + 1})"
 
-    other = [told(namesake) for namesake in namesakes]
-    apart = (
-        own
-        for at, own in enumerate(told(model))
-        if len({choices[at] for choices in other}) == len(namesakes)
-    )
-    return model.name + next(apart, f"{told(model)[-1]} ({namesakes.index(model) + 1})")
+
+def _additions(model: Model) -> list[str]:
+    experiment, seed = model.run.experiment, f"seed {model.run.seed}"
+    return ["", f" · {seed}", f" · {experiment}", f" · {experiment} {seed}"]
 
 
 def _files(run: Run) -> list[tuple[str, Path]]:
-    kept = [(name, run.predictions(name)) for name in run.systems]
-    found = [(name, path) for name, path in kept if path is not None]
-    old = run.file("predictions.jsonl")
-    if not found and old is not None and run.systems:
-        found = [([*run.systems][-1], old)]
-    if not found:
+    """Each system of the run with the file of its predictions, where there is one."""
+    files = [(name, path) for name in run.systems if (path := run.predictions(name)) is not None]
+    if not files:
         raise InputError(f"{run.path}: no predictions lie beside it; leave it out or run again")
-    return found
+    return files
 
 
 def _says_the_same(one: Model, other: Model) -> bool:

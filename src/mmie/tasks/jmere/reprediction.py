@@ -19,12 +19,12 @@ class RepredictionFilter:
         """The candidates that lead to the gold answer, in their order.
 
         Args:
-            candidates: with the verdict ``repredicted``; None is never the gold answer.
+            candidates: a chain without the verdict ``repredicted``, or with an unreadable one, is dropped.
             gold: sample id → quintuples.
         """
         return [candidate for candidate in candidates if _is_gold(candidate, gold)]
 
 
 def _is_gold(candidate: Candidate, gold: Mapping[str, Any]) -> bool:
-    read = candidate.verdicts["repredicted"]
+    read = candidate.verdicts.get("repredicted")
     return read is not None and folded_set(read) == folded_set(gold[candidate.example_id])

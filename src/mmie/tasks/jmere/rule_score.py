@@ -29,17 +29,17 @@ class RuleScoreFilter:
         """The best-scored candidates of each sample, in their order.
 
         Args:
-            candidates: with the verdict ``score``; None, an unreadable score, is dropped.
+            candidates: a chain without the verdict ``score``, or with an unreadable one, is dropped.
             gold: plays no part.
         """
         best: dict[str, float] = {}
         for candidate in candidates:
-            score = candidate.verdicts["score"]
+            score = candidate.verdicts.get("score")
             if score is not None and score >= self.threshold:
                 best[candidate.example_id] = max(score, best.get(candidate.example_id, score))
         return [one for one in candidates if _is_best(one, best)]
 
 
 def _is_best(candidate: Candidate, best: Mapping[str, float]) -> bool:
-    score = candidate.verdicts["score"]
+    score = candidate.verdicts.get("score")
     return score is not None and score == best.get(candidate.example_id)

@@ -1,0 +1,27 @@
+"""Which keys of a configuration decide a result."""
+
+from __future__ import annotations
+
+from mmie.reporting.effects import effective
+
+
+def test_the_fields_of_the_configuration_say_what_decides() -> None:
+    config = {
+        "experiment": "a",
+        "artifacts": "x",
+        "logger": {"wandb": True},
+        "seed": 1,
+        "grpo": {"group_size": 8, "micro_responses": 2},
+        "sft": None,
+    }
+    assert effective(config) == {"seed": "1", "grpo.group_size": "8", "sft": "null"}
+
+
+def test_open_nodes_and_unknown_keys_count_whole() -> None:
+    config = {"reward": {"_target_": "x", "alpha": 0.2}, "filter": {}, "older": {"key": [1]}}
+    assert effective(config) == {
+        "reward._target_": "x",
+        "reward.alpha": "0.2",
+        "filter": "{}",
+        "older.key": "[1]",
+    }
