@@ -1,4 +1,4 @@
-"""Every mistake in the configuration is an error that names the key, on the command line and in YAML."""
+"""Every mistake in the configuration, in YAML or on the command line, is an error with its key."""
 
 import runpy
 import shutil
@@ -55,7 +55,6 @@ def message(*overrides: str) -> str:
         ("trainer.accelerator", "gpuu"),
         ("trainer.strategy", "deepspeed_stage_3"),
         ("sft_share", 1),
-        ("predict.box", [1, 2, 3]),
         ("seed", -1),
         ("seed", "???"),
         ("artifacts", "${nowhere}"),
@@ -71,7 +70,7 @@ def message(*overrides: str) -> str:
         ("filter.rule_score.treshold", 0.5),
         ("task.response", "direct"),
         ("reward._target_", "mmie.tasks.jmere.rewards.JMERERewrad"),
-        ("reward._target_", "mmie.tasks.more.rewards_.MOREReward"),
+        ("reward._target_", "mmie.tasks.jmere.rewards_.JMEREReward"),
         ("reward._target_", "os.system"),
         ("reward._target_", "mmie.artifacts.os.system"),
         ("reward._target_", "mmie.tasks.jmere.rewards.linear_sum_assignment"),
@@ -103,15 +102,17 @@ def test_arguments_can_be_neither_added_nor_taken_away() -> None:
 def test_responses_that_are_all_the_same_do_not_vote() -> None:
     run_config("evaluation.temperature=0")
     assert message("evaluation.temperature=0", "evaluation.samples=100") == (
-        "evaluation.samples: 100 responses at temperature 0 are all the same; raise evaluation.temperature or take 1"
+        "evaluation.samples: 100 responses at temperature 0 are all the same;"
+        " raise evaluation.temperature or take 1"
     )
 
 
 def test_batches_are_divided_by_all_devices() -> None:
-    """16 samples make four micro-batches of 2 on each of two devices, but no whole number on three."""
+    """16 samples are 4 micro-batches of 2 on each of two devices, but no whole number on three."""
     run_config("trainer.devices=2", "sft.micro_batch_size=2", "grpo.micro_prompts=2")
     assert message("trainer.devices=3", "sft.micro_batch_size=2") == (
-        "sft.batch_size: 16 is no multiple of sft.micro_batch_size 2 × 3 devices; change one of them"
+        "sft.batch_size: 16 is no multiple of sft.micro_batch_size 2 × 3 devices;"
+        " change one of them"
     )
     assert message("trainer.num_nodes=3").startswith("sft.batch_size: 16 is no multiple of")
     assert message("sft=none", "trainer.devices=5").startswith(
@@ -120,20 +121,21 @@ def test_batches_are_divided_by_all_devices() -> None:
 
 
 def test_a_share_needs_a_warm_up() -> None:
-    with pytest.raises(
-        InputError,
-        match=r"^sft_share: nothing is warmed up on this share \(0\.25\), as sft is none; set sft_share=null$",
-    ):
+    with pytest.raises(InputError) as caught:
         run_config("+experiment=more_r1", "sft=none", "schedule=all_mixed")
+    assert str(caught.value) == (
+        "sft_share: nothing is warmed up on this share (0.25), as sft is none; set sft_share=null"
+    )
 
 
-@pytest.mark.parametrize(
-    ("given", "key"), [("text=x", "predict.image"), ("image=x.png", "predict.text")]
-)
-def test_predict_needs_picture_and_text(given: str, key: str) -> None:
-    assert message("stages=[predict]", f"predict.{given}").startswith(key)
-    run_config(f"predict.{given}")
-    run_config("stages=[predict]", "predict.image=x.png", "predict.text=x")
+def test_predict_takes_what_the_task_asks_for() -> None:
+    run_config("task=more", "predict.entity=x", "predict.box=[1,2,3,4]")
+    assert message("+predict.entity=x") == (
+        "predict.entity: the task asks for no such thing; it takes image, text, file, adapter"
+    )
+    assert message("predict.file=x.jsonl", "predict.text=x") == (
+        "predict.text: predict.file has its own; leave one of the two out"
+    )
 
 
 def test_misfits_looks_into_nested_nodes() -> None:
@@ -162,9 +164,11 @@ def test_what_is_no_node_is_said_so(value: Any) -> None:
     assert next(misfits("x", value)).startswith("x._target_: missing")
 
 
-def with_experiment(folder: Path, text: str) -> Path:
-    conf = Path(shutil.copytree(ROOT / "conf", folder / "conf"))
-    (conf / "experiment" / "own.yaml").write_text(text)
+@pytest.fixture
+def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of conf/ to add files to."""
+    conf = Path(shutil.copytree(ROOT / "conf", tmp_path / "conf"))
+    monkeypatch.setattr("mmie.resolvers.CONF", conf)
     return conf
 
 
@@ -181,13 +185,14 @@ def with_experiment(folder: Path, text: str) -> Path:
         ("experiment: own\n", "experiment"),
     ],
 )
-def test_a_mistake_in_a_file_names_the_key(tmp_path: Path, text: str, key: str) -> None:
+def test_a_mistake_in_a_file_names_the_key(own_conf: Path, text: str, key: str) -> None:
+    (own_conf / "tasks/jmere/experiment/own.yaml").write_text(text)
     with pytest.raises(Exception, match=key):  # noqa: PT011  (Hydra's, OmegaConf's or ours)
-        run_config("+experiment=own", conf=with_experiment(tmp_path, text))
+        run_config("+experiment=own", conf=own_conf)
 
 
 def command_line(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
-    """The exit status of ``python run.py`` where the pipeline checks the configuration and nothing else."""
+    """The exit status of ``python run.py`` with a pipeline that only checks the configuration."""
     pipeline = ModuleType("mmie.pipeline")
     pipeline.run = lambda cfg: to_run_config(cfg) and None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "mmie.pipeline", pipeline)

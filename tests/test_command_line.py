@@ -24,12 +24,17 @@ TWEETS = [
     "I can't pay ${price}",
     "glob(x)",
     "key: value",
+    "1e5",
+    "007",
+    "true",
+    "[1, 2, a]",
+    "[]",
 ]
 
 
 def composed(*arguments: str) -> tuple[str | None, str | None]:
     run = run_config(*readable(arguments))
-    return run.predict.text, run.predict.image
+    return run.predict["text"], run.predict["image"]
 
 
 @pytest.mark.parametrize("tweet", TWEETS)
@@ -57,7 +62,8 @@ def test_all_else_is_left_to_hydra() -> None:
         "filter=[],[rule_score]",
         "task.instruction=I can't",
     ]
-    assert readable(others) == others
+    boxes = ["predict.box=[1,2,3,4]", "predict.box=null"]
+    assert readable(others + boxes) == others + boxes
     assert readable(["predict.text=null", "predict.text", "--cfg", "job"])[0] == "predict.text=null"
 
 
@@ -65,7 +71,7 @@ def test_all_else_is_left_to_hydra() -> None:
     "argument", ["predict.text=caf\udce9", "artifacts=/tmp/\udce9", "\udce9=1"]
 )
 def test_bytes_that_are_no_text_are_one_line(argument: str) -> None:
-    with pytest.raises(InputError, match=r"no UTF-8 \(0xe9\)") as caught:
+    with pytest.raises(InputError, match=r"not UTF-8 \(0xe9\)") as caught:
         readable([argument])
     assert str(caught.value).encode()
     assert "\n" not in str(caught.value)
@@ -93,6 +99,7 @@ def test_a_key_of_a_group_that_is_none_is_one_line(arguments: list[str], key: st
         ["-m", "sft=none,cot", "sft.epochs=1"],
         ["+experiment=unknown", "sft.epochs=1"],
         ["+experiment=../config", "predict.text=grpo.x=none"],
+        ["logger=none", "logger.entity=x"],
         ["grpo=none", "--cfg", "job"],
     ],
 )

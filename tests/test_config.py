@@ -10,29 +10,29 @@ from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from helpers.configured import CONF, compose, run_config
+from helpers.configured import CONF, compose, experiment_files, run_config
 from mmie.config import node
 from mmie.errors import InputError
 from mmie.labels import relation_names
 from mmie.sweeping import Sweep
 
-EXPERIMENTS = sorted(
-    path.relative_to(CONF / "experiment") for path in (CONF / "experiment").rglob("*.yaml")
-)
-NAMES = [path.with_suffix("").as_posix() for path in EXPERIMENTS]
-GROUPS = sorted(
-    path.name
-    for path in CONF.iterdir()
-    if path.is_dir() and path.name not in ("experiment", "profile", "hydra")
-)
-OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+EXPERIMENTS = experiment_files()
+NAMES = list(EXPERIMENTS)
+UNCHOSEN = ("experiment", "profile", "hydra", "tasks", "prompts")
+OPTIONS = [  # (task, group, choice); those of the engine are tried with the default task
+    (path.parts[-3] if "tasks" in path.parts else "jmere", path.parent.name, path.stem)
+    for path in sorted([*CONF.glob("*/*.yaml"), *CONF.glob("tasks/*/*/*.yaml")])
+    if path.parent.name not in UNCHOSEN
+]
 PROFILES = ["toy", "paper"]
 
 
 @pytest.fixture
-def own_conf(tmp_path: Path) -> Path:
+def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of conf/ to add files to."""
-    return Path(shutil.copytree(CONF, tmp_path / "conf"))
+    conf = Path(shutil.copytree(CONF, tmp_path / "conf"))
+    monkeypatch.setattr("mmie.resolvers.CONF", conf)
+    return conf
 
 
 def test_there_are_experiments_and_options() -> None:
@@ -59,24 +59,10 @@ def test_there_are_experiments_and_options() -> None:
         "sweep_grid",
         "sweep_optuna",
     } <= set(NAMES)
-    assert {
-        "task",
-        "data",
-        "model",
-        "teacher",
-        "cot",
-        "filter",
-        "sft",
-        "grpo",
-        "reward",
-        "schedule",
-        "trainer",
-        "logger",
-        "lora",
-        "evaluation",
-    } == set(GROUPS)
+    groups = "task data model teacher filter sft grpo reward schedule trainer logger".split()
+    assert {group for _, group, _ in OPTIONS} == set(groups)
     assert {"none", "direct", "cot", "cot_warmup", "more_stage1", "more_direct"} == {
-        option for group, option in OPTIONS if group == "sft"
+        option for _, group, option in OPTIONS if group == "sft"
     }
 
 
@@ -87,11 +73,11 @@ def test_every_experiment_fits_both_profiles(name: str, profile: str) -> None:
     assert (run.experiment, run.profile) == (name.rsplit("/", 1)[-1], profile)
 
 
-@pytest.mark.parametrize(("group", "option"), OPTIONS)
-def test_every_option_fits_the_code(group: str, option: str) -> None:
+@pytest.mark.parametrize(("task", "group", "option"), OPTIONS)
+def test_every_option_fits_the_code(task: str, group: str, option: str) -> None:
     choice = f"[{option}]" if group == "filter" else option
-    task = {"task": "more"} if option.startswith("more") else {}
-    chosen = {"profile": "paper", "grpo": "none", **task, group: choice}
+    share = {"sft_share": "null"} if (task, group) == ("more", "grpo") else {}
+    chosen = {"profile": "paper", "task": task, "grpo": "none", **share, group: choice}
     run_config(*(f"{key}={value}" for key, value in chosen.items()))
 
 
@@ -213,7 +199,7 @@ def test_the_grid_is_as_large_as_its_header_says() -> None:
         [f"{key}={value}" for key, value in hydra.sweeper.params.items()]
     )
     assert prod(len(list(choice.sweep_string_iterator())) for choice in choices) == 72
-    assert "Cost: 72 jobs" in (CONF / "experiment" / "sweep_grid.yaml").read_text(encoding="utf-8")
+    assert "Cost: 72 jobs" in EXPERIMENTS["sweep_grid"].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("profile", "lr"), [("toy", 2e-4), ("paper", 2e-6)])
@@ -247,7 +233,7 @@ def test_sweeps_are_watched() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_experiment_files_open_with_what_they_reproduce(name: str) -> None:
-    lines = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+    lines = EXPERIMENTS[name].read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# @package _global_"
     assert lines[1].startswith(("# Table ", "# Figure ", "# MORE-R1", "# Sweep: "))
     assert lines[2] == f"#   python run.py +experiment={name} [profile=paper]"
@@ -259,14 +245,14 @@ def test_experiment_files_open_with_what_they_reproduce(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> None:
     """F1 = 2PR / (P + R) up to the rounding of the print; the paper's own CoT-SFT row is off by 0.04."""
-    found = OmegaConf.load(CONF / "experiment" / f"{name}.yaml").get("paper")
+    found = OmegaConf.load(EXPERIMENTS[name]).get("paper")
     if found is None:
         assert name.startswith(
             ("figure", "sweep_", "zero_shot_teacher")
         )  # whose model is not in conf/model
         return
     paper = found.qwen2_5_vl_7b
-    header = (CONF / "experiment" / f"{name}.yaml").read_text(encoding="utf-8")
+    header = EXPERIMENTS[name].read_text(encoding="utf-8")
     if name.startswith("more_"):
         names = [
             score for score in ("accuracy", "precision", "recall", "f1") if score in paper.relation
@@ -299,7 +285,7 @@ evaluation: {temperature: 0.5}
 def test_experiment_wins_over_profile_and_command_line_over_both(
     own_conf: Path, profile: str
 ) -> None:
-    (own_conf / "experiment" / "own.yaml").write_text(EXPERIMENT)
+    (own_conf / "tasks/jmere/experiment/own.yaml").write_text(EXPERIMENT)
     given = ["+experiment=own", f"profile={profile}"]
     run = run_config(*given, conf=own_conf)
     assert (run.model["_target_"], run.trainer.strategy, run.lora.rank) == (

@@ -39,6 +39,7 @@ FLOORS = {
         "command_line",
         "artifacts",
         "config",
+        "contradictions",
         "resolvers",
         "stages",
         "job",
@@ -103,7 +104,8 @@ def name_of(path: Path) -> str:
 
 
 def test_imports_are_found_in_every_form() -> None:
-    source = "import a.b\ndef f():\n    from . import c\n    from ..d import e\nif x:\n    from mmie import g"
+    source = "import a.b\ndef f():\n    from . import c\n    from ..d import e\n"
+    source += "if x:\n    from mmie import g"
     assert list(imports(source, package="mmie.distil.filters")) == [
         "a.b",
         "mmie.distil.filters.c",

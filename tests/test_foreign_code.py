@@ -1,4 +1,4 @@
-"""A configuration from elsewhere runs no code but mmie's own classes, at whatever depth it asks for more."""
+"""A configuration from elsewhere runs no code but mmie's own classes, at whatever depth."""
 
 from __future__ import annotations
 

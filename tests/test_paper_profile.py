@@ -1,4 +1,4 @@
-"""profile=paper: its data, prompts, LoRA, optimizer and trainer objects, built against scaled-down checkpoints. Nothing is fetched."""
+"""The objects of profile=paper, built against scaled-down checkpoints; nothing is fetched."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -235,13 +235,13 @@ def test_each_paradigm_runs_its_own_stages_only(
 def test_filters_that_leave_no_chain_are_named(tmp_path: Path) -> None:
     with pytest.raises(
         InputError,
-        match=r"^filter\.rule_score: none of \d+ chains is left; choose filters that fit the task",
+        match=r"^filter\.reprediction: none of \d+ chains is left; choose filters that fit the task",
     ):
         go(
             tmp_path,
             "run",
-            "filter=[rule_score]",
-            "task=more",
+            "filter=[reprediction]",
+            "teacher.wrong_quintuple=1.0",
             "data.sizes={train: 4, val: 2, test: 2}",
             "stages=[filter]",
         )

@@ -17,13 +17,15 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from helpers.configured import run_config
+from helpers.configured import experiment_files, run_config
+from mmie import resolvers, tasks
 from mmie.command_line import readable
 from mmie.config import node
 from mmie.tasks import jmere
 from mmie.types import Quintuple
 
 ROOT = Path(__file__).parents[1]
+MINIATURE = ROOT / "tests/tasks/miniature"
 EXPERIMENTS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOTES = sorted((ROOT / "experiments").glob("*.md"))
@@ -47,6 +49,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with conf/ and the two files of the example."""
     folder = tmp_path_factory.mktemp("example")
     shutil.copytree(ROOT / "conf", folder / "conf")
+    shutil.copytree(MINIATURE / "conf", folder / "conf/tasks/colours")
     for name, text in EXAMPLE.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -55,8 +58,10 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def conf(example: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """conf/ with the example, whose module can be imported."""
+    """conf/ with the example and the miniature task, whose modules can be imported."""
     monkeypatch.setattr(jmere, "__path__", [*jmere.__path__, str(example / "src/mmie/tasks/jmere")])
+    monkeypatch.setattr(tasks, "__path__", [*tasks.__path__, str(MINIATURE)])
+    monkeypatch.setattr(resolvers, "CONF", example / "conf")
     return example / "conf"
 
 
@@ -66,6 +71,7 @@ def jobs(command: str) -> list[list[str]]:
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("-m", action="store_true", dest="sweep")
     parser.add_argument("--cfg")
+    parser.add_argument("--info")
     given = parser.parse_intermixed_args(readable(shlex.split(command, comments=True)[2:]))
     if not given.sweep:
         return [given.overrides]
@@ -142,7 +148,7 @@ def test_a_sweep_is_the_product_of_its_choices() -> None:
 
 
 def test_the_example_works(conf: Path) -> None:
-    assert set(EXAMPLE) == {"src/mmie/tasks/jmere/brief.py", "conf/reward/brief.yaml"}
+    assert set(EXAMPLE) == {"src/mmie/tasks/jmere/brief.py", "conf/tasks/jmere/reward/brief.yaml"}
     reward = node(run_config("reward=brief", conf=conf).reward)
     gold = [Quintuple("A", "per", "B", "org", "member of")]
     response = "<think> x </think> <answer> [A, per, B, org, member of] </answer>"
@@ -155,8 +161,7 @@ def test_the_example_works(conf: Path) -> None:
 
 
 def test_every_experiment_is_listed() -> None:
-    names = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert names == set(
+    assert set(experiment_files()) == set(
         re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep)", EXPERIMENTS, re.MULTILINE)
     )
 

@@ -1,4 +1,4 @@
-"""A failed job stops no other and is listed, a sweep started again repeats nothing, and its summary says what happened."""
+"""The summary, the figure and the notes of a sweep, and how failed jobs and signals end it."""
 
 import csv
 import json
@@ -126,7 +126,7 @@ def test_a_defect_stops_no_other_and_keeps_its_traceback(
 def test_a_sweep_of_several_processes_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each process that Lightning starts would run the command once more, and so the whole sweep."""
+    """Each process that Lightning starts would run the command, and so the sweep, once more."""
     monkeypatch.delenv("SLURM_NTASKS", raising=False)
     assert (
         in_process(
@@ -178,7 +178,7 @@ def test_an_interrupt_stops_all_and_leaves_a_summary(
 def test_an_exit_in_a_job_ends_the_sweep_with_its_status(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None], status: int
 ) -> None:
-    """A signal that ends a job is no failure of that job alone: the jobs after it must not start."""
+    """A signal that ends a job ends the sweep, too: the jobs after it must not start."""
 
     def run(cfg: DictConfig) -> float:
         if cfg.seed == 1:

@@ -37,19 +37,19 @@ def test_all_that_is_text_stays(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("caf\udce9", "a byte that is no UTF-8 (0xe9)"),
+        ("caf\udce9", "a byte that is not UTF-8 (0xe9)"),
         ("half \ud83d", "half a character (U+D83D)"),
         ("a\x00b", "a control character (U+0000)"),
     ],
 )
 def test_what_is_no_text_is_refused_or_repaired(text: str, reason: str) -> None:
-    message = r"^f:3: 'token' holds .*, which is no text; correct this"
+    message = r"^f:3: 'token' holds .*, which no text may contain; correct this"
     with pytest.raises(InputError, match=message) as caught:
         clean(text, "f:3: 'token'")
     assert reason in str(caught.value)
     assert caught.value.args[0].encode()
     assert invalid_character(replace_invalid_characters(text)) is None
-    assert Places().problem(text) == f"it holds {reason}, which is no text; correct it"
+    assert Places().problem(text) == f"it holds {reason}, which no text may contain; correct it"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\t", "\u3000"])

@@ -1,4 +1,4 @@
-"""What can be said of one configuration value alone: the ranges of fields, the signatures behind open nodes."""
+"""Checks of single configuration values: ranges of fields, and nodes against their signatures."""
 
 from __future__ import annotations
 
@@ -40,13 +40,17 @@ def _in_key(entry: Field[Any], stage: str) -> bool:
 
 
 def out_of_range(section: Any, prefix: str = "") -> Iterator[str]:
-    """One line for each field of a dataclass, and of those inside it, whose value breaks its rule; None breaks none."""
+    """One line for each field whose value breaks its rule, in a dataclass and in those inside it.
+
+    None breaks no rule.
+    """
     for entry in fields(section):
         value = getattr(section, entry.name)
         if is_dataclass(value):
             yield from out_of_range(value, f"{prefix}{entry.name}.")
         elif value is not None and "rule" in entry.metadata and not entry.metadata["holds"](value):
-            yield f"{prefix}{entry.name}: {value!r} is out of range; it must be {entry.metadata['rule']}"
+            rule = entry.metadata["rule"]
+            yield f"{prefix}{entry.name}: {value!r} is out of range; it must be {rule}"
 
 
 def foreign(key: str, value: Any, *, allowed: tuple[str, ...] = OWN) -> Iterator[str]:
@@ -66,16 +70,41 @@ def foreign(key: str, value: Any, *, allowed: tuple[str, ...] = OWN) -> Iterator
             yield f"{at}{name}: it is no argument but an instruction to Hydra; remove it"
 
 
+def strangers(values: Any) -> Iterator[str]:
+    """One line for each node that belongs to another task than the configured one.
+
+    Parts in ``mmie.tasks.<name>`` fit only the task of that folder. All other parts belong to the
+    engine and fit every task.
+
+    Args:
+        values: the whole configuration as plain values; it need not be resolved.
+    """
+    task = _owner(values["task"])
+    for key, node in _mappings("", values):
+        owner = _owner(node)
+        if owner not in (None, task):
+            part = f"{node['_target_']} is a part of the task {owner}, and this is the task {task}"
+            yield f"{key}: {part}; choose another {key.partition('.')[0]}, or task={owner}"
+
+
+def _owner(node: Any) -> str | None:
+    """The task in whose folder the class of a node lies."""
+    path = str(node.get("_target_")).split(".") if isinstance(node, Mapping) else []
+    return path[2] if path[:2] == ["mmie", "tasks"] and len(path) > 4 else None
+
+
 def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[str]:
-    """One line for each argument that the node's target does not take, needs and lacks, or takes in another plain type.
+    """One line for each argument of a node that does not fit its target.
+
+    The target does not take it, needs it and lacks it, or takes another plain type.
 
     Args:
         key: the node's full key.
-        value: the node: ``_target_``, the path of a class or function inside mmie, and its arguments.
+        value: the node: its arguments, and ``_target_``, the path of a class or function of mmie's.
         added: arguments that code will add, so that the node must not hold them.
 
     Raises:
-        InputError: the target cannot be had, or is none of mmie's.
+        InputError: the target cannot be imported, or is not defined in mmie.
     """
     path = value.get("_target_") if isinstance(value, Mapping) else None
     if not isinstance(path, str):
@@ -86,7 +115,8 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
     arguments = {name: argument for name, argument in value.items() if name != "_target_"}
     for name, argument in arguments.items():
         if name not in taken:
-            yield f"{key}.{name}: {path} takes no such argument here; it takes {', '.join(taken) or 'none'}"
+            known = ", ".join(taken) or "none"
+            yield f"{key}.{name}: {path} takes no such argument here; it takes {known}"
         elif not _is(argument, parameters[name].annotation):
             yield f"{key}.{name}: {argument!r} is no {parameters[name].annotation.__name__}"
         else:
@@ -99,7 +129,7 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
 def misplaced(key: str, value: Mapping[str, Any]) -> Iterator[str]:
     """One line for each prompt of the node that lacks a place or has one that nothing fills.
 
-    Which arguments are prompts, the ``Places`` in the target's annotations say. The node must be
+    The ``Places`` in the target's annotations say which arguments are prompts. The node must be
     free of ``misfits``.
     """
     for name, parameter in _parameters(f"{key}._target_", value["_target_"]).items():

@@ -182,7 +182,7 @@ def read_and_repair_jsonl(path: Path, *, keys: Sequence[str] = ()) -> list[dict[
         lost = file.seek(0, os.SEEK_END) - size
         file.truncate(size)
     if lost:
-        log.warning("%s: the last %d bytes are no whole lines; they are made again", path, lost)
+        log.warning("%s: dropped %d bytes at the end, which are not complete lines", path, lost)
     return values
 
 
@@ -217,7 +217,7 @@ def lock(descriptor: int, path: Path, *, wait: bool = True) -> None:
 
 @cache
 def _warn_once(folder: Path) -> None:
-    log.warning("%s: this file system has no locks; start no two runs at once on it", folder)
+    log.warning("%s: this file system has no locks; do not start two runs on it at once", folder)
 
 
 @contextmanager

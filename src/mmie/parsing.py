@@ -90,5 +90,7 @@ def format_quintuples(quintuples: Iterable[Quintuple]) -> str:
         ValueError: a name is empty.
     """
     quintuples = list(quintuples)
-    types = {label for q in quintuples for label in (q.head_type, q.tail_type)}.union(TYPES)
+    types = set(TYPES)
+    for quintuple in quintuples:
+        types.update((quintuple.head_type, quintuple.tail_type))
     return hide_tags(format_items(quintuples, types)) or "[]"

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from types import FrameType
 from typing import Any
 
@@ -133,7 +134,7 @@ def started_by_leader() -> bool:
 
 def _end_children(state: _State) -> None:
     """Ends the processes that this one started; they would wait for it in a collective call."""
-    children = [child for started in state.children for child in started]
+    children = list(chain.from_iterable(state.children))
     for started in state.children:
         started.clear()
     for child in children:

@@ -1,4 +1,7 @@
-"""Sweeps that can be left alone: a job that fails is noted and the others go on; the summary is up to date after every job."""
+"""Sweeps that can be left alone.
+
+A job that fails is noted and the others go on. The summary is up to date after every job.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +38,12 @@ from mmie.reporting.sweep import (
 
 
 class Sweep(Callback):
-    """What Hydra calls around the jobs of a sweep; around a single run it does nothing.
+    """Hydra calls this around the jobs of a sweep. Around a single run it writes nothing.
 
-    The folder of the sweep gets ``jobs/<number>.json``, ``summary.md`` and ``summary.csv`` with every job and a figure at
-    the end, that of a failed job ``error.txt``. Finished jobs need no list of their own: the store keeps what their stages
-    made, so that a sweep that is started again repeats none of it.
+    The sweep's folder gets ``jobs/<number>.json``, ``summary.md`` and ``summary.csv`` with every
+    job, and a figure at the end. The folder of a failed job gets ``error.txt``. Finished jobs need
+    no list of their own: the store keeps the results of their stages, so a sweep that is started
+    again repeats none of them.
     """
 
     def __init__(self) -> None:
@@ -64,10 +68,8 @@ class Sweep(Callback):
         try:
             import_module(config.hydra.sweeper._target_.rpartition(".")[0])
         except ModuleNotFoundError as error:
-            print(
-                f"error: hydra.sweeper: {error}; pip install -c constraints.txt -e '.[sweep]' brings it",
-                file=sys.stderr,
-            )
+            remedy = "pip install -c constraints.txt -e '.[sweep]' brings it"
+            print(f"error: hydra.sweeper: {error}; {remedy}", file=sys.stderr)
             sys.exit(2)
         if not _given(config, "hydra.sweep.dir"):
             own = _own_folder(config.hydra.sweep.dir)
@@ -79,24 +81,26 @@ class Sweep(Callback):
             old.unlink()
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Notes that the job has begun, so that one that is killed, and with it perhaps the whole sweep, is told, too."""
+        """Notes that the job has begun, so that killed jobs appear in the summary, too."""
         self.start = time.perf_counter()
         if config.hydra.mode is RunMode.MULTIRUN:
             _note(config, validation_f1=None, seconds=0.0, error=UNENDED)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Notes how a job ended; a failed one is handed to the sweeper as one without a value, so that the sweep goes on."""
+        """Notes how a job ended.
+
+        The sweeper gets a failed job as one without a value, so that the sweep goes on.
+        """
         if config.hydra.mode is not RunMode.MULTIRUN:
             return
         seconds = time.perf_counter() - self.start
         error = job_return._return_value if job_return.status is JobStatus.FAILED else None
         if error is not None:
             job_return.return_value, job_return.status = None, JobStatus.COMPLETED
-        line = (
-            _failed(error, config.hydra.job.num, Path(config.hydra.runtime.output_dir))
-            if error is not None
-            else None
-        )
+        line = None
+        if error is not None:
+            folder = Path(config.hydra.runtime.output_dir)
+            line = _failed(error, config.hydra.job.num, folder)
         _note(config, validation_f1=job_return.return_value, seconds=round(seconds, 2), error=line)
         del error
         gc.collect()  # the frames of a failed job hold its model
@@ -155,7 +159,7 @@ def _own_folder(path: str) -> str:
 
 
 def _given(config: DictConfig, key: str) -> bool:
-    """Whether the folder was named, on the command line or by the run that started this process."""
+    """Whether the command line, or the run that started this process, names the folder."""
     return any(override.split("=")[0] == key for override in config.hydra.overrides.hydra)
 
 
@@ -186,13 +190,15 @@ def _note(config: DictConfig, **ended: Any) -> None:
 
 
 def _failed(error: Exception, number: int, folder: Path) -> str:
-    """The error in one line, printed now and with what led to it in ``error.txt``."""
-    known = isinstance(error, InputError)
-    line = str(error) if known else f"{type(error).__name__}: {error}".splitlines()[0]
+    """The error in one line. It is printed now, and ``error.txt`` has it with its traceback."""
+    if isinstance(error, InputError):
+        line = str(error)
+        whole = f"{line}\n"
+    else:
+        line = f"{type(error).__name__}: {error}".splitlines()[0]
+        whole = "".join(traceback.format_exception(error))
     print(f"job {number} failed: {line} ({folder / 'error.txt'})", file=sys.stderr, flush=True)
-    write_text(
-        folder / "error.txt", f"{line}\n" if known else "".join(traceback.format_exception(error))
-    )
+    write_text(folder / "error.txt", whole)
     return line
 
 

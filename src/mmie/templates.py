@@ -39,7 +39,7 @@ class Places:
         """What is wrong with the prompt and what to do, as a phrase; None if nothing is."""
         reason = invalid_character(template)
         if reason is not None:
-            return f"it holds {reason}, which is no text; correct it"
+            return f"it holds {reason}, which no text may contain; correct it"
         used = _PLACE.findall(template)
         known = [f"{{{name}}}" for name in (*self.needed, *self.optional)]
         for name in used:

@@ -56,7 +56,7 @@ def invalid_character(text: str) -> str | None:
         return None
     code = ord(match[0])
     if 0xDC80 <= code <= 0xDCFF:  # how Python decodes a byte with errors="surrogateescape"
-        return f"a byte that is no UTF-8 (0x{code - 0xDC00:02x})"
+        return f"a byte that is not UTF-8 (0x{code - 0xDC00:02x})"
     kind = "half a character" if code >= 0xD800 else "a control character"
     return f"{kind} (U+{code:04X})"
 
@@ -104,7 +104,7 @@ def refuse_invalid_characters(text: str, what: str) -> None:
     """Raises InputError for control characters and lone surrogates, which break later stages."""
     reason = invalid_character(text)
     if reason is not None:
-        raise InputError(f"{what} holds {reason}, which is no text; correct this entry")
+        raise InputError(f"{what} holds {reason}, which no text may contain; correct this entry")
 
 
 def replace_invalid_characters(text: str) -> str:

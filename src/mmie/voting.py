@@ -38,7 +38,9 @@ def majority_vote(samples: Sequence[Collection[Quintuple] | None]) -> set[Quintu
         These quintuples; the empty set if no answer is parsable.
     """
     parsable = [_folded(sample) for sample in samples if sample is not None]
-    votes = Counter(quintuple for sample in parsable for quintuple in sample)
+    votes: Counter[Quintuple] = Counter()
+    for quintuples in parsable:
+        votes.update(quintuples)
     return {quintuple for quintuple, count in votes.items() if 2 * count > len(parsable)}
 
 

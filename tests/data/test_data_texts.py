@@ -24,9 +24,8 @@ def test_half_characters_and_control_characters_are_refused(letter: str) -> None
     with pytest.raises(InputError) as caught:
         clean(f"a{letter}b", "f:1: the text")
     kind = "half a character" if letter[0] >= "\ud800" else "a control character"
-    message = (
-        f"f:1: the text holds {kind} (U+{ord(letter[0]):04X}), which is no text; correct this entry"
-    )
+    reason = f"{kind} (U+{ord(letter[0]):04X}), which no text may contain"
+    message = f"f:1: the text holds {reason}; correct this entry"
     assert str(caught.value) == message
     str(caught.value).encode()
 
@@ -56,7 +55,7 @@ def record(token: str = "a", head: str = "A", img_id: str = "1.jpg") -> dict[str
 def test_json_with_what_is_no_text_is_refused(tmp_path: Path, place: str, letter: str) -> None:
     (tmp_path / "train.json").write_text(json.dumps([record(**{place: f"x{letter}"})]))
     source = JMEREJson(tmp_path, tmp_path, types=TYPES, relations=RELATIONS, missing_images="blank")
-    with pytest.raises(InputError, match="record 0: .* holds .*, which is no text"):
+    with pytest.raises(InputError, match="record 0: .* holds .*, which no text may contain"):
         source.load("train")
 
 
@@ -68,7 +67,9 @@ def test_literals_with_what_is_no_text_are_refused(tmp_path: Path, place: str, l
     line = f"{{'token': ['{words}'], {ends}, 'img_id': '1.jpg', 'relation': '/per/per/peer'}}\n"
     (tmp_path / "mnre_train.txt").write_text(line)
     source = MNRE(tmp_path, tmp_path, types=TYPES, relations=RELATIONS, missing_images="blank")
-    with pytest.raises(InputError, match="mnre_train.txt:1: .* holds .*, which is no text"):
+    with pytest.raises(
+        InputError, match="mnre_train.txt:1: .* holds .*, which no text may contain"
+    ):
         source.load("train")
 
 
@@ -76,7 +77,7 @@ def test_literals_with_what_is_no_text_are_refused(tmp_path: Path, place: str, l
 def test_facts_with_what_is_no_text_are_refused(tmp_path: Path, change: dict[str, str]) -> None:
     write_split(tmp_path, "train", [fact(**change)])
     source = MORE(tmp_path, tmp_path, labels=LABELS, missing_images="blank")
-    with pytest.raises(InputError, match="train.txt:1: .* holds .*, which is no text"):
+    with pytest.raises(InputError, match="train.txt:1: .* holds .*, which no text may contain"):
         source.load("train")
 
 
@@ -90,7 +91,9 @@ def test_facts_with_what_is_no_text_are_refused(tmp_path: Path, change: dict[str
     ],
 )
 def test_any_source_is_checked_before_anything_is_trained(sample: Example) -> None:
-    with pytest.raises(InputError, match="^data: a text of sample a holds .*, which is no text"):
+    with pytest.raises(
+        InputError, match="^data: a text of sample a holds .*, which no text may contain"
+    ):
         check_splits({"train": [sample]}, lambda sample: {})
 
 

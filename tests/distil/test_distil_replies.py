@@ -173,7 +173,7 @@ def test_an_option_that_the_server_does_not_take_is_named(message, field):
 def test_a_body_that_says_nothing_is_shown(body):
     complaint = read_reply(200, body, options=OPTIONS)
     assert complaint.verdict == "retry"
-    assert "no chat completion" in complaint.reason
+    assert "not a chat completion" in complaint.reason
     assert read_reply(500, body, options=OPTIONS).reason.startswith("500 - ")
 
 
@@ -210,4 +210,4 @@ def test_complaints_are_found_wherever_servers_put_them(status, reply, verdict, 
     complaint = read(reply, status)
     assert isinstance(complaint, Complaint)
     assert (complaint.verdict, reason in complaint.reason) == (verdict, True)
-    assert "no chat completion" not in complaint.reason
+    assert "not a chat completion" not in complaint.reason

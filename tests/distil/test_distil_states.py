@@ -127,7 +127,7 @@ def test_a_server_that_refuses_everything_is_not_asked_for_long(tmp_path, monkey
     monkeypatch.setattr(dispatch, "EARLY", 5)
     teacher, record = Scripted(distil=TURNED_AWAY, concurrency=2), Record(tmp_path / "r")
     with pytest.raises(
-        InputError, match="requests were refused .* mend what the server complains about"
+        InputError, match="requests were refused .* fix what the server complains about"
     ):
         run(examples(50), teacher, record)
     assert 5 <= record.asked <= 6

@@ -40,16 +40,16 @@ def test_a_fault_is_asked_again(server, fault):
         ("500", "500 - not now"),
         ("half a body", "peer closed connection"),
         ("nothing", "Server disconnected"),
-        ("an empty body", "no chat completion: (nothing)"),
-        ("a page", "no chat completion"),
-        ('{"choices": [', "no chat completion"),
-        ("null", "no chat completion"),
-        ('{"choices": []}', "no chat completion"),
-        ('{"choices": null}', "no chat completion"),
-        ('{"choices": [{"index": 0}]}', "no chat completion"),
-        ('{"choices": [{"message": "text"}]}', "no chat completion"),
-        ('{"choices": [{"message": {"content": 5}}]}', "no chat completion"),
-        ("[" * 100_000, "no chat completion"),
+        ("an empty body", "not a chat completion: (nothing)"),
+        ("a page", "not a chat completion"),
+        ('{"choices": [', "not a chat completion"),
+        ("null", "not a chat completion"),
+        ('{"choices": []}', "not a chat completion"),
+        ('{"choices": null}', "not a chat completion"),
+        ('{"choices": [{"index": 0}]}', "not a chat completion"),
+        ('{"choices": [{"message": "text"}]}', "not a chat completion"),
+        ('{"choices": [{"message": {"content": 5}}]}', "not a chat completion"),
+        ("[" * 100_000, "not a chat completion"),
     ],
 )
 def test_a_fault_that_stays_is_one_line_with_server_reason_and_way_out(server, fault, reason):
@@ -70,7 +70,7 @@ def test_the_reason_is_cut(server):
 
 def test_retries_of_nonsense_are_bounded(server):
     server.reply = lambda handler, *_: server.fail(handler, "nonsense")
-    assert "no chat completion: nonsense" in refused(teacher(max_retries=1))
+    assert "not a chat completion: nonsense" in refused(teacher(max_retries=1))
     assert len(server.received) == 2
 
 
@@ -110,7 +110,7 @@ def test_a_missing_key_is_named_when_it_is_needed(server, monkeypatch, key):
 )
 def test_a_bad_address_names_its_variable(server, monkeypatch, address):
     monkeypatch.setenv("MY_URL", address)
-    assert "variable MY_URL is no address" in refused(teacher(base_url_env="MY_URL"))
+    assert "variable MY_URL is not the address" in refused(teacher(base_url_env="MY_URL"))
 
 
 def test_without_an_address_it_is_openai(monkeypatch):
@@ -163,24 +163,36 @@ def test_only_a_key_that_can_be_a_secret_is_taken_out_of_a_reason(key, printed):
 
 
 WITHOUT_OPENAI = """
-import asyncio, sys
+import json, sys
+from pathlib import Path
 sys.modules["openai"] = sys.modules["httpx2"] = None
-from mmie.distil.candidates import run_distillation
+import mmie.tasks.jmere.toy_teacher
 from mmie.distil.record import Record
 from mmie.distil.teacher import OpenAITeacher, Request
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.types import Example
+
 teacher = OpenAITeacher(
     model="m", temperature=1, max_tokens=1, concurrency=1, max_retries=0, timeout=1
 )
-asyncio.run(teacher.ask(Request("distil", Example("train-0", "A tweet", (), ()), 0, "What?")))
+example = Example("train-0", "A tweet", (), ())
+path = Path(sys.argv[1])
+key = Record(path).key(teacher, Request("answer", example, 0, "recorded"))
+path.write_text(json.dumps({"key": key, "answer": "From the record."}) + "\\n")
+for prompt in ("recorded", "new"):
+    [answer] = run_zero_shot(
+        [example], teacher, Record(path), prompt=lambda _: prompt, progress=lambda _: None
+    )
+    print(answer.text)
 """
 
 
-def test_without_openai_only_a_request_fails():
-    """Everything else can be imported, so a record or a toy teacher needs no such package."""
-    run = subprocess.run([sys.executable, "-c", WITHOUT_OPENAI], capture_output=True, text=True)
+def test_without_openai_only_a_request_that_is_sent_fails(tmp_path):
+    command = [sys.executable, "-c", WITHOUT_OPENAI, str(tmp_path / "record.jsonl")]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout == "From the record.\n"
     assert run.stderr.split("\n")[-2] == (
         "mmie.errors.InputError: teacher m: the package httpx2 is missing; "
-        "install it with `pip install openai httpx2`"
+        "install it with `pip install openai httpx2`; then run again: "
+        f"the answers so far are kept in {tmp_path / 'record.jsonl'}"
     )

@@ -6,16 +6,24 @@ import re
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mmie.config import CONF, RunConfig, to_run_config
+from mmie.config import RunConfig, to_run_config
+from mmie.resolvers import CONF
 
+OTHERS = ("_target_", "types", "relations", "labels")  # what chains hold besides prompts
 # A dotted key, which cannot choose a file; Hydra's own node is there only where it is asked for.
 VALUE = re.compile(r"(?!hydra\.)\w+(\.\w+)+=")
+
+
+def experiment_files() -> dict[str, Path]:
+    """Every experiment's file by its name."""
+    return {path.stem: path for path in sorted(CONF.glob("tasks/*/experiment/*.yaml"))}
 
 
 @cache
@@ -49,23 +57,20 @@ def run_config(*overrides: str, conf: Path = CONF, artifacts: Path | None = None
     return to_run_config(cfg)
 
 
-def _file(task: str) -> DictConfig:
+def task_file(task: str) -> Any:
+    """A task's own file: what it says of the task at the paper's scale."""
     return OmegaConf.load(CONF / "tasks" / task / "task" / f"{task}.yaml")
 
 
 def prompts(task: str) -> dict[str, str]:
     """The teacher's prompts of a task, by the names under which its chains take them."""
-    chains = OmegaConf.to_container(_file(task).cot.chains)
-    return {
-        name: text
-        for name, text in chains.items()
-        if name not in ("_target_", "types", "relations", "labels")
-    }
+    chains = OmegaConf.to_container(task_file(task).cot.chains)
+    return {name: text for name, text in chains.items() if name not in OTHERS}
 
 
 def instruction(task: str) -> str:
     """The task's instruction at the paper's scale."""
-    return _file(task).task.instruction
+    return task_file(task).task.instruction
 
 
 def reasoning_instruction() -> str:

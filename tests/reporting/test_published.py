@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from omegaconf import OmegaConf
 
+from helpers.configured import experiment_files
 from mmie.reporting.backbones import CHOICES
 from mmie.reporting.published import QWEN, Published, Row, published
 
 PUBLISHED = (*published("jmere"), *published("more"))
 TABLE_1, TABLE_2, TABLE_3, MORE_MAIN, _ = PUBLISHED
-
-CONF = Path(__file__).parents[2] / "conf"
-EXPERIMENTS = {path.stem: path for path in CONF.glob("**/experiment/*.yaml")}
+EXPERIMENTS = experiment_files()
 ROWS = [(table, row) for table in PUBLISHED for row in table.rows]
 GIVEN = {  # F1 of the printed P and R where it is not the printed F1
     ("AGBAN+MEGA", "quintuple"): 48.07,
@@ -69,7 +66,7 @@ def test_the_experiments_print_the_same() -> None:
 
 def test_every_experiment_with_a_row_has_its_place() -> None:
     names = {
-        path.stem for path in EXPERIMENTS.values() if "paper:" in path.read_text(encoding="utf-8")
+        name for name, path in EXPERIMENTS.items() if "paper:" in path.read_text(encoding="utf-8")
     }
     assert names == {name for _, row in ROWS for name in row.experiments}
     assert len(names) == 18

@@ -8,16 +8,23 @@ from typing import Any
 import pytest
 
 from helpers.sweeps import job, product
-from mmie.reporting import scales, sweep_plots
-from mmie.reporting.sweep import Job, short, varying
-from mmie.reporting.sweep_plots import draw, grid_data, heat_map, line, line_data, parallel
+from mmie.reporting import sweep_plots
+from mmie.reporting.sweep import Job, varying
+from mmie.reporting.sweep_plots import (
+    draw,
+    grid_data,
+    heat_map,
+    logarithmic,
+    panel_data,
+    panels,
+)
 
 FEW = [job(0, 0.4, a="1", b="x"), job(1, 0.5, a="2", b="y"), job(2, 0.6, a="1", b="y")]
 
 
-def test_one_key_of_numbers_is_a_line_in_their_order() -> None:
+def test_a_key_of_numbers_has_them_in_their_order() -> None:
     scores = enumerate([(0.4, "16"), (0.5, "2"), (0.3, "4")])
-    data = line_data([job(n, f1, test=0.5, size=size) for n, (f1, size) in scores], "size")
+    data = panel_data([job(n, f1, test=0.5, size=size) for n, (f1, size) in scores], "size")
     assert data.validation == [(2, 50), (4, 30), (16, 40)]
     assert data.test[0] == (2, 50, 37.5, 62.5)
     assert data.best == (2, 50)
@@ -25,7 +32,7 @@ def test_one_key_of_numbers_is_a_line_in_their_order() -> None:
 
 def test_words_stand_side_by_side_and_failures_are_kept() -> None:
     failed = job(2, None, error="x", filter="[b]")
-    data = line_data([job(0, 0.4, filter="[]"), job(1, 0.5, filter="[a]"), failed], "filter")
+    data = panel_data([job(0, 0.4, filter="[]"), job(1, 0.5, filter="[a]"), failed], "filter")
     assert data.places == {"[]": 0, "[a]": 1, "[b]": 2}
     assert (data.validation, data.failed) == ([(0, 40), (1, 50)], [2])
 
@@ -46,23 +53,13 @@ def test_two_keys_are_a_grid_with_numbers_by_size() -> None:
     assert data.best == (0, 0)
 
 
-def test_more_keys_are_lines_from_the_worst_job_to_the_best() -> None:
-    jobs = product(size="2,4", alpha="0,0.1", filter="[],[a]")
-    data = sweep_plots.parallel_data(jobs, ["size", "alpha", "filter"])
-    reached = [heights[-1] for heights in data.lines]
-    assert reached == pytest.approx([0, 0.3, 0.5, 0.6, 0.7, 0.9, 1])
-    best = data.lines[-1][:3]  # 2, 0.1, [a], each at the top of its band
-    assert best == pytest.approx([0.25 + 0.15, 0.75 + 0.15, 0.75 + 0.15])
-    assert data.marks[0] == [(0.25, "2"), (0.75, "4")]
-
-
 @pytest.mark.parametrize(
     ("jobs", "kind"),
     [
-        ([job(n, 0.5, a=str(n)) for n in range(3)], line),
+        ([job(n, 0.5, a=str(n)) for n in range(3)], panels),
         (FEW, heat_map),
-        ([job(n, n / 10, a=f"0.{n}1", b=f"0.{9 - n}1") for n in range(9)], parallel),
-        ([job(n, 0.5, a=f"0.{n}1", b=f"0.{9 - n}1", c=str(n)) for n in range(9)], parallel),
+        ([job(n, n / 10, a=f"0.{n}1", b=f"0.{9 - n}1") for n in range(9)], panels),
+        ([job(n, 0.5, a=f"0.{n}1", b=f"0.{9 - n}1", c=str(n)) for n in range(9)], panels),
     ],
 )
 def test_the_kind_of_picture_follows_from_what_varies(jobs: list[Job], kind: Any) -> None:
@@ -91,18 +88,7 @@ def test_each_kind_is_drawn(jobs: list[Job], tmp_path: Path) -> None:
 
 
 def test_numbers_are_spread_evenly() -> None:
-    assert scales.logarithmic([1, 10, 100])
-    assert not scales.logarithmic([1, 2, 3])
-    assert not scales.logarithmic([0, 10, 100])
-    assert not scales.logarithmic([5, 5])
-
-
-def test_many_numbers_are_drawn_to_scale() -> None:
-    values = ["1", "10", "100", "1000", "10000", "100000", "1000000"]
-    axis = scales.upright(values, short)
-    assert axis.at("1000", 1) == pytest.approx(0.5)
-    assert [text for _, text in axis.marks] == ["1", "32", "1e+03", "3.2e+04", "1e+06"]
-
-
-def test_equal_numbers_stand_in_the_middle() -> None:
-    assert scales.to_scale([50, 50], digits=3) == scales.Scaled([0.5, 0.5], [(0.5, "50")])
+    assert logarithmic([1, 10, 100])
+    assert not logarithmic([1, 2, 3])
+    assert not logarithmic([0, 10, 100])
+    assert not logarithmic([5, 5])

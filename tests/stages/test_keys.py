@@ -160,7 +160,7 @@ def another(value: Any) -> Any:
         case list():
             return [*value, "other"]
         case dict():
-            return {**value, "other": 1}
+            return {**value, "file": "other"}
         case None:
             return 1
     raise AssertionError(f"no other value for {value!r}")

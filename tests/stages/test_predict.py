@@ -63,7 +63,7 @@ def test_one_question_is_checked_as_the_data_are(picture: str) -> None:
     [
         ({"text": None}, "predict.text: the stage predict needs it"),
         ({"text": "  "}, "predict.text is blank"),
-        ({"text": "caf\udce9"}, "predict.text holds a byte that is no UTF-8"),
+        ({"text": "caf\udce9"}, "predict.text holds a byte that is not UTF-8"),
         ({"image": "nowhere.png"}, "predict.image=nowhere.png: no readable picture"),
         ({"image": __file__}, f"predict.image={__file__}: no readable picture"),
         ({"entity": None}, "predict.entity: the stage predict needs it"),

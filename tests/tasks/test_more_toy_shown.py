@@ -33,8 +33,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
 
 @pytest.fixture(scope="module")
 def task() -> MORE:
-    toy = OmegaConf.load(CONF / "tasks/more/prompts/more_toy.yaml")
-    told = toy.task
+    told = OmegaConf.load(CONF / "tasks/more/prompts/more_toy.yaml").task
     form = Reasoned(OmegaConf.load(CONF / "profile/toy.yaml").reasoning_instruction)
     return MORE(labels=tuple(told.labels), response=form, instruction=told.instruction)
 

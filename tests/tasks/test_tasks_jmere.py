@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from helpers.configured import instruction, reasoning_instruction
+from helpers.configured import instruction, reasoning_instruction, task_file
 from mmie.labels import relation_pairs
 from mmie.tasks.jmere.task import JMERE, RELATIONS, TYPES
 from mmie.tasks.responses import Direct, Reasoned
@@ -39,8 +39,7 @@ def test_the_labels_are_those_of_the_paper() -> None:
 
 
 def test_the_configuration_has_the_same_labels() -> None:
-    node = OmegaConf.load(Path(__file__).parents[2] / "conf/tasks/jmere/task/jmere.yaml").task
-    configured = OmegaConf.to_container(node)
+    configured = OmegaConf.to_container(task_file("jmere").task)
     assert isinstance(configured, dict)
     assert tuple(configured["types"]) == TYPES
     assert list(relation_pairs(configured["relations"]).items()) == list(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from helpers.configured import instruction, reasoning_instruction
+from helpers.configured import instruction, reasoning_instruction, task_file
 from mmie.errors import InputError
 from mmie.tasks.more.task import LABELS, MORE
 from mmie.tasks.responses import Direct, Reasoned
@@ -62,9 +62,7 @@ def test_the_labels_are_those_of_the_data() -> None:
 
 
 def test_the_configuration_has_the_same_labels() -> None:
-    configured = OmegaConf.to_container(
-        OmegaConf.load(Path(__file__).parents[2] / "conf/tasks/more/task/more.yaml").task
-    )
+    configured = OmegaConf.to_container(task_file("more").task)
     assert isinstance(configured, dict)
     assert tuple(configured["labels"]) == LABELS
 

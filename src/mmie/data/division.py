@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 
 def stratified(classes: Mapping[str, str], *, share: float, seed: int) -> list[str]:
-    """The ids of a share of each class, rounded half up but at least one, in the order of ``classes``.
+    """The ids of a share of each class, in the order of ``classes``.
+
+    The number is rounded half up and is at least one.
 
     Each class draws with its own seed: one class more changes nothing for the others.
 

@@ -60,7 +60,8 @@ class PictureFolder:
 
     Args:
         folder: where they are.
-        missing: ``error``, or ``blank`` for a blank picture in place of each that is missing or unreadable.
+        missing: ``error``, or ``blank`` for a blank picture in place of each one that is missing or
+            unreadable.
 
     Raises:
         InputError: another value of ``missing``.
@@ -152,17 +153,19 @@ def _with_suffixes(place: Path, name: str) -> list[Path]:
 def open_picture(
     picture: Picture, *, max_pixels: int, blank_size: tuple[int, int] = (112, 112)
 ) -> Image.Image:
-    """The picture upright, cut to its box, in RGB, on white where it is transparent; mid-grey for a blank one.
+    """The picture upright, cut to its box, in RGB, on white where it is transparent.
+
+    A blank picture is mid-grey.
 
     Args:
         picture: the file to read, or a blank one.
-        max_pixels: width × height above which it is scaled down, shape kept; 100 or more. A side is never made shorter
-            than 1/100 of the other: what is thinner in the file is stretched.
-        blank_size: width and height of a blank one.
+        max_pixels: width × height above which it is scaled down in the same shape; 100 or more. A
+            side is never made shorter than 1/100 of the other: what is thinner is stretched.
+        blank_size: width and height of a blank picture.
 
     Raises:
-        InputError: the file cannot be read, is broken, or has more than ``PIL.Image.MAX_IMAGE_PIXELS`` pixels; or
-            nothing of the picture is within its box.
+        InputError: the file cannot be read, is broken, or has more than
+            ``PIL.Image.MAX_IMAGE_PIXELS`` pixels; or nothing of the picture is within its box.
     """
     if picture.path is None:
         return Image.new("RGB", blank_size, GREY)
@@ -177,7 +180,8 @@ def open_picture(
         box = clipped(picture.box, shown.size)
         if box is None:
             raise InputError(
-                f"{picture.path}: the box {picture.box} holds no pixel of the picture, whose size is {shown.size}; correct it"
+                f"{picture.path}: the box {picture.box} holds no pixel of the picture, whose size "
+                f"is {shown.size}; correct it"
             )
         shown = shown.crop(box)
     size = _bounded(*shown.size, max_pixels)
@@ -264,7 +268,10 @@ def _reason(path: Path, error: BaseException) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """The open file; Pillow's warning of a decompression bomb is an error, its other warnings are dropped."""
+    """The open file.
+
+    Pillow's warning of a decompression bomb is an error; its other warnings are dropped.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -132,7 +132,10 @@ def to_examples(
     pictures: PictureFolder,
     track: Track,
 ) -> list[Example]:
-    """The first samples of a split with their pictures; ``extra`` keeps the picture's name as ``img_id``."""
+    """The first samples of a split with their pictures.
+
+    ``extra`` keeps the name of the picture as ``img_id``.
+    """
     taken = list(islice(samples, limit.get(split)))
     found = pictures.find(split, [sample.img_id for sample in taken], track=track)
     return [
@@ -148,7 +151,7 @@ def to_examples(
 
 
 def digest(files: Iterable[Path], pictures: PictureFolder) -> str:
-    """The first 16 hex digits of the SHA-256 of the files' bytes and of the pictures' names and sizes."""
+    """16 hex digits that tell the files' bytes and the pictures' names and sizes from others."""
     parts = [hashlib.sha256(read(path)).hexdigest() for path in files]
     return hashlib.sha256(
         repr((parts, pictures.listing())).encode(errors="surrogateescape")

@@ -140,7 +140,7 @@ def _read_address(variable: str) -> str:
         usable = False
     if not usable:
         raise InputError(
-            f"environment variable {variable} is no address of a server: "
+            f"environment variable {variable} is not the address of a server: "
             f"set it to one like {OPENAI_URL}"
         )
     return address

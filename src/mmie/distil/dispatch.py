@@ -83,7 +83,7 @@ class Dispatcher:
         asked, refused = self._record.asked, self._record.fetched["refused"]
         if refused == asked >= EARLY and self._teacher.max_refused < 1:
             reason = _describe_refusals(self._teacher, self._record)
-            raise InputError(f"{reason}; mend what the server complains about")
+            raise InputError(f"{reason}; fix what the server complains about")
 
 
 def check_refused(teacher: Teacher, record: Record, listed: object) -> None:
@@ -101,7 +101,7 @@ def check_refused(teacher: Teacher, record: Record, listed: object) -> None:
         raise InputError(
             f"{_describe_refusals(teacher, record)}, which is more than "
             f"teacher.max_refused={teacher.max_refused:g}; "
-            f"read {listed}, then mend the samples or raise teacher.max_refused"
+            f"read {listed}, then fix the samples or raise teacher.max_refused"
         )
 
 

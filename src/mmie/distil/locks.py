@@ -95,6 +95,6 @@ def _drop_torn_line(descriptor: int, path: Path) -> None:
         return
     end = os.pread(descriptor, size, 0).rfind(b"\n") + 1
     logger.warning(
-        "%s: dropped a torn last line of %d bytes; that answer is asked again", path, size - end
+        "%s: dropped a torn last line of %d bytes; that question is asked again", path, size - end
     )
     os.ftruncate(descriptor, end)

@@ -79,7 +79,7 @@ def read_reply(status: int, body: bytes, *, options: Collection[str]) -> Answer 
         return answer
     error = _error_in(reply)
     if error is None and status < 400:
-        return Complaint("retry", f"a body that is no chat completion: {_one_line(body)}")
+        return Complaint("retry", f"the reply is not a chat completion: {_one_line(body)}")
     return _complaint(status, error, body, options=options)
 
 

@@ -210,7 +210,7 @@ def _request_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that have a value."""
     for name in fields:
         if name in RESERVED:
-            raise InputError(f"teacher.request.{name}: mmie sets it itself; take it out")
+            raise InputError(f"teacher.request.{name}: mmie sets it itself; remove it")
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -59,10 +59,8 @@ def read_answer(
     The first value is None if there is no valid item and the answer is not the empty ``[]`` either.
     """
     answer = show_tags(answer_text(text)).strip()
-    exact = parse_items(answer, Labels.exact(types, relations))
-    if exact is not None and _normal_form(format_items(exact, types) or "[]") == _normal_form(
-        answer
-    ):
+    exact = _read_exactly(answer, types, relations)
+    if exact is not None:
         return exact, 0
     results = _read_items(answer, ItemReader(types, relations), bare_lines=has_answer_block(text))
     quintuples = [item for item in results if item is not None]
@@ -70,6 +68,21 @@ def read_answer(
     if quintuples or (not invalid and _EMPTY.search(answer)):
         return quintuples, invalid
     return None, invalid
+
+
+def _read_exactly(
+    answer: str, types: Collection[str], relations: Collection[str]
+) -> list[Quintuple] | None:
+    """The strict reading, if the answer is what ``format_quintuples`` would write.
+
+    Names with brackets in them survive only this reading. It must not be used for anything else:
+    it might take two carelessly written items for one.
+    """
+    quintuples = parse_items(answer, Labels.exact(types, relations))
+    if quintuples is None:
+        return None
+    written = format_items(quintuples, types) or "[]"
+    return quintuples if _normal_form(written) == _normal_form(answer) else None
 
 
 def _read_items(answer: str, reader: ItemReader, *, bare_lines: bool) -> list[Result]:

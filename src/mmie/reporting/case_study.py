@@ -9,7 +9,6 @@ mmie.reporting.casebook``.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from mmie.reporting import rendering
 from mmie.reporting.casebook.answers import Answer, labels, read_models
 from mmie.reporting.casebook.cases import RIGHT, Case, merged, told
 from mmie.reporting.casebook.thumbnails import thumbnails
+from mmie.reporting.command import one_line_errors
 from mmie.reporting.runs import load_runs
 from mmie.types import Judged
 
@@ -136,13 +136,10 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     arguments = _parser().parse_args()
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
-    try:
+    with one_line_errors():
         sample = write_case_study(
             arguments.runs, arguments.out, names=names, sample=arguments.sample
         )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
     print(f"{arguments.out}: sample {sample}, {', '.join(names)}")
 
 

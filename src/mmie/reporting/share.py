@@ -11,12 +11,11 @@ RUN is a results file or a folder, which is searched through. The page needs no 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmie.errors import InputError
 from mmie.files import write_text
+from mmie.reporting.command import one_line_errors
 from mmie.reporting.figures import drawings
 from mmie.reporting.runs import load_runs
 from mmie.reporting.share_page import page
@@ -51,11 +50,8 @@ def main() -> None:
     )
     parser.add_argument("--title", default="Results")
     given = parser.parse_args()
-    try:
+    with one_line_errors():
         share(given.runs, given.out, title=given.title, wandb=given.wandb)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Validation F1 over what a sweep varies.
 
-One key gives a line, two keys a heat map, more keys parallel coordinates.
+Two keys that form a grid give a heat map, other keys one panel each.
 """
 
 from __future__ import annotations
@@ -12,19 +12,16 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mmie.reporting import scales
 from mmie.reporting.figures.drawing import Drawing
 from mmie.reporting.style import BEST, BLUE, LOOK, ORANGE, SCORES
 from mmie.reporting.sweep import FIGURE, Job, best_of, short, varying
 
 FILLED = 0.5  # share of its cells that a heat map must have
 MANY_TICKS = 12
-TEXT_BOX = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.7}
 
 
 def draw(jobs: Sequence[Job], folder: Path) -> None:
@@ -41,13 +38,9 @@ def draw(jobs: Sequence[Job], folder: Path) -> None:
     Drawing(FIGURE, "", "", figure).save(folder)
 
 
-def kind(
-    jobs: Sequence[Job], names: Sequence[str]
-) -> Callable[[Sequence[Job], Sequence[str]], Figure]:
+def kind(jobs: Sequence[Job], names: Sequence[str]) -> Callable[..., Figure]:
     """The kind of picture that suits a sweep over these keys."""
-    if len(names) == 1:
-        return line
-    return heat_map if len(names) == 2 and filled(jobs, names) >= FILLED else parallel
+    return heat_map if len(names) == 2 and filled(jobs, names) >= FILLED else panels
 
 
 def filled(jobs: Sequence[Job], names: Sequence[str]) -> float:
@@ -58,7 +51,28 @@ def filled(jobs: Sequence[Job], names: Sequence[str]) -> float:
 def levels(jobs: Sequence[Job], name: str) -> list[str]:
     """The values of a key: numbers by size, others as they come."""
     values = list(dict.fromkeys(_value(job, name) for job in jobs))
-    return sorted(values, key=float) if scales.numeric(values) else values
+    return sorted(values, key=float) if numeric(values) else values
+
+
+def numeric(values: Sequence[str]) -> bool:
+    """Whether all values are finite numbers."""
+    try:
+        return bool(np.isfinite([float(value) for value in values]).all())
+    except ValueError:
+        return False
+
+
+def logarithmic(numbers: Sequence[float]) -> bool:
+    """Whether the logarithms are spread more evenly than the numbers themselves."""
+    if min(numbers) <= 0 or min(numbers) == max(numbers):
+        return False
+    return _unevenness(np.log(numbers)) < _unevenness(np.asarray(numbers))
+
+
+def _unevenness(numbers: np.ndarray) -> float:
+    """How far the median is from the middle of the range, as a share of the range."""
+    middle = (numbers.min() + numbers.max()) / 2
+    return float(abs(np.median(numbers) - middle) / np.ptp(numbers))
 
 
 def scored(jobs: Sequence[Job]) -> list[tuple[Job, float]]:
@@ -79,7 +93,7 @@ def _title(jobs: Sequence[Job], mark: str) -> str:
 
 
 @dataclass(frozen=True)
-class LineData:
+class Panel:
     """F1 in % over the places of a key's values.
 
     Attributes:
@@ -97,10 +111,10 @@ class LineData:
     failed: list[float]
 
 
-def line_data(jobs: Sequence[Job], name: str) -> LineData:
-    """What the line shows of a sweep over one key."""
+def panel_data(jobs: Sequence[Job], name: str) -> Panel:
+    """Where the jobs stand on the panel of a key."""
     values = levels(jobs, name)
-    numbers = map(float, values) if scales.numeric(values) else range(len(values))
+    numbers = map(float, values) if numeric(values) else range(len(values))
     places: dict[str, float] = dict(zip(values, numbers, strict=True))
     placed = sorted(((places[_value(job, name)], job) for job in jobs), key=lambda pair: pair[0])
     test = []
@@ -110,7 +124,7 @@ def line_data(jobs: Sequence[Job], name: str) -> LineData:
             test.append((place, 100 * job.test.f1, 100 * low, 100 * high))
     f1 = {job.number: score for job, score in scored(jobs)}
     best, highest = scored(jobs)[-1]
-    return LineData(
+    return Panel(
         places=places,
         validation=[(place, f1[job.number]) for place, job in placed if job.number in f1],
         test=test,
@@ -119,15 +133,26 @@ def line_data(jobs: Sequence[Job], name: str) -> LineData:
     )
 
 
-def line(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
-    """Validation F1 and, with its interval, test F1. Words on the axis are not connected."""
-    [name] = names
-    data = line_data(jobs, name)
-    numeric = scales.numeric([*data.places])
-    style = "-" if numeric else "none"
-    figure = Figure(figsize=(6, 4), layout="constrained")
-    axis = figure.subplots()
-    if data.test:
+def panels(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
+    """One panel per key. With a single key, numbers are connected and test F1 stands beside."""
+    alone = len(names) == 1
+    size = (6, 4) if alone else (1 + 2.8 * len(names), 3.6)
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(1, len(names), squeeze=False, sharey=True)[0]
+    for axis, name in zip(axes, names, strict=True):
+        _draw_panel(axis, panel_data(jobs, name), alone=alone)
+        axis.set_xlabel(name)
+    axes[0].set_ylabel("F1, %" if alone else "validation F1, %")
+    if alone:
+        axes[0].legend()
+    figure.suptitle(_title(jobs, "star"))
+    return figure
+
+
+def _draw_panel(axis: Axes, data: Panel, *, alone: bool) -> None:
+    numbers = numeric([*data.places])
+    style = "-" if alone and numbers else "none"
+    if data.test and alone:
         x, f1, low, high = np.array(data.test).T
         look: dict[str, Any] = {"color": ORANGE, "marker": "s", "linewidth": 1, "capsize": 3}
         ends = (f1 - low, high - f1)
@@ -135,21 +160,19 @@ def line(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
     x, f1 = np.array(data.validation).T
     axis.plot(x, f1, color=BLUE, linestyle=style, marker="o", label="validation")
     axis.plot(*data.best, "*", color=BEST, markersize=16, zorder=5)
-    if numeric and scales.logarithmic([*data.places.values()]):
+    if numbers and logarithmic([*data.places.values()]):
         axis.set_xscale("log")
-    for place in data.failed:
+    for place in data.failed if alone else ():
         transform = axis.get_xaxis_transform()
         axis.text(place, 0.02, "failed", rotation="vertical", ha="center", transform=transform)
-    _label_values(axis, data.places, numeric=numeric)
-    axis.set(xlabel=name, ylabel="F1, %", title=_title(jobs, "star"))
-    axis.legend()
-    return figure
+    _label_values(axis, data.places, numbers=numbers)
+    axis.margins(x=0.1 if alone else 0.2)
 
 
-def _label_values(axis: Axes, places: dict[str, float], *, numeric: bool) -> None:
+def _label_values(axis: Axes, places: dict[str, float], *, numbers: bool) -> None:
     if len(places) > MANY_TICKS:
         return
-    turned: dict[str, Any] = {} if numeric else {"rotation": 15, "ha": "right"}
+    turned: dict[str, Any] = {} if numbers else {"rotation": 15, "ha": "right"}
     axis.set_xticks([*places.values()], [short(value) for value in places], **turned)
     axis.minorticks_off()
 
@@ -211,51 +234,4 @@ def heat_map(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
     axis.set(xlabel=data.below, ylabel=data.side, title=_title(jobs, "frame"))
     axis.spines[:].set_visible(False)
     figure.colorbar(image, label="validation F1, %")
-    return figure
-
-
-@dataclass(frozen=True)
-class Parallel:
-    """Jobs as lines through upright axes, one per key and the last one for validation F1.
-
-    Attributes:
-        lines: for each job, from the worst to the best, its height (0..1) on every axis.
-        marks: for each axis, (height, text).
-    """
-
-    lines: list[list[float]]
-    marks: list[list[tuple[float, str]]]
-
-
-def parallel_data(jobs: Sequence[Job], names: Sequence[str]) -> Parallel:
-    """What the parallel coordinates show. Within a value, better jobs run higher."""
-    ranked = scored(jobs)
-    reached = scales.to_scale([f1 for _, f1 in ranked], digits=3)
-    axes = [scales.upright(levels(jobs, name), short) for name in names]
-    lines = []
-    for (job, _), height in zip(ranked, reached.heights, strict=True):
-        through = zip(axes, names, strict=True)
-        lines.append([axis.at(_value(job, name), height) for axis, name in through] + [height])
-    return Parallel(lines, [*(axis.marks for axis in axes), reached.marks])
-
-
-def parallel(jobs: Sequence[Job], names: Sequence[str]) -> Figure:
-    """The better a job, the darker its line; the best one lies on top."""
-    data = parallel_data(jobs, names)
-    figure = Figure(figsize=(2 + 1.8 * len(names), 4.5), layout="constrained")
-    axis = figure.subplots()
-    *others, best = data.lines
-    for heights in others:
-        colour = colormaps[SCORES](1 - heights[-1])
-        axis.plot(heights, color=colour, linewidth=1.2, marker="o", markersize=3)
-    axis.plot(best, color=BEST, linewidth=3, marker="o", markersize=3)
-    for x, marks in enumerate(data.marks):
-        axis.axvline(x, color="black", linewidth=0.8, zorder=0)
-        for height, text in marks:
-            place: dict[str, Any] = {"textcoords": "offset points", "va": "center"}
-            axis.annotate(text, (x, height), (6, 0), fontsize="small", bbox=TEXT_BOX, **place)
-    axis.set_xticks(range(len(names) + 1), [*names, "validation F1, %"])
-    axis.set(yticks=[], xlim=(-0.1, len(names) + 0.4), title=_title(jobs, "thick line"))
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
     return figure

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from mmie.data.files import read
 from mmie.data.pictures import picture_from_json, picture_to_json
-from mmie.errors import InputError
-from mmie.files import disk_errors, read_and_repair_jsonl, to_json_types, write_text
+from mmie.files import disk_errors, read_and_repair_jsonl, read_jsonl, to_json_types, write_text
 from mmie.stages.context import Context
 from mmie.stages.system import System, answering
 from mmie.tasks.task import Task
@@ -180,15 +178,11 @@ def copy_answers(source: Path, target: Path, images: Path) -> None:
     Raises:
         InputError: a line of the file is damaged.
     """
-    lines = []
-    for number, line in enumerate(read(source).splitlines(), start=1):
-        try:
-            row = json.loads(line)
-            pictures = [picture_from_json(value, images) for value in row["image"]]
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise InputError(
-                f"{source}:{number}: not an answer; delete the folder {source.parent} and run again"
-            ) from error
+
+    def moved(row: Row) -> str:
+        pictures = [picture_from_json(value, images) for value in row["image"]]
         row["image"] = [picture_to_json(picture) for picture in pictures]
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
-    write_text(target, "".join(lines))
+        return json.dumps(row, ensure_ascii=False) + "\n"
+
+    remedy = f"delete the folder {source.parent} and run again"
+    write_text(target, "".join(read_jsonl(source, moved, what="an answer", remedy=remedy)))

@@ -15,7 +15,7 @@ VERSIONS = {
     "distil": 4,
     "filter": 2,
     "sft": 1,
-    "difficulty": 1,
+    "difficulty": 2,
     "grpo": 1,
     "evaluate": 5,
     "vote": 4,

@@ -25,7 +25,9 @@ class Response(Protocol):
 
 @dataclass(frozen=True)
 class Reasoned:
-    """``<think> chain </think> <answer> answer </answer>``: CoT-SFT, Only-RL and JMERE-R1 (Figure 11).
+    """``<think> chain </think> <answer> answer </answer>`` (JMERE-R1, Figure 11).
+
+    All systems that reason respond like this.
 
     Attributes:
         instruction: the sentence that asks for this form; without one the prompt is silent on it.

@@ -60,7 +60,10 @@ class Task(ABC):
 
     @abstractmethod
     def read(self, response: str, *, lenient: bool) -> Reading:
-        """The prediction in a response: by the lenient reader, or by the strict one of the reward."""
+        """The prediction in a response.
+
+        The strict reader is the one of the reward; the lenient one may pass over what is wrong.
+        """
 
     @abstractmethod
     def judge(
@@ -129,7 +132,7 @@ class Task(ABC):
         return {}
 
     def stratum(self, example: Example) -> str:
-        """The class of the sample for a division of the data that keeps the shares of all classes."""
+        """The class of the sample; a division of the data keeps the shares of the classes."""
         return self.gold_answer(example)
 
     def size(self, example: Example) -> int:

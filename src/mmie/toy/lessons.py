@@ -1,7 +1,8 @@
-"""What the tiny base is pre-trained on: general skills of the world, never the quintuple task.
+"""What the tiny base is pre-trained on: general skills of the world, never a task.
 
-Describing a picture, answering about its icons, naming and typing the entities of a tweet, copying lists, and thinking
-before answering. No lesson asks for a relation, and no lesson uses a tweet that stands in a split of the toy data.
+It describes pictures, answers questions about their icons, names and types the entities of a tweet,
+copies lists, and thinks before it answers. No lesson asks for a relation, and no lesson uses a
+tweet of the toy data.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ class Lesson:
 
 
 def make_lesson(rng: random.Random, scene: Scene, held_out: Collection[str]) -> Lesson:
-    """One lesson about the scene's picture; a tweet among ``held_out`` is replaced by another scene's.
+    """One lesson about the scene's picture.
+
+    A tweet among ``held_out`` is replaced by that of another scene.
 
     Args:
         rng: the only source of randomness.

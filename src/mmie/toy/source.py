@@ -19,7 +19,8 @@ from mmie.types import Example, Picture
 class GeneratedSource(ABC):
     """Splits of a generated world. No text occurs in two of them, nor twice in one.
 
-    A subclass says what a scene is: ``distinct`` makes scenes, ``icons`` and ``examples`` read them.
+    A subclass decides what a scene is: ``distinct`` makes scenes, ``icons`` and ``examples`` read
+    them.
 
     Args:
         seed: of the world, not of the training; another seed is another data set.

@@ -92,7 +92,7 @@ class ScriptedTeacher(ABC):
 
 
 def misname(icons: Sequence[tuple[str, str]], rng: random.Random) -> list[tuple[str, str]]:
-    """The icons ``(colour, name)`` with one of them called by the name of an icon not among them."""
+    """The icons ``(colour, name)``, one of them under the name of an icon that is not there."""
     place = rng.randrange(len(icons))
     names = {icon for _, icon in icons}
     wrong = rng.choice([icon for icon in words.ICONS if icon not in names])

@@ -29,8 +29,8 @@ NAMES = {
     ),
 }
 
-# (head type, tail type) → {relation: (share of the pair's facts, the icon that tells it, the word that says it)}.
-# Where there is one relation only, neither icon nor word is needed. Type pairs as in JMERE.
+# (head type, tail type) → {relation: (share of the pair's facts, icon that tells it, verb)}.
+# Where there is one relation only, neither icon nor verb is needed.
 RELATIONS: dict[tuple[str, str], dict[str, tuple[float, str, str]]] = {
     ("per", "per"): {
         "peer": (0.4, "ball", "joins"),
@@ -70,7 +70,9 @@ PAIR_SHARES = {
     ("misc", "misc"): 0.03,
 }
 
-CLUES = [clue for relations in RELATIONS.values() for _, clue, _ in relations.values() if clue]
+SIGNS = [sign for relations in RELATIONS.values() for sign in relations.values()]
+CLUES = [clue for _, clue, _ in SIGNS if clue]
+VERBS = [verb for _, _, verb in SIGNS if verb]
 ICONS = [*CLUES, "boat", "star", "cake"]
 
 OPENINGS = ["", "wow", "today :", "RT @fan :", "look ,", "so proud !", "news :"]

@@ -13,12 +13,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmie.errors import InputError
 from mmie.files import write_text
 from mmie.reporting.casebook.answers import read_models
 from mmie.reporting.casebook.cases import merged
 from mmie.reporting.casebook.page import book, page
 from mmie.reporting.casebook.thumbnails import PLACES, beside, embedded, place, thumbnails
+from mmie.reporting.command import one_line_errors
 from mmie.reporting.runs import load_runs
 
 
@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> None:
     arguments = _parser().parse_args()
     names = [name.strip() for name in arguments.models.split(",") if name.strip()]
-    try:
+    with one_line_errors():
         write_casebook(
             arguments.runs,
             arguments.out,
@@ -94,9 +94,6 @@ def main() -> None:
             limit=arguments.limit,
             pictures=arguments.pictures,
         )
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Model:
-    """A system of a run: its name, the file of its predictions, and these by sample id, in order."""
+    """A system of a run: its name, the file of its predictions, and these by sample id."""
 
     name: str
     run: Run

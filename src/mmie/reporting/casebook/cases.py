@@ -76,7 +76,7 @@ def verdict(answer: Answer) -> str:
 
 
 def steps(chain: str) -> list[str]:
-    """The chain cut at its lines and where a sentence begins with a heading: ``Step 2: …``, ``link : …``."""
+    """The chain, cut at its lines and before sentences that begin with a heading (``Step 2: …``)."""
     return [step.strip() for step in _STEP.split(chain) if step.strip()]
 
 
@@ -99,7 +99,7 @@ def _check(answer: Answer, known: Answer, what: str, where: str) -> None:
 
 
 def _case(first: Answer, answers: Sequence[Answer | None]) -> Case:
-    """The pictures are those of the first run that still has them, the fields those that any has."""
+    """The pictures are those of the first run that still has them, the fields those of all."""
     given = [answer for answer in answers if answer]
     there = (
         answer.pictures

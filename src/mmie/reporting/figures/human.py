@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mmie.distil.candidates import candidates_from_jsonl
 from mmie.errors import InputError
+from mmie.reporting.command import one_line_errors
 from mmie.reporting.figures.drawing import Drawing, canvas
 from mmie.reporting.style import BACKGROUND, BLUE, LOOK
 
@@ -193,14 +193,11 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, help=text)
     arguments = parser.parse_args()
-    try:
+    with one_line_errors():
         figure = agreement(arguments.human, arguments.candidates)
         for path in figure.save(arguments.out):
             print(path)
         print(figure.caption)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

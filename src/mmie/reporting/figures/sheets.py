@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import csv
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -28,6 +27,7 @@ from mmie.data.source import examples_from_jsonl
 from mmie.distil.candidates import candidates_from_jsonl
 from mmie.errors import InputError
 from mmie.files import write_text
+from mmie.reporting.command import one_line_errors
 from mmie.reporting.figures.human import COLUMNS
 from mmie.types import Candidate, Example
 
@@ -160,13 +160,10 @@ def main() -> None:
             help=f"default: {getattr(Design, name)}",
         )
     arguments = vars(parser.parse_args())
-    try:
+    with one_line_errors():
         candidates, examples, images, out = (arguments.pop(name) for name in paths)
         for path in write_sheets(candidates, examples, images, out, Design(**arguments)):
             print(path)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,6 @@ class JMEREChains:
         return fill(self.score, text=example.text, chain=chain)
 
     def _repredicted(self, text: str) -> list[list[str]] | None:
-        """The quintuples that the lenient reader finds; None where one is invalid or none is found."""
+        """The quintuples that are read leniently; None where one is invalid or there is none."""
         quintuples, invalid = read_answer(text, types=self.types, relations=self.relations)
         return None if quintuples is None or invalid else [list(item) for item in quintuples]

@@ -68,7 +68,7 @@ def paired(
 
 
 def _kind(wrong: Quintuple | None, right: Quintuple | None) -> str:
-    """ "" where the two are equal; of several slips the first of direction, span, type, relation."""
+    """The first of several slips in the order direction, span, type, relation; "" for none."""
     if wrong == right:
         return ""
     if wrong is None:

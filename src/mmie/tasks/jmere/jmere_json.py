@@ -1,4 +1,7 @@
-"""JMERE's own JSON files, V1 (samples as in ``mnre``) and V2 (merged by tokens and picture): one format."""
+"""JMERE's own JSON files: V1 has the samples of ``mnre``, V2 merges them by tokens and picture.
+
+Both have one format.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +44,12 @@ class JMEREJson:
         types: entity types.
         relations: relation → type pairs such as ``per-org``.
         missing_images: ``error`` or ``blank``.
-        limit: samples to take of a split, the first ones; all where it gives no number.
+        limit: the number of samples to take of a split, the first ones; all without a number.
         files: split → file name; ``dev.json`` is taken where ``val.json`` is not there.
 
     Raises:
-        InputError: also from ``load`` and ``content``: a file is missing or broken (with the line or the record's
-            index), a label is unknown, pictures are missing.
+        InputError: also from ``load`` and ``content``: a file is missing or broken (with the line
+            or the record's index), a label is unknown, or pictures are missing.
     """
 
     places: ClassVar[tuple[str, ...]] = ("root", "images")

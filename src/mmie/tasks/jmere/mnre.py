@@ -1,7 +1,8 @@
 """JMERE V1, rebuilt from the public text files of MNRE-2 (JMERE-R1 section 4.1).
 
-A sample is a run of neighbouring lines that have a relation and equal tokens. So a line without a relation ends a
-sample, and the same tweet further down is another sample: 3,618 / 496 / 475 samples, 4,503 / 624 / 640 quintuples.
+A sample is a run of neighbouring lines that have a relation and equal tokens. So a line without a
+relation ends a sample, and the same tweet further down is another sample: 3,618 / 496 / 475 samples
+with 4,503 / 624 / 640 quintuples.
 """
 
 from __future__ import annotations
@@ -47,19 +48,22 @@ class _Line:
 
 
 class MNRE:
-    """Python-literal dicts, one a line: ``token``, ``h`` and ``t`` with ``name``, ``img_id``, ``relation``.
+    """Python-literal dicts, one per line: ``token``, ``h``, ``t``, ``img_id`` and ``relation``.
+
+    ``h`` and ``t`` are the two entities, each with ``name``.
 
     Args:
-        root: folder of ``mnre_train.txt``, ``mnre_val .txt`` (with or without the blank), ``mnre_test.txt``.
+        root: folder of ``mnre_train.txt``, ``mnre_val .txt`` (with or without the blank) and
+            ``mnre_test.txt``.
         images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
         types: entity types.
         relations: relation → type pairs such as ``per-org``.
         missing_images: ``error`` or ``blank``.
-        limit: samples to take of a split, the first ones; all where it gives no number.
+        limit: the number of samples to take of a split, the first ones; all without a number.
 
     Raises:
-        InputError: also from ``load`` and ``content``: a file is missing or broken (with its line), a label is unknown,
-            pictures are missing.
+        InputError: also from ``load`` and ``content``: a file is missing or broken (with its line),
+            a label is unknown, or pictures are missing.
     """
 
     places: ClassVar[tuple[str, ...]] = ("root", "images")

@@ -19,7 +19,7 @@ class RepredictionFilter:
         """The candidates that lead to the gold answer, in their order.
 
         Args:
-            candidates: a chain without the verdict ``repredicted``, or with an unreadable one, is dropped.
+            candidates: a chain whose verdict ``repredicted`` is missing or None is dropped.
             gold: sample id → quintuples.
         """
         return [candidate for candidate in candidates if _is_gold(candidate, gold)]

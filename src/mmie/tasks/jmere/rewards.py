@@ -79,9 +79,8 @@ class JMEREReward:
 
     def __init__(self, *, alpha: float, beta: float, invalid_zeroes: str = "accuracy") -> None:
         if invalid_zeroes not in INVALID_ZEROES:
-            raise InputError(
-                f"reward.invalid_zeroes: {invalid_zeroes!r} is unknown; use {' or '.join(INVALID_ZEROES)}"
-            )
+            known = " or ".join(INVALID_ZEROES)
+            raise InputError(f"reward.invalid_zeroes: {invalid_zeroes!r} is unknown; use {known}")
         self.alpha = alpha
         self.beta = beta
         self.invalid_zeroes = invalid_zeroes

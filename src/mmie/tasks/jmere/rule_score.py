@@ -29,7 +29,7 @@ class RuleScoreFilter:
         """The best-scored candidates of each sample, in their order.
 
         Args:
-            candidates: a chain without the verdict ``score``, or with an unreadable one, is dropped.
+            candidates: a chain whose verdict ``score`` is missing or None is dropped.
             gold: plays no part.
         """
         best: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The teacher of JMERE's toy world: it writes MP-CoT and answers the same requests as a real one."""
+"""The teacher of JMERE's toy world. It answers the same requests as a real one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The boxes of MORE's objects: normalised (cx, cy, w, h) by picture and object name, in a file of torch's."""
+"""The boxes of MORE's objects: normalised (cx, cy, w, h) by picture and object name.
+
+They come in a file that torch wrote.
+"""
 
 from __future__ import annotations
 

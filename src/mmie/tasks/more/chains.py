@@ -1,6 +1,6 @@
 """What the teacher is asked for MORE-R1: a chain of six steps.
 
-Deviations: 1. The paper's prompt is not at hand: that of ``conf/cot/more.yaml`` is rebuilt from
+Deviations: 1. The paper's prompt is not at hand: that of ``conf/tasks/more`` is rebuilt from
 what each step is said to do. 2. The label of a ``none`` sample holds no types: the teacher is then
 given none and finds them itself.
 """

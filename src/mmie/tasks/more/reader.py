@@ -48,22 +48,26 @@ class _Fact:
 
 
 class MORE:
-    """Python-literal dicts, one a line: ``token``, ``h`` (the entity) and ``t`` (the object) with ``name``, ``img_id``, ``relation``.
+    """Python-literal dicts, one per line: ``token``, ``h``, ``t``, ``img_id`` and ``relation``.
 
-    Each fact is an example: pictures whole and cut to the object's box, the label as gold, and in ``extra`` ``img_id``,
-    ``entity``, ``object``, ``entity_count`` and ``object_count``, the distinct ones in the file's facts of that picture and text.
+    ``h`` is the entity and ``t`` the object, each with ``name``. Every fact is a sample. Its
+    pictures are the whole one and the part in the object's box; its gold is the label. ``extra``
+    has ``img_id``, ``entity`` and ``object``, and in ``entity_count`` and ``object_count`` the
+    numbers of distinct ones among the file's facts of that picture and text.
 
     Args:
         root: folder of the files.
         images: folder of the pictures, flat or with ``train/``, ``valid/``, ``test/``.
         labels: the task's, without none.
         missing_images: ``error`` or ``blank``; the object of a blank picture is blank, too.
-        degenerate_boxes: what a box with no pixel inside the picture gives: ``error``, or the ``whole`` picture and a warning.
-        limit: samples to take of a split, the first ones; all where it gives no number.
+        degenerate_boxes: what a box without a pixel inside the picture gives: ``error``, or the
+            ``whole`` picture and a warning.
+        limit: the number of samples to take of a split, the first ones; all without a number.
 
     Raises:
-        InputError: also from ``load`` and ``content``: a file is missing or broken (with its line), a label is unknown or
-            ``rel2id.json`` has others, a box is missing, broken or empty, pictures are missing.
+        InputError: also from ``load`` and ``content``: a file is missing or broken (with its line),
+            a label is unknown or ``rel2id.json`` has others, a box is missing, broken or empty, or
+            pictures are missing.
     """
 
     places: ClassVar[tuple[str, ...]] = ("root", "images")
@@ -183,7 +187,8 @@ class MORE:
 
     def _complain(self, facts: Sequence[_Fact], name: str) -> None:
         first = facts[0]
-        message = f"{first.where}: the box of object {first.object!r} of {first.img_id} holds no pixel of the picture"
+        box = f"the box of object {first.object!r} of {first.img_id}"
+        message = f"{first.where}: {box} holds no pixel of the picture"
         if self.degenerate_boxes == "error":
             raise InputError(f"{message}; correct {name} or set data.degenerate_boxes=whole")
         log.warning(f"{message}; {len(facts)} such boxes of {name} show the whole picture")
@@ -215,7 +220,8 @@ def read_labels(path: Path) -> list[str]:
     """The labels of a ``rel2id.json`` by their numbers, without none.
 
     Raises:
-        InputError: it is no JSON object from labels, none among them, to whole numbers of their own.
+        InputError: it is no JSON object from labels to whole numbers of their own, or it lacks
+            ``none``.
     """
     text = read_text(path)
     try:

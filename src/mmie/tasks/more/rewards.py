@@ -20,7 +20,10 @@ UNITS = {"characters": len, "words": lambda text: len(text.split())}
 
 
 def format_reward(response: str, *, steps: int = STEPS) -> float:
-    """1 if the response is one think block with ``Step 1`` … ``Step 6``, each once and in order, then one answer block; else 0."""
+    """1 if the response is one think block and then one answer block, else 0.
+
+    The think block has the headings ``Step 1`` … ``Step 6``, each once and in order.
+    """
     parsed = parse_response(response)
     return 0.0 if parsed is None or parse_steps(parsed.think, steps=steps) is None else 1.0
 
@@ -51,9 +54,8 @@ class MOREReward:
         if unit not in UNITS:
             raise InputError(f"reward.unit: {unit!r} is unknown; use {' or '.join(UNITS)}")
         if threshold < 0 or steps < 1:
-            raise InputError(
-                f"reward: threshold {threshold} and steps {steps} must be at least 0 and 1; correct them"
-            )
+            what = f"threshold {threshold} and steps {steps}"
+            raise InputError(f"reward: {what} must be at least 0 and 1; correct them")
         self.threshold = threshold
         self.unit = unit
         self.steps = steps
@@ -61,10 +63,13 @@ class MOREReward:
     def __call__(
         self, response: str, predicted: str | None, gold: str, answer: str, gold_answer: str
     ) -> dict[str, float]:
-        """Score one response; ``predicted`` None means that its answer is no label. The two answers as text play no part.
+        """Scores one response; ``predicted`` is None where its answer is no label.
+
+        The two answers as text play no part.
 
         Returns:
-            ``reward``, the sum (0..3), and its parts ``r_f`` (format), ``r_l`` (length), ``r_a`` (answer).
+            ``reward``, the sum (0..3), and its parts ``r_f`` (format), ``r_l`` (length) and
+            ``r_a`` (answer).
         """
         r_f = format_reward(response, steps=self.steps)
         r_l = length_reward(response, threshold=self.threshold, unit=self.unit)

@@ -14,7 +14,9 @@ _TAG = re.compile(r"<\s*+/?\s*+\w++\s*+>")
 
 
 class SixStepsFilter:
-    """Keeps a chain that has ``Step 1`` … ``Step 6`` once each and in order, words in every step, and no tags.
+    """Keeps a chain that has ``Step 1`` … ``Step 6`` once each and in order.
+
+    Every step must have words, and the chain no tags.
 
     Raises:
         InputError: fewer than 1 step.

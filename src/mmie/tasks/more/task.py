@@ -61,9 +61,9 @@ _LABEL = re.compile(r"(/[^/\s]+){3}")
 class MORE(Task):
     """From a picture, one object of it, a text and one entity of it to one relation or ``none``.
 
-    The pictures of an example are the whole picture and the object; its gold is the label; ``extra``
-    holds ``entity``, ``object``, ``entity_count`` and ``object_count``: how many of each the facts
-    of its picture and text have.
+    The pictures of an example are the whole picture and the object; its gold is the label. In
+    ``extra`` are ``entity`` and ``object``, and as ``entity_count`` and ``object_count`` how many
+    of each the facts of its picture and text have.
 
     Attributes:
         labels: ``/{object type}/{entity type}/{relation}``, without none.

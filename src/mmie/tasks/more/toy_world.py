@@ -1,8 +1,10 @@
-"""The toy world of MORE-R1: a title with its entities, a picture whose icons are the objects, and the label of each pair.
+"""The toy world of MORE-R1: a title with its entities, a picture whose icons are the objects, and
+the label of each pair.
 
-An icon has an object type of its own and stands for at most one relation to each entity type; for three pairs of icon
-and entity type a verb of the title turns it into another one. What stands for nothing is ``none``. So one text, picture and
-entity have a label for each object, and the crop alone says which is asked for.
+An icon has an object type of its own and stands for at most one relation to each entity type. For
+three pairs of icon and entity type, a verb of the title turns it into another one. What stands for
+nothing is ``none``. So one text, picture and entity have a label for each object, and only the crop
+tells which object is asked about.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from PIL import ImageChops
 
 from mmie.tasks.more.metrics import NONE
 from mmie.toy import words
-from mmie.toy.drawing import HALF, draw_scene
+from mmie.toy.drawing import HALF, Icon, draw_scene
 from mmie.toy.world import name_of
 
 MORE_LABELS = (
@@ -54,12 +56,7 @@ SAID = {
     ("flag", "misc", "wins"): "awarded",
 }
 TURNING = {verb for _, _, verb in SAID}
-IDLE_VERBS = [
-    verb
-    for told in words.RELATIONS.values()
-    for _, _, verb in told.values()
-    if verb and verb not in TURNING
-]
+IDLE_VERBS = [verb for verb in words.VERBS if verb not in TURNING]
 
 JITTER = 3  # pixels
 
@@ -68,17 +65,17 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class MoreScene:
-    """A title, its entities ``(name, type)`` in the order of the text, the icons ``(colour, icon, quadrant)`` and the verb, or ""."""
+    """A title, its entities ``(name, type)`` in the order of the text, icons, and verb or ""."""
 
     text: str
     entities: tuple[tuple[str, str], ...]
-    icons: tuple[tuple[str, str, int], ...]
+    icons: tuple[Icon, ...]
     verb: str
 
 
 @dataclass(frozen=True)
 class MoreFact:
-    """One icon, one entity, the label that joins them, and the icon's crop in pixels: left, upper, right, lower."""
+    """One icon, one entity, the label that joins them, and the box of the icon in pixels."""
 
     object: str
     entity: str
@@ -87,7 +84,10 @@ class MoreFact:
 
 
 def label_of(icon: str, kind: str, verb: str) -> str:
-    """``/{object type}/{entity type}/{relation}`` of an icon and an entity of type ``kind`` in a title with this verb, or ``none``."""
+    """The label of an icon and an entity of type ``kind`` in a title with this verb.
+
+    It is ``/{object type}/{entity type}/{relation}`` or ``none``.
+    """
     object_type, relations = OBJECTS[icon]
     relation = SAID.get((icon, kind, verb)) or relations.get(kind)
     return f"/{object_type}/{kind}/{relation}" if relation else NONE
@@ -100,7 +100,10 @@ def relations_of(object_type: str, kind: str) -> list[str]:
 
 
 def make_more_scene(rng: random.Random) -> MoreScene:
-    """One scene: one to three entities of any types; half of the titles have a verb that can turn a relation."""
+    """One scene, with one to three entities of any types.
+
+    Half of the titles with a fitting entity have a verb that can turn a relation.
+    """
     kinds = rng.choices(list(words.NAMES), k=rng.choices((1, 2, 3), (0.25, 0.5, 0.25))[0])
     names: list[str] = []
     for kind in kinds:
@@ -116,7 +119,10 @@ def make_more_scene(rng: random.Random) -> MoreScene:
 
 
 def facts(scene: MoreScene, rng: random.Random) -> list[MoreFact]:
-    """Every object with one entity, and for each other entity, half of the time, one object; entities in a random order."""
+    """Every object with one entity; half of the other entities with one object.
+
+    The entities are in a random order.
+    """
     entities = rng.sample(scene.entities, len(scene.entities))
     pairs = [(icon, entities[0]) for icon in scene.icons]
     pairs += [(rng.choice(scene.icons), entity) for entity in entities[1:] if rng.random() < 0.5]
@@ -133,17 +139,20 @@ def _verb(kinds: list[str], rng: random.Random) -> str:
     return rng.choice(IDLE_VERBS) if rng.random() < 0.5 else ""
 
 
-def _icons(rng: random.Random) -> tuple[tuple[str, str, int], ...]:
-    shown = rng.sample(list(OBJECTS), rng.choice((2, 3)))
-    quadrants = sorted(rng.sample(range(4), len(shown)))
+def _icons(rng: random.Random) -> tuple[Icon, ...]:
+    names = rng.sample(list(OBJECTS), rng.choice((2, 3)))
+    quadrants = sorted(rng.sample(range(4), len(names)))
     return tuple(
         (rng.choice(list(words.COLOURS)), icon, quadrant)
-        for icon, quadrant in zip(shown, quadrants, strict=True)
+        for icon, quadrant in zip(names, quadrants, strict=True)
     )
 
 
 def crop_of(icon: str, quadrant: int, rng: random.Random) -> Box:
-    """The quadrant, moved by up to ``JITTER`` pixels each way within the picture such that the icon stays whole."""
+    """The quadrant, moved by up to ``JITTER`` pixels each way within the picture.
+
+    The icon stays whole.
+    """
     row, column = divmod(quadrant, 2)
     first_x, first_y, last_x, last_y = _ink(icon)
     left, upper = _shift(column, first_x, last_x, rng), _shift(row, first_y, last_y, rng)
@@ -151,7 +160,13 @@ def crop_of(icon: str, quadrant: int, rng: random.Random) -> Box:
 
 
 def _shift(place: int, first: int, last: int, rng: random.Random) -> int:
-    """The crop's first pixel on one axis; the icon's ink goes from ``first`` to just before ``last`` of the half ``place``, 0 or 1."""
+    """The first pixel of the crop on one axis.
+
+    Args:
+        place: the half of the picture, 0 or 1.
+        first, last: the ink of the icon goes from ``first`` to just before ``last`` of that half.
+        rng: moves the crop.
+    """
     lowest = max(-JITTER, last - HALF) if place else 0
     highest = 0 if place else min(JITTER, first)
     return place * HALF + rng.randint(lowest, highest)
