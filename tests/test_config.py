@@ -132,8 +132,8 @@ def test_paper_profile_is_appendix_a() -> None:
     assert run.teacher["model"] == "gpt-4o-2024-11-20"
     assert run.model["path"] == "Qwen/Qwen2.5-VL-7B-Instruct"
     assert run.reasoning_instruction == (
-        "First output the thinking process in <think> </think> tags and then output the final answer in"
-        " <answer> </answer> tags."
+        "First output the thinking process in <think> </think> tags and then output the final"
+        " answer in <answer> </answer> tags."
     )
 
 
@@ -244,7 +244,7 @@ def test_experiment_files_open_with_what_they_reproduce(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_paper_numbers_agree_with_each_other_and_with_the_header(name: str) -> None:
-    """F1 = 2PR / (P + R) up to the rounding of the print; the paper's own CoT-SFT row is off by 0.04."""
+    """F1 = 2PR / (P + R) up to rounding; the paper's own CoT-SFT row is off by 0.04."""
     found = OmegaConf.load(EXPERIMENTS[name]).get("paper")
     if found is None:
         assert name.startswith(

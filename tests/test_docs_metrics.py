@@ -21,9 +21,8 @@ def test_every_logged_value_is_explained() -> None:
     folder = ROOT / "src" / "mmie" / "training"
     source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
     logged = set(re.findall(r'"((?:train|val|seconds)/\w+)"', source))
-    phases = {
-        f"seconds/{name}" for name in re.findall(r'self\.(?:phase|_add_seconds)\("(\w+)"', source)
-    }
+    timed = re.findall(r'self\.(?:phase|_add_seconds)\("(\w+)"', source)
+    phases = {f"seconds/{name}" for name in timed}
     parts = {
         **JMEREReward(alpha=0, beta=0)("", None, [], "", ""),
         **MOREReward(threshold=1, unit="words")("", None, "none", "", ""),

@@ -12,7 +12,8 @@ from helpers.configured import run_config
 from mmie.artifacts import Artifact
 from mmie.config import RunConfig
 from mmie.errors import InputError
-from mmie.stages import prepare
+from mmie.stages import keys
+from mmie.stages.samples import Samples
 from mmie.templates import Places, fill
 
 
@@ -66,11 +67,9 @@ def test_a_prompt_that_cannot_be_filled_is_refused_under_its_key(
 
 
 def distil_parts(config: RunConfig) -> dict[str, Any]:
-    """All that the stage distil depends on, as it tells the store."""
-    stage = lambda name, parts, body: Artifact(Path(name), parts)  # noqa: E731
-    context: Any = SimpleNamespace(config=config, stage=stage)
-    artifact = prepare.distil(context, Artifact(Path("data"), "mark"), None)
-    return artifact.key
+    """All that the stage distil depends on."""
+    context: Any = SimpleNamespace(config=config)
+    return keys.distil(context, Samples(Artifact(Path("data"), "mark")))
 
 
 def test_another_prompt_is_another_distillation() -> None:

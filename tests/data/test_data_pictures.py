@@ -167,7 +167,8 @@ def test_whatever_pillow_raises_over_a_broken_file_is_an_input_error(
 
 
 def test_pillows_small_complaints_are_dropped(tmp_path: Path) -> None:
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"  # announces five entries, holds none; Pillow warns and goes on
+    # It announces five entries and holds none; Pillow warns and goes on.
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"
     Image.new("RGB", (4, 4), GREY).save(tmp_path / "a.jpg", exif=exif)
     assert verify_pictures([tmp_path / "a.jpg"]) == []
     assert open_picture(Picture(tmp_path / "a.jpg"), max_pixels=PLENTY).getpixel((0, 0)) == GREY
@@ -203,7 +204,8 @@ def test_missing_pictures_are_counted_and_the_first_are_named(tmp_path: Path) ->
         PictureFolder(tmp_path, "error").find("test", names)
     message = str(caught.value)
     assert message.startswith(
-        f"{tmp_path}: 7 of 8 pictures of test are missing or unreadable (0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, …);"
+        f"{tmp_path}: 7 of 8 pictures of test are missing or unreadable"
+        " (0.jpg, 1.jpg, 2.jpg, 3.jpg, 4.jpg, …);"
     )
     assert message.endswith("set data.missing_images=blank")
     assert "\n" not in message
@@ -283,7 +285,7 @@ def test_a_box_without_a_pixel_names_the_file(
     path = coordinates(tmp_path / "a.png")
     with pytest.raises(
         InputError,
-        match=f"^{path}: the box .* holds no pixel of the picture, whose size is .20, 10.; correct it$",
+        match=f"^{path}: the box .* holds no pixel of the picture, whose size is .20, 10.; correct",
     ):
         open_picture(Picture(path, box), max_pixels=PLENTY)
     assert clipped(box, (20, 10)) is None

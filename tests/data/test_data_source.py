@@ -1,4 +1,4 @@
-"""Splits are checked, samples survive the file, labels outside the task are refused with their place."""
+"""Splits are checked, samples survive the file, unknown labels are refused with their place."""
 
 import json
 import os

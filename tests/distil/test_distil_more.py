@@ -37,8 +37,9 @@ def test_the_prompt_asks_for_six_steps_and_gives_types_and_relation():
     assert re.findall(r"^Step (\d): ", prompt, re.MULTILINE) == list("123456")
     assert "The candidate labels are: /per/misc/awarded, /per/org/member_of, none.\n" in prompt
     assert prompt.endswith(
-        'The text data is: {Obama gets the {prize} {0}}\nThe entity is: "the {labels}"\nThe type of the object is: per\n'
-        "The type of the entity is: org\nThe right relation is: member of\nThe right answer is: /per/org/member_of"
+        'The text data is: {Obama gets the {prize} {0}}\nThe entity is: "the {labels}"\n'
+        "The type of the object is: per\nThe type of the entity is: org\n"
+        "The right relation is: member of\nThe right answer is: /per/org/member_of"
     )
     assert "do not mention that anything of it was given" in prompt
 
@@ -46,7 +47,8 @@ def test_the_prompt_asks_for_six_steps_and_gives_types_and_relation():
 def test_the_prompt_of_a_none_sample_gives_no_types():
     prompt = prompt_for("none")
     assert prompt.endswith(
-        'The entity is: "the {labels}"\nThere is no relation between them. The right answer is: none'
+        'The entity is: "the {labels}"\n'
+        "There is no relation between them. The right answer is: none"
     )
     assert "The type of the" not in prompt
 

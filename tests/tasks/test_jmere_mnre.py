@@ -1,4 +1,4 @@
-"""The rule that rebuilds JMERE V1 from lines of MNRE-2, and what it refuses; the real files where they are at hand."""
+"""The rule that rebuilds JMERE V1 from lines of MNRE-2, and what it refuses."""
 
 import logging
 from collections import Counter

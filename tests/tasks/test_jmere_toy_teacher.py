@@ -1,4 +1,4 @@
-"""The template teacher: right where its rates are zero, and caught by the right column where they are not."""
+"""The template teacher: right where its rates are zero, else caught by the right verdict."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def test_a_chain_by_hand() -> None:
     chain, _, _ = judge(Example("x", "Ann Lee x Bob Ray of Apex Club", (), (), extra))
     assert chain == (
         "picture : a red heart , a blue boat . link : heart goes with Ann Lee and Bob Ray ; "
-        "the text goes with Bob Ray and Apex Club . reason : Ann Lee per , Bob Ray per , heart means couple ; "
+        "the text goes with Bob Ray and Apex Club . "
+        "reason : Ann Lee per , Bob Ray per , heart means couple ; "
         "Bob Ray per , Apex Club org , member of ."
     )
 

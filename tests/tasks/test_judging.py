@@ -69,7 +69,7 @@ def test_each_gold_one_has_one_slip() -> None:
 
 
 def test_the_whole_assignment_counts() -> None:
-    """The first fits both gold ones with three and four parts; taking its better one leaves the second only far ones."""
+    """The first fits both gold ones; taking the better one would leave nothing to the second."""
     first, second = Quintuple("a", "per", "b", "org", "x"), Quintuple("c", "per", "b", "org", "x")
     said = [Quintuple("a", "per", "b", "loc", "y"), Quintuple("a", "per", "b", "org", "z")]
     assert {pair for pair in paired(said, [first, second]) if None not in pair} == {

@@ -1,4 +1,4 @@
-"""A task is one folder of Python and one of configuration: a miniature one runs through every stage.
+"""A task is one folder of Python and one of configuration: a miniature runs through every stage.
 
 ``tests/tasks/miniature`` holds both: ``colours`` would lie in ``src/mmie/tasks``, and ``conf`` in
 ``conf/tasks/colours``. docs/extending.md explains it.

@@ -17,8 +17,9 @@ A, B, C = "/per/per/partner", "/per/org/member_of", "/loc/loc/contain"
 def test_scores_by_hand() -> None:
     gold = [A, A, B, "none", "none", B, "none", A]
     predicted = [A, B, B, "none", A, "none", None, None]
-    # right: 0, 2 (relations) and 3 (none): accuracy 3/8. Predicted ≠ none: 0, 1, 2, 4; gold ≠ none: 0, 1, 2, 5, 7.
-    # P 2/4, R 2/5, F1 4/9. A: correct 1, predicted 2, gold 3: F1 2/5. B: correct 1, predicted 2, gold 2: F1 1/2.
+    # right: 0, 2 (relations) and 3 (none): accuracy 3/8.
+    # Predicted ≠ none: 0, 1, 2, 4; gold ≠ none: 0, 1, 2, 5, 7. P 2/4, R 2/5, F1 4/9.
+    # A: correct 1, predicted 2, gold 3: F1 2/5. B: correct 1, predicted 2, gold 2: F1 1/2.
     assert relation_scores(predicted, gold) == RelationScores(
         accuracy=3 / 8,
         precision=2 / 4,
@@ -79,7 +80,7 @@ def test_bootstrap_of_certain_results_has_no_width() -> None:
 
 
 def test_bootstrap_has_the_width_of_the_binomial() -> None:
-    # a hit in every second of 400 samples: sd √(0.5·0.5/400) = 0.025, and 0.5 ± 1.96·0.025 = 0.5 ± 0.049
+    # A hit in every second of 400 samples: sd √(0.5·0.5/400) = 0.025, and 0.5 ± 1.96·0.025.
     predicted = [A if i % 2 else B for i in range(400)]
     for function in (bootstrap_relation_f1, bootstrap_accuracy):
         assert function(predicted, [A] * 400, samples=4000) == pytest.approx(

@@ -1,4 +1,4 @@
-"""MORE's files: facts, boxes, labels, pictures, and what is refused; the real files where they are at hand."""
+"""MORE's files: facts, boxes, labels, pictures, and what is refused."""
 
 import logging
 import math
@@ -17,9 +17,9 @@ from mmie.data.literals import MAX_LINE
 from mmie.data.pictures import open_picture
 from mmie.data.source import SPLITS, check_splits, examples_from_jsonl, examples_to_jsonl
 from mmie.errors import InputError
+from mmie.tasks.more import task as more_task
 from mmie.tasks.more.boxes import Boxes, in_pixels
 from mmie.tasks.more.reader import MORE, check_labels, read_labels
-from mmie.tasks.more.task import MORE as MORETask
 from mmie.tasks.responses import Direct
 from mmie.types import Example, Picture
 
@@ -204,7 +204,10 @@ DEGENERATE = [
 def test_a_box_without_a_pixel_is_refused(tmp_path: Path, box: Any) -> None:
     with pytest.raises(InputError) as caught:
         box_of(tmp_path, box)
-    start = f"{tmp_path}/txt/train.txt:1: the box of object 'person_0' of 1.jpg holds no pixel of the picture; correct ent_train_dict.pth"
+    start = (
+        f"{tmp_path}/txt/train.txt:1: the box of object 'person_0' of 1.jpg holds no pixel"
+        " of the picture; correct ent_train_dict.pth"
+    )
     assert str(caught.value) == f"{start} or set data.degenerate_boxes=whole"
 
 
@@ -236,7 +239,10 @@ def test_a_box_without_a_pixel_may_show_the_whole_picture(
 )
 def test_a_missing_box_is_named(tmp_path: Path, boxes: Any) -> None:
     text = write_split(tmp_path, "train", [fact()], boxes=boxes)
-    expected = f"{text}:1: ent_train_dict.pth has no box for object 'person_0' of 1.jpg; add it or remove this line"
+    expected = (
+        f"{text}:1: ent_train_dict.pth has no box for object 'person_0' of 1.jpg;"
+        " add it or remove this line"
+    )
     assert refused(tmp_path) == expected
 
 
@@ -352,7 +358,8 @@ def test_the_tasks_labels_must_be_those_of_the_data(tmp_path: Path, in_txt: bool
     write_labels(path.parent, LABELS[1:])
     assert (
         refused(tmp_path)
-        == f"task.labels: {path} has [] beside them and lacks ['/per/per/opponent']; make them equal"
+        == f"task.labels: {path} has [] beside them and lacks ['/per/per/opponent'];"
+        " make them equal"
     )
     write_labels(path.parent, LABELS[::-1])
     assert len(source(tmp_path).load("train")) == 1
@@ -425,7 +432,7 @@ def test_content_changes_with_any_file(tmp_path: Path) -> None:
     assert len(set(digests)) == 9
 
 
-TASK = MORETask(labels=LABELS, response=Direct())
+TASK = more_task.MORE(labels=LABELS, response=Direct())
 
 
 def test_facts_of_one_picture_are_different_samples(tmp_path: Path) -> None:

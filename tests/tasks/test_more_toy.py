@@ -1,4 +1,4 @@
-"""MORE-R1's toy world: labels that hang on the crop, words that the tiny base knows, a teacher whose faults come at their rates."""
+"""MORE-R1's toy world: labels that depend on the crop, known words, a teacher with set faults."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def steps_of(chain: str) -> list[str]:
 
 
 def best_share(examples: list[Example], seen: Callable[[Example], Hashable]) -> float:
-    """How many a predictor has right that sees this of an example and knows the best label for it."""
+    """How many a predictor has right that sees this and knows the best label for it."""
     labels: dict[Hashable, Counter[str]] = defaultdict(Counter)
     for example in examples:
         labels[seen(example)][example.gold] += 1
@@ -227,8 +227,9 @@ def test_a_chain_by_hand() -> None:
     }
     example = Example("x", "Ann Lee lives Elm Bay", (), "/per/loc/residence", extra)
     assert ask(example) == (
-        "step 1 : a red heart , a blue medal . the crop is a blue medal . step 2 : match , the text says lives . "
-        "step 3 : no name is the object . step 4 : object per , Elm Bay loc . step 5 : residence , birth , none . "
+        "step 1 : a red heart , a blue medal . the crop is a blue medal . "
+        "step 2 : match , the text says lives . step 3 : no name is the object . "
+        "step 4 : object per , Elm Bay loc . step 5 : residence , birth , none . "
         "step 6 : medal and loc and lives means residence ."
     )
 
@@ -255,8 +256,8 @@ def test_a_teacher_without_faults_is_always_right(train: list[Example]) -> None:
         assert steps[5].endswith(f" means {relation} .")
         assert relation in steps[4].split()
         assert (
-            f"object {OBJECTS[example.extra['object']][0]} , {example.extra['entity']} {kind_of(example)} ."
-            == steps[3]
+            f"object {OBJECTS[example.extra['object']][0]} , "
+            f"{example.extra['entity']} {kind_of(example)} ." == steps[3]
         )
         assert re.search(rf"the crop is a \w+ {example.extra['object']} \.$", steps[0])
 

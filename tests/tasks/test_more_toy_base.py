@@ -79,7 +79,7 @@ def test_given_positions_are_the_models_own() -> None:
 
 
 def test_the_shipped_base_sees_objects_and_knows_no_label() -> None:
-    """It names the cropped icon in most cases and writes no label when it is asked the task's question."""
+    """It names the cropped icon in most cases, and writes no label to the task's question."""
     backbone = Qwen25VL("mmie:toy/qwen2_5_vl_more")
     rng = random.Random(9)
     right, labels = 0, 0

@@ -1,4 +1,4 @@
-"""What the tiny model is shown of MORE-R1's toy world: prompts and responses in its own words, crops as they are opened."""
+"""What the tiny model sees of MORE-R1's toy world: known words, and crops as they are opened."""
 
 from __future__ import annotations
 

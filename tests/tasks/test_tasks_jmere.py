@@ -143,7 +143,8 @@ def test_scores_by_hand() -> None:
     # Predicted {JOSH, wrong}, {JOSH}, {}, {JOSH}; gold {JOSH, PEER}, {}, {BAKER}, {JOSH}.
     assert (quintuple["correct"], quintuple["predicted"], quintuple["gold"]) == (2, 4, 4)
     assert (quintuple["precision"], quintuple["recall"], quintuple["f1"]) == (0.5, 0.5, 0.5)
-    # Predicted {Josh, Browns}, {Josh, Browns}, {}, {Josh, Browns}; gold {Josh, Browns, Baker}, {}, {Baker, Browns}, {Josh, Browns}.
+    # Predicted {Josh, Browns}, {Josh, Browns}, {}, {Josh, Browns};
+    # gold {Josh, Browns, Baker}, {}, {Baker, Browns}, {Josh, Browns}.
     assert (entity["correct"], entity["predicted"], entity["gold"]) == (4, 6, 7)
     assert entity["f1"] == pytest.approx(8 / 13)
     low, high = quintuple["ci95"]

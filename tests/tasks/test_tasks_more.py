@@ -162,7 +162,8 @@ def test_scores_by_hand() -> None:
     found = task().score(predictions, examples, bootstrap_samples=200, seed=0)
     assert list(found) == ["relation"]
     scores = found["relation"]
-    # right: the first and the third. Relations: correct 1, predicted 3, gold 3. AWARDED: F1 2/4, MEMBER: F1 0.
+    # Right: the first and the third. Relations: correct 1, predicted 3, gold 3.
+    # AWARDED: F1 2/4, MEMBER: F1 0.
     assert (scores["correct"], scores["predicted"], scores["gold"], scores["samples"]) == (
         1,
         3,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from typing import Any
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -28,7 +27,7 @@ def decode(ids: list[int]) -> str:
 
 
 def survives(text: str) -> bool:
-    """The blank's own sign, the names of bytes and the markers mean something else to the tokenizer."""
+    """The sign of the blank, the names of bytes and the markers mean something else to it."""
     return BLANK not in text and "<0x" not in text and not any(marker in text for marker in SPECIAL)
 
 

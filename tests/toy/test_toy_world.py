@@ -1,4 +1,4 @@
-"""The generated world: scenes that can be told, pictures that can be told apart, splits that share nothing."""
+"""The generated world: coherent scenes, distinct pictures, splits that share nothing."""
 
 from __future__ import annotations
 

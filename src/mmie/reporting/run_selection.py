@@ -185,7 +185,12 @@ def _same_test(first: Entry, second: Entry, measure: str) -> bool:
 
 
 def _p(ours: Sequence[Entry], theirs: Sequence[Entry], measure: str) -> float | None:
-    """None where an analysis lacks the counts, or the seeds have test sets of their own."""
+    """Read where one run has made the test; else computed from the counts of all seeds.
+
+    None where an analysis lacks the counts, or the seeds have test sets of their own.
+    """
+    if len(ours) == 1 and (p := _p_of_run(ours[0], theirs[0], measure)) is not None:
+        return p
     known = [entry.analysis for entry in (*ours, *theirs) if entry.analysis]
     counts = [analysis.counts[measure] for analysis in known if measure in analysis.counts]
     if len(counts) < 2 * len(ours) or len({analysis.ids for analysis in known}) > 1:
@@ -196,3 +201,14 @@ def _p(ours: Sequence[Entry], theirs: Sequence[Entry], measure: str) -> float | 
         files = ", ".join(dict.fromkeys(str(entry.run.path) for entry in (*ours, *theirs)))
         what = "equal ids of the test samples, but counts of"
         raise InputError(f"{files}: {what} {error}; run one again") from error
+
+
+def _p_of_run(one: Entry, other: Entry, measure: str) -> float | None:
+    """What the run itself says of its two systems."""
+    if one.run.path != other.run.path:
+        return None
+    for comparison in one.run.results.comparisons:
+        pair = {comparison.first, comparison.second}
+        if pair == {one.system, other.system} and comparison.measure == measure:
+            return comparison.p
+    return None
