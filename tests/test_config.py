@@ -59,7 +59,7 @@ def test_there_are_experiments_and_options() -> None:
         "sweep_grid",
         "sweep_optuna",
     } <= set(NAMES)
-    groups = "task data model teacher filter sft grpo reward schedule trainer logger".split()
+    groups = "task data model teacher filter sft grpo reward schedule trainer logger memory".split()
     assert {group for _, group, _ in OPTIONS} == set(groups)
     assert {"none", "direct", "cot", "cot_warmup", "more_stage1", "more_direct"} == {
         option for _, group, option in OPTIONS if group == "sft"

@@ -75,9 +75,7 @@ def test_paper_profile_is_built(
         )
         for example in examples
     ]
-    sft = SFTModule(
-        policy, config.sft, steps=4, gradient_checkpointing=config.sft.gradient_checkpointing
-    )
+    sft = SFTModule(policy, config.sft, steps=4, memory=config.memory)
     assert sft.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == pytest.approx(
         2e-5
     )

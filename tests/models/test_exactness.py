@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmie.losses import grpo_loss
 from mmie.models.rows import row_logps
+from mmie.settings import ALL_AT_ONCE, MemoryConfig
 
 TEXTS = [
     "wow Ann Lee and Bob Ray tonight",
@@ -90,7 +91,8 @@ def test_empty_responses_are_scored_beside_others(
     batch = policy.batch(prompts)
     responses = [[], [21, 22], [23], [], [24, 25, 26], [27], [28, 29], [30]]
     completions = policy.completions_of(responses)
-    shared = policy.logps(batch, completions, temperature=1.0, micro_responses=micro_responses)
+    memory = replace(ALL_AT_ONCE, micro_responses=micro_responses)
+    shared = policy.logps(batch, completions, temperature=1.0, memory=memory)
     alone = policy.completions_of([tokens or [31] for tokens in responses])
     expected = row_logps(policy.model, batch, alone)
     assert torch.isfinite(shared).all()
@@ -132,20 +134,26 @@ def test_prompts_and_responses_are_unequal(prompts: list[Any]) -> None:
     assert min(LENGTHS) == 1
 
 
-@pytest.mark.parametrize("temperature", [1.0, TEMPERATURE])
 @pytest.mark.parametrize("micro_responses", [None, 1, 5])
+@pytest.mark.parametrize("recompute_layers", [False, True])
+@pytest.mark.parametrize("logits_chunk", [None, 7, 1000])
 def test_shared_prefix_equals_repeated_rows(
     policy: Any,
     prompts: list[Any],
     completions: Any,
-    temperature: float,
     micro_responses: int | None,
+    recompute_layers: bool,
+    logits_chunk: int | None,
 ) -> None:
-    batch, mask = policy.batch(prompts), completions.mask
-    shared = policy.logps(
-        batch, completions, temperature=temperature, micro_responses=micro_responses
+    """Chunks of 7 tokens do not divide the parts, and 1,000 are more than all of them."""
+    memory = MemoryConfig(
+        micro_responses=micro_responses,
+        recompute_layers=recompute_layers,
+        logits_chunk=logits_chunk,
     )
-    rows = row_logps(policy.model, batch, completions, temperature=temperature)
+    batch, mask = policy.batch(prompts), completions.mask
+    shared = policy.logps(batch, completions, temperature=TEMPERATURE, memory=memory)
+    rows = row_logps(policy.model, batch, completions, temperature=TEMPERATURE)
     torch.testing.assert_close(shared[mask], rows[mask], atol=1e-5, rtol=0)
     one, other = gradient(policy, shared, mask), gradient(policy, rows, mask)
     assert one.norm() > 0

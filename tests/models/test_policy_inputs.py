@@ -115,27 +115,6 @@ def test_dropout_is_off_in_rollout_and_reference_and_on_again(
     assert policy.training
 
 
-def test_gradient_checkpointing_does_not_work_with_a_shared_prompt(
-    make_policy: Any, pictures: list[Any]
-) -> None:
-    policy = make_policy("qwen")
-    batch = policy.batch([policy.encode("x", pictures[:1])])
-    given = policy.completions_of([[100, 200]])
-    expected = policy.row_logps(batch, given)
-    policy.backbone.model.activation_checkpointing_enable()
-    policy.train()
-    with pytest.raises(RuntimeError, match="gradient checkpointing drops the prompt's cache"):
-        policy.logps(batch, given, temperature=1.0)
-    torch.testing.assert_close(policy.row_logps(batch, given), expected, rtol=0, atol=1e-6)
-    policy.eval()
-    shared = policy.logps(batch, given, temperature=1.0)
-    torch.testing.assert_close(shared, expected, rtol=0, atol=1e-5)
-    policy.backbone.model.activation_checkpointing_disable()
-    policy.train()
-    shared = policy.logps(batch, given, temperature=1.0)
-    torch.testing.assert_close(shared, expected, rtol=0, atol=1e-5)
-
-
 def test_features_are_the_same_under_any_precision_of_the_trainer(
     make_policy: Any, pictures: list[Any]
 ) -> None:

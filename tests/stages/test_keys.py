@@ -172,10 +172,8 @@ def test_which_fields_of_the_computing_sections_are_in_no_key() -> None:
     assert {path for path in FREE if path.startswith(sections)} == {
         "sft.checkpoint_every",
         "sft.micro_batch_size",
-        "sft.gradient_checkpointing",
         "grpo.checkpoint_every",
         "grpo.micro_prompts",
-        "grpo.micro_responses",
         "grpo.rollout_prompts",
         "evaluation.batch_size",
         "evaluation.vote_rows",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from helpers.training_runs import (
     length_reward,
     sft_config,
 )
+from mmie.settings import ALL_AT_ONCE, MemoryConfig
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader
 from mmie.training.sft import SFTModule
@@ -79,14 +81,21 @@ def warmed_up(policy: Any) -> Any:
     return policy
 
 
-def grpo_module(policy: Any, **options: Any) -> Any:
+def grpo_module(policy: Any, *, memory: MemoryConfig = ALL_AT_ONCE, **options: Any) -> Any:
     config = grpo_config(**options)
-    return quiet(GRPOModule(policy, WordTask(), length_reward, config, steps=1, seed=3))
+    return quiet(
+        GRPOModule(policy, WordTask(), length_reward, config, steps=1, seed=3, memory=memory)
+    )
+
+
+IN_PARTS = replace(ALL_AT_ONCE, micro_responses=2)
+LEAN = MemoryConfig(micro_responses=2, recompute_layers=True, logits_chunk=7)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "paper": {},
-    "responses in chunks": {"micro_responses": 2},
+    "responses in chunks": {"memory": IN_PARTS},
+    "layers and logits in parts": {"memory": LEAN},
     "prompts sampled one by one": {"rollout_prompts": 1},
     "Dr. GRPO": {"advantage_scale": "none", "normalise": "constant"},
     "GSPO, clipped": {"ratio": "sequence", "clip_low": 3e-4, "clip_high": 4e-4},
@@ -97,9 +106,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("llava", {}), ("llava", {"micro_responses": 2})]
+    [("llava", {}), ("llava", {"memory": LEAN})]
     + [("qwen", options) for options in OPTIONS.values()],
-    ids=["llava", "llava, responses in chunks", *OPTIONS],
+    ids=["llava", "llava, layers and logits in parts", *OPTIONS],
 )
 def test_grpo_step(
     make_policy: Any, examples: list[Any], kind: str, options: dict[str, Any]
@@ -129,10 +138,10 @@ def test_the_token_mean_is_over_the_whole_step(
 
 def test_chunks_of_responses_change_nothing(make_policy: Any, examples: list[Any]) -> None:
     policy = warmed_up(make_policy("llava"))
-    module = grpo_module(policy, micro_responses=None)
+    module = grpo_module(policy, memory=ALL_AT_ONCE)
     whole_loss, whole_gradient = measured(module, examples, [1] * 8, micro=4, world=1)
     for size in (1, 5, 100):
-        module = grpo_module(policy, micro_responses=size)
+        module = grpo_module(policy, memory=replace(ALL_AT_ONCE, micro_responses=size))
         loss, gradient = measured(module, examples, [1] * 8, micro=4, world=1)
         torch.testing.assert_close(loss, whole_loss, rtol=1e-9, atol=0)
         torch.testing.assert_close(gradient, whole_gradient, rtol=1e-9, atol=1e-12)

@@ -12,30 +12,42 @@ what the allocator cannot use because it lies in pieces.
 
 from __future__ import annotations
 
+import argparse
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
 import transformers.masking_utils
 from peft import LoraConfig, get_peft_model
+from rich.table import Table
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from transformers import DynamicCache
 
+from mmie.checks import locate
+from mmie.config import RunConfig, shipped
+from mmie.display import terminal
+from mmie.errors import InputError
+from mmie.files import write_json
 from mmie.models.architecture import architecture, empty_model
+from mmie.models.backbone import DTYPES
 from mmie.models.batch import Completions, PromptBatch
-from mmie.models.decode_cache import decode_cache
+from mmie.models.decode_cache import PreallocatedLayer
 from mmie.models.rows import row_logps
-from mmie.models.sampling import draw, next_logits
+from mmie.models.sampling import RunningRows, draw
 from mmie.models.shared_prefix import logps_of_parts, prefill
+from mmie.settings import MemoryConfig, TrainerConfig
 
 GIB = 2**30
+COMPUTE = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 class LiveBytes(TorchDispatchMode):
@@ -52,13 +64,9 @@ class LiveBytes(TorchDispatchMode):
     def __init__(self, known: list[Tensor]) -> None:
         super().__init__()
         self.now = self.peak = self.flops = 0
-        self._seen = weakref.WeakKeyDictionary(
-            {tensor.untyped_storage(): True for tensor in known}
-        )
+        self._seen = weakref.WeakKeyDictionary({tensor.untyped_storage(): True for tensor in known})
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if func is torch.ops.aten.mm.default:
             self.flops += 2 * args[0].shape[0] * args[0].shape[1] * args[1].shape[1]
@@ -90,8 +98,7 @@ class Load:
         sft_rows: demonstrations of one forward pass.
         decoded_prompts: prompts whose responses are decoded side by side.
         micro_prompts: prompts of one forward pass of the update.
-        micro_responses: see ``mmie.models.shared_prefix``; as are the next two.
-        recompute_layers, logits_chunk: see ``mmie.models.recompute``.
+        memory: what a pass holds at once.
     """
 
     prompt: int
@@ -100,9 +107,7 @@ class Load:
     sft_rows: int
     decoded_prompts: int
     micro_prompts: int
-    micro_responses: int | None
-    recompute_layers: bool
-    logits_chunk: int | None
+    memory: MemoryConfig
 
 
 class Simulation:
@@ -153,40 +158,39 @@ class Simulation:
         """Forward and backward pass of one micro-batch of demonstrations."""
         rows = self.load.sft_rows
         prompts, responses = self._prompts(rows), self._responses(rows)
-        score = partial(
-            row_logps,
-            self.model,
-            prompts,
-            responses,
-            recompute_layers=self.load.recompute_layers,
-            logits_chunk=self.load.logits_chunk,
-        )
+        score = partial(row_logps, self.model, prompts, responses, memory=self.load.memory)
         with self._counting() as live:
             self._differentiate(score)
         return live
 
     def rollout(self) -> LiveBytes:
-        """Prefill and the last decoding step, when the cache is full."""
-        count = self.load.decoded_prompts
-        rows = count * self.load.group_size
-        prompts = self._prompts(count)
+        """Prefill, then the last decoding step, when the cache is full."""
+        load, prompts = self.load, self._prompts(self.load.decoded_prompts)
+        rows, length = load.decoded_prompts * load.group_size, load.prompt + load.response
         with self.mode:
-            owners = torch.zeros(rows, dtype=torch.long)
-            mask = torch.ones(rows, self.load.prompt + self.load.response, dtype=torch.long)
-            position = torch.zeros(len(prompts.positions), rows, 1, dtype=torch.long)
+            # A response's last step sees what a prompt of the whole length would have left.
+            seen = replace(prompts, mask=torch.ones(rows, length - 1, dtype=torch.bool))
+            owners = torch.arange(rows)
+            tokens = torch.zeros(rows, dtype=torch.long)
             uniforms = torch.zeros(rows, dtype=torch.float64)
         with self._counting() as live, torch.no_grad(), self._autocast():
-            cache, first = prefill(self.model, prompts)
-            full = decode_cache(
-                cache, owners, self.text_config, room=self.load.response
-            )
-            del cache
-            for layer in full.layers:
-                layer.skip(self.load.response - 1)
-            drawn, _ = draw(first[owners], uniforms, temperature=1.0, suppressed=[])
-            logits = next_logits(self.model, drawn, mask, position, full)
+            cache, _ = prefill(self.model, prompts)
+            cache = self._full_cache(cache, rows, length - 1)
+            running = RunningRows(self.model, seen, owners, cache)
+            logits = running.next_logits(tokens, load.response - 1)
             draw(logits, uniforms, temperature=1.0, suppressed=[])
         return live
+
+    def _full_cache(self, prompts: DynamicCache, rows: int, length: int) -> DynamicCache:
+        """What ``decode_cache`` has grown to before the last step."""
+        full = DynamicCache(config=self.text_config)
+        layers: list[Any] = prompts.layers
+        full.layers = []
+        for layer in layers:
+            _, heads, _, size = layer.keys.shape
+            states = layer.keys.new_empty(rows, heads, length, size)
+            full.layers.append(PreallocatedLayer(states, states))
+        return full
 
     def reference(self) -> LiveBytes:
         """The log-probabilities of the reference, without gradient."""
@@ -205,7 +209,7 @@ class Simulation:
     def _score(self) -> Callable[[], Tensor]:
         load = self.load
         rows = load.micro_prompts * load.group_size
-        width = load.micro_responses or rows
+        width = load.memory.micro_responses or rows
         parts = [
             (torch.arange(start, min(start + width, rows)), load.response)
             for start in range(0, rows, width)
@@ -217,9 +221,7 @@ class Simulation:
             self._responses(rows),
             parts,
             temperature=1.0,
-            recompute_parts=load.micro_responses is not None and not load.recompute_layers,
-            recompute_layers=load.recompute_layers,
-            logits_chunk=load.logits_chunk,
+            memory=load.memory,
         )
 
     def _differentiate(self, score: Callable[[], Tensor]) -> None:
@@ -269,9 +271,101 @@ class Simulation:
 
 
 def _fill(module: nn.Module) -> None:
-    """Fake weights for those on the meta device, which autograd would refuse."""
+    """Replaces weights on the meta device by fake ones, as autograd refuses the former."""
     for name, value in [*module.named_parameters(recurse=False)]:
         fake = torch.empty(value.shape, dtype=value.dtype)
-        setattr(module, name, nn.Parameter(fake, requires_grad=value.requires_grad))
-    for name, value in [*module.named_buffers(recurse=False)]:
-        module.register_buffer(name, torch.empty(value.shape, dtype=value.dtype))
+        module.register_parameter(name, nn.Parameter(fake, requires_grad=value.requires_grad))
+    for buffer, tensor in [*module.named_buffers(recurse=False)]:
+        module.register_buffer(buffer, torch.empty(tensor.shape, dtype=tensor.dtype))
+
+
+def simulate(config: RunConfig, *, prompt: int, response: int) -> dict[str, Any]:
+    """GiB per GPU of one composed configuration.
+
+    Args:
+        config: what ``run.py`` would run.
+        prompt, response: tokens.
+
+    Returns:
+        ``weights_gib`` (base and both adapters), ``optimizer_gib`` (gradients and AdamW's moments
+        of the trained adapter), what ``sft``, ``rollout``, ``reference`` and ``update`` need on top
+        of both, and ``peak_gib``, the sum with the largest of the four.
+
+    Raises:
+        InputError: the configuration trains nothing.
+    """
+    if config.sft is None and config.grpo is None:
+        raise InputError("sft, grpo: both are none, so there is nothing to simulate")
+    backbone = locate("model._target_", config.model["_target_"])
+    simulation = Simulation(
+        config.model["path"],
+        _load(config, prompt, response),
+        rank=config.lora.rank,
+        targets=config.lora.targets or backbone.lora_targets,
+        base=DTYPES[config.model.get("dtype", "float32")],
+        compute=COMPUTE[config.trainer.precision],
+    )
+    passes = {}
+    if config.sft is not None:
+        passes["sft_gib"] = simulation.sft().peak / GIB
+    if config.grpo is not None:
+        passes["rollout_gib"] = simulation.rollout().peak / GIB
+        passes["reference_gib"] = simulation.reference().peak / GIB
+        passes["update_gib"] = simulation.update().peak / GIB
+    weights = simulation.weight_bytes / GIB
+    optimizer = optimizer_bytes(simulation.trained, config.trainer) / GIB
+    peak = weights + optimizer + max(passes.values())
+    return {"weights_gib": weights, "optimizer_gib": optimizer, **passes, "peak_gib": peak}
+
+
+def optimizer_bytes(trained: int, trainer: TrainerConfig) -> int:
+    """Gradients and AdamW's two moments of the trained adapter, in float32, on one GPU.
+
+    DDP keeps a second copy of the gradients, its buckets. ZeRO-2 divides gradients and moments
+    among the processes, and keeps a copy of the weights that it updates.
+    """
+    gradients, moments, weights = 4 * trained, 8 * trained, 4 * trained
+    if trainer.strategy == "deepspeed_zero2":
+        return gradients + (gradients + moments + weights) // trainer.processes
+    if trainer.processes > 1:
+        return 2 * gradients + moments
+    return gradients + moments
+
+
+def _load(config: RunConfig, prompt: int, response: int) -> Load:
+    sft, grpo = config.sft, config.grpo
+    per_process = grpo.prompts_per_step // config.trainer.processes if grpo else 1
+    return Load(
+        prompt=prompt,
+        response=response,
+        group_size=grpo.group_size if grpo else 1,
+        sft_rows=sft.micro_batch_size if sft else 1,
+        decoded_prompts=min((grpo and grpo.rollout_prompts) or per_process, per_process),
+        micro_prompts=grpo.micro_prompts if grpo else 1,
+        memory=config.memory,
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """``python -m mmie.bench memory``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mmie.bench memory",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--prompt", type=int, default=1024, help="tokens, picture included")
+    parser.add_argument("--response", type=int, default=2048, help="tokens")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("overrides", nargs="*", help="as for run.py: profile=paper memory=lean")
+    given = parser.parse_args(arguments)
+    config = shipped(*given.overrides)
+    console = terminal()
+    with console.status("simulating"):
+        figures = simulate(config, prompt=given.prompt, response=given.response)
+    table = Table("GiB per GPU", title=f"prompt {given.prompt}, response {given.response} tokens")
+    table.add_column("", justify="right")
+    for name, value in figures.items():
+        table.add_row(name.removesuffix("_gib"), f"{value:.1f}")
+    console.print(table)
+    if given.json is not None:
+        write_json(given.json, figures)

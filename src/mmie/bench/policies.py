@@ -13,6 +13,7 @@ from mmie.models.backbone import Prompt
 from mmie.models.batch import Completions, PromptBatch
 from mmie.models.policy import Policy
 from mmie.models.rows import repeat_features, row_logps
+from mmie.settings import ALL_AT_ONCE, MemoryConfig
 from mmie.types import Picture
 
 
@@ -60,9 +61,7 @@ class Repeated(FixedLength):
         memory: MemoryConfig = ALL_AT_ONCE,
     ) -> Tensor:
         repeated = self._repeat(prompts, len(completions.tokens) // len(prompts.ids))
-        return row_logps(
-            self.model, repeated, completions, temperature=temperature, memory=memory
-        )
+        return row_logps(self.model, repeated, completions, temperature=temperature, memory=memory)
 
     def _repeat(self, prompts: PromptBatch, group_size: int) -> PromptBatch:
         """Every prompt G times, each time with features computed from its picture."""

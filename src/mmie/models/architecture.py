@@ -35,7 +35,9 @@ def architecture(path: str) -> Any:
     return load_pretrained(AutoConfig, folder)
 
 
-def empty_model(config: Any, *, attention: str = "sdpa", dtype: torch.dtype = torch.bfloat16) -> Any:
+def empty_model(
+    config: Any, *, attention: str = "sdpa", dtype: torch.dtype = torch.bfloat16
+) -> Any:
     """The causal model on the meta device: names and shapes of all weights, and no memory."""
     config._attn_implementation = attention
     with torch.device("meta"):

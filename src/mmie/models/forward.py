@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
@@ -31,14 +32,14 @@ def hidden_states(
     The head is applied by the caller, to as many tokens at once as memory allows.
 
     Args:
-        model: the PEFT model with the wanted adapter active.
+        model: the causal model with the wanted adapter active.
         ids: [N, T].
         mask: True on tokens that are seen, those in the cache included, [N, cached + T].
         positions: [C, N, T].
         features: of the pictures whose placeholders are among the tokens.
         cache: keys and values of earlier tokens; those of the pass go into it.
     """
-    outputs = model.get_base_model().model(
+    outputs = causal_model(model).model(
         input_ids=ids,
         attention_mask=mask.long(),
         position_ids=as_model_positions(positions),
@@ -47,6 +48,11 @@ def hidden_states(
         use_cache=cache is not None,
     )
     return outputs.last_hidden_state
+
+
+def causal_model(model: Any) -> Any:
+    """The transformers model itself, if it is wrapped by PEFT."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
 
 
 def response_positions(prompts: PromptBatch, owners: Tensor, length: int) -> Tensor:

@@ -22,6 +22,7 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from mmie.losses import token_logps
+from mmie.models.forward import causal_model
 
 
 @contextlib.contextmanager
@@ -40,7 +41,7 @@ def recomputed_layers(model: Any, *, active: bool) -> Iterator[None]:
     if not (active and torch.is_grad_enabled()):
         yield
         return
-    layers = model.get_base_model().get_decoder().layers
+    layers = causal_model(model).get_decoder().layers
     for layer in layers:
         # There may be dropout in SFT, so the state of the random generators is kept.
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
@@ -81,15 +82,16 @@ class PrefixLayer(DynamicLayer):
     def __init__(self, keys: Tensor, values: Tensor, rows: Tensor) -> None:
         super().__init__()
         self.lazy_initialization(keys, values)
-        self.keys, self.values, self.rows = keys, values, rows
+        self.keys, self.values = keys, values  # transformers reads the length from them
+        self._prompt_keys, self._prompt_values, self._rows = keys, values, rows
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         # The gradient of index_select adds up in the same order every time; that of keys[rows] in
         # any, so that two runs would differ.
-        keys = self.keys.index_select(0, self.rows)
-        values = self.values.index_select(0, self.rows)
+        keys = self._prompt_keys.index_select(0, self._rows)
+        values = self._prompt_values.index_select(0, self._rows)
         return torch.cat([keys, key_states], dim=-2), torch.cat([values, value_states], dim=-2)
 
 

@@ -91,13 +91,13 @@ def sample(
         cache = decode_cache(prompt_cache, owners[part], model.config.get_text_config())
         if start + width >= responses:
             del prompt_cache  # the last part has its copy; memory is tightest while decoding
-        running = _RunningRows(model, prompts, owners[part], cache)
+        running = RunningRows(model, prompts, owners[part], cache)
         parts.append(_decode(running, first_logits[owners[part]], uniforms[part], rules))
         del cache, running  # before the next one is made
     return concatenate(parts)
 
 
-def _decode(running: _RunningRows, logits: Tensor, uniforms: Tensor, rules: Rules) -> Completions:
+def _decode(running: RunningRows, logits: Tensor, uniforms: Tensor, rules: Rules) -> Completions:
     """Decodes the rows of one cache.
 
     Args:
@@ -204,7 +204,7 @@ class _Responses:
         )
 
 
-class _RunningRows:
+class RunningRows:
     """The rows that are still decoded, with what the model needs for their next token.
 
     Args:
