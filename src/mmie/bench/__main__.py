@@ -6,12 +6,15 @@ TRL comes with ``pip install -c constraints.txt -e '.[bench]'``.
 
 Every engine runs in a process of its own on a random Qwen2.5-VL of 6 M parameters; no data is
 needed. ``--sweep`` repeats the comparison over G and over the prompt length and draws the cost.
+
+``python -m mmie.bench memory --help`` is about memory at the paper's scale.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -31,6 +34,11 @@ PROMPT_TOKENS = (256, 560, 1024)
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["memory"]:
+        from mmie.bench import memory
+
+        memory.main(sys.argv[2:])
+        return
     options = vars(_parser().parse_args())
     engines = options.pop("engines").split(",")
     json_file, sweep_folder = options.pop("json"), options.pop("sweep")

@@ -6,6 +6,9 @@ The passes of the real program run on fake tensors, which have shapes and no val
 storage that an operator makes is counted for as long as it lives. The overrides are those of
 ``run.py`` (``profile=paper memory=lean grpo.group_size=16``). Nothing is downloaded.
 
+``--measure`` runs the same passes on real tensors instead and reports how much the process grows. It
+needs a checkpoint folder with a ``config.json`` that fits this machine, and Linux.
+
 What it leaves out: what the CUDA context, NCCL and cuBLAS take for themselves (1 to 2 GiB), and
 what the allocator cannot use because it lies in pieces.
 """
@@ -13,13 +16,14 @@ what the allocator cannot use because it lies in pieces.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import torch
@@ -47,6 +51,7 @@ from mmie.models.shared_prefix import logps_of_parts, prefill
 from mmie.settings import MemoryConfig, TrainerConfig
 
 GIB = 2**30
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 COMPUTE = {"32-true": None, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
@@ -88,6 +93,12 @@ class LiveBytes(TorchDispatchMode):
         self.now -= size
 
 
+class Peak(Protocol):
+    """``peak`` is the most bytes at once, on top of the weights."""
+
+    peak: int
+
+
 @dataclass(frozen=True)
 class Load:
     """The work of one GPU.
@@ -110,6 +121,35 @@ class Load:
     memory: MemoryConfig
 
 
+class ProcessPeak:
+    """How far the process grows inside the ``with`` block; Linux tells it.
+
+    Attributes:
+        peak: bytes.
+    """
+
+    def __init__(self) -> None:
+        # Tensors of 64 KiB and more get pages of their own, which go back to the system when they
+        # are freed. Otherwise the C library keeps them, and the process never shrinks.
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, 1 << 16)
+        libc.mallopt(M_TRIM_THRESHOLD, 1 << 16)
+
+    def __enter__(self) -> ProcessPeak:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM
+        self._before = self._status("VmRSS")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.peak = self._status("VmHWM") - self._before
+
+    @staticmethod
+    def _status(name: str) -> int:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
+        return int(line.split()[1]) * 1024
+
+
 class Simulation:
     """The passes of training on fake tensors.
 
@@ -119,6 +159,7 @@ class Simulation:
         load: the work.
         compute: what autocast computes in; None for no autocast.
         base: the dtype of the frozen base.
+        real: real tensors instead of fake ones, for the comparison with what a process takes.
     """
 
     def __init__(
@@ -130,6 +171,7 @@ class Simulation:
         targets: str,
         base: torch.dtype = torch.bfloat16,
         compute: torch.dtype | None = torch.bfloat16,
+        real: bool = False,
     ) -> None:
         self.load, self.compute = load, compute
         config = architecture(path)
@@ -137,7 +179,8 @@ class Simulation:
         with torch.device("meta"):
             self.model: Any = get_peft_model(empty_model(config, dtype=base), adapter).eval()
         self.text_config = config.get_text_config()
-        self.mode = FakeTensorMode(allow_non_fake_inputs=True)
+        self.real = real
+        self.mode: Any = nullcontext() if real else FakeTensorMode(allow_non_fake_inputs=True)
         with self.mode:
             for module in self.model.modules():
                 _fill(module)
@@ -154,7 +197,7 @@ class Simulation:
         """Parameters of the trained adapter."""
         return sum(value.numel() for value in self.model.parameters() if value.requires_grad)
 
-    def sft(self) -> LiveBytes:
+    def sft(self) -> Peak:
         """Forward and backward pass of one micro-batch of demonstrations."""
         rows = self.load.sft_rows
         prompts, responses = self._prompts(rows), self._responses(rows)
@@ -163,13 +206,17 @@ class Simulation:
             self._differentiate(score)
         return live
 
-    def rollout(self) -> LiveBytes:
+    def rollout(self) -> Peak:
         """Prefill, then the last decoding step, when the cache is full."""
         load, prompts = self.load, self._prompts(self.load.decoded_prompts)
         rows, length = load.decoded_prompts * load.group_size, load.prompt + load.response
         with self.mode:
             # A response's last step sees what a prompt of the whole length would have left.
-            seen = replace(prompts, mask=torch.ones(rows, length - 1, dtype=torch.bool))
+            seen = replace(
+                prompts,
+                mask=torch.ones(rows, length - 1, dtype=torch.bool),
+                next_position=torch.zeros(rows, dtype=torch.long),
+            )
             owners = torch.arange(rows)
             tokens = torch.zeros(rows, dtype=torch.long)
             uniforms = torch.zeros(rows, dtype=torch.float64)
@@ -192,14 +239,14 @@ class Simulation:
             full.layers.append(PreallocatedLayer(states, states))
         return full
 
-    def reference(self) -> LiveBytes:
+    def reference(self) -> Peak:
         """The log-probabilities of the reference, without gradient."""
         score = self._score()
         with self._counting() as live, torch.no_grad(), self._autocast():
             score()
         return live
 
-    def update(self) -> LiveBytes:
+    def update(self) -> Peak:
         """The log-probabilities of the policy and their gradient."""
         score = self._score()
         with self._counting() as live:
@@ -260,31 +307,35 @@ class Simulation:
         return torch.autocast("cpu", dtype=self.compute or torch.bfloat16, enabled=enabled)
 
     @contextmanager
-    def _counting(self) -> Iterator[LiveBytes]:
+    def _counting(self) -> Iterator[Peak]:
         # transformers looks at the values of a mask to see whether it can be left out, and fake
         # tensors have no values. With the mask in place the kernels are those of padded batches.
         keep_mask = patch.object(
             transformers.masking_utils, "_ignore_causal_mask_sdpa", lambda *args, **kwargs: False
         )
-        with keep_mask, self.mode, LiveBytes(self.known) as live:
-            yield live
+        meter: Any = ProcessPeak() if self.real else LiveBytes(self.known)
+        with keep_mask, self.mode, meter:
+            yield meter
 
 
 def _fill(module: nn.Module) -> None:
-    """Replaces weights on the meta device by fake ones, as autograd refuses the former."""
+    """Replaces weights on the meta device, which autograd refuses, by others of the same shape."""
     for name, value in [*module.named_parameters(recurse=False)]:
-        fake = torch.empty(value.shape, dtype=value.dtype)
-        module.register_parameter(name, nn.Parameter(fake, requires_grad=value.requires_grad))
+        weights = torch.empty(value.shape, dtype=value.dtype).fill_(0.01)
+        module.register_parameter(name, nn.Parameter(weights, requires_grad=value.requires_grad))
     for buffer, tensor in [*module.named_buffers(recurse=False)]:
-        module.register_buffer(buffer, torch.empty(tensor.shape, dtype=tensor.dtype))
+        module.register_buffer(buffer, torch.ones(tensor.shape, dtype=tensor.dtype))
 
 
-def simulate(config: RunConfig, *, prompt: int, response: int) -> dict[str, Any]:
+def simulate(
+    config: RunConfig, *, prompt: int, response: int, measure: bool = False
+) -> dict[str, Any]:
     """GiB per GPU of one composed configuration.
 
     Args:
         config: what ``run.py`` would run.
         prompt, response: tokens.
+        measure: run the passes on real tensors.
 
     Returns:
         ``weights_gib`` (base and both adapters), ``optimizer_gib`` (gradients and AdamW's moments
@@ -304,6 +355,7 @@ def simulate(config: RunConfig, *, prompt: int, response: int) -> dict[str, Any]
         targets=config.lora.targets or backbone.lora_targets,
         base=DTYPES[config.model.get("dtype", "float32")],
         compute=COMPUTE[config.trainer.precision],
+        real=measure,
     )
     passes = {}
     if config.sft is not None:
@@ -355,13 +407,16 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--prompt", type=int, default=1024, help="tokens, picture included")
     parser.add_argument("--response", type=int, default=2048, help="tokens")
+    parser.add_argument("--measure", action="store_true", help="run the passes on real tensors")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("overrides", nargs="*", help="as for run.py: profile=paper memory=lean")
     given = parser.parse_args(arguments)
     config = shipped(*given.overrides)
     console = terminal()
     with console.status("simulating"):
-        figures = simulate(config, prompt=given.prompt, response=given.response)
+        figures = simulate(
+            config, prompt=given.prompt, response=given.response, measure=given.measure
+        )
     table = Table("GiB per GPU", title=f"prompt {given.prompt}, response {given.response} tokens")
     table.add_column("", justify="right")
     for name, value in figures.items():

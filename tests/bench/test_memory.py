@@ -1,0 +1,94 @@
+"""Simulated memory: what is counted, and that a real process takes as much."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from helpers.configured import run_config
+from mmie.bench.memory import GIB, LiveBytes, optimizer_bytes, simulate
+from mmie.errors import InputError
+from mmie.models.architecture import SHIPPED, architecture, empty_model
+
+SMALL = ["grpo.prompts_per_step=2", "grpo.micro_prompts=1", "sft.micro_batch_size=4"]
+PASSES = ("sft_gib", "rollout_gib", "reference_gib", "update_gib")
+
+
+def test_bytes_are_counted_while_a_storage_lives() -> None:
+    weight: Tensor = torch.ones(10, 10)
+    with LiveBytes([weight]) as live:
+        product = weight @ weight
+        view = product[:5]  # shares the storage
+        del product
+        assert (live.now, live.peak, live.flops) == (400, 400, 2000)
+        doubled = view * 2
+        assert (live.now, live.peak) == (600, 600)
+        del view, doubled
+        assert (live.now, live.peak) == (0, 600)
+
+
+@pytest.mark.parametrize(("path", "billions"), [*zip(SHIPPED, (8.29, 7.06), strict=True)])
+def test_shipped_architectures_have_the_checkpoints_size(path: str, billions: float) -> None:
+    model = empty_model(architecture(path))
+    numbers = [value.numel() for value in model.parameters()]
+    assert sum(numbers) / 1e9 == pytest.approx(billions, abs=0.005)
+    assert next(model.parameters()).device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "bytes_per_parameter"),
+    [
+        ([], 12),  # gradient and two moments
+        (["profile=paper"], 4 + 16 / 4),  # ZeRO-2 on four GPUs
+        (["profile=paper", "trainer.strategy=ddp"], 16),
+    ],
+)
+def test_gradients_and_moments(overrides: list[str], bytes_per_parameter: float) -> None:
+    trainer = run_config(*overrides).trainer
+    assert optimizer_bytes(1000, trainer) == 1000 * bytes_per_parameter
+
+
+def gib(*overrides: str) -> dict[str, Any]:
+    return simulate(run_config(*SMALL, *overrides), prompt=64, response=96)
+
+
+def test_lean_passes_take_less() -> None:
+    fast, lean = gib("memory=fast"), gib("memory=lean")
+    assert set(fast) == {"weights_gib", "optimizer_gib", *PASSES, "peak_gib"}
+    assert lean["update_gib"] < 0.2 * fast["update_gib"]
+    assert lean["sft_gib"] < 0.5 * fast["sft_gib"]
+    assert lean["rollout_gib"] == fast["rollout_gib"]
+    for figures in (fast, lean):
+        largest = max(figures[name] for name in PASSES)
+        fixed = figures["weights_gib"] + figures["optimizer_gib"]
+        assert figures["peak_gib"] == pytest.approx(fixed + largest)
+    base = sum(
+        value.numel() for value in empty_model(architecture("mmie:toy/qwen2_5_vl")).parameters()
+    )
+    assert fast["weights_gib"] * GIB > 4 * base
+
+
+def test_nothing_is_simulated_where_nothing_is_trained() -> None:
+    with pytest.raises(InputError, match="^sft, grpo: both are none"):
+        simulate(run_config("sft=none", "grpo=none"), prompt=8, response=8)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how far a process grew")
+def test_a_process_takes_what_is_simulated(tmp_path: Path) -> None:
+    """In a process of its own, as earlier tests leave free memory behind."""
+    file = tmp_path / "measured.json"
+    sizes = ["--prompt", "256", "--response", "256"]
+    command = [sys.executable, "-W", "ignore", "-m", "mmie.bench", "memory", *sizes, "--measure"]
+    subprocess.run([*command, "--json", str(file), "memory=fast", *SMALL], check=True)
+    measured = json.loads(file.read_text(encoding="utf-8"))
+    simulated = simulate(run_config("memory=fast", *SMALL), prompt=256, response=256)
+    for name in ("sft_gib", "update_gib"):
+        assert simulated[name] == pytest.approx(measured[name], rel=0.15)
