@@ -6,8 +6,8 @@ The passes of the real program run on fake tensors, which have shapes and no val
 storage that an operator makes is counted for as long as it lives. The overrides are those of
 ``run.py`` (``profile=paper memory=lean grpo.group_size=16``). Nothing is downloaded.
 
-``--measure`` runs the same passes on real tensors instead and reports how much the process grows. It
-needs a checkpoint folder with a ``config.json`` that fits this machine, and Linux.
+``--measure`` runs the same passes on real tensors instead and reports how much the process grows.
+It needs a checkpoint folder with a ``config.json`` that fits this machine, and Linux.
 
 What it leaves out: what the CUDA context, NCCL and cuBLAS take for themselves (1 to 2 GiB), and
 what the allocator cannot use because it lies in pieces.

@@ -21,6 +21,7 @@ from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
+from mmie.losses import token_logps
 from mmie.models.batch import Completions, PromptBatch
 from mmie.models.forward import hidden_states, response_positions
 from mmie.models.recompute import head_logps, prefix_cache, recomputed_layers, recording_cache
@@ -39,12 +40,6 @@ def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
     Returns:
         The cache of B rows, and logits [B, V]. Both keep their gradient where it is enabled.
     """
-    cache, last = prompt_pass(model, prompts)
-    return cache, model.get_output_embeddings()(last)
-
-
-def prompt_pass(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
-    """Like ``prefill``, with the hidden state after the last prompt token instead, [B, H]."""
     cache = recording_cache(model.config.get_text_config())
     hidden = hidden_states(
         model,
@@ -54,7 +49,9 @@ def prompt_pass(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]
         features=prompts.features,
         cache=cache,
     )
-    return cache, hidden[:, -1]
+    # Logits of the whole prompt would be the largest tensor of the pass.
+    logits = model.get_output_embeddings()(hidden[:, -1:])
+    return cache, logits[:, -1]
 
 
 def completion_logps(
@@ -105,14 +102,14 @@ def logps_of_parts(
         parts: places of the responses of one forward pass, and the length of the longest.
     """
     with recomputed_layers(model, active=memory.recompute_layers):
-        cache, last = prompt_pass(model, prompts)
+        cache, first = prefill(model, prompts)
     run = partial(
         _continue,
         model,
         prompts,
         completions,
         cache=cache,
-        last=last,
+        first=first,
         temperature=temperature,
         memory=memory,
     )
@@ -132,7 +129,7 @@ def _continue(
     length: int,
     *,
     cache: DynamicCache,
-    last: Tensor,
+    first: Tensor,
     temperature: float,
     memory: MemoryConfig,
 ) -> Tensor:
@@ -143,7 +140,7 @@ def _continue(
         rows: places of the responses.
         length: number of tokens in the longest of them.
         cache: that of the B prompts.
-        last: hidden states of the prompts' last tokens, [B, H]: they predict the first token.
+        first: logits of each response's first token, [B, V], from the prompt's last position.
 
     Returns:
         [len(rows), T].
@@ -152,18 +149,19 @@ def _continue(
     tokens = completions.tokens[rows, :length]
     # G responses share one row of the prompt, so G gradients are summed there, and floating-point
     # sums depend on their order. The gradient of index_select sums in a fixed order. That of
-    # last[owners] does not, so repeated runs would differ.
-    hidden = last.index_select(0, owners)[:, None]
+    # first[owners] does not, so repeated runs would differ.
+    logits = first.index_select(0, owners)[:, None]
+    logps = token_logps(logits, tokens[:, :1], temperature=temperature)
     if length > 1:
         with recomputed_layers(model, active=memory.recompute_layers):
-            response = hidden_states(
+            hidden = hidden_states(
                 model,
                 tokens[:, :-1],  # the last token predicts nothing that is scored
                 mask=torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1),
                 positions=response_positions(prompts, owners, length - 1),
                 cache=prefix_cache(cache, owners, model.config.get_text_config()),
             )
-        hidden = torch.cat([hidden, response], dim=1)
-    head = model.get_output_embeddings()
-    logps = head_logps(head, hidden, tokens, temperature=temperature, chunk=memory.logits_chunk)
+        head, chunk = model.get_output_embeddings(), memory.logits_chunk
+        later = head_logps(head, hidden, tokens[:, 1:], temperature=temperature, chunk=chunk)
+        logps = torch.cat([logps, later], dim=1)
     return pad(logps, (0, completions.tokens.shape[1] - length))
