@@ -15,7 +15,8 @@ from mmie.errors import InputError
 from mmie.files import parse_json, write_json
 from mmie.json_types import ShapeError, from_json, read_json, shortened, to_json
 
-OTHER_READER = ("_strict", "_lenient")  # ends of the measures taken with the reader not chosen
+# Ends of the measures that are taken with the reader that is not chosen.
+STRICT, LENIENT = OTHER_READER = ("_strict", "_lenient")
 SPLIT = "test/"  # begins every measure of ``systems``
 
 

@@ -1,4 +1,4 @@
-"""Stages data, distil and filter: from the source to one reasoning chain a training sample."""
+"""Stages data, distil and filter: from the source to one reasoning chain per training sample."""
 
 from __future__ import annotations
 
@@ -161,10 +161,13 @@ def write_requests(record: Record, folder: Path) -> list[str]:
     rows = [asdict(entry) for entry in sorted(record.unanswered)]
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     write_text(folder / "unanswered.jsonl", "".join(lines))
-    told = f"{record.asked:,} requests, {record.reused:,} answers from the record {record.path}"
+    summary = f"{record.asked:,} requests, {record.reused:,} answers from the record {record.path}"
     if not states:
-        return [told]
-    return [told, ", ".join(f"{states[state]:,} {state}" for state in STATES[1:] if states[state])]
+        return [summary]
+    return [
+        summary,
+        ", ".join(f"{states[state]:,} {state}" for state in STATES[1:] if states[state]),
+    ]
 
 
 def record_path(folder: Path, model: str) -> Path:
