@@ -247,8 +247,7 @@ class RunConfig:
     """One run.
 
     Fields of type Any and the values of ``filter`` are open nodes: dicts with a ``_target_``.
-    ``predict`` has the keys ``file`` and ``adapter`` and those that the task asks for. ``paper``
-    holds the printed numbers that the experiment reproduces.
+    ``predict`` has the keys ``file`` and ``adapter`` and those that the task asks for.
 
     A section with ``key=False`` is part of no stage's key, whatever its own fields say.
     """
@@ -279,4 +278,3 @@ class RunConfig:
     predict: dict[str, Any] = anything(key=False)
     export: ExportConfig = anything(key=False)
     report: ReportConfig = anything(key=False)
-    paper: dict[str, Any] | None = anything(key=False)

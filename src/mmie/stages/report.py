@@ -12,7 +12,7 @@ from typing import Any
 from mmie.artifacts import Artifact, commit, fingerprint, versions
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
-from mmie.reporting.backbones import paper_row
+from mmie.reporting.published import paper_row
 from mmie.reporting.terminal import summary
 from mmie.results import (
     Analysis,
@@ -47,7 +47,7 @@ def results_of(
     main = task.selection_metric
     systems = {name: stage.load("metrics.json") for name, stage in evaluated.items()}
     analysis = {name: stage.load("analysis.json") for name, stage in evaluated.items()}
-    movable = _movable({**asdict(config), "paper": None}, config.artifacts)
+    movable = _movable(asdict(config), config.artifacts)
     settings = from_json(Settings, movable)
     parts = from_json(dict[str, Analysis], analysis)
     divided = by_difficulty(analysis, task.warmed_up)
@@ -73,7 +73,7 @@ def results_of(
         vision=from_json(Vision, context.vision),
         notes=context.notes,
         voting=from_json(dict[str, Voting], context.voting),
-        paper=paper_row(config.paper, settings, profile=config.profile),
+        paper=paper_row(config.experiment, task.name, settings, profile=config.profile),
         config=movable,
         analysis=parts,
         by_difficulty=from_json(dict[str, DifficultyPart], divided),
