@@ -62,7 +62,7 @@ def test_there_are_experiments_and_options() -> None:
     } <= set(NAMES)
     groups = "task data model teacher filter sft grpo reward schedule trainer logger".split()
     assert {group for _, group, _ in OPTIONS} == set(groups)
-    assert {"none", "direct", "cot", "cot_warmup", "more_stage1", "more_direct"} == {
+    assert {"none", "direct", "cot", "cot_warmup", "more_stage1"} == {
         option for _, group, option in OPTIONS if group == "sft"
     }
 
