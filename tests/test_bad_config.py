@@ -133,9 +133,6 @@ def test_predict_takes_what_the_task_asks_for() -> None:
     assert message("+predict.entity=x") == (
         "predict.entity: the task asks for no such thing; it takes image, text, file, adapter"
     )
-    assert message("predict.file=x.jsonl", "predict.text=x") == (
-        "predict.text: predict.file has its own; leave one of the two out"
-    )
 
 
 def test_misfits_looks_into_nested_nodes() -> None:
