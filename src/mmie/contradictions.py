@@ -20,7 +20,7 @@ FOR_EVERY_TASK = ("file", "adapter")  # keys of predict
 def contradictions(run: RunConfig) -> Iterator[str]:
     """One line for each problem, which begins with the full key.
 
-    The last two read the nodes and rely on those being free of misfits.
+    The last one reads the nodes and relies on those being free of misfits.
     """
     yield from _unknown_names(run)
     yield from _uneven_batches(run)
@@ -29,7 +29,6 @@ def contradictions(run: RunConfig) -> Iterator[str]:
     yield from _unusable_paths(run)
     yield from _only_on_gpus(run)
     yield from _node_misfits(run)
-    yield from _negative_weights(run)
     yield from _unasked(run)
 
 
@@ -113,13 +112,6 @@ def _node_misfits(run: RunConfig) -> Iterator[str]:
     yield from misplaced("task", run.task)
     yield from misplaced("cot.chains", run.cot.chains)
     yield from prompt_problem("reasoning_instruction", run.reasoning_instruction, Places())
-
-
-def _negative_weights(run: RunConfig) -> Iterator[str]:
-    for key in ("alpha", "beta"):
-        weight = run.reward.get(key, 0)
-        if not weight >= 0:
-            yield f"reward.{key}: {weight} is negative; the weights of eq. 5 are 0 or more"
 
 
 def _unasked(run: RunConfig) -> Iterator[str]:

@@ -287,7 +287,7 @@ def test_a_broken_chain_is_caught_by_the_rule_filter(train: list[Example]) -> No
     } == set(range(1, 7))
     chains = [*broken, ask(train[0])]
     candidates = [Candidate("x", index, chain) for index, chain in enumerate(chains)]
-    assert SixStepsFilter()(candidates, {}) == candidates[-1:]
+    assert SixStepsFilter(steps=6)(candidates, {}) == candidates[-1:]
 
 
 @pytest.mark.parametrize("kind", sorted(RIGHT))

@@ -51,10 +51,10 @@ def data(context: Context) -> Artifact:
 def _read_source(context: Context, folder: Path) -> None:
     source = context.source
     splits = {split: source.load(split, track=context.track) for split in SPLITS}
-    shared = check_splits(splits, context.reasoned.fields)
+    check_splits(splits, context.reasoned.fields)
     for split, examples in splits.items():
         examples_to_jsonl(folder / f"{split}.jsonl", examples, images=source.images)
-    write_json(folder / "statistics.json", {**statistics(splits, context.reasoned), **shared})
+    write_json(folder / "statistics.json", statistics(splits, context.reasoned))
 
 
 def _restore_pictures(context: Context, folder: Path) -> None:
