@@ -14,7 +14,6 @@ from mmie.job import current_job, refuse_sweep_of_many_processes
 from mmie.reporting.runs import load_runs
 from mmie.results import read_results, write_results
 from mmie.stages import deliver, learn, preflight, prepare, tracking
-from mmie.stages.collect import collect
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.due import due_stages
@@ -22,7 +21,7 @@ from mmie.stages.evaluate import evaluate
 from mmie.stages.learn import validation_f1
 from mmie.stages.quiet import quiet_libraries
 from mmie.stages.ranks import in_touch
-from mmie.stages.report import report, results_of
+from mmie.stages.report import collect, report, results_of
 from mmie.stages.samples import Samples
 from mmie.stages.system import System, systems
 from mmie.stages.teacher_row import evaluate_teacher

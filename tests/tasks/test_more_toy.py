@@ -27,7 +27,7 @@ from mmie.tasks.more.toy_world import (
     facts,
     label_of,
     make_more_scene,
-    relations_of,
+    relations_between,
 )
 from mmie.tasks.responses import Reasoned
 from mmie.toy.base import SPECIAL
@@ -87,8 +87,8 @@ def test_labels_by_hand() -> None:
         == label_of("heart", "misc", "wins")
         == "none"
     )
-    assert relations_of("per", "misc") == ["awarded", "nationality"]
-    assert relations_of("misc", "per") == []
+    assert relations_between("per", "misc") == ["awarded", "nationality"]
+    assert relations_between("misc", "per") == []
 
 
 def test_every_verb_turns_a_label() -> None:

@@ -1,4 +1,7 @@
-"""Stage report: the ``Results`` of a run, its tables on the terminal, and the files beside it."""
+"""Stage report: the ``Results`` of a run, its tables on the terminal, and the files beside it.
+
+``collect`` writes tables and figures of several runs.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from mmie.artifacts import Artifact, commit, fingerprint, versions
+from mmie.config import RunConfig
+from mmie.display import terminal
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
 from mmie.reporting.published import paper_row
+from mmie.reporting.runs import load_runs
 from mmie.reporting.terminal import summary
 from mmie.results import (
     Analysis,
@@ -91,6 +98,21 @@ def report(context: Context, results: Results, evaluated: Mapping[str, Artifact]
             target = folder / f"{slug(name)}.jsonl"
             copy_answers(stage.folder / "predictions.jsonl", target, context.source.images)
         _copy_curves(context)
+
+
+def collect(config: RunConfig, output: Path, *own: Path) -> Path:
+    """Writes one page of the runs in ``report.runs`` and of ``own`` results, and returns its path.
+
+    It loads neither model nor data.
+
+    Raises:
+        InputError: one of the runs cannot be read, or the folder cannot be written.
+    """
+    from mmie.reporting.page import write_page  # it loads matplotlib, which no other run needs
+
+    folder = Path(config.report.folder or output / "report")
+    runs = load_runs([*own, *config.report.sources])
+    return write_page(runs, folder, console=None if own else terminal())
 
 
 def _copy_curves(context: Context) -> None:

@@ -1,5 +1,6 @@
-"""What the teacher is asked for JMERE-R1 (section 3.2): a chain, the quintuples that can be read
-off it, and a score.
+"""What the teacher is asked for JMERE-R1 (section 3.2).
+
+These are a chain, the quintuples that can be read off it, and a score.
 
 Deviation: every usable chain is both re-predicted and scored, whatever filters follow, so that a
 filter can be left out without another request. The paper scores only the chains that its first
