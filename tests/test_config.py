@@ -12,10 +12,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from helpers.configured import CONF, compose, experiment_files, run_config
 from mmie.config import node
 from mmie.errors import InputError
-from mmie.labels import relation_names
 from mmie.reporting.published import paper_row
 from mmie.results import Settings
 from mmie.sweeping import Sweep
+from mmie.tasks.jmere.relations import relation_names
 
 EXPERIMENTS = experiment_files()
 NAMES = list(EXPERIMENTS)

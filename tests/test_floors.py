@@ -27,7 +27,6 @@ FLOORS = {
         "significance",
         "voting",
         "templates",
-        "labels",
         "json_types",
         "results",
         "settings",

@@ -48,7 +48,7 @@ def foreign(key: str, value: Any, *, allowed: tuple[str, ...] = OWN) -> Iterator
             yield f"{at}{name}: it is no argument but an instruction to Hydra; remove it"
 
 
-def strangers(values: Any) -> Iterator[str]:
+def parts_of_other_tasks(values: Any) -> Iterator[str]:
     """One line for each node that belongs to another task than the configured one.
 
     Parts in ``mmie.tasks.<name>`` fit only the task of that folder. All other parts belong to the
@@ -104,7 +104,7 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
             yield f"{key}.{name}: missing; {path} needs it"
 
 
-def misplaced(key: str, value: Mapping[str, Any]) -> Iterator[str]:
+def misfilled_prompts(key: str, value: Mapping[str, Any]) -> Iterator[str]:
     """One line for each prompt of the node that lacks a place or has one that nothing fills.
 
     The ``Places`` in the target's annotations say which arguments are prompts. The node must be

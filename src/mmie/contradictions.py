@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mmie.checks import locate, misfits, misplaced, prompt_problem
+from mmie.checks import locate, misfilled_prompts, misfits, prompt_problem
 from mmie.settings import RunConfig
 from mmie.templates import Places
 
@@ -29,7 +29,7 @@ def contradictions(run: RunConfig) -> Iterator[str]:
     yield from _unusable_paths(run)
     yield from _only_on_gpus(run)
     yield from _node_misfits(run)
-    yield from _unasked(run)
+    yield from _unknown_questions(run)
 
 
 def _unknown_names(run: RunConfig) -> Iterator[str]:
@@ -109,12 +109,12 @@ def _node_misfits(run: RunConfig) -> Iterator[str]:
     yield from misfits("cot.chains", run.cot.chains)
     for key, value in run.filter.items():
         yield from misfits(f"filter.{key}", value)
-    yield from misplaced("task", run.task)
-    yield from misplaced("cot.chains", run.cot.chains)
+    yield from misfilled_prompts("task", run.task)
+    yield from misfilled_prompts("cot.chains", run.cot.chains)
     yield from prompt_problem("reasoning_instruction", run.reasoning_instruction, Places())
 
 
-def _unasked(run: RunConfig) -> Iterator[str]:
+def _unknown_questions(run: RunConfig) -> Iterator[str]:
     asked = locate("task._target_", run.task["_target_"]).asked
     for key in run.predict:
         if key not in (*asked, *FOR_EVERY_TASK):

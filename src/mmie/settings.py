@@ -47,6 +47,8 @@ def _field(rule: str, holds: Callable[[Any], bool], *, key: Key) -> Any:
 
 @dataclass(kw_only=True)
 class LoraConfig:
+    """``targets`` is a regular expression over the names of layers; None takes the backbone's."""
+
     rank: int = at_least(1)
     alpha: int = above(0)
     dropout: float = share()

@@ -11,10 +11,8 @@ import pytest
 from PIL import Image
 
 from mmie.data.files import file_of
-from mmie.data.labels import Labels
 from mmie.data.pictures import PictureFolder, untracked
 from mmie.data.source import (
-    Sample,
     check_splits,
     digest,
     examples_from_jsonl,
@@ -23,13 +21,13 @@ from mmie.data.source import (
     picture_name,
     shared_sentences,
     text_of,
-    to_examples,
 )
 from mmie.errors import InputError
+from mmie.tasks.jmere.annotations import KnownLabels, Sample, to_examples
 from mmie.types import Example, Picture, Quintuple
 
 JOSH = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
-LABELS = Labels(("per", "org"), {"member_of": ["per-org"], "peer": ["per-per"]})
+LABELS = KnownLabels(("per", "org"), {"member_of": ["per-org"], "peer": ["per-per"]})
 
 
 def example(id: str, text: str, *, img_id: str | None = None, path: Path | None = None) -> Example:

@@ -225,6 +225,7 @@ def _nothing_left(counts: list[dict[str, Any]], record: Path) -> str:
 
 
 def chosen(folder: Path) -> list[Candidate]:
+    """The chains in the folder of the stage filter, one for each sample that has any left."""
     return candidates_from_jsonl(folder / "chosen.jsonl")
 
 

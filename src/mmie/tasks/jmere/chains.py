@@ -14,9 +14,9 @@ from typing import Annotated, Any
 
 from mmie.distil.candidates import Ask
 from mmie.distil.chain_text import extract_chain
-from mmie.labels import RelationPairs, relation_names
 from mmie.parsing import format_quintuples
 from mmie.reading import read_answer
+from mmie.tasks.jmere.relations import RelationPairs, relation_names
 from mmie.tasks.jmere.rule_score import parse_score
 from mmie.templates import Places, fill
 from mmie.types import Candidate, Example

@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar
 
-from mmie.labels import RelationPairs, relation_pairs
 from mmie.metrics import (
     PRF,
     Invalid,
@@ -19,6 +18,7 @@ from mmie.metrics import (
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.reading import read_answer
 from mmie.tasks.jmere.errors import judge_quintuples
+from mmie.tasks.jmere.relations import RelationPairs, relation_pairs
 from mmie.tasks.task import Counts, Task
 from mmie.templates import Places
 from mmie.types import Example, Judged, Quintuple, Reading
