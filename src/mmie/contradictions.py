@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mmie.checks import locate, misfits, misplaced, prompt_problem
+from mmie.checks import locate, misfilled_prompts, misfits, prompt_problem
 from mmie.settings import RunConfig
 from mmie.templates import Places
 
@@ -20,7 +20,7 @@ FOR_EVERY_TASK = ("file", "adapter")  # keys of predict
 def contradictions(run: RunConfig) -> Iterator[str]:
     """One line for each problem, which begins with the full key.
 
-    The last two read the nodes and rely on those being free of misfits.
+    The last one reads the nodes and relies on those being free of misfits.
     """
     yield from _unknown_names(run)
     yield from _uneven_batches(run)
@@ -29,8 +29,7 @@ def contradictions(run: RunConfig) -> Iterator[str]:
     yield from _unusable_paths(run)
     yield from _only_on_gpus(run)
     yield from _node_misfits(run)
-    yield from _negative_weights(run)
-    yield from _unasked(run)
+    yield from _unknown_questions(run)
 
 
 def _unknown_names(run: RunConfig) -> Iterator[str]:
@@ -110,19 +109,12 @@ def _node_misfits(run: RunConfig) -> Iterator[str]:
     yield from misfits("cot.chains", run.cot.chains)
     for key, value in run.filter.items():
         yield from misfits(f"filter.{key}", value)
-    yield from misplaced("task", run.task)
-    yield from misplaced("cot.chains", run.cot.chains)
+    yield from misfilled_prompts("task", run.task)
+    yield from misfilled_prompts("cot.chains", run.cot.chains)
     yield from prompt_problem("reasoning_instruction", run.reasoning_instruction, Places())
 
 
-def _negative_weights(run: RunConfig) -> Iterator[str]:
-    for key in ("alpha", "beta"):
-        weight = run.reward.get(key, 0)
-        if not weight >= 0:
-            yield f"reward.{key}: {weight} is negative; the weights of eq. 5 are 0 or more"
-
-
-def _unasked(run: RunConfig) -> Iterator[str]:
+def _unknown_questions(run: RunConfig) -> Iterator[str]:
     asked = locate("task._target_", run.task["_target_"]).asked
     for key in run.predict:
         if key not in (*asked, *FOR_EVERY_TASK):

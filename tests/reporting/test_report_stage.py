@@ -14,6 +14,7 @@ import pytest
 from helpers.configured import run_config
 from helpers.results import NO_ANALYSIS
 from mmie import pipeline
+from mmie.artifacts import Artifact
 from mmie.errors import InputError
 from mmie.results import read_results
 
@@ -75,7 +76,7 @@ def test_a_run_writes_its_own_tables_after_its_results(
     (tmp_path / "analysis.json").write_text(json.dumps(analysis))
     (tmp_path / "predictions.jsonl").touch()
     monkeypatch.setattr(pipeline, "quiet_libraries", lambda: None)
-    monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": tmp_path})
+    monkeypatch.setattr(pipeline, "stages", lambda context: {"SFT": Artifact(tmp_path, "key")})
     path = pipeline.execute(config, tmp_path / "out")
     assert path == tmp_path / "out" / "results.json"
     results = read_results(path)

@@ -15,14 +15,13 @@ from PIL import Image
 from helpers.configured import run_config
 from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.stages import answers, deliver
+from mmie.stages import deliver
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
 from mmie.tasks.jmere import task as jmere
 from mmie.tasks.more import task as more
 from mmie.tasks.responses import Direct
-from mmie.training.generate import Responded
-from mmie.types import Picture
+from mmie.types import Picture, Responded
 
 JMERE = jmere.JMERE(types=["per"], relations={"peer": ["per-per"]}, response=Direct())
 MORE = more.MORE(labels=["/per/per/peer"], response=Direct())
@@ -152,7 +151,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return [Responded(LONG, truncated=False) for _ in examples]
 
     monkeypatch.setattr(deliver, "_load", lambda context, adapter: None)
-    monkeypatch.setattr(answers, "respond", respond)
+    monkeypatch.setattr("mmie.training.generate.respond", respond)
     monkeypatch.setattr(Context, "policy", None)
 
     def run(*overrides: str) -> list[int]:

@@ -14,8 +14,7 @@ from mmie.stages.answers import AnswerFile, answer, ask_policy
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
 from mmie.tasks.task import Task
-from mmie.training.generate import Responded
-from mmie.types import Example
+from mmie.types import Example, Responded
 
 
 def predict(context: Context, adapter: Artifact | None) -> None:
