@@ -26,6 +26,7 @@ LATEX = r"""\begin{{table}}
 \par\smallskip\footnotesize {notes}
 \end{{table}}
 """
+FIGURES = {"p": ".4f", "count": "g"}  # kind → format; all others are in %
 
 
 def markdown(table: Table) -> str:
@@ -78,27 +79,20 @@ def short_path(path: Path) -> str:
 
 
 def _origins(table: Table) -> list[str]:
-    """The runs of each row; rows of the same runs share an entry."""
-    labels: dict[tuple[Path, ...], list[str]] = {}
-    known: dict[Path, Run] = {}
-    for label in dict.fromkeys(value.row for value in table.values):
-        runs = _runs_of(table, label)
-        known |= runs
-        if runs:
-            labels.setdefault(tuple(runs), []).append(label)
+    """The runs of each row's own numbers; rows of the same runs share an entry."""
+    runs_of: dict[str, dict[Path, Run]] = {}
+    for value in table.values:
+        if value.kind not in ("difference", "p") and value.runs:
+            runs_of.setdefault(value.row, {}).update({run.path: run for run in value.runs})
+    rows: dict[tuple[Path, ...], list[str]] = {}
+    for label, runs in runs_of.items():
+        rows.setdefault(tuple(runs), []).append(label)
     lines = []
-    for paths, rows in labels.items():
-        every = len(rows) > 1 and len(labels) == 1
-        lines.append(f"- {'every row' if every else in_markdown('; '.join(rows))}")
-        lines += [f"  - {_origin(known[path])}" for path in paths]
+    for labels in rows.values():
+        every = len(labels) > 1 and len(rows) == 1
+        lines.append(f"- {'every row' if every else in_markdown('; '.join(labels))}")
+        lines += [f"  - {_origin(run)}" for run in runs_of[labels[0]].values()]
     return lines
-
-
-def _runs_of(table: Table, label: str) -> dict[Path, Run]:
-    """The runs of a row's own numbers; what it is compared with is not among them."""
-    values = [value for value in table.values if value.row == label]
-    own = [value for value in values if value.kind not in ("difference", "p")]
-    return {run.path: run for value in own for run in value.runs}
 
 
 def _origin(run: Run) -> str:
@@ -108,11 +102,12 @@ def _origin(run: Run) -> str:
 
 def _record(value: Value) -> dict[str, Any]:
     low, high = (f"{100 * bound:.2f}" for bound in value.interval) if value.interval else ("", "")
+    figure = FIGURES.get(value.kind)
     return {
         "row": value.row,
         "column": value.column,
         "origin": "ours" if value.runs else "paper",
-        "value": _number(value),
+        "value": format(value.value, figure) if figure else f"{100 * value.value:.2f}",
         "low": low,
         "high": high,
         "seed": _joined(run.seed for run in value.runs),
@@ -124,12 +119,6 @@ def _record(value: Value) -> dict[str, Any]:
         "path": _joined(short_path(run.path) for run in value.runs),
         "source": value.source,
     }
-
-
-def _number(value: Value) -> str:
-    if value.kind in ("score", "printed", "difference"):
-        return f"{100 * value.value:.2f}"
-    return f"{value.value:.4f}" if value.kind == "p" else f"{value.value:g}"
 
 
 def _joined(entries: Iterable[object]) -> str:

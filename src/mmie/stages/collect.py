@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmie.config import RunConfig
-from mmie.display import terminal
 from mmie.reporting.runs import load_runs
 
 
@@ -21,4 +20,4 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
 
     folder = Path(config.report.folder or output / "report")
     runs = load_runs([*own, *config.report.sources])
-    return write_page(runs, folder, console=None if own else terminal())
+    return write_page(runs, folder)

@@ -10,6 +10,8 @@ from mmie.reporting.run_selection import newest, other_backbone
 from mmie.reporting.runs import Run
 from mmie.significance import mean_and_deviation
 
+BANDS = "Bars and bands: standard deviation over seeds; the 95 % interval of a single seed."
+
 
 class Band(NamedTuple):
     """A value, and the ends of its bar or band."""
@@ -26,16 +28,6 @@ def band(values: Sequence[float], interval: Sequence[float] | None = None) -> Ba
         return Band(average, average - deviation, average + deviation)
     low, high = interval or (average, average)
     return Band(average, low, high)
-
-
-def band_in_words(numbers: Iterable[int]) -> str:
-    """What a band is, from the numbers of seeds behind the points of a series."""
-    fewest, most = min(known := {*numbers}), max(known)
-    if most == 1:
-        return "95 % interval, 1 seed"
-    if fewest > 1:
-        return f"mean ± sd, {most} seeds"
-    return f"mean ± sd of up to {most} seeds, 95 % interval of 1"
 
 
 def by_experiment(runs: Iterable[Run]) -> dict[str, list[Run]]:
