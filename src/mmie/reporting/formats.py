@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mmie.reporting.escaping import in_code, in_latex, in_markdown
-from mmie.reporting.runs import Run
 from mmie.reporting.table import Table, Value
 
 LATEX = r"""\begin{{table}}
@@ -26,15 +25,16 @@ LATEX = r"""\begin{{table}}
 \par\smallskip\footnotesize {notes}
 \end{{table}}
 """
+ORIGINS = "Where the numbers come from:"
 FIGURES = {"p": ".4f", "count": "g"}  # kind → format; all others are in %
 
 
 def markdown(table: Table) -> str:
-    """The caption, the table, its notes, and the list of where each cell comes from."""
+    """The caption, the table, its notes, and the runs behind it; the CSV has them by number."""
     notes = "\n".join(f"- {in_markdown(note)}" for note in table.notes)
     grid = markdown_grid(table.header, table.rows)
     origins = "\n".join(_origins(table))
-    parts = [in_markdown(table.caption), grid, notes, "Where each cell comes from:", origins]
+    parts = [in_markdown(table.caption), grid, notes, ORIGINS, origins]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -78,26 +78,12 @@ def short_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _origins(table: Table) -> list[str]:
-    """The runs of each row's own numbers; rows of the same runs share an entry."""
-    runs_of: dict[str, dict[Path, Run]] = {}
-    for value in table.values:
-        if value.kind not in ("difference", "p") and value.runs:
-            runs_of.setdefault(value.row, {}).update({run.path: run for run in value.runs})
-    rows: dict[tuple[Path, ...], list[str]] = {}
-    for label, runs in runs_of.items():
-        rows.setdefault(tuple(runs), []).append(label)
-    lines = []
-    for labels in rows.values():
-        every = len(labels) > 1 and len(rows) == 1
-        lines.append(f"- {'every row' if every else in_markdown('; '.join(labels))}")
-        lines += [f"  - {_origin(run)}" for run in runs_of[labels[0]].values()]
-    return lines
-
-
-def _origin(run: Run) -> str:
-    where = f"commit {in_code(run.commit[:10])}, {in_code(short_path(run.path))}"
-    return f"seed {run.seed}: {in_code(run.results.command)}, {where}"
+def _origins(table: Table) -> Iterator[str]:
+    """One line for each run that a number of the table comes from."""
+    for run in {run.path: run for value in table.values for run in value.runs}.values():
+        where = f"commit {in_code(run.commit[:10])}, {in_code(short_path(run.path))}"
+        name = in_markdown(f"{run.experiment}, seed {run.seed}")
+        yield f"- {name}: {in_code(run.results.command)}, {where}"
 
 
 def _record(value: Value) -> dict[str, Any]:

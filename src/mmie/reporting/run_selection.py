@@ -46,20 +46,24 @@ def newest(runs: Iterable[Run]) -> tuple[list[Run], list[Note]]:
     The newest by date is taken; notes say where others differed, and where the seeds of one
     experiment do.
     """
-    chosen: dict[tuple[object, ...], Run] = {}
-    notes = []
+    same: dict[tuple[object, ...], list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.results.date, str(run.path))):
-        key = run.profile, run.task, backbone(run), run.experiment, run.seed
-        older = chosen.get(key, run)
-        if (older.results.key, older.commit) != (run.results.key, run.commit):
-            where = f"{run.experiment}, seed {run.seed}: of runs that differ in configuration or"
-            text = f"{where} commit, the one of {run.results.date} replaces {older.results.date}."
-            notes.append(Note(run.experiment, text))
-        chosen[key] = run
-    for experiment in {key[:-1]: run.experiment for key, run in chosen.items()}.items():
-        seeds = [run for key, run in chosen.items() if key[:-1] == experiment[0]]
-        notes += [Note(experiment[1], text) for text in _unlike(seeds)]
-    return [*chosen.values()], notes
+        key = (run.profile, run.task, backbone(run), run.experiment, run.seed)
+        same.setdefault(key, []).append(run)
+    notes = []
+    seeds: dict[tuple[object, ...], list[Run]] = {}
+    for key, group in same.items():
+        last = group[-1]
+        seeds.setdefault(key[:-1], []).append(last)
+        if len({(run.results.key, run.commit) for run in group}) > 1:
+            many = (
+                f"{last.experiment}, seed {last.seed}: {len(group)} runs differ in configuration or"
+            )
+            note = f"{many} commit; the newest is used, of {last.results.date}."
+            notes.append(Note(last.experiment, note))
+    for alike in seeds.values():
+        notes += [Note(alike[0].experiment, text) for text in _unlike(alike)]
+    return [run for alike in seeds.values() for run in alike], notes
 
 
 def varying(runs: Sequence[Run]) -> list[str]:
@@ -112,11 +116,12 @@ def compared(first: Side, second: Side, column: Column) -> Difference | None:
     seeds = sorted(first.runs.keys() & second.runs.keys())
     for seed in seeds:
         sides = [(side.runs[seed], side.system) for side in (first, second)]
-        scores: list[Scores | None] = [
-            run.systems[system].get(column.measure) for run, system in sides
+        scores = [run.systems[system].get(column.measure) for run, system in sides]
+        shares = [
+            share for one in scores if (share := getattr(one, column.score, None)) is not None
         ]
-        shares = [getattr(one, column.score, None) for one in scores]
-        if None in shares or _test_set(*sides[0], scores[0]) != _test_set(*sides[1], scores[1]):
+        test_sets = {_test_set(*side, one) for side, one in zip(sides, scores, strict=True)}
+        if len(shares) < 2 or len(test_sets) > 1:
             return None
         differences.append(shares[0] - shares[1])
     if not differences:

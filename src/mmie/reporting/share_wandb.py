@@ -12,7 +12,12 @@ from mmie.reporting.share_page import RUN_HEADER, differences, run_rows
 from mmie.reporting.table import Table
 
 # wandb's names are <stage>-<name in metrics.csv>
-CURVES = "^(sft-(train/loss|val/f1)|grpo-(val/f1|train/(reward|r_.*|kl|loss|length_mean)))$"
+CURVES = (
+    *("sft-train/loss", "sft-val/f1", "grpo-train/reward", "grpo-val/f1", "grpo-train/kl"),
+    *("grpo-train/length_mean", "grpo-train/zero_variance_groups", "grpo-train/loss"),
+)
+PARTS = "^grpo-train/r_.*"  # of the reward
+STEP = "trainer/global_step"
 
 
 def publish(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str) -> str:
@@ -58,13 +63,14 @@ def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str)
     tags = f"Tags() in {[run.results.key for run in runs]}"
     runset = wr.Runset(entity=entity, project=project, name="these runs", filters=tags)
     measures = dict.fromkeys(name for run in runs for of in run.systems.values() for name in of)
-    panels = [
-        wr.LinePlot(title="training", x="trainer/global_step", metric_regex=CURVES),
+    panels: list[Any] = [
+        *(wr.LinePlot(title=name, x=STEP, y=[name]) for name in CURVES),
+        wr.LinePlot(title="parts of the reward", x=STEP, metric_regex=PARTS),
         *(wr.BarPlot(title=f"F1, {name}", metrics=[f"test/{name}/f1"]) for name in measures),
         wr.WeavePanelSummaryTable(table_name="rollouts", layout=wr.Layout(w=24, h=16)),
     ]
     grids = [(RUN_HEADER, run_rows(runs)), *differences(runs).values()]
-    blocks = [
+    blocks: list[Any] = [
         *(wr.MarkdownBlock(markdown_grid(*grid)) for grid in grids),
         *(wr.MarkdownBlock(f"# {table.title}\n\n{markdown(table)}") for table in tables),
         wr.PanelGrid(runsets=[runset], panels=panels),

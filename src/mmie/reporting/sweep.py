@@ -125,7 +125,7 @@ def as_csv(jobs: Sequence[Job]) -> str:
     names, best, rows = varying(jobs), best_of(jobs), []
     for job in jobs:
         low, high = (job.test and job.test.ci95) or (None, None)
-        row = {"job": job.number, "state": _state(job, best)}
+        row = {"job": job.number, "state": _state(job, None), "best": int(job is best)}
         row |= {name: job.overrides.get(name) for name in names}
         row |= {"validation_f1": job.validation_f1, "test_f1": job.test and job.test.f1}
         row |= {"test_f1_low": low, "test_f1_high": high, "seconds": job.seconds}

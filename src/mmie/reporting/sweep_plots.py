@@ -67,9 +67,9 @@ def _draw_panel(axis: Axes, jobs: Sequence[Job], name: str, best: Job, *, alone:
     axis.plot(*zip(*points, strict=True), "o", color=BLUE, label="validation", **style)
     highest = 100 * (best.validation_f1 or 0)
     axis.plot(at[best.number], highest, "*", color=BEST, markersize=16, zorder=5)
-    if numbers and min(place.values()) > 0:
-        if max(place.values()) >= LOGARITHMIC * min(place.values()):
-            axis.set_xscale("log")
+    least, most = min(place.values()), max(place.values())
+    if numbers and 0 < LOGARITHMIC * least <= most:
+        axis.set_xscale("log")
     if len(place) <= MANY_TICKS:
         axis.set_xticks([*place.values()], [short(value) for value in place], rotation=15)
         axis.minorticks_off()

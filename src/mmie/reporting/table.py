@@ -12,7 +12,6 @@ from mmie.files import slug
 from mmie.reporting.numbers import NOTHING, over_seeds, p_value, signed
 from mmie.reporting.runs import Run
 
-MISSING = "missing"
 Kind = Literal["score", "printed", "difference", "p", "count"]
 
 
@@ -48,7 +47,6 @@ class Table:
         caption: what it shows, in full sentences.
         columns: titles, in order, without that of the labels.
         labels: of the rows, in order; those of the values where none are given.
-        missing: labels of the rows that we have no run for yet.
         notes: what a reader must know, one sentence or more each.
     """
 
@@ -58,7 +56,6 @@ class Table:
     columns: tuple[str, ...]
     values: tuple[Value, ...]
     labels: tuple[str, ...] = ()
-    missing: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -75,14 +72,10 @@ class Table:
         cells: dict[tuple[str, str], list[Value]] = {}
         for value in self.values:
             cells.setdefault((value.row, value.column), []).append(value)
-        scored = {value.column for value in self.values if value.kind == "score"}
         rows = []
         for label in self.labels or dict.fromkeys(value.row for value in self.values):
-            row = [label]
-            for title in self.columns:
-                empty = MISSING if label in self.missing and title in scored else NOTHING
-                row.append(cell(cells[label, title]) if (label, title) in cells else empty)
-            rows.append(row)
+            values = (cells.get((label, title)) for title in self.columns)
+            rows.append([label, *(cell(found) if found else NOTHING for found in values)])
         return rows
 
 

@@ -30,7 +30,6 @@ OURS = (
     "Ours: % on the test set, mean ± standard deviation over seeds; with one seed the 95 %"
     " bootstrap interval. All seeds have the same data, so ± is the spread of training alone."
 )
-ABSENT = "“missing”: none of the given runs is of this row."
 COMPARED = (
     "Δ: difference in {column} to {against}{same} in points, mean over common seeds with the same"
     " test set; p: two-sided paired randomisation test of it. p speaks of other test samples, ± of"
@@ -107,8 +106,7 @@ def _filled(table: Published, runs: Sequence[Run], notes: Sequence[Note]) -> Tab
         columns=(*columns, "seeds", f"Δ {table.compared}", "p"),
         values=tuple(value for row in table.rows for value in _values(table, row, sides)),
         labels=tuple(sides),
-        missing=frozenset(r.label for r in table.rows if r.experiments and not sides[r.label].runs),
-        notes=(OURS, ABSENT, *_notes(table), *_about(used, notes)),
+        notes=(OURS, *_notes(table), *_about(used, notes)),
     )
 
 

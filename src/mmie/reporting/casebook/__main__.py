@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,23 +20,18 @@ from mmie.reporting.casebook.answers import Model, labels, read_models
 from mmie.reporting.casebook.cases import Case, mark, merged
 from mmie.reporting.casebook.thumbnails import Thumbnail, save_thumbnails
 from mmie.reporting.command import names, one_line_errors, parser
-from mmie.reporting.rendering import Markup, html, part
+from mmie.reporting.rendering import TEMPLATES, Markup, html
 from mmie.reporting.runs import load_runs
 from mmie.types import Picture
 
+GOLD = "gold label"  # name of a filter; the other filters are called by the systems
 SIGNS = {"right": "✓", "partly": "◐", "wrong": "✗"}
 
 
 def write_casebook(
     sources: Sequence[str], out: Path, *, models: Sequence[str] = (), limit: int | None = None
 ) -> None:
-    """Writes the page and prints how much is on it.
-
-    Args:
-        sources: results files, or folders to search through.
-        out: the page.
-        models: names of the systems to show; empty for all.
-        limit: number of samples to show, the first ones; None for all.
+    """Writes the page of the systems called ``models`` (all without a name), for the first samples.
 
     Raises:
         InputError: the runs or their predictions do not go together, or cannot be read.
@@ -51,24 +47,26 @@ def page(
     models: Sequence[Model], cases: Sequence[Case], pictures: Mapping[Picture, Thumbnail]
 ) -> str:
     """The whole page. Its policy forbids everything but its own script, style and pictures."""
-    systems, script = labels(models), part("casebook.js")
+    systems = labels(models)
+    script = (TEMPLATES / "casebook.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     tags = [_tags(case, systems) for case in cases]
-    every = list(dict.fromkeys(tag for of_case in tags for tag in of_case))
-    counts = {tag: sum(tag in of_case for of_case in tags) for tag in every}
-    filters: dict[str, list[tuple[int, str, int]]] = {}
-    for number, (group, value) in enumerate(every):
-        filters.setdefault(group, []).append((number, value, counts[group, value]))
-    numbers = [" ".join(str(every.index(tag)) for tag in of_case) for of_case in tags]
+    counts = Counter(tag for of_case in tags for tag in of_case)
+    numbers = {tag: str(number) for number, tag in enumerate(sorted(counts))}
+    filters: dict[str, list[tuple[str, str, int]]] = {group: [] for group in (GOLD, *systems)}
+    for (group, value), number in numbers.items():
+        filters[group].append((number, value, counts[group, value]))
     return html(
         "casebook.html",
-        runs=[model.run for model in {model.run.path: model for model in models}.values()],
-        filters={
-            group: sorted(values, key=lambda one: one[1]) for group, values in filters.items()
-        },
+        runs={model.run.path: model.run for model in models}.values(),
+        filters=filters,
         cases=[
-            (case, of_case, list(zip(systems, case.answers, strict=True)))
-            for case, of_case in zip(cases, numbers, strict=True)
+            (
+                case,
+                " ".join(numbers[tag] for tag in of_case),
+                list(zip(systems, case.answers, strict=True)),
+            )
+            for case, of_case in zip(cases, tags, strict=True)
         ],
         pictures=pictures,
         signs=SIGNS,
@@ -80,7 +78,7 @@ def page(
 
 def _tags(case: Case, systems: Sequence[str]) -> list[tuple[str, str]]:
     """What the filters look for: (filter, value), each once."""
-    tags = [("gold label", label) for label in case.labels]
+    tags = [(GOLD, label) for label in case.labels]
     for system, answer in zip(systems, case.answers, strict=True):
         tags.append((system, answer.verdict if answer else "no answer"))
         tags += [(system, judged.kind) for judged in answer.judged if judged.kind] if answer else []

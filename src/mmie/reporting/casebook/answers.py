@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,42 +23,28 @@ _STEP = re.compile(r"\n+|\s(?=step ?\d{1,3} ?:)|(?<=[.!?])\s(?=\w[\w -]{0,24}:\s
 
 
 @dataclass(frozen=True)
-class Line:
-    """What every task writes of a sample; all other keys are the task's own."""
-
-    id: str
-    text: str
-    image: tuple[Any, ...]
-    gold: Any
-    response: str
-    parsed: Any
-    invalid: int
-    judged: tuple[Judged, ...]
-    truncated: bool = False
-
-
-@dataclass(frozen=True)
 class Answer:
-    """The answer of one system to one sample.
+    """One line of predictions: the answer of a system to a sample.
 
     Attributes:
-        fields: the task's own fields of the sample: name → text.
-        pictures: with paths that lead to a file from here, where there is one.
-        gold: the right answer as a JSON value.
-        readable: whether an answer was found in the response.
+        gold, parsed: the right answer and the given one as JSON values.
         judged: the parts of the answer beside the gold, see ``mmie.types.Judged``.
         invalid: the number of invalid items in the answer.
+        fields: the task's own fields of the sample: name → text.
+        pictures: with paths that lead to a file from here, where there is one.
     """
 
     id: str
     text: str
-    fields: dict[str, str]
-    pictures: tuple[Picture, ...]
     gold: Any
     response: str
-    readable: bool
+    parsed: Any
     judged: tuple[Judged, ...]
     invalid: int = 0
+    truncated: bool = False
+    image: Any = ()
+    fields: dict[str, str] | None = None
+    pictures: tuple[Picture, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -70,7 +56,7 @@ class Answer:
         if not any(kinds):
             return RIGHT
         nothing_said = not any(part.said for part in self.judged)
-        if nothing_said and (self.judged[0].meant is None or not self.readable):
+        if nothing_said and (self.judged[0].meant is None or self.parsed is None):
             return kinds[0]
         return PARTLY if "" in kinds else WRONG
 
@@ -78,12 +64,13 @@ class Answer:
     def steps(self) -> list[str]:
         """The chain, cut at its lines and before sentences that begin with a heading."""
         response = parse_response(self.response)
-        return steps(response.think) if response else []
+        parts = _STEP.split(response.think) if response else []
+        return [step.strip() for step in parts if step.strip()]
 
     @property
     def raw(self) -> str:
         """What could not be read, as it came; empty where all could."""
-        if self.readable and not self.invalid:
+        if self.parsed is not None and not self.invalid:
             return ""
         response = parse_response(self.response)
         return self.response if response is None else response.answer
@@ -98,57 +85,53 @@ class Model:
     path: Path
     answers: dict[str, Answer]
 
-    @property
-    def responses(self) -> dict[str, str]:
-        """Sample id → response."""
-        return {id: answer.response for id, answer in self.answers.items()}
-
-
-def steps(chain: str) -> list[str]:
-    """The steps of a chain of thought."""
-    return [step.strip() for step in _STEP.split(chain) if step.strip()]
+    def says_the_same(self, other: Model) -> bool:
+        """Whether the other is called the same and has given the same responses."""
+        mine, theirs = (
+            [(one.id, one.response) for one in m.answers.values()] for m in (self, other)
+        )
+        return self.name == other.name and mine == theirs
 
 
 def read_models(runs: Sequence[Run], names: Sequence[str] = ()) -> list[Model]:
     """The systems of the runs, or those of them that are called by one of ``names``.
 
-    Two of one name whose responses are all equal come once.
+    Two that say the same come once.
 
     Raises:
         InputError: the runs have different tasks, no run has predictions (of one of ``names``), or
             a line is broken.
     """
+    models: list[Model] = []
+    known: dict[str, None] = {}
     for run in runs:
         if run.task != runs[0].task:
             other = f"that of {runs[0].path} is {runs[0].task}"
             raise InputError(f"{run.path}: its task is {run.task}, {other}; give runs of one task")
-    files = [
-        (name, run, path) for run in runs for name in run.systems if (path := run.predictions(name))
-    ]
-    known = dict.fromkeys(name for name, *_ in files)
+        for name in run.systems:
+            path = run.predictions(name)
+            known |= {name: None} if path else {}
+            if path and (not names or name in names):
+                model = Model(name, run, path, _answers(path, run))
+                if not any(map(model.says_the_same, models)):
+                    models.append(model)
     if not known:
         raise InputError(f"{runs[0].path}: no predictions lie beside it; run again")
     for name in names:
         if name not in known:
             there = f"there are those of {', '.join(known)}"
             raise InputError(f"--models: there are no predictions of {name!r}; {there}")
-    models: list[Model] = []
-    for name, run, path in files:
-        if not names or name in names:
-            model = Model(name, run, path, _answers(path, run))
-            same = [other for other in models if other.name == name]
-            if all(other.responses != model.responses for other in same):
-                models.append(model)
     return models
 
 
 def labels(models: Sequence[Model]) -> list[str]:
-    """Names that tell the systems apart: with experiment and seed, and a number, where needed."""
+    """Names that tell the systems apart: with experiment, seed and a number where needed."""
     names = [model.name for model in models]
-    full = [f"{one.name} · {one.run.experiment} seed {one.run.seed}" for one in models]
-    made = [long if names.count(name) > 1 else name for name, long in zip(names, full, strict=True)]
-    numbered = enumerate(made, start=1)
-    return [f"{name} ({at})" if made.count(name) > 1 else name for at, name in numbered]
+    made = []
+    for number, (name, model) in enumerate(zip(names, models, strict=True), start=1):
+        origin = f" · {model.run.experiment} seed {model.run.seed} ({number})"
+        made.append(name + origin * (names.count(name) > 1))
+    return made
 
 
 def _answers(path: Path, run: Run) -> dict[str, Answer]:
@@ -161,24 +144,14 @@ def _answers(path: Path, run: Run) -> dict[str, Answer]:
 
 
 def _answer(run: Run, row: dict[str, Any]) -> Answer:
-    line: Line = from_json(Line, row)
-    known = {field.name for field in fields(Line)}
-    others = {key: value for key, value in row.items() if key not in known}
+    known = {field.name for field in fields(Answer)}
+    own = {key: value for key, value in row.items() if key not in known}
+    answer: Answer = from_json(Answer, {**row, "fields": own, "pictures": []})
     try:
-        pictures = tuple(_located(picture_from_json(value), run) for value in line.image)
+        pictures = tuple(_located(picture_from_json(value), run) for value in answer.image)
     except (OSError, OverflowError) as error:
         raise ValueError("not a picture") from error
-    return Answer(
-        id=line.id,
-        text=line.text,
-        fields=from_json(dict[str, str], others),
-        pictures=pictures,
-        gold=line.gold,
-        response=line.response,
-        readable=line.parsed is not None,
-        judged=line.judged,
-        invalid=line.invalid,
-    )
+    return replace(answer, pictures=pictures)
 
 
 def _located(picture: Picture, run: Run) -> Picture:

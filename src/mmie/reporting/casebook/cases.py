@@ -31,11 +31,6 @@ class Case:
     def gold_in_words(self) -> str:
         return "; ".join(map(in_words, self.gold)) or "nothing"
 
-    @property
-    def boxes(self) -> list[tuple[int, int, int, int]]:
-        """The parts of the picture that are pictures of their own."""
-        return [picture.box for picture in self.pictures if picture.box]
-
 
 def merged(models: Sequence[Model], limit: int | None = None) -> list[Case]:
     """The first ``limit`` samples, in the order in which they come.
@@ -83,7 +78,7 @@ def _case(answers: Sequence[Answer | None]) -> Case:
     """The pictures are those of the first run that still has them, the fields those of all."""
     given = [answer for answer in answers if answer]
     pictures = [answer.pictures for answer in given if all(map(_is_there, answer.pictures))]
-    fields = {key: value for answer in given for key, value in answer.fields.items()}
+    fields = {key: value for answer in given for key, value in (answer.fields or {}).items()}
     first = given[0]
     return Case(
         id=first.id,

@@ -86,18 +86,19 @@ def _titles(recorded: Iterable[str]) -> dict[str, str]:
 def _read(run: Run) -> dict[str, pd.Series]:
     """Name → the values by step."""
     path = run.file(FILE) or Path(FILE)
-    curves: dict[str, dict[int, float]] = {}
+    where, curves = str(path), dict[str, dict[int, float]]()
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.reader(file):
+            for number, row in enumerate(csv.reader(file), start=1):
+                where = f"{path}:{number}"
                 if row != HEADER:
                     step, name, value = row
                     if not 0 <= int(step) <= LARGEST:
                         raise ValueError(f"{step} is not a step")
                     curves.setdefault(name, {})[int(step)] = float(value)
     except (OSError, ValueError, csv.Error) as error:
-        header, reason = ",".join(HEADER), " ".join(str(error).split())
-        raise InputError(f"{path}: not {header} in each line ({reason}); run again") from error
+        columns, reason = ",".join(HEADER), " ".join(str(error).split())
+        raise InputError(f"{where}: not {columns} ({reason}); delete it or run again") from error
     return {name: pd.Series(curve).sort_index() for name, curve in curves.items()}
 
 

@@ -41,14 +41,11 @@ Chain = tuple[str, int]
 
 
 class Agreement(NamedTuple):
-    """The teacher's scores beside people's.
+    """``differences``: the teacher's score minus the mean of the people's, of each chain that both
+    scored; ``annotators``: people who scored one of these; ``unreadable``: other chains that people
+    scored, because the teacher's score could not be read."""
 
-    ``differences`` are teacher minus mean of the people, of each chain that both scored,
-    ``annotators`` the number of people who scored one of these, and ``unreadable`` the number of
-    chains that people scored and whose teacher score is unreadable.
-    """
-
-    differences: tuple[float, ...]
+    differences: list[float]
     annotators: int
     unreadable: int
 
@@ -89,13 +86,14 @@ def select(human: Sequence[Path], candidates: Path) -> Agreement:
         for where, chain, annotator, score in _read(path):
             if chain not in teacher:
                 raise InputError(f"{where}: the teacher has no such chain; correct the line")
-            if people.setdefault(chain, {}).setdefault(annotator, score) is not score:
+            if annotator in people.setdefault(chain, {}):
                 raise InputError(f"{where}: {annotator} has scored this chain before; keep one")
-    scores = {chain: score for chain in people if (score := teacher[chain]) is not None}
+            people[chain][annotator] = score
+    scores = {chain: teacher[chain] for chain in people if teacher[chain] is not None}
     if not scores:
         files = ", ".join(map(str, human))
         raise InputError(f"{files}: no chain that {candidates} has a score of; score its chains")
-    differences = tuple(score - mean(people[chain].values()) for chain, score in scores.items())
+    differences = [score - mean(people[chain].values()) for chain, score in scores.items()]
     annotators = {annotator for chain in scores for annotator in people[chain]}
     return Agreement(differences, len(annotators), len(people) - len(scores))
 
