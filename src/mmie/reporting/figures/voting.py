@@ -140,7 +140,7 @@ def _draw_radars(votes: Sequence[Votes], ways: Sequence[str]) -> Figure:
             closed = [*angles, angles[0]], [*scores, scores[0]]
             axis.plot(*closed, label=one.name, markersize=5, **line_look(index))
         axis.set_xticks(angles, [label or "nothing" for label in labels])
-        axis.tick_params(axis="x", pad=18)
+        axis.tick_params(axis="x", pad=26)
         axis.set_ylim(low, high)
         polar_axis.set_rlabel_position(180 / len(labels))
         axis.set_title(f"vote on: {way}\ncentre {low:.0f} %, rim {high:.0f} %", pad=24)
