@@ -15,13 +15,13 @@ FEW = [job(0, 0.4, a="1", b="x"), job(1, 0.5, a="2", b="y"), job(2, 0.6, a="1", 
 
 def test_numbers_stand_where_they_belong() -> None:
     jobs = [job(number, 0.5, size=size) for number, size in enumerate(("16", "2", "4"))]
-    assert [*places(jobs, "size").items()] == [("2", 2), ("4", 4), ("16", 16)]
+    assert places(jobs, "size") == ({"16": 16, "2": 2, "4": 4}, True)
 
 
 @pytest.mark.parametrize("last", ["[b]", "nan", "inf"])
 def test_words_stand_side_by_side(last: str) -> None:
     jobs = [job(number, 0.5, key=key) for number, key in enumerate(("7", "3", last))]
-    assert places(jobs, "key") == {"7": 0, "3": 1, last: 2}
+    assert places(jobs, "key") == ({"7": 0, "3": 1, last: 2}, False)
 
 
 @pytest.mark.parametrize("jobs", [FEW[:1] * 2, [job(0, 0.5, a="1"), job(1, None, a="2")]])

@@ -148,15 +148,9 @@ def test_a_toy_run_never_stands_beside_a_papers_number(
     assert cells(table, full) == ["68.8 ± 8.8", "45.8 ± 5.9", "55.0 ± 7.1", "2", "–", "–"]
     without = cells(table, "JMERE-R1 w/o all filters (toy Qwen2.5-VL, 1.1 M)")
     assert without == ["50.0", "33.3", "40.0 [30.0, 50.0]", "1", "−10.0", "–"]
-    assert cells(table, "CoT-SFT (toy Qwen2.5-VL, 1.1 M)") == ["–"] * 3 + ["–"] * 3
     first = found["toy-jmere-table-1"]
-    assert [label.partition(" (")[0] for label, *_ in first.rows] == [
-        "SFT",
-        "CoT-SFT",
-        "Only-RL",
-        "Warm-up of JMERE-R1",
-        "JMERE-R1",
-    ]
+    labels = [label.partition(" (")[0] for label, *_ in first.rows]
+    assert labels == ["Warm-up of JMERE-R1", "JMERE-R1"]
 
 
 def test_profiles_have_their_own_tables(tmp_path: Path, write_run: Write, scores: Scores) -> None:
@@ -359,7 +353,7 @@ def test_more_has_accuracy_and_its_interval(
     assert cells(found["toy-more-main"], f"stage 1{model}")[-2] == "−20.0"
     progressive = cells(found["toy-more-mixing"], f"progressive (α 0.5){model}")
     assert progressive[:3] == ["75.0 [70.0, 80.0]", "60.0 [50.0, 70.0]", "1"]
-    assert cells(found["toy-more-mixing"], f"hard only{model}")[0] == "–"
+    assert len(found["toy-more-mixing"].rows) == 1
 
 
 def test_runs_that_are_no_row_have_a_table(

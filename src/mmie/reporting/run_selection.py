@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmie.errors import InputError
 from mmie.reporting.backbones import name_of, usual
@@ -41,29 +41,25 @@ class Difference(NamedTuple):
 
 
 def newest(runs: Iterable[Run]) -> tuple[list[Run], list[Note]]:
-    """One run for each profile, task, backbone, experiment and seed, and what to say about it.
-
-    The newest by date is taken; notes say where others differed, and where the seeds of one
-    experiment do.
-    """
-    same: dict[tuple[object, ...], list[Run]] = {}
+    """The newest run of each profile, task, backbone, experiment and seed; notes say where older
+    ones, or the seeds of one experiment, differ."""
+    same: dict[tuple[Any, ...], list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.results.date, str(run.path))):
-        key = (run.profile, run.task, backbone(run), run.experiment, run.seed)
-        same.setdefault(key, []).append(run)
+        system = (run.profile, run.task, backbone(run), run.experiment)
+        same.setdefault((*system, run.seed), []).append(run)
     notes = []
-    seeds: dict[tuple[object, ...], list[Run]] = {}
-    for key, group in same.items():
+    seeds: dict[tuple[Any, ...], list[Run]] = {}
+    for (*alike, seed), group in same.items():
         last = group[-1]
-        seeds.setdefault(key[:-1], []).append(last)
+        seeds.setdefault(tuple(alike), []).append(last)
         if len({(run.results.key, run.commit) for run in group}) > 1:
-            many = (
-                f"{last.experiment}, seed {last.seed}: {len(group)} runs differ in configuration or"
-            )
-            note = f"{many} commit; the newest is used, of {last.results.date}."
-            notes.append(Note(last.experiment, note))
-    for alike in seeds.values():
-        notes += [Note(alike[0].experiment, text) for text in _unlike(alike)]
-    return [run for alike in seeds.values() for run in alike], notes
+            differ = f"{len(group)} runs differ in configuration or commit"
+            used = f"the newest is used, of {last.results.date}"
+            text = f"{last.experiment}, seed {seed}: {differ}; {used}."
+            notes.append(Note(last.experiment, text))
+    for chosen in seeds.values():
+        notes += [Note(chosen[0].experiment, text) for text in _unlike(chosen)]
+    return [run for chosen in seeds.values() for run in chosen], notes
 
 
 def varying(runs: Sequence[Run]) -> list[str]:

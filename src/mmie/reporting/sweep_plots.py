@@ -40,45 +40,36 @@ def draw(jobs: Sequence[Job], folder: Path) -> None:
     Drawing(FIGURE, "", "", figure).save(folder)
 
 
-def places(jobs: Sequence[Job], name: str) -> dict[str, float]:
-    """Value of a key → place on its axis: numbers where they belong, words side by side."""
+def places(jobs: Sequence[Job], name: str) -> tuple[dict[str, float], bool]:
+    """Value of a key → place on its axis, and whether all are numbers, which stand where they
+    belong; words stand side by side."""
     values = list(dict.fromkeys(job.overrides.get(name, "") for job in jobs))
     try:
-        numbers = sorted((float(value), value) for value in values)
-        if np.isfinite([number for number, _ in numbers]).all():
-            return {value: number for number, value in numbers}
+        numbers = [float(value) for value in values]
     except ValueError:
-        pass
-    return {value: float(place) for place, value in enumerate(values)}
+        numbers = [float("nan")]
+    numeric = bool(np.isfinite(numbers).all())
+    return dict(zip(values, numbers if numeric else range(len(values)), strict=True)), numeric
 
 
 def _draw_panel(axis: Axes, jobs: Sequence[Job], name: str, best: Job, *, alone: bool) -> None:
-    place = places(jobs, name)
+    place, numeric = places(jobs, name)
     at = {job.number: place[job.overrides.get(name, "")] for job in jobs}
-    jobs = sorted(jobs, key=lambda job: at[job.number])
-    numbers = all(_is_number(value) for value in place)
-    style: dict[str, Any] = {"linestyle": "-" if alone and numbers else "none"}
-    for job in jobs if alone else ():
-        if job.test is not None and job.test.ci95 is not None:
-            axis.plot([at[job.number]] * 2, 100 * np.array(job.test.ci95), color=ORANGE)
-    if alone and (tested := [(at[job.number], 100 * job.test.f1) for job in jobs if job.test]):
-        axis.plot(*zip(*tested, strict=True), "s", color=ORANGE, label="test, 95 %", **style)
-    points = [(at[job.number], 100 * (job.validation_f1 or 0)) for job in jobs]
-    axis.plot(*zip(*points, strict=True), "o", color=BLUE, label="validation", **style)
+    rows = sorted(((at[job.number], job) for job in jobs), key=lambda row: row[0])
+    style: dict[str, Any] = {"linestyle": "-" if alone and numeric else "none"}
+    tested = [(x, job.test.f1, *job.test.ci95) for x, job in rows if job.test and job.test.ci95]
+    if alone and tested:
+        x, f1, low, high = np.array(tested).T
+        bars = 100 * np.array((f1 - low, high - f1))
+        axis.errorbar(x, 100 * f1, bars, color=ORANGE, marker="s", label="test, 95 %", **style)
+    points = [(x, 100 * (job.validation_f1 or 0)) for x, job in rows]
+    axis.plot(*zip(*points, strict=True), marker="o", color=BLUE, label="validation", **style)
     highest = 100 * (best.validation_f1 or 0)
     axis.plot(at[best.number], highest, "*", color=BEST, markersize=16, zorder=5)
-    least, most = min(place.values()), max(place.values())
-    if numbers and 0 < LOGARITHMIC * least <= most:
+    if numeric and 0 < LOGARITHMIC * min(place.values()) <= max(place.values()):
         axis.set_xscale("log")
     if len(place) <= MANY_TICKS:
         axis.set_xticks([*place.values()], [short(value) for value in place], rotation=15)
         axis.minorticks_off()
     axis.margins(x=0.1)
     axis.set_xlabel(name)
-
-
-def _is_number(value: str) -> bool:
-    try:
-        return bool(np.isfinite(float(value)))
-    except ValueError:
-        return False

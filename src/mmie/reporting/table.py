@@ -46,7 +46,6 @@ class Table:
         name: of its files, always a ``slug``; its profile comes first.
         caption: what it shows, in full sentences.
         columns: titles, in order, without that of the labels.
-        labels: of the rows, in order; those of the values where none are given.
         notes: what a reader must know, one sentence or more each.
     """
 
@@ -55,7 +54,6 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     values: tuple[Value, ...]
-    labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -73,7 +71,7 @@ class Table:
         for value in self.values:
             cells.setdefault((value.row, value.column), []).append(value)
         rows = []
-        for label in self.labels or dict.fromkeys(value.row for value in self.values):
+        for label in dict.fromkeys(value.row for value in self.values):
             values = (cells.get((label, title)) for title in self.columns)
             rows.append([label, *(cell(found) if found else NOTHING for found in values)])
         return rows

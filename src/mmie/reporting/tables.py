@@ -105,7 +105,6 @@ def _filled(table: Published, runs: Sequence[Run], notes: Sequence[Note]) -> Tab
         caption=about if beside else ALONE.get(profile, f"The {profile} profile."),
         columns=(*columns, "seeds", f"Δ {table.compared}", "p"),
         values=tuple(value for row in table.rows for value in _values(table, row, sides)),
-        labels=tuple(sides),
         notes=(OURS, *_notes(table), *_about(used, notes)),
     )
 

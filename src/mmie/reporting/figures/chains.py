@@ -7,7 +7,8 @@ from statistics import mean
 from typing import Any, NamedTuple
 
 from mmie.reporting.figures.drawing import Drawing, canvas, drawing
-from mmie.reporting.figures.groups import by_experiment, newest_runs
+from mmie.reporting.figures.groups import by_experiment
+from mmie.reporting.run_selection import newest
 from mmie.reporting.runs import Run
 from mmie.reporting.style import BLUE
 
@@ -30,7 +31,7 @@ class Setting(NamedTuple):
 
 def figures(runs: Sequence[Run]) -> list[Drawing]:
     """One panel per filter setting, one bar per filter."""
-    chosen, note = newest_runs(runs)
+    chosen, _ = newest(runs)
     settings = select(chosen)
     if not settings:
         return []
@@ -50,7 +51,7 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
     named = [f"{setting.name}: {', '.join(setting.experiments)}" for setting in settings]
     caption = (
         "Candidates left after each filter, in order; mean over seeds."
-        f" Experiments by filters: {'; '.join(named)}.{note}"
+        f" Experiments by filters: {'; '.join(named)}."
     )
     name, title = "figure7-chains", "candidates left after each filter, Figure 7"
     return [drawing(name, title, caption, run=runs[0], figure=figure)]

@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mmie.reporting.figures.drawing import WIDTH, Drawing, canvas, drawing
-from mmie.reporting.figures.groups import by_experiment, full_systems, newest_runs, seeds_in_words
+from mmie.reporting.figures.groups import by_experiment, full_systems, seeds_in_words
+from mmie.reporting.run_selection import newest
 from mmie.reporting.runs import Run
 from mmie.reporting.style import SHARES
 
@@ -26,14 +27,14 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
     drawn = []
     analysed = full_systems(run for run in runs if run.results.analysis)
     for experiment, alike in by_experiment(analysed).items():
-        chosen, note = newest_runs(alike)
+        chosen, _ = newest(alike)
         system = [*chosen[-1].results.analysis][-1]
         having = [run for run in chosen if system in run.results.analysis]
         counts = select(having, system)
         if not counts.empty:
             group = next(iter(having[-1].results.analysis[system].breakdown), "label")
             title = f"confusion by {group}, {system} in {experiment}"
-            caption = CAPTION.format(seeds=seeds_in_words(having)) + note
+            caption = CAPTION.format(seeds=seeds_in_words(having))
             name, figure = f"confusion-{experiment}", _draw(counts)
             drawn.append(drawing(name, title, caption, run=runs[0], figure=figure))
     return drawn

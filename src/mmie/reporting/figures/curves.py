@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from mmie.errors import InputError
 from mmie.json_types import LARGEST
 from mmie.reporting.figures.drawing import Drawing, canvas, drawing, legend_below
-from mmie.reporting.figures.groups import by_experiment, full_systems, newest_runs
+from mmie.reporting.figures.groups import by_experiment, full_systems
+from mmie.reporting.run_selection import newest
 from mmie.reporting.runs import Run
 from mmie.reporting.style import smooth_line_look
 
@@ -44,12 +45,12 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
     """
     recorded = [run for run in runs if run.file(FILE)]
     many = len(by_experiment(recorded)) > MANY
-    chosen, note = newest_runs(full_systems(recorded) if many else recorded)
+    chosen, _ = newest(full_systems(recorded) if many else recorded)
     panels = select(chosen)
     if not panels:
         return []
     figure, title = _draw(panels), "training curves of GRPO, over steps"
-    return [drawing("training", title, CAPTION + note, run=runs[0], figure=figure)]
+    return [drawing("training", title, CAPTION, run=runs[0], figure=figure)]
 
 
 def select(runs: Sequence[Run]) -> Panels:

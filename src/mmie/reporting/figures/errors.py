@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mmie.reporting.figures.drawing import Drawing, canvas, drawing, legend_below
-from mmie.reporting.figures.groups import by_experiment, full_systems, newest_runs, seeds_in_words
+from mmie.reporting.figures.groups import by_experiment, full_systems, seeds_in_words
+from mmie.reporting.run_selection import newest
 from mmie.reporting.runs import Run
 from mmie.reporting.style import bar_look
 
@@ -18,7 +19,7 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
     drawn = []
     analysed = full_systems(run for run in runs if run.results.analysis)
     for experiment, alike in by_experiment(analysed).items():
-        chosen, note = newest_runs(alike)
+        chosen, _ = newest(alike)
         errors, never_right = select(chosen)
         if errors.size:
             caption = (
@@ -32,7 +33,7 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
                 f"kinds of errors, {experiment}",
                 _draw(errors),
             )
-            drawn.append(drawing(name, title, caption + note, run=runs[0], figure=figure))
+            drawn.append(drawing(name, title, caption, run=runs[0], figure=figure))
     return drawn
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mmie.files import slug
-from mmie.reporting.run_selection import newest, other_backbone
+from mmie.reporting.run_selection import other_backbone
 from mmie.reporting.runs import Run
 from mmie.significance import mean_and_deviation
 
@@ -46,12 +46,6 @@ def full_systems(runs: Iterable[Run]) -> list[Run]:
     every = [*runs]
     full = [run for run in every if slug(run.experiment) == slug(run.results.method)]
     return full or every
-
-
-def newest_runs(runs: Iterable[Run]) -> tuple[list[Run], str]:
-    """The newest run of each experiment and seed, and a note on the others for the caption."""
-    chosen, notes = newest(runs)
-    return chosen, "".join(f" {note.text}" for note in notes)
 
 
 def seeds_in_words(runs: Iterable[Run]) -> str:

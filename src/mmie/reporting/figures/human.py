@@ -83,13 +83,13 @@ def select(human: Sequence[Path], candidates: Path) -> Agreement:
     }
     people: dict[Chain, dict[str, float]] = {}
     for path in human:
-        for where, chain, annotator, score in _read(path):
+        for where, chain, annotator, given in _read(path):
             if chain not in teacher:
                 raise InputError(f"{where}: the teacher has no such chain; correct the line")
             if annotator in people.setdefault(chain, {}):
                 raise InputError(f"{where}: {annotator} has scored this chain before; keep one")
-            people[chain][annotator] = score
-    scores = {chain: teacher[chain] for chain in people if teacher[chain] is not None}
+            people[chain][annotator] = given
+    scores = {chain: score for chain in people if (score := teacher[chain]) is not None}
     if not scores:
         files = ", ".join(map(str, human))
         raise InputError(f"{files}: no chain that {candidates} has a score of; score its chains")

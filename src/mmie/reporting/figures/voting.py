@@ -15,9 +15,9 @@ from mmie.reporting.figures.groups import (
     Band,
     band,
     by_experiment,
-    newest_runs,
     seeds_in_words,
 )
+from mmie.reporting.run_selection import newest
 from mmie.reporting.runs import Run
 from mmie.reporting.style import line_look
 from mmie.results import Curve, Voting
@@ -46,7 +46,7 @@ class Votes(NamedTuple):
 
 def figures(runs: Sequence[Run]) -> list[Drawing]:
     """F1 of the vote over k, and F1 by label with all votes as a radar."""
-    chosen, note = newest_runs(run for run in runs if run.results.voting)
+    chosen, _ = newest(run for run in runs if run.results.voting)
     votes = select(chosen)
     ways = list(dict.fromkeys(way for one in votes for way in one.curves))
     if not ways:
@@ -55,12 +55,12 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
         f"F1 of the majority of k responses per test sample, {seeds_in_words(chosen)}. {BANDS}"
     )
     name, title, figure = "figure5-voting", "majority vote, Figure 5", _draw_curves(votes, ways)
-    drawn = [drawing(name, title, caption + note, run=runs[0], figure=figure)]
+    drawn = [drawing(name, title, caption, run=runs[0], figure=figure)]
     ways = [way for way in ways if len(_labels(votes, way)) >= FEWEST_LABELS]
     if ways:
         name, title = "figure5-relations", "majority vote by label, Figure 5"
         figure = _draw_radars(votes, ways)
-        drawn.append(drawing(name, title, RADAR + note, run=runs[0], figure=figure))
+        drawn.append(drawing(name, title, RADAR, run=runs[0], figure=figure))
     return drawn
 
 
