@@ -115,7 +115,7 @@ def read_models(runs: Sequence[Run], names: Sequence[str] = ()) -> list[Model]:
                 model = Model(name, run, path, _answers(path, run))
                 if not any(map(model.says_the_same, models)):
                     models.append(model)
-    if not known:
+    if runs and not known:
         raise InputError(f"{runs[0].path}: no predictions lie beside it; run again")
     for name in names:
         if name not in known:
