@@ -56,18 +56,15 @@ def page(
     filters: dict[str, list[tuple[str, str, int]]] = {group: [] for group in (GOLD, *systems)}
     for (group, value), number in numbers.items():
         filters[group].append((number, value, counts[group, value]))
+    rows = []
+    for case, of_case in zip(cases, tags, strict=True):
+        answers = list(zip(systems, case.answers, strict=True))
+        rows.append((case, " ".join(numbers[tag] for tag in of_case), answers))
     return html(
         "casebook.html",
         runs={model.run.path: model.run for model in models}.values(),
         filters=filters,
-        cases=[
-            (
-                case,
-                " ".join(numbers[tag] for tag in of_case),
-                list(zip(systems, case.answers, strict=True)),
-            )
-            for case, of_case in zip(cases, tags, strict=True)
-        ],
+        cases=rows,
         pictures=pictures,
         signs=SIGNS,
         mark=mark,

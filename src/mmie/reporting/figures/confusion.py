@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -62,11 +63,7 @@ def _draw(counts: pd.DataFrame) -> Figure:
     shares = counts.div(counts.sum(axis=1), axis=0).to_numpy(dtype=float)
     image = axis.imshow(shares, cmap=SHARES, vmin=0, vmax=1, aspect="auto")
     centred: dict[str, Any] = {"ha": "center", "va": "center", "size": 9}
-    for (row, column), share in zip(
-        ((r, c) for r in range(len(counts)) for c in range(len(counts.columns))),
-        shares.flat,
-        strict=True,
-    ):
+    for (row, column), share in np.ndenumerate(shares):
         if share:
             colour = "white" if share > DARK else "black"
             axis.text(column, row, f"{counts.iat[row, column]:.0f}", color=colour, **centred)

@@ -28,12 +28,8 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
             )
             if never_right:
                 caption += f" Left out because no answer is right: {', '.join(never_right)}."
-            name, title, figure = (
-                f"errors-{experiment}",
-                f"kinds of errors, {experiment}",
-                _draw(errors),
-            )
-            drawn.append(drawing(name, title, caption, run=runs[0], figure=figure))
+            name, title = f"errors-{experiment}", f"kinds of errors, {experiment}"
+            drawn.append(drawing(name, title, caption, run=runs[0], figure=_draw(errors)))
     return drawn
 
 
