@@ -27,17 +27,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of a paper's table.
-
-    Attributes:
-        label: unique in its table.
-        printed: %, one for each column; None where nothing is printed.
-        experiments: those that give this row, the best first; none for other people's systems.
-        system: whose scores they are, as in results.json.
-        backbone: that the run must have.
-        against: label of the row that this one is compared with.
-        source: where the numbers stand, if not in the table itself.
-    """
+    """One row of a paper's table; the YAML file explains the keys."""
 
     label: str
     printed: tuple[float | None, ...]
@@ -59,8 +49,6 @@ class Published:
     """A paper's table.
 
     Attributes:
-        name: of its files, without the profile.
-        source: where the printed numbers stand.
         columns: title → ``measure.score`` in results.json.
         compared: title of the column in which rows are compared.
         remarks: what is odd about the printed numbers.

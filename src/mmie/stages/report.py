@@ -15,7 +15,6 @@ from typing import Any
 
 from mmie.artifacts import Artifact, commit, fingerprint, versions
 from mmie.config import RunConfig
-from mmie.display import terminal
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
 from mmie.reporting.published import paper_row
@@ -112,7 +111,7 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
 
     folder = Path(config.report.folder or output / "report")
     runs = load_runs([*own, *config.report.sources])
-    return write_page(runs, folder, console=None if own else terminal())
+    return write_page(runs, folder)
 
 
 def _copy_curves(context: Context) -> None:
