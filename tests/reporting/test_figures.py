@@ -21,7 +21,7 @@ CHAINS = {"distilled": 10, "usable": 9, "reprediction": 6, "selected": 4, "sampl
 
 def grouped(size: int, correct: int, *, seed: int = 0, alpha: float = 0.2, **changes: Any) -> Run:
     """A run with this group size."""
-    config = {"grpo": {"group_size": size, "micro_responses": size}, "reward": {"alpha": alpha}}
+    config = {"grpo": {"group_size": size, "micro_prompts": size}, "reward": {"alpha": alpha}}
     systems = {
         "CoT-SFT": {"test/quintuple": scores_of(1)},
         "JMERE-R1": {"test/quintuple": scores_of(correct)},
@@ -50,7 +50,7 @@ def test_f1_over_g_of_several_seeds_is_mean_and_deviation() -> None:
 
 
 def test_runs_that_differ_in_more_than_g_are_series_of_their_own() -> None:
-    """Memory settings, such as micro_responses above, do not matter; one G alone is no series."""
+    """Memory settings, such as micro_prompts above, do not matter; one G alone is no series."""
     settings = ((2, 0.0), (4, 0.0), (2, 0.2), (4, 0.2), (8, 0.5))
     series = group_size.select([grouped(size, 5, alpha=alpha) for size, alpha in settings])
     assert [one.name for one in series] == ["sweep, reward.alpha=0.0", "sweep, reward.alpha=0.2"]

@@ -161,10 +161,10 @@ def test_a_run_without_rollouts_has_none(tmp_path: Path) -> None:
 def test_what_differs_is_compared_within_a_task_and_without_seeds_and_speed(
     tmp_path: Path,
 ) -> None:
-    grpo = {"group_size": 8, "lr": 0.1, "micro_responses": 2}
+    grpo = {"group_size": 8, "lr": 0.1, "micro_prompts": 2}
     base = {"seed": 0, "artifacts": "a", "grpo": grpo, "filter": {"rule": {"threshold": 0.7}}}
     other = {**base, "grpo": {**grpo, "group_size": 4}, "filter": {}}
-    fast = {**base, "seed": 1, "artifacts": "b", "grpo": {**grpo, "micro_responses": 4}}
+    fast = {**base, "seed": 1, "artifacts": "b", "grpo": {**grpo, "micro_prompts": 4}}
     for seed, config in enumerate((base, fast, other)):
         write(tmp_path / str(seed), config=config, seed=seed)
     write(tmp_path / "more", config={"alone": True}, task="more", seed=3)
