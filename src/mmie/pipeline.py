@@ -105,6 +105,8 @@ def stages(context: Context) -> dict[str, Path]:
     if "data" in due:
         data = prepare.data(context)
         samples = prepare.divided(context, data) if "divide" in due else Samples(data)
+        if {"sft", "grpo"} & due:
+            learn.check_steps(context, samples)
     if "distil" in due:
         distilled = prepare.distil(context, samples)
     if "filter" in due:

@@ -187,6 +187,32 @@ def _plan(
     return plan
 
 
+def check_steps(context: Context, samples: Samples) -> None:
+    """Refuses trainings that have too few samples for one step, before the teacher is paid.
+
+    The filters may still leave too few chains, and what a schedule by difficulty takes is not yet
+    known.
+
+    Raises:
+        InputError: a training has no step even with all of its samples.
+    """
+    config = context.config
+    if config.sft:
+        count = len(training_examples(context, samples, "sft"))
+        options = {"samples": count, "epochs": config.sft.epochs, "schedule": Uniform()}
+        _plan(context, "sft.batch_size", batch_size=config.sft.batch_size, **options)
+    if config.grpo and not node(config.schedule).by_difficulty:
+        count = len(training_examples(context, samples, "grpo"))
+        _plan(
+            context,
+            "grpo.prompts_per_step",
+            batch_size=config.grpo.prompts_per_step,
+            samples=count,
+            epochs=config.grpo.epochs,
+            schedule=node(config.schedule),
+        )
+
+
 def _validation(context: Context, task: Task, data: Artifact) -> Callable[[], float]:
     """Measures F1 of the policy, as it is at the time, on the validation split."""
     config = context.config.evaluation
