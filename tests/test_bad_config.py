@@ -133,6 +133,26 @@ def test_predict_takes_what_the_task_asks_for() -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["predict.file", "predict.adapter"])
+@pytest.mark.parametrize("value", ["[1]", "{a: 1}", "5", "' '"])
+def test_a_file_and_an_adapter_are_paths(key: str, value: str) -> None:
+    assert message(f"{key}={value}").startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "task"),
+    [("jmere_r1", "more"), ("figure3_group_size", "more"), ("more_r1", "jmere")],
+)
+def test_an_experiment_stays_with_its_task(experiment: str, task: str) -> None:
+    """Its name and the paper's numbers would stand beside results of the other task."""
+    home = "more" if task == "jmere" else "jmere"
+    run_config(f"+experiment={experiment}", f"task={home}")
+    assert message(f"+experiment={experiment}", f"task={task}") == (
+        f"experiment: {experiment} is a row of {home}, and this is {task};"
+        f" leave task={task} out, or the experiment"
+    )
+
+
 def test_misfits_looks_into_nested_nodes() -> None:
     nested = {"_target_": REWARD, "alpha": 0.0, "betta": 0.0}
     problems = list(misfits("x", {"_target_": "mmie.config.node", "value": nested}))

@@ -57,15 +57,15 @@ def parts_of_other_tasks(values: Any) -> Iterator[str]:
     Args:
         values: the whole configuration as plain values; it need not be resolved.
     """
-    task = _owner(values["task"])
+    task = task_of(values["task"])
     for key, node in _mappings("", values):
-        owner = _owner(node)
+        owner = task_of(node)
         if owner not in (None, task):
             part = f"{node['_target_']} is a part of the task {owner}, and this is the task {task}"
             yield f"{key}: {part}; choose another {key.partition('.')[0]}, or task={owner}"
 
 
-def _owner(node: Any) -> str | None:
+def task_of(node: Any) -> str | None:
     """The task in whose folder the class of a node lies."""
     path = str(node.get("_target_")).split(".") if isinstance(node, Mapping) else []
     return path[2] if path[:2] == ["mmie", "tasks"] and len(path) > 4 else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mmie.checks import locate, misfilled_prompts, misfits, prompt_problem
+from mmie import resolvers
+from mmie.checks import locate, misfilled_prompts, misfits, prompt_problem, task_of
 from mmie.settings import RunConfig
 from mmie.templates import Places
 
@@ -22,6 +23,7 @@ def contradictions(run: RunConfig) -> Iterator[str]:
 
     The last one reads the nodes and relies on those being free of misfits.
     """
+    yield from _experiment_of_another_task(run)
     yield from _unknown_names(run)
     yield from _uneven_batches(run)
     yield from _conflicting_training(run)
@@ -30,6 +32,16 @@ def contradictions(run: RunConfig) -> Iterator[str]:
     yield from _only_on_gpus(run)
     yield from _node_misfits(run)
     yield from _unknown_questions(run)
+
+
+def _experiment_of_another_task(run: RunConfig) -> Iterator[str]:
+    """A row of one task's table would carry its name and its paper's numbers to another task."""
+    task = task_of(run.task)
+    files = (resolvers.CONF / "tasks").glob("*/experiment/*.yaml")
+    homes = [file.parent.parent.name for file in files if file.stem == run.experiment]
+    if homes and task is not None and task not in homes:
+        remedy = f"leave task={task} out, or the experiment"
+        yield f"experiment: {run.experiment} is a row of {homes[0]}, and this is {task}; {remedy}"
 
 
 def _unknown_names(run: RunConfig) -> Iterator[str]:
@@ -116,6 +128,10 @@ def _node_misfits(run: RunConfig) -> Iterator[str]:
 
 def _unknown_questions(run: RunConfig) -> Iterator[str]:
     asked = locate("task._target_", run.task["_target_"]).asked
+    for key in FOR_EVERY_TASK:
+        value = run.predict.get(key)
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            yield f"predict.{key}: {value!r} is no path; give one, or null"
     for key in run.predict:
         if key not in (*asked, *FOR_EVERY_TASK):
             takes = ", ".join((*asked, *FOR_EVERY_TASK))

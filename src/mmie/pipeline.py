@@ -23,6 +23,7 @@ from mmie.stages.quiet import quiet_libraries
 from mmie.stages.ranks import in_touch
 from mmie.stages.report import collect, report, results_of
 from mmie.stages.samples import Samples
+from mmie.stages.steps import check_steps
 from mmie.stages.system import System, systems
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import vote
@@ -102,6 +103,8 @@ def stages(context: Context) -> dict[str, Artifact]:
     if "data" in due:
         data = prepare.data(context)
         samples = prepare.divided(context, data) if "divide" in due else Samples(data)
+        if {"sft", "grpo"} & due:
+            check_steps(context, samples)
     if "distil" in due:
         distilled = prepare.distil(context, samples)
     if "filter" in due:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from mmie.artifacts import Artifact
 from mmie.config import GRPOConfig, SFTConfig, node
-from mmie.errors import InputError
 from mmie.files import write_json
 from mmie.models.policy import Policy
 from mmie.stages.answers import answer, ask_policy
@@ -15,12 +14,13 @@ from mmie.stages.context import Context
 from mmie.stages.difficulty import easy_samples
 from mmie.stages.prepare import chosen, training_examples
 from mmie.stages.samples import Samples
+from mmie.stages.steps import planned_steps
 from mmie.stages.tracking import wandb_loggers
 from mmie.tasks.task import Task
 from mmie.training.callbacks import RolloutRows
 from mmie.training.fit import Fit, fit
 from mmie.training.grpo import GRPOModule
-from mmie.training.plan import Schedule, StepLoader, plan_steps
+from mmie.training.plan import StepLoader
 from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
 
@@ -36,7 +36,7 @@ def train_sft(
     policy = context.untrained_policy()
     task = context.direct if config.response == "direct" else context.reasoned
     items = _demonstrations(context, task, policy, samples, chains)
-    plan = _plan(
+    plan = planned_steps(
         Uniform(),
         key="sft.batch_size",
         batch_size=config.batch_size,
@@ -95,7 +95,7 @@ def train_grpo(
     policy = _start_of_grpo(context, reference)
     task, logger = context.reasoned, context.config.logger
     examples = training_examples(context, samples, "grpo")
-    plan = _plan(
+    plan = planned_steps(
         node(context.config.schedule),
         key="grpo.prompts_per_step",
         batch_size=config.prompts_per_step,
@@ -139,30 +139,6 @@ def _start_of_grpo(context: Context, reference: Artifact | None) -> Policy:
         policy.read_adapter(reference.folder / "adapter")
         policy.add_reference()
     return policy
-
-
-def _plan(
-    schedule: Schedule,
-    *,
-    key: str,
-    batch_size: int,
-    samples: int,
-    epochs: float,
-    seed: int,
-    easy: Sequence[bool] | None = None,
-) -> list[list[int]]:
-    """``plan_steps``, but at least one step.
-
-    Raises:
-        InputError: there are too few samples; begins with ``key``, which set the batch size.
-    """
-    plan = plan_steps(
-        schedule, samples=samples, epochs=epochs, batch_size=batch_size, seed=seed, easy=easy
-    )
-    if not plan:
-        there = f"{samples} samples × {epochs} epochs"
-        raise InputError(f"{key}={batch_size} is more than {there}: not one step; make it smaller")
-    return plan
 
 
 def _validation(context: Context, task: Task, data: Artifact) -> Callable[[], float]:
