@@ -81,7 +81,7 @@ def short_path(path: Path) -> str:
 def _origins(table: Table) -> Iterator[str]:
     """One line for each run that a number of the table comes from."""
     for run in {run.path: run for value in table.values for run in value.runs}.values():
-        where = f"commit {in_code(run.commit[:10])}, {in_code(short_path(run.path))}"
+        where = f"commit {in_code(run.short_commit)}, {in_code(short_path(run.path))}"
         name = in_markdown(f"{run.experiment}, seed {run.seed}")
         yield f"- {name}: {in_code(run.results.command)}, {where}"
 

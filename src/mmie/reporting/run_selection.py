@@ -74,7 +74,7 @@ def _unlike(seeds: Sequence[Run]) -> Iterator[str]:
     runs = f"{seeds[0].experiment}: the runs of its seeds"
     if differing := varying(seeds):
         yield f"{runs} differ in {', '.join(differing)}; their mean is of different systems."
-    commits = dict.fromkeys(run.commit[:10] for run in seeds)
+    commits = dict.fromkeys(run.short_commit for run in seeds)
     if len(commits) > 1:
         yield f"{runs} are of the commits {', '.join(commits)}."
 

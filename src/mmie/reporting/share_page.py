@@ -62,7 +62,7 @@ def _run_row(number: int, run: Run) -> tuple[str, ...]:
     )
     name = str(number), run.experiment, run.profile, str(run.seed)
     date = results.date[:16].replace("T", " ")
-    return *name, date, run.commit[:10], score, results.command, short_path(run.path)
+    return *name, date, run.short_commit, score, results.command, short_path(run.path)
 
 
 def differences(runs: Sequence[Run]) -> dict[str, Grid]:

@@ -78,7 +78,7 @@ def select(runs: Sequence[Run]) -> Panels:
 def _titles(recorded: Iterable[str]) -> dict[str, str]:
     """Measure → title, of those that are drawn, in their order: the reward and its parts first."""
     names = list(dict.fromkeys(recorded))
-    parts = {name: f"{name.removeprefix('train/')}, part of the reward" for name in names}
+    parts = {name: f"{name.removeprefix('train/')}, part of the reward, before its weight" for name in names}
     own = {name: title for name, title in parts.items() if name.startswith(PART)}
     titles = {"train/reward": "reward", **own, **LAST}
     return {name: title for name, title in titles.items() if name in names}
@@ -111,7 +111,10 @@ def _draw(panels: Panels) -> Figure:
         for experiment, seeds in lines.items():
             look = smooth_line_look(experiments.index(experiment))
             label = f"{experiment}, seeds: {seeds.shape[1]}"
-            axis.plot(seeds.index, seeds.mean(axis=1), linewidth=2, label=label, **look)
+            # One step alone is no line, so it gets a marker.
+            marker = "o" if len(seeds) == 1 else None
+            mean = seeds.mean(axis=1)
+            axis.plot(seeds.index, mean, linewidth=2, marker=marker, label=label, **look)
             ends = seeds.min(axis=1), seeds.max(axis=1)
             axis.fill_between(seeds.index, *ends, color=look["color"], alpha=0.18, linewidth=0)
         axis.set_title(title)
