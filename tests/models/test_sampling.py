@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import Cache
 
 from mmie.models.sampling import draw, sample
 
@@ -154,13 +154,13 @@ def test_a_response_depends_on_its_own_numbers_alone(
     policy: Any, batch: Any, pictures: list[Any], monkeypatch: Any
 ) -> None:
     selected = []
-    select = DynamicCache.batch_select_indices
+    select = Cache.batch_select_indices
 
     def noting(self: Any, index: Tensor) -> None:
         selected.append(len(index))
         select(self, index)
 
-    monkeypatch.setattr(DynamicCache, "batch_select_indices", noting)
+    monkeypatch.setattr(Cache, "batch_select_indices", noting)
     # Many tokens end a response, so that many end early.
     policy.backbone.model.generation_config.eos_token_id = list(range(60, 190))
     uniforms = torch.rand(12, 14, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
