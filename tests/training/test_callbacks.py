@@ -12,6 +12,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from helpers.adapters import adapter_hash
 from helpers.training_runs import loop_config, train_grpo, train_sft
 from mmie.training.callbacks import BestAdapter, RolloutRows
 from mmie.training.metrics_log import MetricsLog
@@ -66,14 +67,14 @@ def test_the_policy_ends_as_the_best_adapter(
     policy, hashes, scores = make_policy("qwen"), [], iter([0.1, 0.9, 0.3, 0.9])
 
     def validate() -> float:
-        hashes.append(policy.adapter_hash("policy"))
+        hashes.append(adapter_hash(policy))
         return next(scores)
 
     best = train_sft(
         policy, examples, tmp_path, epochs=2, validate=validate, loop=loop_config(validations=4)
     )
     assert len(set(hashes)) == 4
-    assert policy.adapter_hash("policy") == hashes[1]
+    assert adapter_hash(policy) == hashes[1]
     assert (best.step, best.f1) == (2, 0.9)
 
 

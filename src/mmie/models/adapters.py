@@ -2,13 +2,12 @@
 
 The reference is the SFT adapter, and the policy starts as its copy. Without a warm-up (Only-RL)
 there is no such adapter, and the reference is the base itself. So π and π_ref share one base in
-memory, and nothing is ever merged into it while training.
+memory, and nothing is ever merged into it during training.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -137,13 +136,6 @@ class AdaptedModel(nn.Module):
                 f"not {self.lora.lora_alpha}: set lora.alpha={alpha}"
             )
         self.load_adapter_state(state)
-
-    def adapter_hash(self, name: str) -> str:
-        """A digest of the adapter's weights."""
-        digest = hashlib.sha256()
-        for key, value in sorted(self.adapter_state(name).items()):
-            digest.update(key.encode() + value.float().numpy().tobytes())
-        return digest.hexdigest()
 
     def save_adapter(self, folder: Path) -> None:
         """Writes ``adapter_model.safetensors`` and ``adapter_config.json`` as PEFT reads them.
