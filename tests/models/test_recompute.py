@@ -1,4 +1,4 @@
-"""What is held at once: layers computed again, and logits in chunks."""
+"""Layers computed again in the backward pass, and logits in chunks."""
 
 from __future__ import annotations
 

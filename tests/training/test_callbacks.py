@@ -35,11 +35,12 @@ def module_with(value: float) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("steps", "validations", "at"),
+    ("steps", "validations", "after"),
     [(6, 3, {2, 4, 6}), (5, 2, {2, 5}), (3, 1, {3}), (2, 5, {0, 1, 2}), (4, 0, {4})],
 )
-def test_validations_are_evenly_spread(steps: int, validations: int, at: set[int]) -> None:
-    assert BestAdapter(lambda: 0.0, steps=steps, validations=validations).at == at
+def test_validations_are_evenly_spread(steps: int, validations: int, after: set[int]) -> None:
+    best = BestAdapter(lambda: 0.0, steps=steps, validations=validations)
+    assert best.validation_steps == after
 
 
 def test_the_earliest_best_adapter_is_kept() -> None:

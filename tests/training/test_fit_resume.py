@@ -1,4 +1,4 @@
-"""A training that is killed goes on as if nothing had happened."""
+"""A training that was killed and resumed ends like one that was not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training that diverges, or weights that are broken, end in one line with step and sample."""
+"""Training that diverges, or broken weights, end with one line that names step and sample."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmie.training.generate import Sampling, respond, respond_often
 
 
 def poison(policy: Any, value: float) -> Any:
-    """The last layer of the language model gives the value from now on."""
+    """Writes the value into one row of the embeddings and of the head."""
     with torch.no_grad():
         for name, weight in policy.model.named_parameters():
             if "lm_head" in name or "embed_tokens" in name:

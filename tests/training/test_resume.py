@@ -1,4 +1,4 @@
-"""Resume points: when they are written, which one is taken, what a damaged or planted one does."""
+"""Resume points: when they are written, which one is used, and what damaged ones do."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def test_the_temporary_folder_is_not_used(
 def test_a_training_goes_on_from_what_is_whole(
     left: int, make_policy: Any, examples: list[Any], tmp_path: Path
 ) -> None:
-    """Whatever it goes on from, it ends as if nothing had happened."""
+    """From any resume point, or from the start, it ends like a training that was not killed."""
     ends = []
     for name in ("whole", "damaged"):
         folder = tmp_path / name

@@ -83,27 +83,25 @@ def test_one_process_writes_its_metrics_whatever_the_environment_says(
         assert {row[1] for row in csv.reader(file)} > {"train/loss", "val/f1"}
 
 
+AUTO, AUTO_REFUSED = "trainer.accelerator=auto", r"^trainer\.accelerator=auto: torch sees no GPU"
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["trainer.precision=16-mixed"], r"^trainer\.precision: 16-mixed needs a GPU"),
-        (["trainer.strategy=deepspeed_zero2"], r"^trainer\.strategy: deepspeed_zero2 needs a GPU"),
-        (["trainer.precision=bf16-true"], r"^trainer\.precision: 'bf16-true' is out of range"),
-        (["trainer=gpu"], r"^trainer\.accelerator=gpu: torch sees no GPU"),
-        (
-            ["trainer.accelerator=auto", "trainer.precision=16-mixed"],
-            r"^trainer\.accelerator=auto: torch sees no GPU",
-        ),
-        (
-            ["trainer.accelerator=auto", "trainer.strategy=deepspeed_zero2"],
-            r"^trainer\.accelerator=auto: torch sees no GPU",
-        ),
+        ("trainer.precision=16-mixed", r"^trainer\.precision: 16-mixed needs a GPU"),
+        ("trainer.strategy=deepspeed_zero2", r"^trainer\.strategy: deepspeed_zero2 needs a GPU"),
+        ("trainer.precision=bf16-true", r"^trainer\.precision: 'bf16-true' is out of range"),
+        ("trainer=gpu", r"^trainer\.accelerator=gpu: torch sees no GPU"),
+        (f"{AUTO} trainer.precision=16-mixed", AUTO_REFUSED),
+        (f"{AUTO} trainer.strategy=deepspeed_zero2", AUTO_REFUSED),
     ],
 )
-def test_what_needs_a_gpu_is_refused_before_anything_costs(
-    overrides: list[str], message: str, tmp_path: Path
+def test_what_needs_a_gpu_is_refused_before_any_stage(
+    overrides: str, message: str, tmp_path: Path
 ) -> None:
+    artifacts = tmp_path / "artifacts"
     with pytest.raises(InputError, match=message):
-        execute(run_config(*overrides, "logger=none", artifacts=tmp_path / "artifacts"), tmp_path)
-    assert not (tmp_path / "artifacts").exists()
+        execute(run_config(*overrides.split(), "logger=none", artifacts=artifacts), tmp_path)
+    assert not artifacts.exists()

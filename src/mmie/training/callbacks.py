@@ -52,7 +52,7 @@ class BestAdapter(pl.Callback):
         validations: how many times to validate.
 
     Attributes:
-        steps: the steps after which it validates.
+        validation_steps: the steps after which it validates.
         f1, step, adapter: the best so far.
         history: (step, F1) of every validation.
     """
@@ -60,7 +60,7 @@ class BestAdapter(pl.Callback):
     def __init__(self, validate: Callable[[], float], *, steps: int, validations: int) -> None:
         self.validate = validate
         times = max(1, validations)
-        self.steps = {round(steps * turn / times) for turn in range(1, times + 1)}
+        self.validation_steps = {round(steps * turn / times) for turn in range(1, times + 1)}
         self.f1 = -1.0
         self.step = 0
         self.adapter: dict[str, Tensor] = {}
@@ -71,7 +71,7 @@ class BestAdapter(pl.Callback):
     ) -> None:
         step = trainer.global_step
         optimizer_stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if not optimizer_stepped or step not in self.steps:
+        if not optimizer_stepped or step not in self.validation_steps:
             return
         f1 = self.validate()
         self.history.append((step, f1))
