@@ -101,11 +101,7 @@ def test_finished_work_stands_under_its_key(tmp_path: Path) -> None:
     assert (store.path("sft", "abc") / "adapter").read_text() == "weights"
     assert [path.name for path in (tmp_path / "sft").iterdir()] == ["abc"]
     meta = store.meta("sft", "abc")
-    assert (meta["stage"], meta["key"], meta["parts"]) == (
-        "sft",
-        "abc",
-        {"lr": 0.1, "path": "x"},
-    )
+    assert (meta["stage"], meta["key"], meta["parts"]) == ("sft", "abc", {"lr": 0.1, "path": "x"})
     assert 0 <= meta["seconds"] < 10
     assert meta["versions"]["python"] == versions()["python"]
     assert {"commit", "date"} < set(meta)

@@ -252,19 +252,12 @@ def test_bad_input_is_one_line_and_status_2(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command_line(monkeypatch, tmp_path, "grpo.group_size=1") == 2
-    assert (
-        capsys.readouterr().err
-        == "error: grpo.group_size: 1 is out of range; it must be at least 2\n"
-    )
+    message = "error: grpo.group_size: 1 is out of range; it must be at least 2\n"
+    assert capsys.readouterr().err == message
 
 
 def test_filters_can_be_swept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     choices = "filter=[],[reprediction],[rule_score],[reprediction,rule_score]"
     assert command_line(monkeypatch, tmp_path, "-m", choices, "reward.alpha=0") == 0
-    assert sorted(path.name for path in tmp_path.glob("multirun/default/*/*/")) == [
-        "0",
-        "1",
-        "2",
-        "3",
-        "jobs",
-    ]
+    names = sorted(path.name for path in tmp_path.glob("multirun/default/*/*/"))
+    assert names == ["0", "1", "2", "3", "jobs"]

@@ -55,13 +55,8 @@ def test_it_can_be_done_twice() -> None:
 
 
 def test_all_else_is_left_to_hydra() -> None:
-    others = [
-        "-m",
-        "predict.text=a,b",
-        "seed=0,1",
-        "filter=[],[rule_score]",
-        "task.instruction=I can't",
-    ]
+    sweep = ["-m", "predict.text=a,b", "seed=0,1", "filter=[],[rule_score]"]
+    others = [*sweep, "task.instruction=I can't"]
     boxes = ["predict.box=[1,2,3,4]", "predict.box=null"]
     assert readable(others + boxes) == others + boxes
     assert readable(["predict.text=null", "predict.text", "--cfg", "job"])[0] == "predict.text=null"

@@ -37,29 +37,16 @@ def own_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_there_are_experiments_and_options() -> None:
-    assert {
-        "jmere_r1",
-        "sft",
-        "cot_sft",
-        "only_rl",
-        "zero_shot",
-        "figure3_group_size",
-        "ablation_no_partial_reward",
-        "ablation_no_rule_score_filter",
-        "ablation_no_reprediction_filter",
-        "ablation_no_filter",
-        "cot_sft_no_reprediction_filter",
-        "cot_sft_no_filter",
-        "more_r1",
-        "more_zero_shot",
-        "more_sft",
-        "more_stage1",
-        "more_mixing_all",
-        "more_mixing_hard_only",
-        "more_mixing_constant",
-        "sweep_grid",
-        "sweep_optuna",
-    } <= set(NAMES)
+    expected = """
+        jmere_r1 sft cot_sft only_rl zero_shot figure3_group_size
+        ablation_no_partial_reward ablation_no_rule_score_filter
+        ablation_no_reprediction_filter ablation_no_filter
+        cot_sft_no_reprediction_filter cot_sft_no_filter
+        more_r1 more_zero_shot more_sft more_stage1
+        more_mixing_all more_mixing_hard_only more_mixing_constant
+        sweep_grid sweep_optuna
+    """
+    assert set(expected.split()) <= set(NAMES)
     groups = "task data model teacher filter sft grpo reward schedule trainer logger memory".split()
     assert {group for _, group, _ in OPTIONS} == set(groups)
     assert {"none", "direct", "cot", "cot_warmup", "more_stage1"} == {
@@ -84,14 +71,9 @@ def test_every_option_fits_the_code(task: str, group: str, option: str) -> None:
 
 def test_values_set_in_a_copy_are_what_hydra_composes() -> None:
     """What the helper of these tests does for speed."""
-    overrides = [
-        "task=more",
-        "sft.epochs=7",
-        "data.sizes={train: 3}",
-        "reward.threshold='9'",
-        "cot.chains.related='{text}, {object_type}'",
-        "evaluation.validation_samples=null",
-    ]
+    values = ["sft.epochs=7", "evaluation.validation_samples=null", "data.sizes={train: 3}"]
+    quoted = ["reward.threshold='9'", "cot.chains.related='{text}, {object_type}'"]
+    overrides = ["task=more", *values, *quoted]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = hydra_compose("config", overrides)
     assert composed == compose(*overrides)
@@ -121,12 +103,8 @@ def test_paper_profile_is_appendix_a() -> None:
     assert (run.lora.rank, run.lora.alpha) == (128, 64)
     assert (run.sft.epochs, run.sft.lr, run.sft.warmup_ratio) == (5, 2e-5, 0.06)
     assert (run.sft.batch_size, run.sft.micro_batch_size) == (8, 2)
-    assert (run.grpo.epochs, run.grpo.lr, run.grpo.kl_coef, run.grpo.group_size) == (
-        30,
-        2e-6,
-        0.01,
-        8,
-    )
+    assert (run.grpo.epochs, run.grpo.lr) == (30, 2e-6)
+    assert (run.grpo.kl_coef, run.grpo.group_size) == (0.01, 8)
     assert (run.reward["alpha"], run.reward["beta"]) == (0.2, 0.1)
     assert (run.evaluation.temperature, run.evaluation.max_new_tokens) == (0.8, 2048)
     assert (run.cot.candidates, run.filter["rule_score"]["threshold"]) == (5, 0.7)
@@ -175,10 +153,8 @@ def test_filters_of_the_ablations(name: str, filters: list[str]) -> None:
 
 
 def test_filters_keep_the_order_of_the_command_line() -> None:
-    assert list(run_config("filter=[rule_score,reprediction]").filter) == [
-        "rule_score",
-        "reprediction",
-    ]
+    both = run_config("filter=[rule_score,reprediction]").filter
+    assert list(both) == ["rule_score", "reprediction"]
     assert run_config("filter=[]").filter == {}
 
 
@@ -196,9 +172,8 @@ def test_figure3_is_a_sweep_over_group_size() -> None:
 
 def test_the_grid_is_as_large_as_its_header_says() -> None:
     hydra = compose("+experiment=sweep_grid", whole=True).hydra
-    choices = OverridesParser.create().parse_overrides(
-        [f"{key}={value}" for key, value in hydra.sweeper.params.items()]
-    )
+    overrides = [f"{key}={value}" for key, value in hydra.sweeper.params.items()]
+    choices = OverridesParser.create().parse_overrides(overrides)
     assert prod(len(list(choice.sweep_string_iterator())) for choice in choices) == 72
     assert "Cost: 72 jobs" in EXPERIMENTS["sweep_grid"].read_text(encoding="utf-8")
 
@@ -206,18 +181,13 @@ def test_the_grid_is_as_large_as_its_header_says() -> None:
 @pytest.mark.parametrize(("profile", "lr"), [("toy", 2e-4), ("paper", 2e-6)])
 def test_the_search_goes_on_around_the_profile(profile: str, lr: float) -> None:
     cfg = compose("+experiment=sweep_optuna", f"profile={profile}", whole=True)
-    interval = (
-        OverridesParser.create()
-        .parse_override(f"grpo.lr={cfg.hydra.sweeper.params['grpo.lr']}")
-        .value()
-    )
+    override = f"grpo.lr={cfg.hydra.sweeper.params['grpo.lr']}"
+    interval = OverridesParser.create().parse_override(override).value()
     assert (interval.start, interval.end) == pytest.approx((lr / 4, 5 * lr))
     assert interval.tags == {"log"}
-    assert (cfg.hydra.mode.name, cfg.hydra.sweeper.direction, cfg.hydra.sweeper.n_trials) == (
-        "MULTIRUN",
-        "maximize",
-        20,
-    )
+    sweeper = cfg.hydra.sweeper
+    assert cfg.hydra.mode.name == "MULTIRUN"
+    assert (sweeper.direction, sweeper.n_trials) == ("maximize", 20)
 
 
 def test_output_folders_carry_the_experiment() -> None:
@@ -275,14 +245,10 @@ def test_experiment_wins_over_profile_and_command_line_over_both(
     (own_conf / "tasks/jmere/experiment/own.yaml").write_text(EXPERIMENT)
     given = ["+experiment=own", f"profile={profile}"]
     run = run_config(*given, conf=own_conf)
-    assert (run.model["_target_"], run.trainer.strategy, run.lora.rank) == (
-        "mmie.models.llava.Llava",
-        "auto",
-        7,
-    )
-    over = run_config(
-        *given, "model=qwen2_5_vl_7b", "lora.rank=9", "evaluation.temperature=0", conf=own_conf
-    )
+    assert run.model["_target_"] == "mmie.models.llava.Llava"
+    assert (run.trainer.strategy, run.lora.rank) == ("auto", 7)
+    typed = ["model=qwen2_5_vl_7b", "lora.rank=9", "evaluation.temperature=0"]
+    over = run_config(*given, *typed, conf=own_conf)
     assert (over.model["dtype"], over.lora.rank, over.evaluation.temperature) == ("bfloat16", 9, 0)
     assert over.trainer.accelerator == "gpu"
 
@@ -302,11 +268,7 @@ def test_node_builds_the_target_with_the_extra_arguments() -> None:
 
 
 def test_node_passes_errors_of_the_target_on() -> None:
-    value = {
-        "_target_": "mmie.tasks.jmere.rewards.JMEREReward",
-        "alpha": 0.2,
-        "beta": 0.1,
-        "invalid_zeroes": "all",
-    }
+    target = "mmie.tasks.jmere.rewards.JMEREReward"
+    value = {"_target_": target, "alpha": 0.2, "beta": 0.1, "invalid_zeroes": "all"}
     with pytest.raises(InputError, match=r"^reward\.invalid_zeroes"):
         node(value)

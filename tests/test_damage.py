@@ -93,10 +93,7 @@ def test_damaged_finished_work_is_refused_before_any_work(
     store, worked = Store(tmp_path), []
     folder = finished(store)
     damage(folder)
-    with (
-        pytest.raises(InputError) as error,
-        store.writing("filter", "abc", parts={}) as partial,
-    ):
+    with pytest.raises(InputError) as error, store.writing("filter", "abc", parts={}) as partial:
         worked.append(partial)
     assert worked == []
     message = str(error.value)
@@ -113,12 +110,8 @@ def test_what_only_helps_to_go_on_is_deleted_under_the_final_name(tmp_path: Path
     """A kill before the rename leaves the resume points; one after it leaves only rubbish."""
     store = Store(tmp_path)
     folder = finished(store)
-    assert sorted(path.name for path in folder.iterdir()) == [
-        "adapter",
-        "chosen.jsonl",
-        "empty.jsonl",
-        "meta.json",
-    ]
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["adapter", "chosen.jsonl", "empty.jsonl", "meta.json"]
     (folder / "step-4.ckpt").touch()
     with store.writing("filter", "abc", parts={}) as partial:
         assert partial is None
@@ -190,8 +183,7 @@ def disk_of(size: int) -> Iterator[None]:
 
 def exported(policy: Any, folder: Path, adapter: Path) -> None:
     config = SimpleNamespace(
-        export=SimpleNamespace(folder=str(folder), merged=True),
-        predict={"adapter": str(adapter)},
+        export=SimpleNamespace(folder=str(folder), merged=True), predict={"adapter": str(adapter)}
     )
     console = SimpleNamespace(print=lambda *_: None)
     context: Any = SimpleNamespace(config=config, policy=policy, console=console, stages={})

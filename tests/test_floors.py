@@ -10,58 +10,26 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 
+LOWEST = """
+    types errors settings results json_types text answer_items response_blocks templates
+    reading parsing metrics significance voting files integrity stopping display
+"""
+HIGHEST = """
+    stages pipeline job artifacts config checks contradictions resolvers command_line sweeping
+    reporting bench
+"""
 FLOORS = {
-    0: [
-        "types",
-        "errors",
-        "display",
-        "files",
-        "stopping",
-        "integrity",
-        "text",
-        "answer_items",
-        "response_blocks",
-        "reading",
-        "parsing",
-        "metrics",
-        "significance",
-        "voting",
-        "templates",
-        "json_types",
-        "results",
-        "settings",
-    ],
+    0: LOWEST.split(),
     1: ["losses"],
     2: ["tasks", "data", "toy", "distil", "models"],
     3: ["training"],
-    4: [
-        "bench",
-        "checks",
-        "command_line",
-        "artifacts",
-        "config",
-        "contradictions",
-        "resolvers",
-        "stages",
-        "job",
-        "pipeline",
-        "reporting",
-        "sweeping",
-    ],
+    4: HIGHEST.split(),
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
 MODULES = sorted(
     path for path in (SRC / "mmie").rglob("*.py") if path != SRC / "mmie" / "__init__.py"
 )
-NO_TORCH = {
-    "torch",
-    "transformers",
-    "peft",
-    "pytorch_lightning",
-    "lightning",
-    "deepspeed",
-    "safetensors",
-}
+NO_TORCH = set("torch transformers peft pytorch_lightning lightning deepspeed safetensors".split())
 CONFIGURATION = {"hydra", "omegaconf"}
 MAY_CONFIGURE = {"config", "job", "resolvers", "pipeline", "sweeping", "command_line"}
 
@@ -80,11 +48,8 @@ def imports(source: str, *, package: str) -> Iterator[str]:
 
 @cache
 def imports_of(path: Path) -> list[str]:
-    return list(
-        imports(
-            path.read_text(encoding="utf-8"), package=".".join(path.parent.relative_to(SRC).parts)
-        )
-    )
+    package = ".".join(path.parent.relative_to(SRC).parts)
+    return list(imports(path.read_text(encoding="utf-8"), package=package))
 
 
 def unit(path: Path) -> str:
@@ -107,18 +72,14 @@ def name_of(path: Path) -> str:
 def test_imports_are_found_in_every_form() -> None:
     source = "import a.b\ndef f():\n    from . import c\n    from ..d import e\n"
     source += "if x:\n    from mmie import g"
-    assert list(imports(source, package="mmie.distil.filters")) == [
-        "a.b",
-        "mmie.distil.filters.c",
-        "mmie.distil.d.e",
-        "mmie.g",
-    ]
+    expected = ["a.b", "mmie.distil.filters.c", "mmie.distil.d.e", "mmie.g"]
+    assert list(imports(source, package="mmie.distil.filters")) == expected
 
 
 def test_there_are_modules_and_each_has_a_floor() -> None:
-    found = {unit(path) for path in MODULES}
-    assert found >= set(FLOORS[0]) | set(FLOORS[1])
-    assert found <= set(FLOOR_OF), f"give {sorted(found - set(FLOOR_OF))} a floor"
+    present = {unit(path) for path in MODULES}
+    assert present >= set(FLOORS[0]) | set(FLOORS[1])
+    assert present <= set(FLOOR_OF), f"give {sorted(present - set(FLOOR_OF))} a floor"
 
 
 def test_imports_only_go_down() -> None:

@@ -91,18 +91,15 @@ def test_environment_variables_may_still_be_used(monkeypatch: pytest.MonkeyPatch
     assert run_config("artifacts=${oc.env:ELSEWHERE}").artifacts == "/data"
 
 
+FOREIGN = "{_target_: pathlib.PurePath}"
+
+
 @pytest.mark.parametrize(
     ("arguments", "key"),
     [
-        (["+hydra.callbacks.x._target_=pathlib.PurePath"], "hydra.callbacks.x._target_"),
-        (
-            ["-m", "seed=0,1", "+hydra.sweeper.x={_target_: pathlib.PurePath}"],
-            "hydra.sweeper.x._target_",
-        ),
-        (
-            ["-m", "seed=0,1", "+hydra.launcher.x=[{_target_: pathlib.PurePath}]"],
-            "hydra.launcher.x[0]._target_",
-        ),
+        ([f"+hydra.callbacks.x={FOREIGN}"], "hydra.callbacks.x._target_"),
+        (["-m", "seed=0,1", f"+hydra.sweeper.x={FOREIGN}"], "hydra.sweeper.x._target_"),
+        (["-m", "seed=0,1", f"+hydra.launcher.x=[{FOREIGN}]"], "hydra.launcher.x[0]._target_"),
     ],
 )
 def test_hydras_own_nodes_are_hydras_or_its_plugins(

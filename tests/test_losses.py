@@ -1,3 +1,5 @@
+"""The equations of training, on numbers worked out by hand."""
+
 import math
 
 import pytest
@@ -149,6 +151,23 @@ def test_kl_estimators_are_unbiased(estimator: str) -> None:
     assert expectation.item() == pytest.approx(-0.25 * LN2 + 0.75 * math.log(1.5))
 
 
+@pytest.mark.parametrize(("estimator", "gradient"), [("k1", 1.0), ("k2", -LN2), ("k3", -1.0)])
+def test_gradients_of_the_kl_estimators(estimator: str, gradient: float) -> None:
+    # with d = log π_ref − log π = ln 2: d/dlogp of −d, d²/2, e^d − d − 1 is 1, −d, 1 − e^d
+    logps = double([[-1]], grad=True)
+    kl_divergence(logps, double([[-1 + LN2]]), estimator=estimator).sum().backward()
+    torch.testing.assert_close(logps.grad, double([[gradient]]))
+
+
+def test_k3_is_bounded() -> None:
+    # d = 1: e − 2. d = 20: e^20 − 21 = 485,165,174.4; the same beyond that, with gradient 0.
+    logps = tensor([-1.0, -21.0, -90.0, -1e4], requires_grad=True)
+    kl = kl_divergence(logps, torch.zeros(4), estimator="k3")
+    assert kl.tolist() == pytest.approx([0.718281828, *[485165174.4] * 3], rel=1e-6)
+    kl.sum().backward()
+    torch.testing.assert_close(logps.grad, tensor([1 - math.e, 0, 0, 0]))
+
+
 def test_unknown_estimator_names_its_key() -> None:
     with pytest.raises(InputError, match=r"^grpo\.kl_estimator: 'k4'.*k1, k2, k3"):
         kl_divergence(double([[0]]), double([[0]]), estimator="k4")
@@ -207,6 +226,13 @@ def test_clip(ratio: float, advantage: float, clip, expected: float) -> None:
     logps, old, advantages = double([[math.log(ratio)]]), double([[0]]), double([advantage])
     loss = grpo_loss(logps, old, None, advantages, tensor([[1]]), kl_coef=0.0, clip=clip)
     assert loss.item() == pytest.approx(-expected)
+
+
+def test_the_ratio_is_bounded() -> None:
+    # log ratios 0 and 100, Â 1 and 0: −(1·1 + e^20·0) / 2; with e^100 it would be NaN in float32
+    logps, old, mask = tensor([[-1.0], [0.0]]), tensor([[-1.0], [-100.0]]), torch.ones(2, 1)
+    loss = grpo_loss(logps, old, None, tensor([1.0, 0.0]), mask, kl_coef=0.0)
+    assert loss.item() == pytest.approx(-0.5)
 
 
 @pytest.mark.parametrize("ratio", ["token", "sequence"])
@@ -464,14 +490,6 @@ def test_padding_reaches_no_option(options: dict, garbage: float) -> None:
     assert torch.equal(*gradients)
 
 
-@pytest.mark.parametrize(("estimator", "gradient"), [("k1", 1.0), ("k2", -LN2), ("k3", -1.0)])
-def test_gradients_of_the_kl_estimators(estimator: str, gradient: float) -> None:
-    # with d = log π_ref − log π = ln 2: d/dlogp of −d, d²/2, e^d − d − 1 is 1, −d, 1 − e^d
-    logps = double([[-1]], grad=True)
-    kl_divergence(logps, double([[-1 + LN2]]), estimator=estimator).sum().backward()
-    torch.testing.assert_close(logps.grad, double([[gradient]]))
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -483,5 +501,8 @@ def test_unknown_words_name_their_key(options: dict, message: str) -> None:
     zero = double([[0]])
     with pytest.raises(InputError, match=message):
         grpo_loss(zero, zero, None, double([1]), tensor([[1]]), kl_coef=0, **options)
+
+
+def test_an_unknown_scale_names_its_key() -> None:
     with pytest.raises(InputError, match=r"^grpo\.advantage_scale: 'range'.*std, none"):
-        group_advantages(zero, eps=0, unbiased=True, scale="range")
+        group_advantages(double([[0]]), eps=0, unbiased=True, scale="range")

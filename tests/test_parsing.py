@@ -1,3 +1,7 @@
+"""The strict parsers: the form of a response, and the answers that can be read back."""
+
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,46 +16,15 @@ JOSH = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")
 PARIS = Quintuple("Paris", "loc", "Lyon", "loc", "contain")
 
 WHITE = list(" \t\n\r\v\f\x1c\x85\xa0\u2003\u3000")
-PIECES = [
-    *TYPES,
-    *RELATIONS[:3],
-    *WHITE,
-    "member of",
-    "party",
-    "a",
-    "Müller",
-    "東京",
-    "🎉",
-    'O\'Neil "x"',
-    "<answer>",
-    "\\",
-    "\\\\",
-    "_",
-    "¯\\_(ツ)_/¯",
-    ",",
-    ", ",
-    "[",
-    "]",
-    "], [",
-    "][",
-    "]\n[",
-    "[]",
-    ", per, ",
-    ",org",
-    ", per, b, org, peer], [",
-    ", org, peer]",
-]
+WORDS = [*TYPES, *RELATIONS[:3], "member of", "party", "a", "Müller", "東京", "🎉", 'O\'Neil "x"']
+MARKS = ["<answer>", "\\", "\\\\", "_", "¯\\_(ツ)_/¯", ",", ", ", "[", "]"]
+ITEMS = ["], [", "][", "]\n[", "[]", ", per, ", ",org", ", per, b, org, peer], [", ", org, peer]"]
+PIECES = [*WORDS, *WHITE, *MARKS, *ITEMS]
 NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(
     min_size=1, max_size=8
 )
-QUINTUPLES = st.builds(
-    Quintuple,
-    NAMES,
-    st.sampled_from(TYPES),
-    NAMES,
-    st.sampled_from(TYPES),
-    st.sampled_from(RELATIONS),
-)
+TYPE, RELATION = st.sampled_from(TYPES), st.sampled_from(RELATIONS)
+QUINTUPLES = st.builds(Quintuple, NAMES, TYPE, NAMES, TYPE, RELATION)
 
 
 def parse(answer: str) -> list[Quintuple] | None:
@@ -78,9 +51,8 @@ def test_response_of_the_right_form(text: str) -> None:
 
 def test_response_may_be_long_and_its_blocks_empty() -> None:
     assert parse_response("<think></think><answer></answer>") == Response("", "")
-    assert parse_response("<think>a\nb < c > d</think><answer>x\ny</answer>") == Response(
-        "a\nb < c > d", "x\ny"
-    )
+    long = parse_response("<think>a\nb < c > d</think><answer>x\ny</answer>")
+    assert long == Response("a\nb < c > d", "x\ny")
 
 
 @pytest.mark.parametrize(
@@ -108,26 +80,17 @@ def test_response_of_another_form_is_none(text: str) -> None:
     assert parse_response(text) is None
 
 
-@given(
-    st.lists(
-        st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "x", " "]), max_size=12
-    ).map("".join)
-)
+RESPONSE_TAGS = ["<think>", "</think>", "<answer>", "</answer>"]
+
+
+@given(st.lists(st.sampled_from([*RESPONSE_TAGS, "x", " "]), max_size=12).map("".join))
 def test_response_has_each_tag_once_and_in_order(text: str) -> None:
-    order = [
-        tag
-        for tag in text.replace("<", " <").replace(">", "> ").replace("x", " x ").split()
-        if tag != "x"
-    ]
-    outside = (
-        text.split("<think>")[0],
-        text.split("</answer>")[-1],
-        text.partition("</think>")[2].partition("<answer>")[0],
-    )
-    is_response = (
-        order == ["<think>", "</think>", "<answer>", "</answer>"] and not "".join(outside).strip()
-    )
-    assert (parse_response(text) is not None) == is_response
+    before = text.partition("<think>")[0]
+    between = text.partition("</think>")[2].partition("<answer>")[0]
+    after = text.rpartition("</answer>")[2]
+    in_order = re.findall("<.*?>", text) == RESPONSE_TAGS
+    expected = in_order and not (before + between + after).strip()
+    assert (parse_response(text) is not None) == expected
 
 
 def test_answer_of_the_paper() -> None:
@@ -153,9 +116,8 @@ def test_white_space_is_folded() -> None:
 @pytest.mark.parametrize("known", ["member of", "member_of"])
 def test_relation_comes_back_as_the_label_set_spells_it(written: str, known: str) -> None:
     answer = f"[Josh Gordon, per, Browns, org, {written}]"
-    assert parse_quintuples(answer, types=TYPES, relations=[known]) == [
-        JOSH._replace(relation=known)
-    ]
+    parsed = parse_quintuples(answer, types=TYPES, relations=[known])
+    assert parsed == [JOSH._replace(relation=known)]
 
 
 @pytest.mark.parametrize(
@@ -220,9 +182,11 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(
-    "bad", [b for b in BAD if b != "[]"] + [r"[Josh Gordon, per, Browns, org, member of\]"]
-)
+ALONE = [*BAD, r"[Josh Gordon, per, Browns, org, member of\]"]
+ALONE.remove("[]")  # the empty answer
+
+
+@pytest.mark.parametrize("bad", ALONE)
 def test_bad_item_alone_is_none(bad: str) -> None:
     assert parse(bad) is None
 
@@ -234,38 +198,23 @@ def test_bad_item_spoils_the_answer_and_is_not_swallowed_by_a_name(bad: str, bet
         assert parse(between.join(items)) is None
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "",
-        "[",
-        "]",
-        "][",
-        "none",
-        f"x{GOOD[1:]}",
-        f"{GOOD[:-1]})",
-        f"{GOOD},",
-        f",{GOOD}",
-        f"{GOOD},, {GOOD}",
-        f"{GOOD}; {GOOD}",
-        f"{GOOD} and {GOOD}",
-        f"[{GOOD}]",
-        f"{GOOD} x",
-    ],
-)
+BRACKETS_ALONE = ["", "[", "]", "][", "none"]
+AROUND = [f"x{GOOD[1:]}", f"{GOOD[:-1]})", f"{GOOD},", f",{GOOD}", f"[{GOOD}]", f"{GOOD} x"]
+BETWEEN = [f"{GOOD},, {GOOD}", f"{GOOD}; {GOOD}", f"{GOOD} and {GOOD}"]
+
+
+@pytest.mark.parametrize("answer", [*BRACKETS_ALONE, *AROUND, *BETWEEN])
 def test_text_around_or_between_items_is_none(answer: str) -> None:
     assert parse(answer) is None
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["Washington, D.C.", "Foo [live]", "per", "¯\\_(ツ)_/¯", "a\\b", "x], y", "[", 'O\'Neil, "x"'],
-)
-def test_ordinary_names_are_written_plain(name: str) -> None:
-    assert (
-        format_quintuples([PARIS._replace(head=name, tail=name)])
-        == f"[{name}, loc, {name}, loc, contain]"
-    )
+PLAIN = ["Washington, D.C.", "Foo [live]", "per", 'O\'Neil, "x"', "¯\\_(ツ)_/¯", "a\\b", "x], y"]
+
+
+@pytest.mark.parametrize("name", [*PLAIN, "["])
+def test_ordinary_names_are_not_escaped(name: str) -> None:
+    written = format_quintuples([PARIS._replace(head=name, tail=name)])
+    assert written == f"[{name}, loc, {name}, loc, contain]"
 
 
 @pytest.mark.parametrize(
@@ -289,16 +238,14 @@ def test_own_types_are_escaped_too() -> None:
     quintuple = Quintuple("a, team", "team", "b, natural person", "natural person", "peer")
     answer = format_quintuples([quintuple])
     assert answer == r"[a\, team, team, b\, natural person, natural person, peer]"
-    assert parse_quintuples(answer, types=["team", "natural person"], relations=RELATIONS) == [
-        quintuple
-    ]
+    types = ["team", "natural person"]
+    assert parse_quintuples(answer, types=types, relations=RELATIONS) == [quintuple]
 
 
 def test_format() -> None:
     assert format_quintuples([]) == "[]"
-    assert (
-        format_quintuples(q for q in (JOSH, PARIS)) == f"{GOOD}, [Paris, loc, Lyon, loc, contain]"
-    )
+    both = format_quintuples(iter([JOSH, PARIS]))
+    assert both == f"{GOOD}, [Paris, loc, Lyon, loc, contain]"
 
 
 @pytest.mark.parametrize("field", ["head", "tail"])
@@ -323,25 +270,9 @@ def test_fold_leaves_single_blanks_between_words(text: str) -> None:
     assert fold(text).split(" ") == (text.split() or [""])
 
 
-GARBAGE = [
-    "[a, per, ",
-    "[",
-    "]",
-    "] ",
-    "] ,",
-    "], [",
-    "\\",
-    "\\,",
-    ", ",
-    ", per",
-    " ",
-    GOOD,
-    GOOD + ", ",
-    BAD[0] + ", ",
-    "<think>",
-    "</think> ",
-    "<think></think><answer>",
-]
+BRACKETS = ["[a, per, ", "[", "]", "] ", "] ,", "], [", "\\", "\\,", ", ", ", per", " "]
+BLOCKS = ["<think>", "</think> ", "<think></think><answer>"]
+GARBAGE = [*BRACKETS, GOOD, f"{GOOD}, ", f"{BAD[0]}, ", *BLOCKS]
 
 
 @pytest.mark.parametrize("piece", GARBAGE)

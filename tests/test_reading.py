@@ -10,12 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.counting import calls
-from mmie.parsing import (
-    TYPES,
-    format_quintuples,
-    parse_quintuples,
-    parse_response,
-)
+from mmie.parsing import TYPES, format_quintuples, parse_quintuples, parse_response
 from mmie.reading import read_answer
 from mmie.response_blocks import answer_text, think_text
 from mmie.tasks.responses import Reasoned
@@ -30,10 +25,17 @@ def read_quintuples(text: str, **labels: Any) -> tuple[list[Quintuple], int]:
 RELATIONS = ["peer", "member_of", "contain", "place_of_residence", "locate_at"]
 A = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")
 B = Quintuple("Cleveland", "loc", "Ohio", "loc", "contain")
-A_TEXT, B_TEXT = (
-    "[Josh Gordon, per, Browns, org, member of]",
-    "[Cleveland, loc, Ohio, loc, contain]",
-)
+A_TEXT = "[Josh Gordon, per, Browns, org, member of]"
+B_TEXT = "[Cleveland, loc, Ohio, loc, contain]"
+HANDLE = Quintuple("@josh_gordon", "per", "Browns", "org", "member_of")
+QUOTED = Quintuple('Josh "Flash" Gordon', "per", "Browns", "org", "peer")
+WITH_COMMA = Quintuple("Washington, D.C.", "loc", "Ohio", "loc", "contain")
+WITH_BRACKETS = Quintuple("Gordon [WR, Browns]", "per", "Browns", "org", "peer")
+SQUARE_SMILE = Quintuple("Gordon :]", "per", "Browns", "org", "peer")
+ROUND_SMILE = Quintuple("Gordon :)", "per", "Browns", "org", "peer")
+WITH_BAR = Quintuple("Gordon [WR, Browns]", "per", "A|B", "org", "peer")
+ENTITIES = Quintuple("AT&amp;T", "org", "Marks &amp; Spencer", "org", "peer")
+SEMICOLON = Quintuple("a; b", "per", "c", "org", "member_of")
 JSON_LISTS = """```json
 [
   ["Josh Gordon", "per", "Browns", "org", "member of"],
@@ -59,21 +61,13 @@ ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     (A_TEXT, [A], 0),
     # underscores escaped for Markdown
     ("[Josh Gordon, per, Browns, org, member\\_of]", [A], 0),
-    (
-        "[@josh\\_gordon, per, Browns, org, member\\_of]",
-        [Quintuple("@josh_gordon", "per", "Browns", "org", "member_of")],
-        0,
-    ),
+    ("[@josh\\_gordon, per, Browns, org, member\\_of]", [HANDLE], 0),
     (f"{A_TEXT}, {B_TEXT}", [A, B], 0),
     ("[]", [], 0),
     (f"{THOUGHT} <answer> {A_TEXT} </answer>", [A], 0),
     # prose around and between
     (f"Here are the tuples: {A_TEXT}", [A], 0),
-    (
-        f"The 5-tuples are:\n\n{A_TEXT}\n\nJosh Gordon plays for the Browns, as the jersey shows.",
-        [A],
-        0,
-    ),
+    (f"The 5-tuples are:\n\n{A_TEXT}\n\nJosh Gordon plays for the Browns, as we see.", [A], 0),
     (f"{A_TEXT} and {B_TEXT}.", [A, B], 0),
     (f"{A_TEXT}; {B_TEXT}", [A, B], 0),
     (f"1. {A_TEXT}\n2. {B_TEXT}", [A, B], 0),
@@ -93,11 +87,7 @@ ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     (PYTHON_DICT, [A], 0),
     ("[('Josh Gordon', 'per', 'Browns', 'org', 'member of')]", [A], 0),
     ("(Josh Gordon, per, Browns, org, member of)", [A], 0),
-    (
-        '[["Josh \\"Flash\\" Gordon", "per", "Browns", "org", "peer"]]',
-        [Quintuple('Josh "Flash" Gordon', "per", "Browns", "org", "peer")],
-        0,
-    ),
+    ('[["Josh \\"Flash\\" Gordon", "per", "Browns", "org", "peer"]]', [QUOTED], 0),
     ('[{"head": "Josh Gordon", "head_type": "per", "relation": "peer"}]', [], 1),
     ('{"image": "a field, a player", "mood": "calm"}', [], 0),
     # labels
@@ -114,28 +104,12 @@ ANSWERS: list[tuple[str, list[Quintuple], int]] = [
     ("[Josh Gordon, per], [Browns, org]", [], 2),
     ("Entities: [Josh Gordon], [Browns]", [], 0),
     # names with commas and brackets
-    (
-        "So: [Washington, D.C., loc, Ohio, loc, contain]!",
-        [Quintuple("Washington, D.C.", "loc", "Ohio", "loc", "contain")],
-        0,
-    ),
-    (
-        "1. [Gordon [WR, Browns], per, Browns, org, peer]",
-        [Quintuple("Gordon [WR, Browns]", "per", "Browns", "org", "peer")],
-        0,
-    ),
+    ("So: [Washington, D.C., loc, Ohio, loc, contain]!", [WITH_COMMA], 0),
+    ("1. [Gordon [WR, Browns], per, Browns, org, peer]", [WITH_BRACKETS], 0),
     ("1. [Gordon [WR, Browns], per, Browns, org, plays for]", [], 1),
     ("1. [Gordon (born 1991, Houston), per, Browns, org, plays for]", [], 1),
-    (
-        "[Gordon :], per, Browns, org, peer]",
-        [Quintuple("Gordon :]", "per", "Browns", "org", "peer")],
-        0,
-    ),
-    (
-        "Answer: [Gordon :), per, Browns, org, peer]",
-        [Quintuple("Gordon :)", "per", "Browns", "org", "peer")],
-        0,
-    ),
+    ("[Gordon :], per, Browns, org, peer]", [SQUARE_SMILE], 0),
+    ("Answer: [Gordon :), per, Browns, org, peer]", [ROUND_SMILE], 0),
     # repeated and cut off
     (f"{A_TEXT}\n{A_TEXT}", [A, A], 0),
     (f"{A_TEXT}, [Cleveland, loc, Oh", [A], 1),
@@ -161,6 +135,7 @@ TABLE = """| Head | Type | Tail | Type | Relation |
 | **Cleveland** | LOC | Ohio | `loc` | contain |"""
 BARE = "Josh Gordon, per, Browns, org, member of"
 BARE_B = "Cleveland, loc, Ohio, loc, contain"
+BARE_ENTITIES = "AT&amp;T, org, Marks &amp; Spencer, org, peer"
 WITHOUT_BRACKETS: list[tuple[str, list[Quintuple], int]] = [
     # Markdown tables
     (TABLE, [A, B], 0),
@@ -169,11 +144,7 @@ WITHOUT_BRACKETS: list[tuple[str, list[Quintuple], int]] = [
     ("| Josh Gordon | per | Browns | org | member of", [A], 0),
     (f"{A_TEXT}\n| Cleveland | loc | Ohio | loc | contain |", [A, B], 0),
     (f"| Cleveland | loc | Ohio | loc | contain |\n{A_TEXT}", [B, A], 0),
-    (
-        "| Gordon [WR, Browns] | per | A\\|B | org | peer |",
-        [Quintuple("Gordon [WR, Browns]", "per", "A|B", "org", "peer")],
-        0,
-    ),
+    ("| Gordon [WR, Browns] | per | A\\|B | org | peer |", [WITH_BAR], 0),
     ("| Josh Gordon | per | Browns | org | plays for |", [], 1),
     ("| Josh Gordon | player | Browns | org | member of |", [], 1),
     ("| | per | Browns | org | member of |", [], 1),
@@ -190,15 +161,7 @@ WITHOUT_BRACKETS: list[tuple[str, list[Quintuple], int]] = [
     (f"<answer>1. {BARE}\n2) {BARE_B}", [A, B], 0),
     (f"{THOUGHT} <answer> {BARE}; {BARE_B} </answer>", [A, B], 0),
     (f"<answer>{BARE};\n{BARE_B};</answer>", [A, B], 0),
-    (
-        "<answer>AT&amp;T, org, Marks &amp; Spencer, org, peer; "
-        "a; b, per, c, org, member_of</answer>",
-        [
-            Quintuple("AT&amp;T", "org", "Marks &amp; Spencer", "org", "peer"),
-            Quintuple("a; b", "per", "c", "org", "member_of"),
-        ],
-        0,
-    ),
+    (f"<answer>{BARE_ENTITIES}; a; b, per, c, org, member_of</answer>", [ENTITIES, SEMICOLON], 0),
     ("<answer>Josh Gordon, per, Browns, org, plays for</answer>", [], 1),
     (f"<answer>{BARE}\nCleveland, loc, Ohio, state, contain</answer>", [A], 1),
     # prose, or a guess
@@ -238,11 +201,11 @@ def test_only_an_answer_that_says_so_is_empty() -> None:
         assert read_answer(nothing, **labels)[0] is None
 
 
-def test_labels_come_back_as_the_configuration_spells_them() -> None:
-    found = read_quintuples(
-        "So [a, per, b, Org, member of].", types=["PER", "ORG"], relations=["Member_Of"]
-    )
-    assert found == ([Quintuple("a", "PER", "b", "ORG", "Member_Of")], 0)
+def test_labels_are_spelled_as_in_the_configuration() -> None:
+    labels = {"types": ["PER", "ORG"], "relations": ["Member_Of"]}
+    quintuples, invalid = read_quintuples("So [a, per, b, Org, member of].", **labels)
+    assert quintuples == [Quintuple("a", "PER", "b", "ORG", "Member_Of")]
+    assert invalid == 0
 
 
 def test_the_answer_is_never_read_from_a_thought() -> None:
@@ -254,63 +217,17 @@ def test_the_answer_is_never_read_from_a_thought() -> None:
     assert think_text("x") == ""
 
 
-PIECES = [
-    *TYPES,
-    "PER",
-    *RELATIONS[:2],
-    "member of",
-    "a",
-    "Müller",
-    "e\u0301",
-    "東京",
-    "🎉",
-    " ",
-    "\n",
-    "\\",
-    "\\\\",
-    "_",
-    ",",
-    ", ",
-    "[",
-    "]",
-    "(",
-    ")",
-    "{",
-    "}",
-    '"',
-    "'",
-    "**",
-    "], [",
-    "][",
-    "[]",
-    ", per, ",
-    ", PER",
-    ", per, b, org, peer], [",
-    "<answer>",
-    "</answer>",
-    "<think>",
-    "</think>",
-    "<",
-    "/",
-    "think>",
-    "< / Answer >",
-    "<\\answer>",
-    "<|im_end|>",
-    "|",
-    "\n| a | per | b | org | peer |\n",
-    "\na, per, b, org, peer; ",
-]
+WORDS = [*TYPES, "PER", *RELATIONS[:2], "member of", "a", "Müller", "e\u0301", "東京", "🎉"]
+MARKS = [*" \n\\_,[](){}\"'|</", "\\\\", ", ", "**"]
+ITEMS = ["], [", "][", "[]", ", per, ", ", PER", ", per, b, org, peer], ["]
+TAGS = ["<answer>", "</answer>", "<think>", "</think>", "think>", "< / Answer >", "<\\answer>"]
+ROWS = ["\n| a | per | b | org | peer |\n", "\na, per, b, org, peer; "]
+PIECES = [*WORDS, *MARKS, *ITEMS, *TAGS, "<|im_end|>", *ROWS]
 NAMES = st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join) | st.text(
     min_size=1, max_size=8
 )
-QUINTUPLES = st.builds(
-    Quintuple,
-    NAMES,
-    st.sampled_from(TYPES),
-    NAMES,
-    st.sampled_from(TYPES),
-    st.sampled_from(RELATIONS),
-)
+TYPE, RELATION = st.sampled_from(TYPES), st.sampled_from(RELATIONS)
+QUINTUPLES = st.builds(Quintuple, NAMES, TYPE, NAMES, TYPE, RELATION)
 
 
 @given(st.lists(QUINTUPLES, max_size=4))
@@ -344,68 +261,35 @@ def test_tags_in_names_are_hidden(name: str) -> None:
 def test_any_text_is_read(text: str) -> None:
     quintuples, invalid = read(text)
     assert invalid >= 0
-    assert all(
-        q.head and q.tail and q.head_type in TYPES and q.relation in RELATIONS for q in quintuples
-    )
+    for quintuple in quintuples:
+        assert quintuple.head
+        assert quintuple.tail
+        assert quintuple.head_type in TYPES
+        assert quintuple.relation in RELATIONS
 
 
-GARBAGE = [
-    "[a, per, ",
-    "[",
-    "]",
-    "[,",
-    "],",
-    "{,",
-    "(,",
-    '{"head": "',
-    "{'head': '",
-    "'a':\"\\",
-    "[[a, per",
-    "]]",
-    ")(",
-    "\\",
-    "\\,",
-    ", per",
-    " ",
-    "\n",
-    A_TEXT,
-    f"[{A_TEXT}",
-    "[per, per, per, per, peer",
-    "<think>",
-    "</think>",
-    "<answer>",
-    "<answer>[",
-    "<",
-    "< ",
-    "/per",
-    "/per/org/",
-    "none ",
-    "per/",
-    "a\u0301\u0323",
-    "*",
-    '"',
-    '["',
-    "|",
-    "| a ",
-    "\n|",
-    "| a | per | b | org | peer |\n",
-    "| a | per | b | org | none |\n",
-    ";",
-    "a, per, b, org, peer;",
-    ", peer;",
-    "\\|",
-    "- ",
-    "1",
-]
+OPENED = ["[a, per, ", "[", "[,", "{,", "(,", "[[a, per", "[per, per, per, per, peer", f"[{A_TEXT}"]
+STRINGS = ['{"head": "', "{'head': '", "'a':\"\\", '"', '["', "\\", "\\,", "\\|"]
+CLOSED = ["]", "],", "]]", ")(", ", per", ", peer;", ";", "a, per, b, org, peer;", A_TEXT]
+BLOCKS = ["<think>", "</think>", "<answer>", "<answer>[", "<", "< "]
+LABELS = ["/per", "/per/org/", "none ", "per/"]
+BARS = ["|", "| a ", "\n|"]
+TABLE_ROWS = ["| a | per | b | org | peer |\n", "| a | per | b | org | none |\n"]
+OTHER = [" ", "\n", "a\u0301\u0323", "*", "- ", "1"]
+GARBAGE = [*OPENED, *STRINGS, *CLOSED, *BLOCKS, *LABELS, *BARS, *TABLE_ROWS, *OTHER]
+
+
+def calls_to_read(text: str) -> int:
+    return calls(lambda: read(text))
 
 
 @pytest.mark.parametrize("piece", GARBAGE)
 def test_work_grows_linearly(piece: str) -> None:
-    """Calls double with the text. A quadratic regular expression would not end on the long one."""
+    """Calls grow with the length. A quadratic regular expression would not end on the last text."""
     for wrap in ("{}", "|{}", "[{}]", "<answer>{}", "[a, per, {}, per, peer]"):
         small, large = (
-            wrap.replace("{}", piece * (size // len(piece))) for size in (4_000, 16_000)
+            calls_to_read(wrap.replace("{}", piece * (size // len(piece))))
+            for size in (4_000, 16_000)
         )
-        counts = [calls(lambda text=text: read(text)) for text in (small, large)]
-        assert counts[1] < 6 * counts[0] + 1_000
+        assert large < 6 * small + 1_000
     read(piece * (300_000 // len(piece)))

@@ -17,13 +17,8 @@ import mmie
 from mmie.errors import InputError
 
 ROOT = Path(__file__).parents[1]
-DATA = [
-    "stages=[data]",
-    "data.sizes.val=2",
-    "data.sizes.test=2",
-    "logger.wandb=false",
-    "trainer.threads=1",
-]
+DATA = ["stages=[data]", "data.sizes.val=2", "data.sizes.test=2"]
+DATA += ["logger.wandb=false", "trainer.threads=1"]
 
 
 def in_process(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from helpers.configured import run_config
-from mmie.bench.memory import GIB, LiveBytes, optimizer_bytes, simulate
+from mmie.bench.memory import GIB, optimizer_bytes, simulate
+from mmie.bench.meters import LiveBytes
 from mmie.errors import InputError
 from mmie.models.architecture import SHIPPED, architecture, empty_model
 
@@ -27,7 +28,7 @@ def test_bytes_are_counted_while_a_storage_lives() -> None:
         product = weight @ weight
         view = product[:5]  # shares the storage
         del product
-        assert (live.now, live.peak, live.flops) == (400, 400, 2000)
+        assert (live.now, live.peak) == (400, 400)
         doubled = view * 2
         assert (live.now, live.peak) == (600, 600)
         del view, doubled
@@ -73,6 +74,11 @@ def test_lean_passes_take_less() -> None:
         value.numel() for value in empty_model(architecture("mmie:toy/qwen2_5_vl")).parameters()
     )
     assert fast["weights_gib"] * GIB > 4 * base
+
+
+def test_eager_attention_holds_its_weights() -> None:
+    eager = gib("memory=fast", "model.attention=eager")
+    assert eager["update_gib"] > 1.1 * gib("memory=fast")["update_gib"]
 
 
 def test_nothing_is_simulated_where_nothing_is_trained() -> None:

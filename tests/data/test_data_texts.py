@@ -1,4 +1,4 @@
-"""Texts enter in one Unicode form; what is no text is refused at every door."""
+"""All texts are read in one Unicode form, and values that are not text are refused everywhere."""
 
 import json
 from pathlib import Path

@@ -8,11 +8,7 @@ import pytest
 
 from helpers.teachers import LABELS, READ_A, READ_AB, A, B, Scripted, examples, run
 from mmie.distil.answer import Answer
-from mmie.distil.candidates import (
-    candidates_from_jsonl,
-    candidates_to_jsonl,
-    distil,
-)
+from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, distil
 from mmie.distil.record import Record
 from mmie.errors import InputError
 from mmie.tasks.jmere.chains import JMEREChains

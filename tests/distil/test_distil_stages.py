@@ -101,13 +101,8 @@ def test_the_advice_about_a_broken_chain_works(tmp_path):
     path = only(tmp_path, "filter/*/chosen.jsonl")
     whole = path.read_bytes()
     path.write_bytes(whole + b"{\n")
-    training = [
-        "sft.epochs=1",
-        "sft.batch_size=2",
-        "sft.micro_batch_size=2",
-        "stages=[sft]",
-        "filter=[]",
-    ]
+    training = ["stages=[sft]", "filter=[]", "sft.epochs=1", "sft.batch_size=2"]
+    training.append("sft.micro_batch_size=2")
     with pytest.raises(InputError, match=r"damaged \(chosen\.jsonl .*delete the folder") as raised:
         go(tmp_path, *training)
     shutil.rmtree(str(raised.value).split(": this finished work")[0])
@@ -164,10 +159,7 @@ def test_request_options_can_be_typed():
     config = run_config(
         "teacher=openai", "teacher.request={max_tokens: null, max_completion_tokens: 64}"
     )
-    assert config.teacher["request"] == {
-        "max_tokens": None,
-        "max_completion_tokens": 64,
-    }
+    assert config.teacher["request"] == {"max_tokens": None, "max_completion_tokens": 64}
 
 
 def test_without_a_terminal_there_is_one_line_per_period_and_a_last_one(monkeypatch, capsys):

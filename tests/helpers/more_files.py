@@ -33,7 +33,10 @@ def fact(
 def write_split(
     root: Path, split: str, facts: Sequence[Any], *, boxes: Any = BOXES, in_txt: bool = False
 ) -> Path:
-    """``split`` as on disk (``valid``); a fact may be a line as text. Gives the text file."""
+    """Writes a split under its name on disk (``valid``) and returns the text file.
+
+    A fact may also be given as a line of text.
+    """
     text = root / "txt" / f"{split}.txt"
     text.parent.mkdir(parents=True, exist_ok=True)
     text.write_text("".join(f"{one}\n" for one in facts), encoding="utf-8")
@@ -52,13 +55,6 @@ def write_labels(
     root: Path, labels: Sequence[str] = LABELS, *, more: Mapping[str, Any] | None = None
 ) -> Path:
     path = root / "rel2id.json"
-    path.write_text(
-        json.dumps(
-            {
-                "none": 0,
-                **{label: number for number, label in enumerate(labels, start=1)},
-                **(more or {}),
-            }
-        )
-    )
+    numbers = {label: number for number, label in enumerate(labels, start=1)}
+    path.write_text(json.dumps({"none": 0, **numbers, **(more or {})}))
     return path

@@ -31,16 +31,7 @@ TEXTS = [
     "so proud ! Lena Young",
     "Ivan Cole via Echo Labs at Oak Falls",
 ]
-WORDS = [
-    "red",
-    "heart boat",
-    "blue star kite",
-    "ring",
-    "green tree",
-    "cake",
-    "black medal flag",
-    "pink",
-]
+WORDS = "red|heart boat|blue star kite|ring|green tree|cake|black medal flag|pink".split("|")
 
 
 class WordTask:
@@ -64,11 +55,12 @@ class WordTask:
 
 def make_examples(pictures: Sequence[Picture]) -> list[Example]:
     """Eight samples with unequal texts, pictures and answers."""
-    shown = [pictures[number % 5 : number % 5 + 1 + number % 2] for number in range(8)]
-    return [
-        Example(f"train-{number}", text, tuple(shown[number]), tuple(words.split()))
-        for number, (text, words) in enumerate(zip(TEXTS, WORDS, strict=True))
-    ]
+    examples = []
+    for number, (text, words) in enumerate(zip(TEXTS, WORDS, strict=True)):
+        first, count = number % 5, 1 + number % 2
+        own = tuple(pictures[first : first + count])
+        examples.append(Example(f"train-{number}", text, own, tuple(words.split())))
+    return examples
 
 
 def demonstrations(policy: Any, examples: Sequence[Example]) -> list[Demonstration]:

@@ -12,12 +12,7 @@ import torch
 from PIL import Image
 
 from mmie.errors import InputError
-from mmie.models.backbone import (
-    defuse_markers,
-    expand_placeholders,
-    load_model,
-    resolve_path,
-)
+from mmie.models.backbone import defuse_markers, expand_placeholders, load_model, resolve_path
 from mmie.models.llava import Llava
 from mmie.models.qwen2_5_vl import Qwen25VL
 

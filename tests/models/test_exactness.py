@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,8 @@ import torch
 from torch import Tensor
 
 from mmie.losses import grpo_loss
+from mmie.models.policy import build_policy
+from mmie.models.qwen2_5_vl import Qwen25VL
 from mmie.models.rows import row_logps
 from mmie.settings import ALL_AT_ONCE, MemoryConfig
 
@@ -21,6 +26,7 @@ TEXTS = [
 ]
 LENGTHS = [7, 1, 4, 9, 2, 1, 3, 3, 5, 8, 1, 6]
 TEMPERATURE = 0.7
+LEAN = MemoryConfig(micro_responses=5, recompute_layers=True, logits_chunk=7)
 
 
 @pytest.fixture(params=["qwen", "llava"])
@@ -157,6 +163,34 @@ def test_shared_prefix_equals_repeated_rows(
     torch.testing.assert_close(shared[mask], rows[mask], atol=1e-5, rtol=0)
     one, other = gradient(policy, shared, mask), gradient(policy, rows, mask)
     assert one.norm() > 0
+    assert (one - other).norm() < 1e-4 * other.norm()
+
+
+def sliding(source: Path, folder: Path) -> Path:
+    """A copy of the Qwen checkpoint whose second layer sees the last five tokens only."""
+    shutil.copytree(source, folder)
+    config = json.loads((folder / "config.json").read_text())
+    window = {"use_sliding_window": True, "sliding_window": 5, "max_window_layers": 1}
+    (folder / "config.json").write_text(json.dumps({**config, **window}))
+    return folder
+
+
+@pytest.mark.parametrize("memory", [ALL_AT_ONCE, LEAN])
+def test_sliding_windows_reach_into_the_shared_prefix(
+    checkpoint_folders: dict[str, Path], tmp_path: Path, memory: MemoryConfig
+) -> None:
+    folder = sliding(checkpoint_folders["qwen"], tmp_path / "sliding")
+    policy = build_policy(Qwen25VL(str(folder)), rank=4, alpha=8, dropout=0.0, seed=1).eval()
+    assert policy.backbone.model.model.language_model.has_sliding_layers
+    batch = policy.batch([policy.encode(text, []) for text in TEXTS])
+    uniforms = torch.rand(12, 10, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    sampled = policy.sample(batch, uniforms, temperature=TEMPERATURE)
+    shared = policy.logps(batch, sampled, temperature=TEMPERATURE, memory=memory)
+    rows = row_logps(policy.model, batch, sampled, temperature=TEMPERATURE)
+    mask = sampled.mask
+    torch.testing.assert_close(shared[mask], rows[mask], atol=1e-5, rtol=0)
+    torch.testing.assert_close(sampled.logps[mask], rows[mask], atol=1e-5, rtol=0)
+    one, other = gradient(policy, shared, mask), gradient(policy, rows, mask)
     assert (one - other).norm() < 1e-4 * other.norm()
 
 

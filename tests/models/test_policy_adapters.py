@@ -13,6 +13,7 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor
 from transformers import LlavaForConditionalGeneration, Qwen2_5_VLForConditionalGeneration
 
+from helpers.adapters import adapter_hash
 from mmie.errors import InputError
 from mmie.models.adapters import POLICY, REFERENCE
 from mmie.models.policy import Policy, build_policy
@@ -154,28 +155,28 @@ def test_the_policy_still_learns_beside_a_reference(policy: Any, pictures: list[
 def test_the_reference_can_be_taken_away_and_made_again(policy: Any, score: Any) -> None:
     policy.remove_reference()
     policy.add_reference()
-    old = policy.adapter_hash(REFERENCE)
+    old = adapter_hash(policy, REFERENCE)
     move(policy)
     moved = score()
     policy.remove_reference()
     assert list(policy.model.peft_config) == [POLICY]
     torch.testing.assert_close(score(), moved, rtol=0, atol=0)
     policy.add_reference()
-    assert policy.adapter_hash(REFERENCE) == policy.adapter_hash(POLICY) != old
+    assert adapter_hash(policy, REFERENCE) == adapter_hash(policy) != old
 
 
 def test_a_saved_adapter_comes_back(policy: Any, score: Any, tmp_path: Path) -> None:
     policy.add_reference()
-    before, mark = score(), policy.adapter_hash(POLICY)
+    before, mark = score(), adapter_hash(policy)
     policy.save_adapter(tmp_path / "adapter")
     assert {"adapter_model.safetensors", "adapter_config.json"} <= {
         file.name for file in (tmp_path / "adapter").iterdir()
     }
     assert not (tmp_path / "adapter" / POLICY).exists()
     move(policy)
-    assert policy.adapter_hash(POLICY) != mark
+    assert adapter_hash(policy) != mark
     policy.read_adapter(tmp_path / "adapter")
-    assert policy.adapter_hash(POLICY) == mark
+    assert adapter_hash(policy) == mark
     torch.testing.assert_close(score(), before, rtol=0, atol=0)
 
 
@@ -194,7 +195,7 @@ def test_a_merged_checkpoint_is_an_ordinary_one(
 ) -> None:
     kind = "qwen" if "qwen" in request.node.name else "llava"
     policy.add_reference()
-    before, weights, mark = score(), base_weights(policy), policy.adapter_hash(POLICY)
+    before, weights, mark = score(), base_weights(policy), adapter_hash(policy)
     policy.save_merged(tmp_path)
     model, loading = LOADERS[kind].from_pretrained(
         tmp_path, dtype=torch.float32, output_loading_info=True
@@ -203,7 +204,7 @@ def test_a_merged_checkpoint_is_an_ordinary_one(
     assert not loading["unexpected_keys"]
     torch.testing.assert_close(score(model.eval()), before, rtol=0, atol=1e-4)
     torch.testing.assert_close(score(), before, rtol=0, atol=0)
-    assert policy.adapter_hash(POLICY) == mark
+    assert adapter_hash(policy) == mark
     assert all(torch.equal(value, weights[name]) for name, value in base_weights(policy).items())
 
 
@@ -225,7 +226,7 @@ def test_a_merged_checkpoint_is_a_base_for_the_next_run(
 
 def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Path) -> None:
     policy = make_policy("qwen")
-    before = policy.adapter_hash(POLICY)
+    before = adapter_hash(policy)
     make_policy("qwen", rank=2).save_adapter(tmp_path / "rank")
     make_policy("llava").save_adapter(tmp_path / "model")
     make_policy("qwen", alpha=16).save_adapter(tmp_path / "alpha")
@@ -243,15 +244,14 @@ def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Pat
         with pytest.raises(InputError, match=complaint) as error:
             policy.read_adapter(tmp_path / name)
         assert "\n" not in str(error.value)
-    assert policy.adapter_hash(POLICY) == before
+    assert adapter_hash(policy) == before
 
 
 def test_a_fresh_adapter_depends_on_the_seed_alone(load_backbone: Any) -> None:
     def fresh(seed: int) -> str:
         torch.rand(seed + 3)
-        return build_policy(
-            load_backbone("qwen"), rank=4, alpha=8, dropout=0.0, seed=seed
-        ).adapter_hash(POLICY)
+        backbone = load_backbone("qwen")
+        return adapter_hash(build_policy(backbone, rank=4, alpha=8, dropout=0.0, seed=seed))
 
     before = torch.get_rng_state()
     build_policy(load_backbone("qwen"), rank=4, alpha=8, dropout=0.0, seed=0)

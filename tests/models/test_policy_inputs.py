@@ -1,4 +1,4 @@
-"""What goes into the policy and comes out: prompts, features computed once, responses, modes."""
+"""Inputs and outputs of the policy: prompts, features computed once, responses, modes."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_without_a_folder_memory_is_bounded_all_the_same(
 
 @pytest.mark.parametrize("kind", ["qwen", "llava"])
 def test_markers_in_a_response_to_learn_are_defused(make_policy: Any, kind: str) -> None:
-    """Neither an image token nor an early end of turn comes out of a name or a chain."""
+    """A name or a chain never becomes an image token or an early end of the turn."""
     policy = make_policy(kind)
     tokenizer = policy.backbone.tokenizer
     markers = [token.content for token in tokenizer.added_tokens_decoder.values()]

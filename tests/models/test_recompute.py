@@ -1,4 +1,4 @@
-"""What is held at once: layers computed again, and logits in chunks."""
+"""Layers computed again in the backward pass, and logits in chunks."""
 
 from __future__ import annotations
 
@@ -38,6 +38,20 @@ def test_no_more_logits_than_a_chunk_are_made_at_once() -> None:
     assert Counter(rows) == {5: 4, 2: 2}  # each is made again in the backward pass
 
 
+def test_chunks_draw_the_same_dropout_again() -> None:
+    """``lora.targets`` may name the head, and then SFT has dropout in it."""
+    torch.manual_seed(0)
+    head, tokens = nn.Sequential(nn.Dropout(0.5), nn.Linear(5, 9)), torch.randint(0, 9, (3, 4))
+    hidden = torch.randn(3, 4, 5, requires_grad=True)
+    torch.manual_seed(1)
+    logps = head_logps(head, hidden, tokens, temperature=1.0, chunk=5)
+    torch.manual_seed(1)
+    parts = zip(hidden.flatten(0, 1).split(5), tokens.flatten().split(5), strict=True)
+    expected = torch.cat([token_logps(head(part), of, temperature=1.0) for part, of in parts])
+    (gradient,) = torch.autograd.grad(logps.sum(), hidden)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected.sum(), hidden)[0])
+
+
 def test_layers_are_computed_again_and_are_their_own_afterwards(
     make_policy: Any, pictures: list[Any]
 ) -> None:
@@ -62,4 +76,12 @@ def test_nothing_is_prepared_where_no_gradient_is_kept(make_policy: Any) -> None
         assert all("forward" not in vars(layer) for layer in layers)
     with recomputed_layers(model, active=True):
         assert all("forward" in vars(layer) for layer in layers)
+    assert all("forward" not in vars(layer) for layer in layers)
+
+
+def test_layers_are_their_own_after_an_error(make_policy: Any) -> None:
+    model = make_policy("qwen").model
+    with pytest.raises(KeyError), recomputed_layers(model, active=True):
+        raise KeyError
+    layers = model.get_base_model().get_decoder().layers
     assert all("forward" not in vars(layer) for layer in layers)

@@ -37,18 +37,18 @@ def test_memory_is_bounded_and_drops_the_least_recently_used(drawn: list[Picture
     cache = VisionCache(max_bytes=3 * 40)
     for picture in (a, b, c, a, d):  # d pushes b out
         cache(picture, tens())
-    assert (cache.computed, cache.held) == (4, 120)
+    assert (cache.computed, cache.memory_bytes) == (4, 120)
     cache(a, never)
     cache(c, never)
     assert cache(b, tens(1)).sum() == 10
-    assert (cache.computed, cache.held) == (5, 120)
+    assert (cache.computed, cache.memory_bytes) == (5, 120)
 
 
 def test_the_newest_picture_stays_even_if_it_is_too_large(drawn: list[Picture]) -> None:
     cache = VisionCache(max_bytes=10)
     for number in (0, 0, 1):
         cache(drawn[number], tens())
-    assert (cache.computed, cache.held) == (2, 40)
+    assert (cache.computed, cache.memory_bytes) == (2, 40)
 
 
 def test_a_second_run_reads_what_the_first_computed(tmp_path: Path, drawn: list[Picture]) -> None:
@@ -66,7 +66,7 @@ def test_a_picture_out_of_memory_comes_from_disk(tmp_path: Path, drawn: list[Pic
     cache(drawn[0], tens())
     cache(drawn[1], tens())
     cache(drawn[0], never)
-    assert (cache.computed, cache.read, cache.held) == (2, 1, 40)
+    assert (cache.computed, cache.read, cache.memory_bytes) == (2, 1, 40)
 
 
 def flip(content: bytes) -> bytes:

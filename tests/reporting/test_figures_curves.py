@@ -43,7 +43,11 @@ def test_training_is_smoothed_with_the_steps_around_it(tmp_path: Path) -> None:
 def test_the_parts_of_the_reward_follow_it_whatever_they_are_called(tmp_path: Path) -> None:
     rows = "0,train/kl,1\n0,train/r_z,1\n0,train/reward,1\n0,train/other,1\n"
     found = curves.select([recorded(tmp_path, rows)])
-    assert [*found] == ["reward", "r_z, part of the reward, before its weight", "KL to the reference"]
+    assert [*found] == [
+        "reward",
+        "r_z, part of the reward, before its weight",
+        "KL to the reference",
+    ]
 
 
 def test_of_many_experiments_the_full_method_is_drawn(tmp_path: Path) -> None:

@@ -52,26 +52,17 @@ def counts(scores: dict) -> tuple[int, int, int]:
 
 
 def test_both_readers_are_scored_and_the_chosen_one_has_the_plain_name() -> None:
-    found = scores_of_both(jmere(), RESPONSES, EXAMPLES, LENIENT, seed=0)
-    assert list(found) == [
-        "test/quintuple",
-        "test/entity",
-        "test/quintuple_strict",
-        "test/entity_strict",
-    ]
-    assert counts(found["test/quintuple"]) == (3, 4, 4)
-    assert found["test/quintuple"]["f1"] == pytest.approx(6 / 8)
-    assert counts(found["test/quintuple_strict"]) == (1, 1, 4)
-    assert counts(found["test/entity"]) == (6, 8, 8)  # the invalid item is two wrong entities
-    turned = scores_of_both(jmere(), RESPONSES, EXAMPLES, STRICT, seed=0)
-    assert list(turned) == [
-        "test/quintuple",
-        "test/entity",
-        "test/quintuple_lenient",
-        "test/entity_lenient",
-    ]
-    assert turned["test/quintuple"] == found["test/quintuple_strict"]
-    assert turned["test/quintuple_lenient"] == found["test/quintuple"]
+    lenient = scores_of_both(jmere(), RESPONSES, EXAMPLES, LENIENT, seed=0)
+    names = "test/quintuple test/entity test/quintuple_strict test/entity_strict"
+    assert list(lenient) == names.split()
+    assert counts(lenient["test/quintuple"]) == (3, 4, 4)
+    assert lenient["test/quintuple"]["f1"] == pytest.approx(6 / 8)
+    assert counts(lenient["test/quintuple_strict"]) == (1, 1, 4)
+    assert counts(lenient["test/entity"]) == (6, 8, 8)  # the invalid item is two wrong entities
+    strict = scores_of_both(jmere(), RESPONSES, EXAMPLES, STRICT, seed=0)
+    assert list(strict) == names.replace("strict", "lenient").split()
+    assert strict["test/quintuple"] == lenient["test/quintuple_strict"]
+    assert strict["test/quintuple_lenient"] == lenient["test/quintuple"]
 
 
 def test_the_strict_scores_are_those_of_the_parser_of_the_reward() -> None:
@@ -79,18 +70,20 @@ def test_the_strict_scores_are_those_of_the_parser_of_the_reward() -> None:
     plain = task.score(
         [task.parse(text) for text in RESPONSES], EXAMPLES, bootstrap_samples=50, seed=1
     )
-    found = scores_of_both(task, RESPONSES, EXAMPLES, replace(STRICT, bootstrap_samples=50), seed=1)
-    assert {name: found[f"test/{name}"] for name in plain} == plain
+    scores = scores_of_both(
+        task, RESPONSES, EXAMPLES, replace(STRICT, bootstrap_samples=50), seed=1
+    )
+    assert {name: scores[f"test/{name}"] for name in plain} == plain
 
 
 def test_the_analysis_counts_invalid_items() -> None:
     task = jmere()
     readings = [task.read(text, lenient=True) for text in RESPONSES]
-    found = analysis(task, readings, EXAMPLES, truncated=[False] * 3)
-    assert found["counts"]["quintuple"] == [[1, 1, 1], [1, 2, 2], [1, 1, 1]]
-    assert found["errors"] == {"invalid answer": 1, "missed": 1}
-    assert found["right"] == [True, False, True]
-    assert found["breakdown"]["ignoring direction"]["all"]["predicted"] == 4
+    scores = analysis(task, readings, EXAMPLES, truncated=[False] * 3)
+    assert scores["counts"]["quintuple"] == [[1, 1, 1], [1, 2, 2], [1, 1, 1]]
+    assert scores["errors"] == {"invalid answer": 1, "missed": 1}
+    assert scores["right"] == [True, False, True]
+    assert scores["breakdown"]["ignoring direction"]["all"]["predicted"] == 4
 
 
 def test_an_invalid_item_makes_an_answer_wrong() -> None:
@@ -108,12 +101,12 @@ def test_an_unknown_label_costs_precision() -> None:
         Example("test-1", "y", (), "none", extra),
     ]
     responses = [f"It is {LABELS[0]}.", "/per/per/enemy"]
-    found = scores_of_both(
+    scores = scores_of_both(
         MORE(labels=LABELS, response=Direct()), responses, examples, LENIENT, seed=0
     )
-    assert counts(found["test/relation"]) == (1, 2, 1)
-    assert found["test/relation"]["accuracy"] == 0.5
-    assert counts(found["test/relation_strict"]) == (0, 0, 1)
+    assert counts(scores["test/relation"]) == (1, 2, 1)
+    assert scores["test/relation"]["accuracy"] == 0.5
+    assert counts(scores["test/relation_strict"]) == (0, 0, 1)
 
 
 SHIPPED = Path(__file__).parents[2] / "experiments/results/toy/jmere_r1-seed0"
@@ -130,9 +123,9 @@ def test_the_strict_reader_gives_the_figures_of_the_shipped_run(model: str) -> N
     rows = [json.loads(line) for line in lines]
     examples = [Example(row["id"], row["text"], (), task.revive_gold(row["gold"])) for row in rows]
     config = replace(STRICT, bootstrap_samples=results["config"]["evaluation"]["bootstrap_samples"])
-    found = scores_of_both(
+    scores = scores_of_both(
         task, [row["response"] for row in rows], examples, config, seed=results["seed"]
     )
     measures = results["systems"][model]
     for measure in ("test/quintuple", "test/entity"):
-        assert found[measure] == measures.get(f"{measure}_strict", measures[measure])
+        assert scores[measure] == measures.get(f"{measure}_strict", measures[measure])

@@ -29,11 +29,7 @@ from mmie.stages.vote import vote
 from mmie.tasks.jmere.jmere_json import JMEREJson
 
 # One run that has every stage: a division, chains, a difficulty, votes and the teacher's own row.
-WHOLE = [
-    "sft_share=0.5",
-    "schedule=progressive_mix",
-    "evaluation.samples=3",
-]
+WHOLE = ["sft_share=0.5", "schedule=progressive_mix", "evaluation.samples=3"]
 SIZES = "data.sizes={train: 4, val: 2, test: 2}"
 FILES = "data=jmere_json"
 TEACHERS = ["data", "divide", "distil", "filter"]
@@ -105,7 +101,7 @@ def changed(config: RunConfig, *overrides: str) -> set[str]:
 
 
 def leaves(section: Any, path: str = "", *, keyed: bool = True) -> Iterator[tuple[str, bool]]:
-    """The path of every field that is no section, and whether it belongs to any key."""
+    """The path of every field that is not a section, and whether it belongs to any key."""
     for entry in fields(section):
         inside = keyed and _says(entry) is not False
         value = getattr(section, entry.name)
@@ -169,19 +165,14 @@ def another(value: Any) -> Any:
 def test_which_fields_of_the_computing_sections_are_in_no_key() -> None:
     """Memory and speed knobs, and no other field."""
     sections = ("lora.", "sft.", "grpo.", "evaluation.", "zero_shot.", "trainer.")
-    assert {path for path in FREE if path.startswith(sections)} == {
-        "sft.checkpoint_every",
-        "sft.micro_batch_size",
-        "grpo.checkpoint_every",
-        "grpo.micro_prompts",
-        "grpo.rollout_prompts",
-        "evaluation.batch_size",
-        "evaluation.vote_rows",
-        "zero_shot.systems",
-        "trainer.devices",
-        "trainer.num_nodes",
-        "trainer.strategy",
-    }
+    expected = """
+        sft.checkpoint_every sft.micro_batch_size
+        grpo.checkpoint_every grpo.micro_prompts grpo.rollout_prompts
+        evaluation.batch_size evaluation.vote_rows
+        zero_shot.systems
+        trainer.devices trainer.num_nodes trainer.strategy
+    """
+    assert {path for path in FREE if path.startswith(sections)} == set(expected.split())
     assert set(LEAVES) >= NODES
 
 

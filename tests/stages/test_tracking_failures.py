@@ -1,4 +1,4 @@
-"""wandb is optional: whatever it does, the run goes on, soon and with one warning line."""
+"""wandb is optional: if it fails or hangs, the run continues soon, with one line of warning."""
 
 from __future__ import annotations
 

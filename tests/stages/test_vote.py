@@ -1,4 +1,4 @@
-"""Stage vote: what is asked, what is kept of it, and what comes out."""
+"""The stage vote: which responses it draws, which it stores, and its scores."""
 
 import json
 from collections.abc import Iterator

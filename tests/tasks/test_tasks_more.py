@@ -53,12 +53,8 @@ def response(answer: str) -> str:
 
 def test_the_labels_are_those_of_the_data() -> None:
     assert len(set(LABELS)) == 20
-    assert {kind for label in LABELS for kind in label.split("/")[1:3]} == {
-        "per",
-        "org",
-        "loc",
-        "misc",
-    }
+    kinds = {kind for label in LABELS for kind in label.split("/")[1:3]}
+    assert kinds == {"per", "org", "loc", "misc"}
 
 
 def test_the_prompt_gives_entity_labels_and_text_then_the_form() -> None:
@@ -164,15 +160,10 @@ def test_scores_by_hand() -> None:
     scores = found["relation"]
     # Right: the first and the third. Relations: correct 1, predicted 3, gold 3.
     # AWARDED: F1 2/4, MEMBER: F1 0.
-    assert (scores["correct"], scores["predicted"], scores["gold"], scores["samples"]) == (
-        1,
-        3,
-        3,
-        5,
-    )
-    assert (scores["precision"], scores["recall"], scores["f1"]) == pytest.approx(
-        (1 / 3, 1 / 3, 1 / 3)
-    )
+    counts = [scores[name] for name in ("correct", "predicted", "gold", "samples")]
+    assert counts == [1, 3, 3, 5]
+    values = [scores[name] for name in ("precision", "recall", "f1")]
+    assert values == pytest.approx([1 / 3, 1 / 3, 1 / 3])
     assert (scores["accuracy"], scores["macro_f1"]) == pytest.approx((2 / 5, 1 / 4))
     assert 0 <= scores["ci95"][0] < 1 / 3 < scores["ci95"][1] <= 1
     assert 0 <= scores["accuracy_ci95"][0] < 2 / 5 < scores["accuracy_ci95"][1] <= 1
@@ -244,11 +235,7 @@ def test_what_a_sample_is_counted_and_explained_by() -> None:
     assert {
         name: (scores["correct"], scores["predicted"], scores["gold"])
         for name, scores in found["relation"].items()
-    } == {
-        labels[0]: (0, 0, 1),
-        labels[1]: (0, 1, 0),
-        labels[2]: (0, 1, 0),
-    }
+    } == {labels[0]: (0, 0, 1), labels[1]: (0, 1, 0), labels[2]: (0, 1, 0)}
     assert {name: scores["predicted"] for name, scores in found["entity type"].items()} == {
         "/per/org": 1,
         "/org/org": 1,

@@ -12,6 +12,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
+from helpers.adapters import adapter_hash
 from helpers.training_runs import loop_config, train_grpo, train_sft
 from mmie.training.callbacks import BestAdapter, RolloutRows
 from mmie.training.metrics_log import MetricsLog
@@ -34,11 +35,12 @@ def module_with(value: float) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("steps", "validations", "at"),
+    ("steps", "validations", "after"),
     [(6, 3, {2, 4, 6}), (5, 2, {2, 5}), (3, 1, {3}), (2, 5, {0, 1, 2}), (4, 0, {4})],
 )
-def test_validations_are_evenly_spread(steps: int, validations: int, at: set[int]) -> None:
-    assert BestAdapter(lambda: 0.0, steps=steps, validations=validations).at == at
+def test_validations_are_evenly_spread(steps: int, validations: int, after: set[int]) -> None:
+    best = BestAdapter(lambda: 0.0, steps=steps, validations=validations)
+    assert best.validation_steps == after
 
 
 def test_the_earliest_best_adapter_is_kept() -> None:
@@ -66,14 +68,14 @@ def test_the_policy_ends_as_the_best_adapter(
     policy, hashes, scores = make_policy("qwen"), [], iter([0.1, 0.9, 0.3, 0.9])
 
     def validate() -> float:
-        hashes.append(policy.adapter_hash("policy"))
+        hashes.append(adapter_hash(policy))
         return next(scores)
 
     best = train_sft(
         policy, examples, tmp_path, epochs=2, validate=validate, loop=loop_config(validations=4)
     )
     assert len(set(hashes)) == 4
-    assert policy.adapter_hash("policy") == hashes[1]
+    assert adapter_hash(policy) == hashes[1]
     assert (best.step, best.f1) == (2, 0.9)
 
 

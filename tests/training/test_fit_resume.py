@@ -1,4 +1,4 @@
-"""A training that is killed goes on as if nothing had happened."""
+"""A training that was killed and resumed ends like one that was not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 
+from helpers.adapters import adapter_hash
 from helpers.training_runs import (
     end_early,
     grpo_config,
@@ -21,7 +22,6 @@ from helpers.training_runs import (
     train_grpo,
     train_sft,
 )
-from mmie.models.adapters import POLICY
 from mmie.training.metrics_log import MetricsLog
 
 STEPS = 6
@@ -117,7 +117,7 @@ def run(
         "history": best.history,
         "f1": best.f1,
         "step": best.step,
-        "hash": policy.adapter_hash(POLICY),
+        "hash": adapter_hash(policy),
     }
     (folder / "outcome.json").write_text(json.dumps(outcome))
     policy.save_adapter(folder / "adapter")

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from helpers.adapters import adapter_hash
 from helpers.training_runs import (
     WordTask,
     grpo_config,
@@ -39,13 +40,13 @@ def test_sft_learns_a_tiny_set_and_leaves_the_base_alone(
     make_policy: Any, examples: list[Any], tmp_path: Path, kind: str
 ) -> None:
     policy = make_policy(kind)
-    before, mark = frozen(policy), policy.adapter_hash(POLICY)
+    before, mark = frozen(policy), adapter_hash(policy)
     train_sft(policy, examples[:4], tmp_path, epochs=12, config=sft_config(lr=0.03))
     losses = column(tmp_path, "train/loss")
     assert len(losses) == 12
     assert losses[0] > 5
     assert losses[-1] < 0.5 * losses[0]
-    assert policy.adapter_hash(POLICY) != mark
+    assert adapter_hash(policy) != mark
     after = frozen(policy)
     assert before.keys() == after.keys()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
@@ -72,7 +73,7 @@ def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
     vocabulary = set(range(policy.model.config.get_text_config().vocab_size))
     monkeypatch.setattr(type(policy), "suppressed", sorted(vocabulary - choice))
     policy.add_reference()
-    before, marks = frozen(policy), (policy.adapter_hash(POLICY), policy.adapter_hash(REFERENCE))
+    before, marks = frozen(policy), (adapter_hash(policy), adapter_hash(policy, REFERENCE))
     first = {word: probability(policy, examples, word) for word in ("heart", "boat", "star")}
 
     def reward(response: str, *_: Any) -> dict[str, float]:
@@ -87,7 +88,7 @@ def test_grpo_raises_what_is_rewarded_and_leaves_the_reference_alone(
     rewards = column(tmp_path, "train/reward")
     assert len(rewards) == 8
     assert sum(rewards[-3:]) > sum(rewards[:3])
-    assert policy.adapter_hash(REFERENCE) == marks[1] == marks[0] != policy.adapter_hash(POLICY)
+    assert adapter_hash(policy, REFERENCE) == marks[1] == marks[0] != adapter_hash(policy)
     after = frozen(policy)
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert column(tmp_path, "train/kl")[0] == pytest.approx(0, abs=1e-6)
@@ -110,11 +111,11 @@ def test_equal_rewards_move_nothing_but_for_the_kl(
 ) -> None:
     policy = make_policy("qwen")
     policy.add_reference()
-    mark = policy.adapter_hash(POLICY)
+    mark = adapter_hash(policy)
     config = grpo_config(kl_coef=0.0)
     train_grpo(
         policy, examples, tmp_path, epochs=0.5, config=config, reward=lambda *_: {"reward": 1.0}
     )
     assert column(tmp_path, "train/zero_variance_groups") == [1.0]
     assert column(tmp_path, "train/gradient_norm") == [0.0]
-    assert policy.adapter_hash(POLICY) == mark
+    assert adapter_hash(policy) == mark

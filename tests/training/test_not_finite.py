@@ -1,4 +1,4 @@
-"""A training that diverges, or weights that are broken, end in one line with step and sample."""
+"""Training that diverges, or broken weights, end with one line that names step and sample."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.adapters import adapter_hash
 from helpers.training_runs import WordTask, grpo_config, sft_config, train_grpo, train_sft
 from mmie.errors import NotFiniteError
-from mmie.losses import grpo_loss, kl_divergence
 from mmie.training.generate import Sampling, respond, respond_often
 
 
 def poison(policy: Any, value: float) -> Any:
-    """The last layer of the language model gives the value from now on."""
+    """Writes the value into one row of the embeddings and of the head."""
     with torch.no_grad():
         for name, weight in policy.model.named_parameters():
             if "lm_head" in name or "embed_tokens" in name:
@@ -65,27 +65,7 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_adapter(
 ) -> None:
     policy = make_policy("qwen")
     policy.trainable()[0].register_hook(lambda gradient: gradient * float("nan"))
-    before = policy.adapter_hash("policy")
+    before = adapter_hash(policy)
     with pytest.raises(NotFiniteError, match=r"^the gradient is not finite at step 0;"):
         train_sft(policy, examples, tmp_path, epochs=1)
-    assert policy.adapter_hash("policy") == before
-
-
-def test_k3_is_bounded() -> None:
-    """d = 1: e − 2; d = 20: e^20 − 21 = 485,165,174.4; beyond that the same, with gradient 0."""
-    logps = torch.tensor([-1.0, -21.0, -90.0, -1e4], dtype=torch.float32, requires_grad=True)
-    kl = kl_divergence(logps, torch.zeros(4), estimator="k3")
-    expected = [0.718281828, 485165174.4, 485165174.4, 485165174.4]
-    assert kl.tolist() == pytest.approx([expected[0], *[485165174.4] * 3], rel=1e-6)
-    kl.sum().backward()
-    assert logps.grad is not None
-    assert logps.grad.tolist() == pytest.approx([1 - 2.718281828, 0, 0, 0], rel=1e-6)
-
-
-def test_the_ratio_of_eq_7_is_bounded() -> None:
-    """Log-ratios 0 and 100, advantages 1 and 0: −(1·1 + e^20·0)/2 = −1/2; e^100·0 would be NaN."""
-    logps = torch.tensor([[-1.0], [0.0]])
-    old = torch.tensor([[-1.0], [-100.0]])
-    advantages, mask = torch.tensor([1.0, 0.0]), torch.ones(2, 1)
-    loss = grpo_loss(logps, old, None, advantages, mask, kl_coef=0.0)
-    assert float(loss) == pytest.approx(-0.5)
+    assert adapter_hash(policy) == before

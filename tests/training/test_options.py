@@ -28,7 +28,7 @@ def module_of(policy: Any, reward: Any = length_reward, **options: Any) -> Any:
 
 
 def counted(policy: Any, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The number of prompts of each pass that gives log-probabilities."""
+    """A list of the number of prompts in every pass that computes log-probabilities."""
     passes: list[int] = []
     logps = policy.logps
 

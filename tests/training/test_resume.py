@@ -1,4 +1,4 @@
-"""Resume points: when they are written, which one is taken, what a damaged or planted one does."""
+"""Resume points: when they are written, which one is used, and what damaged ones do."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from helpers.adapters import adapter_hash
 from helpers.training_runs import loop_config, mean_length, train_sft
 from mmie.errors import InputError
 from mmie.integrity import file_digests
@@ -203,7 +204,7 @@ def test_the_temporary_folder_is_not_used(
 def test_a_training_goes_on_from_what_is_whole(
     left: int, make_policy: Any, examples: list[Any], tmp_path: Path
 ) -> None:
-    """Whatever it goes on from, it ends as if nothing had happened."""
+    """From any resume point, or from the start, it ends like a training that was not killed."""
     ends = []
     for name in ("whole", "damaged"):
         folder = tmp_path / name
@@ -218,6 +219,6 @@ def test_a_training_goes_on_from_what_is_whole(
         loop = loop_config(checkpoint_every=1)
         best = train_sft(policy, examples, folder, epochs=2, validate=validate, loop=loop)
         metrics = (folder / "metrics.csv").read_text()
-        ends.append((policy.adapter_hash("policy"), best.history, metrics))
+        ends.append((adapter_hash(policy), best.history, metrics))
         assert json.loads((folder / "step-3.json").read_text())["step"] == 3
     assert ends[0] == ends[1]

@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.utilities import rank_zero_only
 
 from helpers import training_runs
+from helpers.adapters import adapter_hash
 from helpers.configured import run_config
 from helpers.training_runs import TRAINER, train_grpo, train_sft
 from mmie.config import TrainerConfig
@@ -55,11 +56,11 @@ def test_it_trains(
         monkeypatch.setenv(name, "")  # the strategy sets them; undone after the test
         monkeypatch.delenv(name)
     policy = make_policy("qwen")
-    before = policy.adapter_hash("policy")
+    before = adapter_hash(policy)
     train(policy, examples, tmp_path, epochs=0.5)
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-    assert policy.adapter_hash("policy") != before
+    assert adapter_hash(policy) != before
 
 
 def test_the_progress_bar_says_training_instead_of_an_epoch() -> None:
@@ -82,27 +83,25 @@ def test_one_process_writes_its_metrics_whatever_the_environment_says(
         assert {row[1] for row in csv.reader(file)} > {"train/loss", "val/f1"}
 
 
+AUTO, AUTO_REFUSED = "trainer.accelerator=auto", r"^trainer\.accelerator=auto: torch sees no GPU"
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["trainer.precision=16-mixed"], r"^trainer\.precision: 16-mixed needs a GPU"),
-        (["trainer.strategy=deepspeed_zero2"], r"^trainer\.strategy: deepspeed_zero2 needs a GPU"),
-        (["trainer.precision=bf16-true"], r"^trainer\.precision: 'bf16-true' is out of range"),
-        (["trainer=gpu"], r"^trainer\.accelerator=gpu: torch sees no GPU"),
-        (
-            ["trainer.accelerator=auto", "trainer.precision=16-mixed"],
-            r"^trainer\.accelerator=auto: torch sees no GPU",
-        ),
-        (
-            ["trainer.accelerator=auto", "trainer.strategy=deepspeed_zero2"],
-            r"^trainer\.accelerator=auto: torch sees no GPU",
-        ),
+        ("trainer.precision=16-mixed", r"^trainer\.precision: 16-mixed needs a GPU"),
+        ("trainer.strategy=deepspeed_zero2", r"^trainer\.strategy: deepspeed_zero2 needs a GPU"),
+        ("trainer.precision=bf16-true", r"^trainer\.precision: 'bf16-true' is out of range"),
+        ("trainer=gpu", r"^trainer\.accelerator=gpu: torch sees no GPU"),
+        (f"{AUTO} trainer.precision=16-mixed", AUTO_REFUSED),
+        (f"{AUTO} trainer.strategy=deepspeed_zero2", AUTO_REFUSED),
     ],
 )
-def test_what_needs_a_gpu_is_refused_before_anything_costs(
-    overrides: list[str], message: str, tmp_path: Path
+def test_what_needs_a_gpu_is_refused_before_any_stage(
+    overrides: str, message: str, tmp_path: Path
 ) -> None:
+    artifacts = tmp_path / "artifacts"
     with pytest.raises(InputError, match=message):
-        execute(run_config(*overrides, "logger=none", artifacts=tmp_path / "artifacts"), tmp_path)
-    assert not (tmp_path / "artifacts").exists()
+        execute(run_config(*overrides.split(), "logger=none", artifacts=artifacts), tmp_path)
+    assert not artifacts.exists()

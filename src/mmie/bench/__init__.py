@@ -1,1 +1,1 @@
-"""What a GRPO step costs: this engine, G repeated rows and TRL on the same work."""
+"""What a GRPO step costs: time and memory compared with other engines, and simulated memory."""

@@ -7,7 +7,7 @@ TRL comes with ``pip install -c constraints.txt -e '.[bench]'``.
 Every engine runs in a process of its own on a random Qwen2.5-VL of 6 M parameters; no data is
 needed. ``--sweep`` repeats the comparison over G and over the prompt length and draws the cost.
 
-``python -m mmie.bench memory --help`` is about memory at the paper's scale.
+``python -m mmie.bench memory`` simulates memory at the paper's scale; ``--help`` explains it.
 """
 
 from __future__ import annotations

@@ -26,10 +26,7 @@ class FixedLength(Policy):
 
 
 class Repeated(FixedLength):
-    """The same step as usual trainers do it.
-
-    Prompt and pictures are computed once for each of the G responses, in every pass.
-    """
+    """Computes prompt and pictures again for each of the G responses, as usual trainers do."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

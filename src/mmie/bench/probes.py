@@ -81,7 +81,7 @@ def _bare_forward_seconds(policy: Policy, prompts: PromptBatch, work: Work) -> f
     """Seconds of all forward passes of decoding, without drawing tokens."""
     owners = torch.arange(work.prompts).repeat_interleave(work.group_size)
     prompt_cache, _ = prefill(policy.model, prompts)
-    cache = decode_cache(prompt_cache, owners, policy.model.config.get_text_config())
+    cache = decode_cache(prompt_cache, owners)
     token = torch.full((len(owners), 1), ANY_TOKEN)
     positions = response_positions(prompts, owners, work.new_tokens)
     prompt_length = prompts.ids.shape[1]

@@ -2,13 +2,12 @@
 
 The reference is the SFT adapter, and the policy starts as its copy. Without a warm-up (Only-RL)
 there is no such adapter, and the reference is the base itself. So π and π_ref share one base in
-memory, and nothing is ever merged into it while training.
+memory, and nothing is ever merged into it during training.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -124,13 +123,6 @@ class AdaptedModel(nn.Module):
             InputError: it is missing, damaged, or does not fit this model.
         """
         self.load_adapter_state(read_saved_adapter(folder, alpha=self.lora.lora_alpha))
-
-    def adapter_hash(self, name: str) -> str:
-        """A digest of the adapter's weights."""
-        digest = hashlib.sha256()
-        for key, value in sorted(self.adapter_state(name).items()):
-            digest.update(key.encode() + value.float().numpy().tobytes())
-        return digest.hexdigest()
 
     def save_adapter(self, folder: Path) -> None:
         """Writes ``adapter_model.safetensors`` and ``adapter_config.json`` as PEFT reads them.

@@ -1,4 +1,4 @@
-"""The architecture of a checkpoint without its weights: what memory and cost are computed from."""
+"""The architecture of a checkpoint without its weights, for the simulation of memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from mmie.models.backbone import load_pretrained, resolve_path
 
-# The architectures of the paper's backbones, so that a plan needs no network. The numbers are those
-# of the checkpoints' own config.json.
+# The architectures of the paper's backbones, so that a simulation needs no network. The numbers are
+# those of the checkpoints' own config.json.
 SHIPPED = {
     "Qwen/Qwen2.5-VL-7B-Instruct": "qwen2_5_vl_7b.json",
     "llava-hf/llava-1.5-7b-hf": "llava_1_5_7b.json",
@@ -35,10 +35,7 @@ def architecture(path: str) -> Any:
     return load_pretrained(AutoConfig, folder)
 
 
-def empty_model(
-    config: Any, *, attention: str = "sdpa", dtype: torch.dtype = torch.bfloat16
-) -> Any:
+def empty_model(config: Any, *, dtype: torch.dtype = torch.bfloat16) -> Any:
     """The causal model on the meta device: names and shapes of all weights, and no memory."""
-    config._attn_implementation = attention
     with torch.device("meta"):
         return AutoModelForImageTextToText.from_config(config, dtype=dtype).requires_grad_(False)

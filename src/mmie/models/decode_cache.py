@@ -1,4 +1,4 @@
-"""The key-value cache of the rollout: each prompt's row once per response, with room to grow."""
+"""The key-value cache of the rollout: one row per response, with room to grow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache
+from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
 BLOCK = 64  # tokens by which the buffers grow
@@ -56,20 +56,19 @@ class PreallocatedLayer(DynamicLayer):
         return keys, values
 
 
-def decode_cache(prompt_cache: DynamicCache, owners: Tensor, config: Any) -> DynamicCache:
+def decode_cache(prompt_cache: Cache, owners: Tensor) -> Cache:
     """A cache with one row per response, copied from one with one row per prompt.
 
     It keeps no gradient.
 
     Args:
-        prompt_cache: as ``prefill`` leaves it.
-        owners: the prompt of each response, [rows].
-        config: that of the language model.
+        prompt_cache: as ``prefill`` returns it.
+        owners: the prompt of each response, [N].
     """
-    cache = DynamicCache(config=config)
     layers: list[Any] = prompt_cache.layers
-    cache.layers = [PreallocatedLayer(layer.keys[owners], layer.values[owners]) for layer in layers]
-    return cache
+    return Cache(
+        layers=[PreallocatedLayer(layer.keys[owners], layer.values[owners]) for layer in layers]
+    )
 
 
 def _with_free_block(states: Tensor) -> Tensor:

@@ -1,6 +1,4 @@
-"""One pass of the language model, with what it needs besides tokens.
-
-That is positions and precomputed picture features.
+"""One pass of the language model, with positions and with picture features computed before.
 
 Shapes: B prompts, N rows, T tokens, H hidden size, C position channels (3 for Qwen2.5-VL, 1 for
 LLaVA).
@@ -34,7 +32,7 @@ def hidden_states(
     Args:
         model: the causal model with the wanted adapter active.
         ids: [N, T].
-        mask: True on tokens that are seen, those in the cache included, [N, cached + T].
+        mask: True on tokens that attention sees, those in the cache included, [N, cached + T].
         positions: [C, N, T].
         features: of the pictures whose placeholders are among the tokens.
         cache: keys and values of earlier tokens; those of the pass go into it.
@@ -51,7 +49,7 @@ def hidden_states(
 
 
 def causal_model(model: Any) -> Any:
-    """The transformers model itself, if it is wrapped by PEFT."""
+    """The transformers model itself, without PEFT's wrapper if it has one."""
     return model.get_base_model() if isinstance(model, PeftModel) else model
 
 

@@ -5,7 +5,8 @@
 2. The language-model head is applied to slices of the hidden states. The logits of all tokens at
    once would be the largest tensor of the pass: tokens × vocabulary, in float32, several copies.
 
-Both give the same values and gradients as the plain pass. The first costs one more forward pass.
+Both give the same values and gradients as the plain pass. The first costs one more forward pass,
+the second one more product with the head.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from transformers import DynamicCache
+from transformers import Cache
 from transformers.cache_utils import DynamicLayer
 
 from mmie.losses import token_logps
@@ -29,21 +30,20 @@ from mmie.models.forward import causal_model
 def recomputed_layers(model: Any, *, active: bool) -> Iterator[None]:
     """Inside the ``with`` block, the decoder layers keep only their inputs for the backward pass.
 
-    Each layer gets another ``forward`` for that time. transformers has a switch for this, too, but
-    it works in training mode alone and takes the cache away from the layers, which the shared
-    prefix needs. The backward pass may run after the block: what it computes again is the layer's
-    own ``forward``.
+    Each layer gets another ``forward`` for that time. transformers can do this as well, but only in
+    training mode and without a cache, which the shared prefix needs. The backward pass may run
+    after the block, because it computes the layer's own ``forward`` again.
 
     Args:
         model: the causal model, with or without adapters.
-        active: whether to do so; where no gradient is kept there is nothing to compute again.
+        active: whether to do so. Where no gradient is kept, nothing is ever computed again.
     """
     if not (active and torch.is_grad_enabled()):
         yield
         return
     layers = causal_model(model).get_decoder().layers
     for layer in layers:
-        # There may be dropout in SFT, so the state of the random generators is kept.
+        # SFT may have dropout. ``checkpoint`` draws the same numbers again in the backward pass.
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
     try:
         yield
@@ -53,7 +53,7 @@ def recomputed_layers(model: Any, *, active: bool) -> Iterator[None]:
 
 
 class RecordingLayer(DynamicLayer):
-    """Keeps the keys and values of one pass, and gives them back as they are.
+    """Keeps the keys and values of one pass, and returns them unchanged.
 
     A layer that is computed again in the backward pass calls ``update`` a second time. The stock
     layer would then append the same tokens once more.
@@ -69,14 +69,15 @@ class RecordingLayer(DynamicLayer):
 
 
 class PrefixLayer(DynamicLayer):
-    """The prompt's keys and values before those of the pass, of which it keeps nothing.
+    """Puts the prompt's keys and values before those of the responses, which it does not keep.
 
-    ``update`` changes no state, so a layer that is computed again sees what it saw at first. The
-    copies of a prompt's row, one per response, are made inside the layer and go with it.
+    ``update`` changes no state, so a layer that is computed again sees the same as the first time.
+    It makes the copies of a prompt's row, one per response. In a layer that is computed again they
+    are therefore freed with the layer's other activations.
 
     Args:
-        keys, values: of the prompts, [B, heads, P, D].
-        rows: the prompt of each response, [rows].
+        keys, values: those of the prompts, [B, heads, P, D].
+        rows: the prompt of each response, [N].
     """
 
     def __init__(self, keys: Tensor, values: Tensor, rows: Tensor) -> None:
@@ -88,40 +89,36 @@ class PrefixLayer(DynamicLayer):
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
-        # The gradient of index_select adds up in the same order every time; that of keys[rows] in
-        # any, so that two runs would differ.
+        # The gradient of index_select is summed in a fixed order. That of keys[rows] is not, so
+        # two runs would differ.
         keys = self._prompt_keys.index_select(0, self._rows)
         values = self._prompt_values.index_select(0, self._rows)
         return torch.cat([keys, key_states], dim=-2), torch.cat([values, value_states], dim=-2)
 
 
-def recording_cache(config: Any) -> DynamicCache:
+def recording_cache() -> Cache:
     """An empty cache for the prompt pass."""
-    cache = DynamicCache(config=config)
-    cache.layers = [RecordingLayer() for _ in range(config.num_hidden_layers)]
-    return cache
+    return Cache(layer_class_to_replicate=RecordingLayer)
 
 
-def prefix_cache(prompts: DynamicCache, rows: Tensor, config: Any) -> DynamicCache:
+def prefix_cache(prompts: Cache, rows: Tensor) -> Cache:
     """The cache of a response pass over the prompts that ``prompts`` holds; see ``PrefixLayer``."""
-    cache = DynamicCache(config=config)
     layers: list[Any] = prompts.layers
-    cache.layers = [PrefixLayer(layer.keys, layer.values, rows) for layer in layers]
-    return cache
+    return Cache(layers=[PrefixLayer(layer.keys, layer.values, rows) for layer in layers])
 
 
 def head_logps(
     head: Any, hidden: Tensor, tokens: Tensor, *, temperature: float, chunk: int | None
 ) -> Tensor:
-    """log-probability of each token under the hidden state before it, [N, T].
+    """Log-probability of each token, given the hidden state before it, [N, T].
 
     Args:
         head: the language-model head, [H] → [V].
         hidden: [N, T, H].
         tokens: [N, T].
         temperature: divides the logits.
-        chunk: tokens whose logits are held at once, computed again in the backward pass; None holds
-            all of them and computes nothing again.
+        chunk: tokens whose logits are held at once. They are computed again in the backward pass.
+            None holds the logits of all tokens and computes nothing again.
     """
 
     def scored(part: Tensor, wanted: Tensor) -> Tensor:
@@ -130,7 +127,7 @@ def head_logps(
     if chunk is None:
         return scored(hidden, tokens)
     parts = [
-        checkpoint(scored, part, wanted, use_reentrant=False, preserve_rng_state=False)
+        checkpoint(scored, part, wanted, use_reentrant=False)
         for part, wanted in zip(
             hidden.flatten(0, 1).split(chunk), tokens.flatten().split(chunk), strict=True
         )

@@ -1,8 +1,8 @@
 """Log-probabilities from ordinary rows ``[prompt | response]``.
 
-SFT uses them. They are also the readable reference for
-``shared_prefix``, which computes the same with each prompt forwarded once. So this module shares no
-code with that one, except what describes a batch to the model.
+SFT uses them. They are also the readable reference for ``shared_prefix``, which computes the same
+with each prompt forwarded once. The two modules share the forward pass and the head, but nothing of
+how rows, masks and caches are put together.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def row_logps(
         prompts: B prompts.
         completions: N = B·G responses.
         temperature: divides the logits.
-        memory: what is held at once; the rows are not divided here.
+        memory: what is held at once. All rows run in one pass, whatever ``micro_responses`` says.
     """
     group_size = len(completions.tokens) // len(prompts.ids)
     length = completions.tokens.shape[1]
@@ -58,10 +58,7 @@ def row_logps(
 
 
 def repeat_features(prompts: PromptBatch, group_size: int) -> Tensor:
-    """Features in the order of the repeated rows.
-
-    Each prompt's pictures come G times before those of the next prompt.
-    """
+    """The features of all repeated rows: each prompt's G times, then those of the next prompt."""
     if group_size == 1:
         return prompts.features
     of_prompts = torch.split(prompts.features, prompts.image_lengths)

@@ -88,12 +88,12 @@ def sample(
     width = side_by_side or responses
     for start in range(0, responses, width):
         part = slice(start, start + width)
-        cache = decode_cache(prompt_cache, owners[part], model.config.get_text_config())
+        cache = decode_cache(prompt_cache, owners[part])
         if start + width >= responses:
             del prompt_cache  # the last part has its copy; memory is tightest while decoding
         running = RunningRows(model, prompts, owners[part], cache)
         parts.append(_decode(running, first_logits[owners[part]], uniforms[part], rules))
-        del cache, running  # before the next one is made
+        del cache, running  # frees their memory before the next cache is made
     return concatenate(parts)
 
 
@@ -131,7 +131,7 @@ def _decode(running: RunningRows, logits: Tensor, uniforms: Tensor, rules: Rules
 def draw(
     logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: list[int]
 ) -> tuple[Tensor, Tensor]:
-    """Draws one token per row by inverse transform; temperature 0 takes the most likely one.
+    """Draws one token per row by inverse transform sampling; at temperature 0 the most likely one.
 
     Args:
         logits: [N, V].
@@ -153,7 +153,7 @@ def draw(
         thresholds = uniforms * cumulative[:, -1]  # the sum is 1 only up to rounding
         # right=True skips tokens of probability 0: not even 0.0 draws a suppressed one.
         tokens = torch.searchsorted(cumulative, thresholds[:, None], right=True)[:, 0]
-    tokens = tokens.clamp(max=logits.shape[-1] - 1)  # NaN logits lead beyond the last id
+    tokens = tokens.clamp(max=logits.shape[-1] - 1)  # with NaN logits it is beyond the last id
     # Log-probabilities are those of the whole distribution, in which suppressed tokens keep their
     # share: the update computes them like that, too.
     return tokens, scaled.log_softmax(-1).gather(1, tokens[:, None])[:, 0]

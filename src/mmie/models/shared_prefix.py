@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 from torch.utils.checkpoint import checkpoint
-from transformers import DynamicCache
+from transformers import Cache
 
 from mmie.losses import token_logps
 from mmie.models.batch import Completions, PromptBatch
@@ -27,12 +27,12 @@ from mmie.models.forward import hidden_states, response_positions
 from mmie.models.recompute import head_logps, prefix_cache, recomputed_layers, recording_cache
 from mmie.settings import ALL_AT_ONCE, MemoryConfig
 
-# How many batches the responses are split into, by length, if memory is no limit. With more
-# batches less padding is computed, but each is smaller and costs a forward pass of its own.
+# How many batches the responses are split into, by length, where memory sets no limit. More batches
+# need less padding, but each of them is smaller and costs a forward pass of its own.
 LENGTH_GROUPS = 4
 
 
-def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
+def prefill(model: Any, prompts: PromptBatch) -> tuple[Cache, Tensor]:
     """Forwards the prompts once; returns their cache and the logits after the last prompt token.
 
     Prompts are padded on the left, so the last position is the last token of each of them.
@@ -40,7 +40,7 @@ def prefill(model: Any, prompts: PromptBatch) -> tuple[DynamicCache, Tensor]:
     Returns:
         The cache of B rows, and logits [B, V]. Both keep their gradient where it is enabled.
     """
-    cache = recording_cache(model.config.get_text_config())
+    cache = recording_cache()
     hidden = hidden_states(
         model,
         prompts.ids,
@@ -99,7 +99,7 @@ def logps_of_parts(
 
     Args:
         model, prompts, completions, temperature, memory: see there.
-        parts: places of the responses of one forward pass, and the length of the longest.
+        parts: for each forward pass the places of its responses, and the length of the longest.
     """
     with recomputed_layers(model, active=memory.recompute_layers):
         cache, first = prefill(model, prompts)
@@ -114,9 +114,9 @@ def logps_of_parts(
         memory=memory,
     )
     if memory.micro_responses is not None and not memory.recompute_layers:
-        # The checkpoint begins after the prompt: its cache is an input and stays in memory, so the
-        # prompt is not computed again for each part. There is no dropout (``GRPOModule`` is in eval
-        # mode), so recomputation needs no saved state of the random generators.
+        # The checkpoint begins after the prompt, whose cache stays in memory. So the prompt is not
+        # computed again for each part. GRPO runs in eval mode, without dropout, so no state of the
+        # random generators is saved.
         run = partial(checkpoint, run, use_reentrant=False, preserve_rng_state=False)
     return torch.cat([run(rows, length) for rows, length in parts])
 
@@ -128,7 +128,7 @@ def _continue(
     rows: Tensor,
     length: int,
     *,
-    cache: DynamicCache,
+    cache: Cache,
     first: Tensor,
     temperature: float,
     memory: MemoryConfig,
@@ -159,7 +159,7 @@ def _continue(
                 tokens[:, :-1],  # the last token predicts nothing that is scored
                 mask=torch.cat([prompts.mask[owners], completions.mask[rows, : length - 1]], dim=1),
                 positions=response_positions(prompts, owners, length - 1),
-                cache=prefix_cache(cache, owners, model.config.get_text_config()),
+                cache=prefix_cache(cache, owners),
             )
         head, chunk = model.get_output_embeddings(), memory.logits_chunk
         later = head_logps(head, hidden, tokens[:, 1:], temperature=temperature, chunk=chunk)

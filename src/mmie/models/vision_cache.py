@@ -1,4 +1,4 @@
-"""Picture features, computed once per picture: a bounded memory over files that outlive the run.
+"""Picture features, computed once per picture: a bounded cache in memory, over files on disk.
 
 The vision tower is frozen, so a picture's features depend on its bytes, the tower's weights and the
 processor's settings. These three make up the file's name. The features of a damaged file are
@@ -67,14 +67,14 @@ class FeatureStore:
 
 
 class VisionCache:
-    """Features in memory; the least recently used ones leave when the bound is passed.
+    """Features in memory; the least recently used ones are dropped when they exceed the bound.
 
     Args:
         store: where features outlive the run; None keeps them in memory only.
-        max_bytes: bound of the features in memory. The newest stay even if they alone pass it.
+        max_bytes: bound of the features in memory. The newest stay even if they alone exceed it.
 
     Attributes:
-        held: bytes in memory.
+        memory_bytes: size of the features in memory.
         computed: how many pictures went through the vision tower.
         read: how many were read from the store.
     """
@@ -82,7 +82,7 @@ class VisionCache:
     def __init__(self, store: FeatureStore | None = None, *, max_bytes: int = 2 << 30) -> None:
         self.store = store
         self.max_bytes = max_bytes
-        self.held = 0
+        self.memory_bytes = 0
         self.computed = 0
         self.read = 0
         self._features: OrderedDict[Hashable, Tensor] = OrderedDict()
@@ -99,10 +99,10 @@ class VisionCache:
             self._features.move_to_end(picture)
             return self._features[picture]
         features = self._features[picture] = self._read_or_compute(picture, compute)
-        self.held += features.nbytes
-        while self.held > self.max_bytes and len(self._features) > 1:
+        self.memory_bytes += features.nbytes
+        while self.memory_bytes > self.max_bytes and len(self._features) > 1:
             _, dropped = self._features.popitem(last=False)
-            self.held -= dropped.nbytes
+            self.memory_bytes -= dropped.nbytes
         return features
 
     def _read_or_compute(self, picture: Picture, compute: Callable[[], Tensor]) -> Tensor:

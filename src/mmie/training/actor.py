@@ -63,13 +63,13 @@ class Actor:
             self.policy.encode(self.task.prompt(example), example.pictures) for example in examples
         ]
         width = self.config.rollout_prompts or len(examples)
-        parts = []
+        drawn = []
         for start in range(0, len(examples), width):
             ids = [example.id for example in examples[start : start + width]]
             with finite_logits(ids, where=f"step {step}, "):
                 keys = [f"{key}-{name}" for name in ids]
-                parts.append(self._sample(prompts[start : start + width], keys))
-        responses = concatenate(parts)
+                drawn.append(self._sample(prompts[start : start + width], keys))
+        responses = concatenate(drawn)
         texts = self.policy.text(responses)
         return Rollouts(
             step=step,
@@ -104,8 +104,8 @@ class Actor:
         ]
 
     def _reward(self, example: Example, response: str, finished: bool) -> dict[str, Any]:
-        # A response cut at the length limit is invalid even if the part that is there could be
-        # read. Otherwise the policy could talk on for ever at no cost.
+        # A response cut at the length limit is invalid even if its answer can be read. Otherwise
+        # nothing would teach the policy to end its responses.
         text = response if finished else ""
         predicted = self.task.parse(text)
         answer, gold_answer = self.task.answer_of(text), self.task.gold_answer(example)

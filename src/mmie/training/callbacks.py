@@ -42,9 +42,9 @@ class OwnSignals(pl.Callback):
 
 
 class BestAdapter(pl.Callback):
-    """Validates at evenly spread steps and keeps the adapter with the highest F1.
+    """Validates at evenly spaced steps and keeps the adapter with the highest F1.
 
-    Of two equal ones it keeps the earlier.
+    Of two equal adapters it keeps the earlier.
 
     Args:
         validate: F1 (0..1) of the current policy on the validation split.
@@ -52,7 +52,7 @@ class BestAdapter(pl.Callback):
         validations: how many times to validate.
 
     Attributes:
-        at: the steps after which it validates.
+        validation_steps: the steps after which it validates.
         f1, step, adapter: the best so far.
         history: (step, F1) of every validation.
     """
@@ -60,7 +60,7 @@ class BestAdapter(pl.Callback):
     def __init__(self, validate: Callable[[], float], *, steps: int, validations: int) -> None:
         self.validate = validate
         times = max(1, validations)
-        self.at = {round(steps * turn / times) for turn in range(1, times + 1)}
+        self.validation_steps = {round(steps * turn / times) for turn in range(1, times + 1)}
         self.f1 = -1.0
         self.step = 0
         self.adapter: dict[str, Tensor] = {}
@@ -71,7 +71,7 @@ class BestAdapter(pl.Callback):
     ) -> None:
         step = trainer.global_step
         optimizer_stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if not optimizer_stepped or step not in self.at:
+        if not optimizer_stepped or step not in self.validation_steps:
             return
         f1 = self.validate()
         self.history.append((step, f1))
@@ -103,7 +103,7 @@ class RolloutRows(pl.Callback):
         self.per_step = per_step
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
-        """Drops the rows that a killed run wrote after its resume point; they come again."""
+        """Drops the rows that a killed run wrote after its resume point: they are written again."""
         if self.path.exists() and trainer.is_global_zero:
             rows = read_and_repair_jsonl(self.path, keys=["step"])
             earlier = [row for row in rows if row["step"] < trainer.global_step]

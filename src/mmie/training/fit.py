@@ -58,7 +58,7 @@ class TrainingBar(RichProgressBar):
 
 
 class _StepData(pl.LightningDataModule):
-    """Makes the loader when the processes are up and the resume point is loaded."""
+    """Creates the loader after the processes have started and the resume point is loaded."""
 
     def __init__(self, make: Callable[[int, int], StepLoader]) -> None:
         super().__init__()
@@ -73,12 +73,12 @@ class _StepData(pl.LightningDataModule):
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
     ) -> Any:
-        """Batches hold examples; tensors are made on the device when they are encoded."""
+        """Does nothing: batches hold examples, and encoding creates their tensors on the device."""
         return batch
 
 
 class _CutMetrics(Callback):
-    """Drops the metrics that a killed run wrote after its resume point; they come again."""
+    """Drops the metrics that a killed run wrote after its resume point: they are written again."""
 
     def __init__(self, metrics: MetricsLog) -> None:
         self.metrics = metrics

@@ -1,6 +1,6 @@
-"""What a GRPO step leaves behind besides its loss: the seconds of its phases and its metrics.
+"""What a GRPO step measures besides its loss: the seconds of its phases and its metrics.
 
-It is apart from ``grpo.py`` so that the step there can be read against section 3.3 of the paper.
+It is separate from ``grpo.py`` so that the step there reads like section 3.3 of the paper.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class MeasuredModule(AdapterModule):
         super().__init__(policy, config, steps=steps)
         self.metric_values: dict[str, list[float]] = defaultdict(list)
         self.phase_seconds: dict[str, float] = defaultdict(float)
+        self.backward_start = 0.0
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

@@ -1,6 +1,6 @@
-"""metrics.csv has one line per value: step, name, value.
+"""Writes metrics.csv, which has one line per value: step, name, value.
 
-Lines are appended as values come. When a killed run is resumed, the file is cut back to the resume
+When a killed run is resumed, the file is cut back to the resume
 point.
 """
 

@@ -1,4 +1,4 @@
-"""What SFT and GRPO share as LightningModules: optimizer, warm-up, checkpoints of the adapter."""
+"""What SFT and GRPO share as Lightning modules: optimizer, warm-up, checkpoints of the adapter."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which samples form which step: decided before training, from the schedule and the seed alone.
 
 The steps are therefore the same for any number of processes and any micro-batch size, and a resumed
-run simply goes on with the next one. A sampler that draws while it trains would have to save its
+run simply continues with the next one. A sampler that draws while it trains would have to save its
 state, and would form other batches for another number of processes.
 """
 

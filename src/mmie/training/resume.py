@@ -1,9 +1,8 @@
-"""Resume points: from these a training goes on after its process was killed at any moment.
+"""Resume points: a training whose process was killed continues from the last one.
 
 A resume point is ``step-<n>.ckpt``, which is a file, or a folder if DeepSpeed writes it. Beside it
 ``step-<n>.json`` has the size and digest of every file. A resume point gets its name only when all
-of it is on the disk, and the one before it is kept. So at least one whole resume point is there at
-any time after the first.
+of it is on the disk, and the one before it is kept. So after the first there is always a whole one.
 """
 
 from __future__ import annotations
@@ -55,10 +54,10 @@ class PlainCheckpoints(CheckpointIO):
 
 
 class ResumePoint(pl.Callback):
-    """Saves all that the rest of the training depends on; a killed run goes on from the last one.
+    """Saves all that the rest of the training depends on.
 
-    No state of a random number generator is among it, as random numbers belong to their step (see
-    ``SFTModule`` and ``uniforms``).
+    That includes no state of a random number generator, because the random numbers of a step depend
+    on the seed and the step alone (see ``SFTModule`` and ``uniforms``).
 
     Args:
         folder: holds the last two.

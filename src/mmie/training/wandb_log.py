@@ -1,4 +1,4 @@
-"""Lightning's logger for wandb, changed so that its failures do not end a training."""
+"""Lightning's logger for wandb, changed so that a failure does not end the training."""
 
 from __future__ import annotations
 
