@@ -198,16 +198,20 @@ def check_steps(context: Context, samples: Samples) -> None:
     """
     config = context.config
     if config.sft:
-        count = len(training_examples(context, samples, "sft"))
-        options = {"samples": count, "epochs": config.sft.epochs, "schedule": Uniform()}
-        _plan(context, "sft.batch_size", batch_size=config.sft.batch_size, **options)
+        _plan(
+            context,
+            "sft.batch_size",
+            batch_size=config.sft.batch_size,
+            samples=len(training_examples(context, samples, "sft")),
+            epochs=config.sft.epochs,
+            schedule=Uniform(),
+        )
     if config.grpo and not node(config.schedule).by_difficulty:
-        count = len(training_examples(context, samples, "grpo"))
         _plan(
             context,
             "grpo.prompts_per_step",
             batch_size=config.grpo.prompts_per_step,
-            samples=count,
+            samples=len(training_examples(context, samples, "grpo")),
             epochs=config.grpo.epochs,
             schedule=node(config.schedule),
         )
