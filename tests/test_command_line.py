@@ -100,3 +100,11 @@ def test_a_key_of_a_group_that_is_none_is_one_line(arguments: list[str], key: st
 )
 def test_keys_of_groups_that_are_there_pass(arguments: list[str]) -> None:
     refuse_absent(arguments, CONF)
+
+
+@pytest.mark.parametrize("key", ["profile", "sft", "+memory", "task"])
+def test_a_group_that_is_null_is_one_line(key: str) -> None:
+    """Hydra has a traceback for it."""
+    with pytest.raises(InputError, match=f"^{key.strip('+')}: null chooses nothing"):
+        refuse_absent([f"{key}=null"], CONF)
+    refuse_absent(["evaluation.validation_samples=null", "paper=null", "sft_share=null"], CONF)

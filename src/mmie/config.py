@@ -13,6 +13,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -79,7 +80,11 @@ def shipped(*overrides: str) -> RunConfig:
         InputError: see ``to_run_config``.
     """
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return to_run_config(compose("config", list(overrides)))
+        try:
+            composed = compose("config", list(overrides))
+        except (HydraException, OmegaConfBaseException) as error:
+            raise InputError(f"{str(error).splitlines()[0]}; correct the overrides") from error
+    return to_run_config(composed)
 
 
 def node(value: Mapping[str, Any], **extra: Any) -> Any:

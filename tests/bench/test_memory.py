@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from helpers.configured import run_config
+from mmie.bench.__main__ import main
 from mmie.bench.memory import GIB, optimizer_bytes, simulate
 from mmie.bench.meters import LiveBytes
 from mmie.errors import InputError
@@ -84,6 +85,18 @@ def test_eager_attention_holds_its_weights() -> None:
 def test_nothing_is_simulated_where_nothing_is_trained() -> None:
     with pytest.raises(InputError, match="^sft, grpo: both are none"):
         simulate(run_config("sft=none", "grpo=none"), prompt=8, response=8)
+
+
+@pytest.mark.parametrize("override", ["nonsense", "profile=small", "grpo.group_size=0", "sedd=1"])
+def test_wrong_overrides_are_one_line(
+    override: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "memory", override])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
 
 
 @pytest.mark.slow

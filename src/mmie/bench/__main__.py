@@ -28,6 +28,7 @@ from mmie.bench.compare import compare, shipped_work, table
 from mmie.bench.work import Work, write_checkpoint
 from mmie.display import terminal
 from mmie.files import write_json
+from mmie.reporting.command import one_line_errors
 
 GROUP_SIZES = (1, 2, 4, 8, 16)
 PROMPT_TOKENS = (256, 560, 1024)
@@ -37,7 +38,8 @@ def main() -> None:
     if sys.argv[1:2] == ["memory"]:
         from mmie.bench import memory
 
-        memory.main(sys.argv[2:])
+        with one_line_errors():
+            memory.main(sys.argv[2:])
         return
     options = vars(_parser().parse_args())
     engines = options.pop("engines").split(",")
