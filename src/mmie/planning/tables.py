@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
 from typing import Any
 
 from rich.console import RenderableType
@@ -41,6 +40,8 @@ def tables(plan: Plan) -> Iterator[RenderableType]:
         yield plain_text(f"finished, and not planned again: {', '.join(plan.finished)}")
     if plan.stages:
         yield _stages(plan)
+        if plan.memory is not None:
+            yield _memory(plan.memory)
         yield _hours(plan)
         yield _cards(plan)
     yield _disk(plan)
@@ -75,7 +76,7 @@ def _teacher(plan: Plan) -> Table:
 def _stages(plan: Plan) -> Table:
     rows = [_stage(one) for one in plan.stages]
     columns = ["stage", "samples", "updates", "prompt", "response", "≤", "FLOPs", "≤"]
-    return grid("what is left, in tokens and FLOPs (≤: at most)", columns, rows, **NARROW)
+    return grid("what is left, in tokens and FLOPs; ≤ is at most", columns, rows, **NARROW)
 
 
 def _stage(one: StageCost) -> list[str]:
@@ -92,18 +93,20 @@ def _stage(one: StageCost) -> list[str]:
 
 
 def _hours(plan: Plan) -> Table:
-    title = "hours of the run, and GPU-hours of all its processes (≤: at most)"
-    if plan.memory is not None:
-        figures = {name.removesuffix("_gib"): value for name, value in plan.memory.items()}
-        peak = figures.pop("peak")
-        parts = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
-        title += f"\nGiB per GPU: {parts}; at once {peak:.1f}"
     fits = {True: "yes", False: "no", None: "?"}
     rows = []
     for name, card in plan.cards.items():
         times = ("hours", "hours_at_most", "gpu_hours", "gpu_hours_at_most")
         rows.append([name, *(time(card[key]) for key in times), fits[card.get("fits")]])
-    return grid(title, ["card", "hours", "≤", "GPU-hours", "≤", "memory will do"], rows, **NARROW)
+    columns = ["card", "hours of the run", "≤", "GPU-hours of all", "≤", "memory will do"]
+    return grid("hours", columns, rows, **NARROW)
+
+
+def _memory(memory: dict[str, float]) -> RenderableType:
+    figures = {name.removesuffix("_gib"): value for name, value in memory.items()}
+    peak = figures.pop("peak")
+    parts = ", ".join(f"{name} {value:.1f}" for name, value in figures.items())
+    return plain_text(f"GiB of each GPU, at most: {parts}; at once {peak:.1f}")
 
 
 def _cards(plan: Plan) -> Table:
@@ -114,7 +117,13 @@ def _cards(plan: Plan) -> Table:
         memory = f"{card['memory_gb']:g}"
         rows.append([name, card["source"], memory, peak, shares[0], bandwidth, shares[1]])
     columns = ["card", "source", "GB", "TFLOP/s", "reached", "GB/s", "reached"]
-    return grid("the cards; the shares that are reached are assumed", columns, rows, texts=2, **NARROW)
+    return grid(
+        "the cards by their data sheets; what is reached is assumed",
+        columns,
+        rows,
+        texts=2,
+        **NARROW,
+    )
 
 
 def _disk(plan: Plan) -> RenderableType:

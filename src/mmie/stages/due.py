@@ -11,8 +11,8 @@ def due_stages(config: RunConfig) -> set[str]:
     """The chosen stages, and before them all that they need.
 
     Everything that the configuration has takes place up to the last chosen stage, except for
-    evaluation and report: these take place only if they are chosen. A report evaluates first. A plan
-    needs the data and trains nothing.
+    evaluation and report: these take place only if they are chosen. A report evaluates first. A
+    plan needs the data and trains nothing.
     """
     chosen = set(config.stages)
     if "plan" in chosen:
