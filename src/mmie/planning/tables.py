@@ -117,13 +117,8 @@ def _cards(plan: Plan) -> Table:
         memory = f"{card['memory_gb']:g}"
         rows.append([name, card["source"], memory, peak, shares[0], bandwidth, shares[1]])
     columns = ["card", "source", "GB", "TFLOP/s", "reached", "GB/s", "reached"]
-    return grid(
-        "the cards by their data sheets; what is reached is assumed",
-        columns,
-        rows,
-        texts=2,
-        **NARROW,
-    )
+    title = "the cards by their data sheets; what is reached is assumed"
+    return grid(title, columns, rows, texts=2, **NARROW)
 
 
 def _disk(plan: Plan) -> RenderableType:
