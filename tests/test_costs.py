@@ -11,8 +11,8 @@ from mmie.costs import (
     Shape,
     Speed,
     Work,
-    answering,
     backward,
+    decoding,
     forward,
     hours,
     learning,
@@ -23,10 +23,8 @@ from mmie.models.prompt_tokens import shape_of
 
 # Maps of the layer: q 4·6, k and v 4·3 each, o 6·4, three of 4·5: 24 + 12 + 12 + 24 + 60 = 132.
 # One adapter of rank 1: (4+6) + 2·(4+3) + (6+4) + 3·(4+5) = 61. The head: 4·10 = 40.
-ONE = Shape(
-    layers=1, hidden=4, heads=2, kv_heads=1, head_size=3, inner=5, vocabulary=10, rank=1,
-    value_bytes=2,
-)  # fmt: skip
+SIZES = {"layers": 1, "hidden": 4, "heads": 2, "kv_heads": 1, "head_size": 3, "inner": 5}
+ONE = Shape(**SIZES, vocabulary=10, rank=1, value_bytes=2)
 
 
 def test_weights_and_bytes() -> None:
@@ -57,10 +55,9 @@ def test_what_is_computed_again() -> None:
 
 
 def test_decoding_reads_the_model_once_per_step() -> None:
-    work = answering(ONE, prompt=10, response=3, group=2, side_by_side=4)
-    prompt = forward(ONE, Pass(10, 55, 1))
-    assert work.flops == prompt + 2 * forward(ONE, Pass(3, 36, 3))
-    assert work.bytes == 2 * (3 * ONE.read_bytes / 4 + 36 * ONE.cache_bytes)
+    work = decoding(ONE, prompt=10, response=3, side_by_side=4)
+    assert work.flops == forward(ONE, Pass(3, 36, 3))
+    assert work.bytes == 3 * ONE.read_bytes / 4 + 36 * ONE.cache_bytes
 
 
 def test_hours_are_those_of_the_slower_side() -> None:

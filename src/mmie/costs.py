@@ -155,10 +155,8 @@ def learning(shape: Shape, run: Pass, *, layers_again: bool, logits_again: bool)
     return forward(shape, run) + backward(shape, run) + again
 
 
-def answering(
-    shape: Shape, *, prompt: float, response: float, group: int = 1, side_by_side: float = 1
-) -> Work:
-    """One prompt that is computed once, and ``group`` responses that are decoded token by token.
+def decoding(shape: Shape, *, prompt: float, response: float, side_by_side: float) -> Work:
+    """One response, decoded token by token after a prompt that was computed before.
 
     Every step reads the model once for all responses that are decoded side by side, and of each
     response the keys and values so far.
@@ -166,13 +164,11 @@ def answering(
     Args:
         shape: the model.
         prompt, response: tokens.
-        group: responses to the prompt.
-        side_by_side: responses that share a step, those to other prompts included.
+        side_by_side: responses that share a step.
     """
-    first = forward(shape, sequence(prompt, logits=1))
-    later = sequence(response, before=prompt, logits=response)
-    reads = group * (response * shape.read_bytes / side_by_side + later.seen * shape.cache_bytes)
-    return Work(first + group * forward(shape, later), reads)
+    steps = sequence(response, before=prompt, logits=response)
+    model = response * shape.read_bytes / side_by_side
+    return Work(forward(shape, steps), model + steps.seen * shape.cache_bytes)
 
 
 @dataclass(frozen=True)

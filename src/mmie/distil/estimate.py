@@ -126,8 +126,12 @@ class Ledger:
         if answer:
             entry.recorded += 1
             return answer.usable
-        # Two equal samples are paid for once.
-        question = (request.purpose, request.prompt, request.example.pictures, request.candidate)
+        # Two equal samples are paid for once. What is asked about a chain is equal only if the
+        # chains are, and these are written for the same gold answer.
+        example = request.example
+        gold = repr(example.gold) if request.chain else ""
+        candidate, pictures = request.candidate, example.pictures
+        question = (request.purpose, request.prompt, pictures, candidate, gold)
         if question not in self._seen:
             self._seen.add(question)
             self._count(request, entry)

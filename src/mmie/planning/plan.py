@@ -15,7 +15,7 @@ from mmie.artifacts import Artifact
 from mmie.bench.memory import GIB, simulate
 from mmie.checks import locate
 from mmie.config import node
-from mmie.costs import Speed, hours
+from mmie.costs import Speed
 from mmie.data.source import SPLITS
 from mmie.distil.estimate import (
     Asked,
@@ -458,10 +458,8 @@ class _Planner:
                 self.assumed.peak_share,
                 self.assumed.bandwidth_share,
             )
-            expected = sum(
-                hours(one.expected.work, speed) / one.processes for one in self.result.stages
-            )
-            most = sum(hours(one.at_most.work, speed) / one.processes for one in self.result.stages)
+            expected = sum(one.expected.hours(speed) / one.processes for one in self.result.stages)
+            most = sum(one.at_most.hours(speed) / one.processes for one in self.result.stages)
             row = {
                 **asdict(card),
                 "peak_share": self.assumed.peak_share,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mmie.costs import Pass, Shape, Work, answering, forward, learning, sequence
+from mmie.costs import Pass, Shape, Speed, Work, decoding, forward, hours, learning, sequence
 from mmie.settings import GRPOConfig, MemoryConfig
 
 
@@ -20,23 +20,34 @@ class Cost:
     Attributes:
         prompt_tokens: of the prompts of all steps; a prompt counts once for all its responses.
         response_tokens: that are learned or sampled.
-        work: FLOPs, and bytes that decoding reads.
+        passes: passes over whole texts, which are bound by their FLOPs.
+        decoding: token by token, which is mostly bound by the bytes that it reads.
     """
 
     prompt_tokens: float = 0.0
     response_tokens: float = 0.0
-    work: Work = field(default_factory=Work)
+    passes: Work = field(default_factory=Work)
+    decoding: Work = field(default_factory=Work)
+
+    @property
+    def flops(self) -> float:
+        return self.passes.flops + self.decoding.flops
+
+    def hours(self, speed: Speed) -> float:
+        """On one card; what is decoded and what is passed over takes its time in turn."""
+        return hours(self.passes, speed) + hours(self.decoding, speed)
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
             self.prompt_tokens + other.prompt_tokens,
             self.response_tokens + other.response_tokens,
-            self.work + other.work,
+            self.passes + other.passes,
+            self.decoding + other.decoding,
         )
 
     def __mul__(self, times: float) -> Cost:
         tokens = (self.prompt_tokens * times, self.response_tokens * times)
-        return Cost(*tokens, self.work * times)
+        return Cost(*tokens, self.passes * times, self.decoding * times)
 
 
 def sft_cost(
@@ -91,14 +102,22 @@ def grpo_cost(
     total, of_length = Cost(), {}
     for prompt in (prompts[index] for step in steps for index in step):
         if prompt not in of_length:
-            work = answering(
-                shape, prompt=prompt, response=response, group=config.group_size, side_by_side=rows
+            rollout = one_answer(
+                shape, prompt, response, group=config.group_size, side_by_side=rows
             )
             update = _update_flops(shape, prompt, response, config, memory)
-            work += Work(config.updates_per_group * update)
-            of_length[prompt] = Cost(prompt, config.group_size * response, work)
+            of_length[prompt] = rollout + Cost(passes=Work(config.updates_per_group * update))
         total += of_length[prompt]
     return total
+
+
+def one_answer(
+    shape: Shape, prompt: float, response: float, *, group: int, side_by_side: int
+) -> Cost:
+    """A prompt that is computed once, and ``group`` responses to it."""
+    first = forward(shape, sequence(prompt, logits=1))
+    one = decoding(shape, prompt=prompt, response=response, side_by_side=side_by_side)
+    return Cost(prompt, group * response, Work(first), one * group)
 
 
 def _update_flops(
@@ -140,8 +159,5 @@ def answering_cost(
     """
     total = Cost()
     for prompt, response in zip(prompts, responses, strict=True):
-        work = answering(
-            shape, prompt=prompt, response=response, group=group, side_by_side=side_by_side
-        )
-        total += Cost(prompt, group * response, work)
+        total += one_answer(shape, prompt, response, group=group, side_by_side=side_by_side)
     return total

@@ -87,8 +87,8 @@ def _stage(one: StageCost) -> list[str]:
         short(one.expected.prompt_tokens),
         short(one.expected.response_tokens),
         short(one.at_most.response_tokens),
-        short(one.expected.work.flops),
-        short(one.at_most.work.flops),
+        short(one.expected.flops),
+        short(one.at_most.flops),
     ]
 
 
