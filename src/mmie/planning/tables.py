@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from mmie.display import plain_text
-from mmie.planning.plan import Plan, StageCost
+from mmie.planning.result import Plan, StageCost
 from mmie.reporting.terminal import grid
 
 NARROW: dict[str, Any] = {"padding": (0, 1, 0, 0), "show_edge": False}
