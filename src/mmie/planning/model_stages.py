@@ -9,7 +9,13 @@ from mmie.artifacts import Artifact
 from mmie.config import node
 from mmie.costs import Shape
 from mmie.models.prompt_tokens import PromptTokens
-from mmie.planning.foresight import Foreseen, answered, reasoned_length, steps_done
+from mmie.planning.foresight import (
+    Foreseen,
+    answered,
+    reasoned_length,
+    reasoning_systems,
+    steps_done,
+)
 from mmie.planning.result import Plan, StageCost
 from mmie.planning.stage_costs import Cost, answering_cost, grpo_cost, sft_cost
 from mmie.settings import LearningConfig
@@ -66,9 +72,10 @@ class ModelStages:
             targets=[response for _, response in sizes] or self._guessed_targets(),
             targets_are="what the warm-up learns" if sizes else "the gold answer behind a chain",
         )
-        self.result.assumptions.append(
-            f"a response that reasons has {self.expected:,.0f} tokens ({source})"
-        )
+        if reasoning_systems(self.context, self.foreseen):
+            self.result.assumptions.append(
+                f"a response that reasons has {self.expected:,.0f} tokens ({source})"
+            )
         self._sft(sizes)
         self._difficulty()
         self._grpo()

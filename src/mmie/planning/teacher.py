@@ -44,7 +44,8 @@ def plan_teacher(plan: Plan, context: Context, samples: Samples, foreseen: Fores
         Sizes(assumed.chars_per_token, recorded, assumed.answer_tokens, _pictures(teacher.price)),
     )
     _count_distillation(plan, ledger, context, samples, foreseen)
-    first = next(iter(ledger.asked), "distil")
+    # A chain is the first thing that is asked for, now and in the record.
+    first = next(iter(ledger.asked), next(iter(recorded), ""))
     _count_zero_shot(plan, ledger, context, samples, teacher)
     if ledger.asked:
         _note(plan, ledger, teacher, recorded, assumed.answer_tokens)
