@@ -82,3 +82,8 @@ def test_a_model_without_a_price_costs_nobody_knows_what(tmp_path: Path) -> None
 def test_a_plan_stands_alone() -> None:
     with pytest.raises(InputError, match="^stages: plan runs nothing but the stage data"):
         run_config("stages=[plan,sft]")
+
+
+def test_a_card_of_no_speed_is_refused() -> None:
+    with pytest.raises(InputError, match="^plan.cards.A40.tflops: 0.0 is out of range"):
+        run_config("plan.cards.A40.tflops=0")

@@ -62,6 +62,8 @@ def plan_cards(plan: Plan, context: Context) -> None:
         if plan.memory is not None:
             row["fits"] = _fits(plan, name, card.memory_gb * 1e9 / GIB)
         plan.cards[name] = row
+    if not context.on_gpu:
+        plan.assumptions.append("hours are those on a GPU; this configuration computes on the CPU")
 
 
 def _fits(plan: Plan, name: str, there: float) -> bool:

@@ -99,7 +99,7 @@ def _hours(plan: Plan) -> Table:
         times = ("hours", "hours_at_most", "gpu_hours", "gpu_hours_at_most")
         rows.append([name, *(time(card[key]) for key in times), fits[card.get("fits")]])
     columns = ["card", "hours of the run", "≤", "GPU-hours of all", "≤", "memory will do"]
-    return grid("hours", columns, rows, **NARROW)
+    return grid("hours, if all that is left is computed on such cards", columns, rows, **NARROW)
 
 
 def _memory(memory: dict[str, float]) -> RenderableType:
