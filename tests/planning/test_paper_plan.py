@@ -72,6 +72,15 @@ def test_more(tmp_path: Path) -> None:
     assert any("of 12 samples of GRPO rightly" in line for line in made["assumptions"])
 
 
+def test_the_teacher_as_a_system_is_asked_about_the_test_split(tmp_path: Path) -> None:
+    root = write_mnre(tmp_path / "mnre")
+    made = planned(tmp_path, "+experiment=zero_shot_teacher", f"data.root={root}")
+    assert {name: one["requests"] for name, one in made["teacher"]["purposes"].items()} == {
+        "answer": 2
+    }
+    assert made["stages"] == []
+
+
 def test_a_model_without_a_price_costs_nobody_knows_what(tmp_path: Path) -> None:
     root = write_mnre(tmp_path / "mnre")
     made = planned(tmp_path, f"data.root={root}", "teacher.model=other")
