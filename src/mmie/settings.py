@@ -47,6 +47,8 @@ def _field(rule: str, holds: Callable[[Any], bool], *, key: Key) -> Any:
 
 @dataclass(kw_only=True)
 class LoraConfig:
+    """``targets`` is a regular expression over the names of layers; None takes the backbone's."""
+
     rank: int = at_least(1)
     alpha: int = above(0)
     dropout: float = share()
@@ -298,8 +300,7 @@ class RunConfig:
     """One run.
 
     Fields of type Any and the values of ``filter`` are open nodes: dicts with a ``_target_``.
-    ``predict`` has the keys ``file`` and ``adapter`` and those that the task asks for. ``paper``
-    holds the printed numbers that the experiment reproduces.
+    ``predict`` has the keys ``file`` and ``adapter`` and those that the task asks for.
 
     A section with ``key=False`` is part of no stage's key, whatever its own fields say.
     """
@@ -332,4 +333,3 @@ class RunConfig:
     export: ExportConfig = anything(key=False)
     report: ReportConfig = anything(key=False)
     plan: PlanConfig = anything(key=False)
-    paper: dict[str, Any] | None = anything(key=False)

@@ -13,8 +13,7 @@ from mmie.files import disk_errors, read_and_repair_jsonl, read_jsonl, to_json_t
 from mmie.stages.context import Context
 from mmie.stages.system import System, answering
 from mmie.tasks.task import Task
-from mmie.training.generate import Responded, Sampling, respond
-from mmie.types import Example
+from mmie.types import Example, Responded, Sampling
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Sequence[Example]], list[Answer]]
@@ -120,6 +119,8 @@ def ask_policy(context: Context, task: Task) -> Ask[Responded]:
     """Asks the policy as it is, with the adapter that is active, for one response per sample."""
 
     def ask(examples: Sequence[Example]) -> list[Responded]:
+        from mmie.training.generate import respond  # it loads the model's libraries
+
         return respond(
             context.policy,
             task,
