@@ -12,11 +12,11 @@ SRC = ROOT / "src"
 
 LOWEST = """
     types errors settings results json_types text answer_items response_blocks templates
-    reading parsing metrics significance voting files integrity stopping display
+    reading parsing metrics significance voting files integrity stopping display costs
 """
 HIGHEST = """
     stages pipeline job artifacts config checks contradictions resolvers command_line sweeping
-    reporting bench
+    reporting bench planning
 """
 FLOORS = {
     0: LOWEST.split(),

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 from pytorch_lightning.strategies import DeepSpeedStrategy
 
 from helpers.configured import run_config
+from helpers.mnre_files import write_mnre
 from mmie.artifacts import Store
 from mmie.config import node
 from mmie.stages.context import Context
@@ -18,19 +18,10 @@ from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
 from mmie.training.sft import Demonstration, SFTModule
 
-LINE = "{{'token': ['Ann', 'Lee', 'of', 'Apex', 'Club', '{n}'], 'h': {{'name': 'Ann Lee', 'pos': [0, 2]}}, 't': {{'name': 'Apex Club', 'pos': [3, 5]}}, 'img_id': '{n}.jpg', 'relation': '/per/org/member_of'}}\n"  # noqa: E501
-
 
 @pytest.fixture
 def mnre(tmp_path: Path) -> Path:
-    for number, split in enumerate(("train", "val", "test")):
-        (tmp_path / "mnre/img_org" / split).mkdir(parents=True)
-        lines = [LINE.format(n=10 * number + place) for place in range(2)]
-        (tmp_path / f"mnre/mnre_{split}.txt").write_text("".join(lines), encoding="utf-8")
-        for place in range(2):
-            picture = Image.new("RGB", (90 + 40 * place, 80), (number * 80, place * 200, 9))
-            picture.save(tmp_path / f"mnre/img_org/{split}/{10 * number + place}.jpg")
-    return tmp_path / "mnre"
+    return write_mnre(tmp_path / "mnre")
 
 
 @pytest.mark.parametrize(("kind", "model"), [("qwen", "qwen2_5_vl_7b"), ("llava", "llava_1_5_7b")])

@@ -24,6 +24,10 @@ def out_of_range(section: Any, prefix: str = "") -> Iterator[str]:
     """
     for entry in fields(section):
         value = getattr(section, entry.name)
+        inner = value if isinstance(value, dict) else {}
+        for name, part in inner.items():
+            if is_dataclass(part):
+                yield from out_of_range(part, f"{prefix}{entry.name}.{name}.")
         if is_dataclass(value):
             yield from out_of_range(value, f"{prefix}{entry.name}.")
         elif value is not None and "rule" in entry.metadata and not entry.metadata["holds"](value):

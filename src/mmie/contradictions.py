@@ -11,7 +11,7 @@ from mmie.settings import RunConfig
 from mmie.templates import Places
 
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
-ON_DEMAND = ("predict", "export")
+ON_DEMAND = ("predict", "export", "plan")
 ZERO_SHOT = ("base", "teacher")
 NODES = ("task", "data", "model", "teacher", "reward", "schedule")
 ADDED = {"task": ["response"]}  # arguments that the pipeline gives
@@ -49,6 +49,8 @@ def _unknown_names(run: RunConfig) -> Iterator[str]:
     for stage in run.stages:
         if stage not in known:
             yield f"stages: {stage!r} is unknown; the stages are {', '.join(known)}"
+    if "plan" in run.stages and set(run.stages) != {"plan"}:
+        yield "stages: plan runs nothing but the stage data; name it alone"
     for system in run.zero_shot.systems:
         if system not in ZERO_SHOT:
             yield f"zero_shot.systems: {system!r} is unknown; choose from {' and '.join(ZERO_SHOT)}"

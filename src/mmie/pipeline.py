@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from mmie import stopping
 from mmie.artifacts import Artifact, Store
 from mmie.config import RunConfig, to_run_config
+from mmie.files import write_json
 from mmie.job import current_job, refuse_sweep_of_many_processes
 from mmie.reporting.runs import load_runs
 from mmie.results import read_results, write_results
@@ -40,6 +41,9 @@ def run(cfg: DictConfig) -> float | None:
     if config.stages == ["report"] and config.report.sources:
         print(f"report: {collect(config, job.output)}", flush=True)
         return None
+    if "plan" in config.stages:
+        print(f"plan: {plan(config, job.output)}", flush=True)
+        return None
     refuse_sweep_of_many_processes(job, config.trainer)
     results = execute(
         config, job.output, command=job.command, sweep=job.sweep, overrides=job.varied
@@ -48,6 +52,29 @@ def run(cfg: DictConfig) -> float | None:
         return None
     print(f"results: {results}", flush=True)
     return validation_f1(Store(config.artifacts), read_results(results).stages)
+
+
+def plan(config: RunConfig, output: Path) -> Path:
+    """Prints what the run will cost, and writes ``plan.json``; only the stage data is run.
+
+    Raises:
+        InputError: bad configuration or data, in one line.
+    """
+    from mmie.planning.plan import make_plan
+    from mmie.planning.tables import tables
+
+    quiet_libraries()
+    context = Context(config, Store(config.artifacts), output)
+    preflight.check(context)
+    data = prepare.data(context)
+    samples = prepare.divided(context, data)
+    with stopping.at("in stage plan"):
+        made = make_plan(context, samples)
+    for part in tables(made):
+        context.console.print(part)
+    path = output / "plan.json"
+    write_json(path, made.as_json())
+    return path
 
 
 def execute(

@@ -263,6 +263,39 @@ class ReportConfig:
 
 
 @dataclass(kw_only=True)
+class CardConfig:
+    """A card, by its maker's data sheet.
+
+    ``memory_gb`` and ``bandwidth`` count 1e9 bytes (and seconds), ``tflops`` are those of dense
+    bfloat16 products.
+    """
+
+    memory_gb: float = above(0)
+    tflops: float = above(0)
+    bandwidth: float = above(0)
+    source: str
+
+
+@dataclass(kw_only=True)
+class PlanConfig:
+    """What the stage plan assumes; nothing else reads it.
+
+    ``memory`` simulates what the trainings need on each GPU. ``peak_share`` and
+    ``bandwidth_share`` are what a card reaches of its data sheet. ``answer_tokens`` are those of an
+    answer of the teacher, and so of a chain, until the record has some. ``easy_share`` is that of
+    the samples that the warmed-up model gets right, until it has answered.
+    """
+
+    memory: bool
+    chars_per_token: float = above(0)
+    answer_tokens: int = at_least(1)
+    easy_share: float = inner_share()
+    peak_share: float = inner_share()
+    bandwidth_share: float = inner_share()
+    cards: dict[str, CardConfig]
+
+
+@dataclass(kw_only=True)
 class RunConfig:
     """One run.
 
@@ -299,3 +332,4 @@ class RunConfig:
     predict: dict[str, Any] = anything(key=False)
     export: ExportConfig = anything(key=False)
     report: ReportConfig = anything(key=False)
+    plan: PlanConfig = anything(key=False)

@@ -41,6 +41,7 @@ def due(*chosen: str, **sections: Any) -> set[str]:
         (["evaluate"], {*TO_GRPO, "evaluate"}),
         (["report"], {*TO_GRPO, "evaluate", "report"}),
         (["predict"], {*TO_GRPO, "predict"}),
+        (["plan"], {"data", "plan"}),
         (["evaluate", "export"], {*TO_GRPO, "evaluate", "export"}),
     ],
 )

@@ -107,6 +107,10 @@ class Record:
         self._note(request, answer)
         return answer
 
+    def known(self, teacher: Teacher, request: Request) -> Answer | None:
+        """The recorded answer, if there is one; nobody is asked."""
+        return self._answers.get(self.key(teacher, request)) if self._answers else None
+
     def key(self, teacher: Teacher, request: Request) -> str:
         """SHA-256 of everything that the teacher sees, and of the candidate's number.
 

@@ -76,6 +76,13 @@ class Teacher(Protocol):
     def max_refused(self) -> float:
         """The share of refused requests above which a run fails."""
 
+    @property
+    def price(self) -> Mapping[str, float] | None:
+        """Dollars for a million tokens of ``input`` and ``output``; None where they are unknown.
+
+        ``picture`` and ``tile`` are the tokens of a picture and of each of its tiles.
+        """
+
     async def ask(self, request: Request) -> Answer:
         """The teacher's answer; raises InputError if this request and all others would fail."""
 
@@ -98,6 +105,7 @@ class OpenAITeacher:
         max_refused: float = 0.1,
         max_pixels: int = 1 << 22,
         request: Mapping[str, Any] | None = None,
+        prices: Mapping[str, Mapping[str, float]] | None = None,
         api_key_env: str = "OPENAI_API_KEY",
         base_url_env: str = "OPENAI_BASE_URL",
     ) -> None:
@@ -113,6 +121,7 @@ class OpenAITeacher:
             max_pixels: larger pictures are scaled down to this width × height.
             request: further fields of the request's body, as the server names them. null removes
                 ``temperature`` or ``max_tokens``.
+            prices: model → what it costs, see ``Teacher.price``; plans alone read it.
             api_key_env, base_url_env: the environment variables. Without an address it is OpenAI.
 
         Raises:
@@ -124,6 +133,7 @@ class OpenAITeacher:
         self.concurrency = concurrency
         self.max_pixels = max_pixels
         self.max_refused = max_refused
+        self.price = (prices or {}).get(model)
         self._max_retries = max_retries
         self._timeout = timeout
         self._api_key_env = api_key_env

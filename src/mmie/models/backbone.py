@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,6 +68,18 @@ class Backbone(Protocol):
             text: of the user's turn.
             pictures: shown before the text.
             features: [image tokens, H] of each picture; None computes them.
+        """
+
+    @staticmethod
+    def picture_counter(
+        config: Any, folder: str, settings: Mapping[str, Any]
+    ) -> Callable[[tuple[int, int]], int]:
+        """Width and height → image tokens, for a plan, without the weights.
+
+        Args:
+            config: the transformers configuration.
+            folder: that of the checkpoint, or its name on the hub.
+            settings: the arguments of the class.
         """
 
     def vision_features(self, picture: Image.Image) -> Tensor:

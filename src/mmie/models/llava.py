@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from PIL import Image
@@ -52,6 +53,14 @@ class Llava:
         config = self.model.config
         layers = f"{config.vision_feature_layer} {config.vision_feature_select_strategy}"
         return f"{self.processor.to_json_string()} {layers}"
+
+    @staticmethod
+    def picture_counter(
+        config: Any, folder: str, settings: Mapping[str, Any]
+    ) -> Callable[[tuple[int, int]], int]:
+        vision = config.vision_config
+        tokens = (vision.image_size // vision.patch_size) ** 2
+        return lambda size: tokens
 
     @torch.no_grad()
     def vision_features(self, picture: Image.Image) -> Tensor:

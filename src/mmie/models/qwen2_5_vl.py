@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -25,6 +27,9 @@ from mmie.models.backbone import (
 
 PLACEHOLDER = "<|image_pad|>"
 MARKERS = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>")
+
+# Bounds of a picture's area in the published checkpoints' preprocessor_config.json.
+LEAST_PIXELS, MOST_PIXELS = 3136, 12845056
 
 
 class Qwen25VL:
@@ -67,6 +72,28 @@ class Qwen25VL:
     @property
     def vision_settings(self) -> str:
         return self.processor.to_json_string()
+
+    @staticmethod
+    def picture_counter(
+        config: Any, folder: str, settings: Mapping[str, Any]
+    ) -> Callable[[tuple[int, int]], int]:
+        local = Path(folder).is_dir()
+        processor = load_pretrained(Qwen2VLImageProcessorPil, folder) if local else None
+        patches = config.vision_config
+        factor = patches.patch_size * patches.spatial_merge_size
+        least = processor.size["shortest_edge"] if processor else LEAST_PIXELS
+        most = settings.get("max_pixels") or (
+            processor.size["longest_edge"] if processor else MOST_PIXELS
+        )
+
+        def count(size: tuple[int, int]) -> int:
+            width, height = size
+            height, width = smart_resize(
+                height, width, factor=factor, min_pixels=least, max_pixels=most
+            )
+            return width * height // factor**2
+
+        return count
 
     def _grid(self, picture: Image.Image) -> Tensor:
         """(time, height, width) in patches, [1, 3], without reading the pixels."""

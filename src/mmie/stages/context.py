@@ -87,6 +87,15 @@ class Context:
         with stopping.at(place, quiet=self.follower), _named(label), opened as stage:
             yield stage
 
+    def foreseen(self, name: str, parts: dict[str, Any]) -> Artifact:
+        """The result of a stage, whether it is there or not; see ``open``."""
+        key = fingerprint(stage=name, version=VERSIONS[name], **parts)
+        return self.store.artifact(name, key)
+
+    def ready(self, name: str, artifact: Artifact) -> bool:
+        """Whether the result of the stage is there."""
+        return self.store.ready(name, artifact.key)
+
     def _opened(
         self, name: str, key: str, parts: dict[str, Any], label: str
     ) -> AbstractContextManager[Stage]:

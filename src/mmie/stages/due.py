@@ -11,9 +11,12 @@ def due_stages(config: RunConfig) -> set[str]:
     """The chosen stages, and before them all that they need.
 
     Everything that the configuration has takes place up to the last chosen stage, except for
-    evaluation and report: these take place only if they are chosen. A report evaluates first.
+    evaluation and report: these take place only if they are chosen. A report evaluates first. A
+    plan needs the data and trains nothing.
     """
     chosen = set(config.stages)
+    if "plan" in chosen:
+        return {"plan", "data"} | ({"divide"} if config.sft_share is not None else set())
     if config.predict["adapter"] is not None and chosen <= set(ON_DEMAND):
         return chosen  # the adapter of an earlier run is all that they need
     due = _up_to_last(config) & _configured(config)

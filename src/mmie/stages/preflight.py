@@ -9,7 +9,7 @@ from mmie.stages.context import Context
 from mmie.stages.due import due_stages
 from mmie.stages.gpu import sees_gpu
 
-WITHOUT_MODEL = {"data", "divide", "distil", "filter"}
+WITHOUT_MODEL = {"data", "divide", "distil", "filter", "plan"}
 
 
 def check(context: Context) -> None:

@@ -47,6 +47,7 @@ class ScriptedTeacher(ABC):
     concurrency = 1
     max_pixels = 1 << 22
     max_refused = 0.0
+    price = None
 
     def __init__(self, *, seed: int, rates: Mapping[str, float]) -> None:
         for name, rate in rates.items():

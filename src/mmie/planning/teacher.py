@@ -1,0 +1,120 @@
+"""The part of a plan that is paid for: requests to the teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+
+from mmie.config import node
+from mmie.distil.estimate import (
+    Ledger,
+    Sizes,
+    dollars,
+    estimate_distillation,
+    recorded_tokens,
+    tile_tokens,
+)
+from mmie.distil.record import Record
+from mmie.distil.teacher import Request, Teacher
+from mmie.models.prompt_tokens import picture_size
+from mmie.planning.foresight import Foreseen
+from mmie.planning.result import Plan
+from mmie.stages import keys
+from mmie.stages.context import Context
+from mmie.stages.prepare import record_path, training_examples
+from mmie.stages.samples import Samples
+from mmie.stages.system import System
+from mmie.tasks.responses import Direct
+from mmie.types import Picture
+
+
+def plan_teacher(plan: Plan, context: Context, samples: Samples, foreseen: Foreseen) -> float:
+    """Adds the requests that are left; returns the expected tokens of a chain.
+
+    Args:
+        plan: takes the requests, their dollars and the assumptions.
+        context, samples, foreseen: the run.
+    """
+    assumed, teacher = context.config.plan, node(context.config.teacher)
+    path = record_path(context.store.root / "record", teacher.model)
+    recorded = recorded_tokens(path, chars_per_token=assumed.chars_per_token)
+    ledger = Ledger(
+        teacher,
+        Record(path) if path.is_file() else None,
+        Sizes(assumed.chars_per_token, recorded, assumed.answer_tokens, _pictures(teacher.price)),
+    )
+    _count_distillation(plan, ledger, context, samples, foreseen)
+    # A chain is the first thing that is asked for, now and in the record.
+    first = next(iter(ledger.asked), next(iter(recorded), ""))
+    _count_zero_shot(plan, ledger, context, samples, teacher)
+    if ledger.asked:
+        _note(plan, ledger, teacher, recorded, assumed.answer_tokens)
+    return recorded.get(first, float(assumed.answer_tokens))
+
+
+def _count_distillation(
+    plan: Plan, ledger: Ledger, context: Context, samples: Samples, foreseen: Foreseen
+) -> None:
+    distil = foreseen.distil
+    if distil is None or plan.has("distil", ready=context.ready("distil", distil)):
+        return
+    config = context.config.cot
+    examples = training_examples(context, samples, "sft")
+    with context.progress("counting requests", len(examples) * config.candidates) as advance:
+        estimate_distillation(
+            examples,
+            ledger,
+            candidates=config.candidates,
+            chains=node(config.chains),
+            progress=advance,
+        )
+
+
+def _count_zero_shot(
+    plan: Plan, ledger: Ledger, context: Context, samples: Samples, teacher: Teacher
+) -> None:
+    config = context.config
+    if "teacher" not in config.zero_shot.systems:
+        return
+    task = node(config.task, response=Direct(config.zero_shot.teacher_instruction))
+    parts = keys.evaluate_teacher(context, System(teacher.model, task, None), samples.data)
+    ready = context.ready("evaluate", context.foreseen("evaluate", parts))
+    if plan.has(f"evaluate {teacher.model}", ready=ready):
+        return
+    for example in context.examples(samples.data.folder, "test"):
+        ledger.ask(Request("answer", example, 0, task.prompt(example)))
+
+
+def _note(
+    plan: Plan,
+    ledger: Ledger,
+    teacher: Teacher,
+    recorded: Mapping[str, float],
+    default: int,
+) -> None:
+    asked = list(ledger.asked.values())
+    limit = teacher.parameters.get("max_tokens")
+    longest = [replace(one, answer_tokens=one.requests * int(limit or 0)) for one in asked]
+    plan.teacher = {
+        "model": teacher.model,
+        "purposes": {purpose: asdict(one) for purpose, one in ledger.asked.items()},
+        "dollars": dollars(asked, teacher.price),
+        "dollars_at_most": dollars(longest, teacher.price) if limit else None,
+    }
+    unknown = ", ".join(purpose for purpose in ledger.asked if purpose not in recorded)
+    if unknown:
+        plan.assumptions.append(f"an answer of the teacher ({unknown}) has {default} tokens")
+    if any(one.requests for one in asked):
+        plan.assumptions.append("every chain is usable, and all is asked about it")
+    if teacher.parameters and teacher.price is None and limit:
+        plan.warnings.append(
+            f"teacher.prices: {teacher.model} is not listed, so the dollars are not known; add it"
+        )
+
+
+def _pictures(price: Mapping[str, float] | None) -> Callable[[Picture], int]:
+    """Picture → tokens; 0 where nobody says what they are."""
+    if price is None or "picture" not in price:
+        return lambda picture: 0
+    base, tile = int(price["picture"]), int(price["tile"])
+    return lambda picture: tile_tokens(picture_size(picture), base=base, tile=tile)
