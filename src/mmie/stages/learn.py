@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,13 @@ from mmie.stages.tracking import wandb_loggers
 from mmie.tasks.task import Task
 from mmie.training.callbacks import RolloutRows
 from mmie.training.fit import Fit, fit
+from mmie.training.generate import Responded
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader, plan_steps
 from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
+from mmie.training.shares import in_shares
+from mmie.types import Example
 
 
 def sft(context: Context, config: SFTConfig, samples: Samples, chains: Artifact | None) -> Artifact:
@@ -188,13 +191,19 @@ def _plan(
 
 
 def _validation(context: Context, task: Task, data: Artifact) -> Callable[[], float]:
-    """Measures F1 of the policy, as it is at the time, on the validation split."""
+    """Measures F1 of the policy, as it is at the time, on the validation split.
+
+    The processes of a training share the samples, and all of them learn the F1.
+    """
     config = context.config.evaluation
     examples = context.examples(data.folder, "val")[: config.validation_samples]
     ask = ask_policy(context, task)
 
+    def answered(share: Sequence[Example]) -> list[Responded]:
+        return answer(context, share, ask, batch_size=config.batch_size)
+
     def f1() -> float:
-        responses = answer(context, examples, ask, batch_size=config.batch_size)
+        responses = in_shares(examples, answered)
         readings = [task.read(response.text, lenient=config.lenient) for response in responses]
         scores = task.score(
             [reading.prediction for reading in readings],
