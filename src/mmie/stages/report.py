@@ -27,12 +27,12 @@ from mmie.results import (
     Vision,
     Voting,
 )
+from mmie.settings import TRAININGS
 from mmie.significance import paired_randomisation
 from mmie.stages.analysis import by_difficulty
 from mmie.stages.answers import copy_answers
 from mmie.stages.context import Context
 from mmie.stages.evaluate import analysed, metrics
-from mmie.stages.stage import COLLECTIVE
 
 
 def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str = "") -> Results:
@@ -95,7 +95,7 @@ def report(context: Context, results: Results, evaluated: Mapping[str, Path]) ->
 
 def _copy_curves(context: Context) -> None:
     """``metrics/<stage>.csv`` and ``rollouts.jsonl``, as the training stages wrote them."""
-    for name in COLLECTIVE:
+    for name in TRAININGS:
         artifact = _artifact(context, name)
         targets = {"metrics.csv": f"metrics/{name}.csv", "rollouts.jsonl": "rollouts.jsonl"}
         for source, target in targets.items():
