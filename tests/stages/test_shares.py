@@ -165,6 +165,16 @@ def test_what_one_process_has_answered_is_not_asked_again(
     assert files(tmp_path) == alone
 
 
+def test_nobody_waits_for_ever_for_a_process_that_has_never_been_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setattr(shares, "STARTUP", 0.1)
+    message = r"^process 1 of 2 \(trainer\.devices × trainer\.num_nodes\) has not been started"
+    with pytest.raises(InputError, match=message):
+        fill(tmp_path, 2)
+
+
 def test_answers_that_are_lost_are_missed(tmp_path: Path) -> None:
     together(tmp_path, 2, dying={1: 100})  # for its folder
     (final,) = (tmp_path / "artifacts" / "evaluate").iterdir()

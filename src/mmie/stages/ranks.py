@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mmie import stopping
 from mmie.artifacts import Store, fingerprint
@@ -52,20 +53,24 @@ def local_rank(trainer: TrainerConfig) -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
 
 
+def heartbeat_files(config: RunConfig, store: Store) -> list[Path]:
+    """The file that each process of the run touches as long as it lives, by rank."""
+    first = store.root / "heartbeat" / fingerprint(config=config)
+    others = range(1, config.trainer.processes)
+    return [first, *(first.with_name(f"{first.name}.{rank}") for rank in others)]
+
+
 @contextmanager
 def in_touch(config: RunConfig, store: Store) -> Iterator[None]:
     """Inside, the processes of one run notice each other's end; a single one has nobody to tell."""
     if config.trainer.processes == 1:
         yield
         return
-    first = store.root / "heartbeat" / fingerprint(config=config)
-    files = [first]
-    for rank in range(1, config.trainer.processes):
-        files.append(first.with_name(f"{first.name}.{rank}"))
+    files = heartbeat_files(config, store)
     if is_follower(config.trainer):
-        own, pulses = files[rank_of(config.trainer)], [first_process(first)]
+        own, pulses = files[rank_of(config.trainer)], [first_process(files[0])]
     else:
-        own = first
+        own = files[0]
         pulses = [Pulse(path, f"process {rank}") for rank, path in enumerate(files) if rank]
     with beating(own), watching(pulses, own=own), _blaming_the_dead():
         yield

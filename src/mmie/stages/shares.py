@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmie.config import TrainerConfig
 from mmie.errors import InputError
 from mmie.files import complete_object, read_and_repair_jsonl, write_text
 from mmie.stages.answers import (
@@ -27,11 +26,12 @@ from mmie.stages.answers import (
     response_file,
 )
 from mmie.stages.context import Context
-from mmie.stages.ranks import POLL, rank_of, wait_for
+from mmie.stages.ranks import POLL, heartbeat_files, rank_of, wait_for
 from mmie.stages.system import System, answering
 from mmie.training.generate import Responded
 from mmie.types import Example
 
+STARTUP = 300.0  # seconds for the other processes to load what they need
 OPEN = "part-open"  # the first process has opened the stage, so the others may write there
 PARTS = "part-*-of-*.jsonl"
 
@@ -98,7 +98,7 @@ def answer_in_shares(
         write_text(_part(folder, rank, size, "done"), "")
     if context.follower:
         return None
-    _wait_for_all(folder, trainer)
+    _wait_for_all(context, folder)
     return _joined(file, examples)
 
 
@@ -119,10 +119,19 @@ def _begin(context: Context, folder: Path, label: str) -> None:
         start_processes(context.config.trainer)
 
 
-def _wait_for_all(folder: Path, trainer: TrainerConfig) -> None:
-    """Returns when all shares are done. The heartbeat ends the run if a process is gone."""
-    size = trainer.processes
-    while not all(_part(folder, rank, size, "done").exists() for rank in range(size)):
+def _wait_for_all(context: Context, folder: Path) -> None:
+    """Returns when all shares are done. The heartbeat ends the run if a process is gone.
+
+    Raises:
+        InputError: one has never come.
+    """
+    beats, end = heartbeat_files(context.config, context.store), time.monotonic() + STARTUP
+    size = len(beats)
+    while left := [rank for rank in range(size) if not _part(folder, rank, size, "done").exists()]:
+        absent = [rank for rank in left if not beats[rank].exists()]
+        if absent and time.monotonic() > end:
+            what = f"process {absent[0]} of {size} (trainer.devices × trainer.num_nodes)"
+            raise InputError(f"{what} has not been started; start all of them, or ask for fewer")
         time.sleep(POLL)
 
 
