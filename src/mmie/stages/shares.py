@@ -32,7 +32,6 @@ from mmie.training.generate import Responded
 from mmie.types import Example
 
 STARTUP = 300.0  # seconds for the other processes to load what they need
-OPEN = "part-open"  # the first process has opened the stage, so the others may write there
 PARTS = "part-*-of-*.jsonl"
 
 
@@ -107,12 +106,17 @@ def _part(folder: Path, rank: int, size: int, ending: str) -> Path:
 
 
 def _begin(context: Context, folder: Path, label: str) -> None:
-    """Starts the other processes, if nobody has; one of them waits until the folder is there."""
+    """The first process lets the others in, and starts them if nobody has; these wait for it.
+
+    The sign is the run's own, as another run may be working in the folder, and the first process
+    then waits for that one's end.
+    """
+    opened = folder / f"part-open-{heartbeat_files(context.config, context.store)[0].name}"
     if context.follower:
         finished = folder.with_suffix("")  # of ``.partial``, if the first has needed nobody
-        wait_for(lambda: (folder / OPEN).exists() or finished.exists(), label)
+        wait_for(lambda: opened.exists() or finished.exists(), label)
         return
-    write_text(folder / OPEN, "")
+    write_text(opened, "")
     if context.config.trainer.processes > 1:
         from mmie.training.fit import start_processes  # loads Lightning, which one process spares
 
