@@ -61,11 +61,9 @@ def message(*overrides: str) -> str:
         ("artifacts", " "),
         ("stages", ["data", "destil"]),
         ("reward", "jmere"),
-        ("reward.alpha", -0.2),
         ("reward.alpha", "much"),
         ("reward.alpha", True),
         ("reward.alpha", "???"),
-        ("reward.beta", nan),
         ("reward.alhpa", 0.2),
         ("filter.rule_score.treshold", 0.5),
         ("task.response", "direct"),
@@ -132,6 +130,26 @@ def test_predict_takes_what_the_task_asks_for() -> None:
     run_config("task=more", "predict.entity=x", "predict.box=[1,2,3,4]")
     assert message("+predict.entity=x") == (
         "predict.entity: the task asks for no such thing; it takes image, text, file, adapter"
+    )
+
+
+@pytest.mark.parametrize("key", ["predict.file", "predict.adapter"])
+@pytest.mark.parametrize("value", ["[1]", "{a: 1}", "5", "' '"])
+def test_a_file_and_an_adapter_are_paths(key: str, value: str) -> None:
+    assert message(f"{key}={value}").startswith(f"{key}: ")
+
+
+@pytest.mark.parametrize(
+    ("experiment", "task"),
+    [("jmere_r1", "more"), ("figure3_group_size", "more"), ("more_r1", "jmere")],
+)
+def test_an_experiment_stays_with_its_task(experiment: str, task: str) -> None:
+    """Its name and the paper's numbers would stand beside results of the other task."""
+    home = "more" if task == "jmere" else "jmere"
+    run_config(f"+experiment={experiment}", f"task={home}")
+    assert message(f"+experiment={experiment}", f"task={task}") == (
+        f"experiment: {experiment} is a row of {home}, and this is {task};"
+        f" leave task={task} out, or the experiment"
     )
 
 

@@ -20,10 +20,8 @@ from mmie.artifacts import Store
 from mmie.data.statistics import statistics_table
 from mmie.display import escape_invisible, plain_text, terminal
 from mmie.reporting.sweep import Job, score_table
-from mmie.reporting.table import Table as Results
-from mmie.reporting.table import Value
-from mmie.reporting.terminal import in_brief, voting_table
 from mmie.reporting.terminal import score_table as report_table
+from mmie.reporting.terminal import voting_table
 from mmie.stages.context import Context
 from mmie.stages.prepare import _counts_table
 
@@ -48,14 +46,6 @@ def test_control_characters_become_visible() -> None:
 def test_a_terminal_prints_text_as_it_is() -> None:
     assert printed(HOSTILE, console=terminal()).strip() == HOSTILE
     assert printed(plain_text(HOSTILE)).strip() == HOSTILE
-
-
-def as_results() -> Any:
-    value = Value(row=HOSTILE, column=HOSTILE, kind="score", value=0.5)
-    columns, values = (HOSTILE,), (value,)
-    return in_brief(
-        Results(name="n", title=HOSTILE, caption=HOSTILE, columns=columns, values=values)
-    )
 
 
 def as_sweep() -> Table:
@@ -90,9 +80,7 @@ def as_statistics() -> Table:
     return statistics_table({"train": counts, "shared_sentences": {HOSTILE: 1}}, unit=HOSTILE)
 
 
-@pytest.mark.parametrize(
-    "table", [as_results, as_sweep, as_scores, as_votes, as_counts, as_statistics]
-)
+@pytest.mark.parametrize("table", [as_sweep, as_scores, as_votes, as_counts, as_statistics])
 def test_tables_hold_names_as_they_are(table: Any) -> None:
     assert HOSTILE in printed(table())
 

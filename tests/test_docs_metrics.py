@@ -25,7 +25,7 @@ def test_every_logged_value_is_explained() -> None:
     phases = {f"seconds/{name}" for name in timed}
     parts = {
         **JMEREReward(alpha=0, beta=0)("", None, [], "", ""),
-        **MOREReward(threshold=1, unit="words")("", None, "none", "", ""),
+        **MOREReward(threshold=1, unit="words", steps=6)("", None, "none", "", ""),
     }
     assert len(logged) >= 9
     assert len(phases) == 4

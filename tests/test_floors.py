@@ -1,6 +1,8 @@
 """Imports only go down the floors, and each heavy package stays on its floor."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -25,7 +27,6 @@ FLOORS = {
         "significance",
         "voting",
         "templates",
-        "labels",
         "json_types",
         "results",
         "settings",
@@ -165,3 +166,13 @@ def test_only_a_task_knows_a_task() -> None:
             if parts[:2] == ["mmie", "tasks"] and parts[2] in tasks - {path.parent.name}:
                 named.append(f"{name_of(path)} imports {name}")
     assert named == []
+
+
+def test_the_pipeline_is_imported_without_the_libraries_of_a_model() -> None:
+    """A report of finished runs loads neither a model nor what trains one."""
+    heavy = sorted(NO_TORCH)
+    script = f"import sys, mmie.pipeline; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

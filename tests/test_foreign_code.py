@@ -30,7 +30,6 @@ def refusal(*overrides: str) -> str:
         (f"+task.relations.x={MARK}", "task.relations.x._target_"),
         (f"+task.relations.x=[{MARK}]", "task.relations.x[0]._target_"),
         (f"+task.relations.x=[[1,{{deep: [{MARK}]}}]]", "task.relations.x[0][1].deep[0]._target_"),
-        (f"+experiment=jmere_r1 ;; +paper.row={MARK}", "paper.row._target_"),
         (f"report.runs=[{MARK}]", "report.runs[0]._target_"),
         (f"+filter.mine={MARK}", "filter.mine._target_"),
         (f"+cot.chains.extra={MARK}", "cot.chains.extra._target_"),

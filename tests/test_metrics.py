@@ -5,12 +5,11 @@ from hypothesis import strategies as st
 from mmie.metrics import (
     PRF,
     bootstrap_f1,
-    direction_blind,
-    entities,
     folded_set,
     micro_prf,
     per_relation,
 )
+from mmie.tasks.jmere.task import direction_blind, entities
 from mmie.types import Quintuple
 
 JOSH = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.counting import calls
-from mmie.parsing import TYPES, fold, format_quintuples, parse_quintuples, parse_response
+from mmie.parsing import TYPES, format_quintuples, parse_quintuples, parse_response
+from mmie.text import fold
 from mmie.types import Quintuple, Response
 
 RELATIONS = ["peer", "member_of", "contain", "place_of_residence", "locate_at", "part_of", "alumi"]

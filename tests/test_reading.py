@@ -3,6 +3,8 @@
 Quintuples and invalid items are counted by hand.
 """
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,12 +15,17 @@ from mmie.parsing import (
     format_quintuples,
     parse_quintuples,
     parse_response,
-    read_quintuples,
 )
 from mmie.reading import read_answer
 from mmie.response_blocks import answer_text, think_text
 from mmie.tasks.responses import Reasoned
 from mmie.types import Quintuple
+
+
+def read_quintuples(text: str, **labels: Any) -> tuple[list[Quintuple], int]:
+    quintuples, invalid = read_answer(text, **labels)
+    return quintuples or [], invalid
+
 
 RELATIONS = ["peer", "member_of", "contain", "place_of_residence", "locate_at"]
 A = Quintuple("Josh Gordon", "per", "Browns", "org", "member_of")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mmie.data.labels import Labels
 from mmie.data.source import check_splits, text_of
 from mmie.distil.chain_text import extract_chain
 from mmie.errors import InputError
+from mmie.tasks.jmere.annotations import KnownLabels
 from mmie.templates import Places
 from mmie.text import (
     break_tags,
@@ -59,7 +59,7 @@ def test_blanks_are_refused(text: str) -> None:
 
 
 def test_the_rule_holds_for_words_and_names_of_the_data() -> None:
-    labels = Labels(("per",), {"peer": ["per-per"]})
+    labels = KnownLabels(("per",), {"peer": ["per-per"]})
     name = Quintuple("Ann", "per", "B\ud83d", "per", "peer")
     with pytest.raises(InputError, match=r"^f:3: an entity holds half a character"):
         labels.checked(name, "f:3")

@@ -71,6 +71,10 @@ class Store:
         """The folder of finished work, whether it is there or not."""
         return self.root / stage / key
 
+    def artifact(self, stage: str, key: str) -> Artifact:
+        """The work by its key, whether it is finished or not."""
+        return Artifact(self.path(stage, key), key)
+
     def partial(self, stage: str, key: str) -> Path:
         """The folder in which the work is done. It outlives a crash, and the work goes on in it."""
         return self.root / stage / f"{key}.partial"

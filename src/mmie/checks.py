@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from typing import Annotated, Any, get_args, get_origin
 
 from mmie.errors import InputError
-from mmie.settings import Key
 from mmie.templates import Places
 
 OWN = ("mmie.",)
 HYDRAS = ("hydra.", "hydra_plugins.", "optuna.", *OWN)  # what may stand under the key hydra
 INSTRUCTIONS = ("_args_", "_partial_", "_recursive_", "_convert_")  # to hydra.utils.instantiate
 PLAIN: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
-
-
-def key_of(section: Any, stage: str) -> dict[str, Any]:
-    """The part of a configuration section that the stage's result depends on, as plain values.
-
-    Args:
-        section: a dataclass whose fields say through ``key`` in their metadata to which stage keys
-            they belong; a field that says nothing belongs to all.
-        stage: the stage's name.
-    """
-    keyed = [entry.name for entry in fields(section) if _in_key(entry, stage)]
-    return {name: _plain(getattr(section, name), stage) for name in keyed}
-
-
-def _plain(value: Any, stage: str) -> Any:
-    return key_of(value, stage) if is_dataclass(value) else value
-
-
-def _in_key(entry: Field[Any], stage: str) -> bool:
-    key: Key = entry.metadata.get("key", True)
-    return key if isinstance(key, bool) else stage in key
 
 
 def out_of_range(section: Any, prefix: str = "") -> Iterator[str]:
@@ -70,7 +48,7 @@ def foreign(key: str, value: Any, *, allowed: tuple[str, ...] = OWN) -> Iterator
             yield f"{at}{name}: it is no argument but an instruction to Hydra; remove it"
 
 
-def strangers(values: Any) -> Iterator[str]:
+def parts_of_other_tasks(values: Any) -> Iterator[str]:
     """One line for each node that belongs to another task than the configured one.
 
     Parts in ``mmie.tasks.<name>`` fit only the task of that folder. All other parts belong to the
@@ -79,15 +57,15 @@ def strangers(values: Any) -> Iterator[str]:
     Args:
         values: the whole configuration as plain values; it need not be resolved.
     """
-    task = _owner(values["task"])
+    task = task_of(values["task"])
     for key, node in _mappings("", values):
-        owner = _owner(node)
+        owner = task_of(node)
         if owner not in (None, task):
             part = f"{node['_target_']} is a part of the task {owner}, and this is the task {task}"
             yield f"{key}: {part}; choose another {key.partition('.')[0]}, or task={owner}"
 
 
-def _owner(node: Any) -> str | None:
+def task_of(node: Any) -> str | None:
     """The task in whose folder the class of a node lies."""
     path = str(node.get("_target_")).split(".") if isinstance(node, Mapping) else []
     return path[2] if path[:2] == ["mmie", "tasks"] and len(path) > 4 else None
@@ -126,7 +104,7 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
             yield f"{key}.{name}: missing; {path} needs it"
 
 
-def misplaced(key: str, value: Mapping[str, Any]) -> Iterator[str]:
+def misfilled_prompts(key: str, value: Mapping[str, Any]) -> Iterator[str]:
     """One line for each prompt of the node that lacks a place or has one that nothing fills.
 
     The ``Places`` in the target's annotations say which arguments are prompts. The node must be

@@ -16,7 +16,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from mmie.checks import foreign, locate, out_of_range, strangers
+from mmie.checks import foreign, locate, out_of_range, parts_of_other_tasks
 from mmie.contradictions import ON_DEMAND, STAGES, contradictions
 from mmie.errors import InputError
 from mmie.resolvers import CONF
@@ -51,7 +51,7 @@ def to_run_config(cfg: DictConfig) -> RunConfig:
             message is one line and begins with the full key.
     """
     try:
-        _refuse(strangers(OmegaConf.to_container(cfg)))
+        _refuse(parts_of_other_tasks(OmegaConf.to_container(cfg)))
         run = OmegaConf.to_object(cfg)
     except OmegaConfBaseException as error:
         line = str(error).splitlines()[0].removeprefix(OWN_RESOLVER)

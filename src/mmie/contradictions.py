@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mmie.checks import locate, misfits, misplaced, prompt_problem
+from mmie import resolvers
+from mmie.checks import locate, misfilled_prompts, misfits, prompt_problem, task_of
 from mmie.settings import RunConfig
 from mmie.templates import Places
 
@@ -20,8 +21,9 @@ FOR_EVERY_TASK = ("file", "adapter")  # keys of predict
 def contradictions(run: RunConfig) -> Iterator[str]:
     """One line for each problem, which begins with the full key.
 
-    The last two read the nodes and rely on those being free of misfits.
+    The last one reads the nodes and relies on those being free of misfits.
     """
+    yield from _experiment_of_another_task(run)
     yield from _unknown_names(run)
     yield from _uneven_batches(run)
     yield from _conflicting_training(run)
@@ -29,8 +31,17 @@ def contradictions(run: RunConfig) -> Iterator[str]:
     yield from _unusable_paths(run)
     yield from _only_on_gpus(run)
     yield from _node_misfits(run)
-    yield from _negative_weights(run)
-    yield from _unasked(run)
+    yield from _unknown_questions(run)
+
+
+def _experiment_of_another_task(run: RunConfig) -> Iterator[str]:
+    """A row of one task's table would carry its name and its paper's numbers to another task."""
+    task = task_of(run.task)
+    files = (resolvers.CONF / "tasks").glob("*/experiment/*.yaml")
+    homes = [file.parent.parent.name for file in files if file.stem == run.experiment]
+    if homes and task is not None and task not in homes:
+        remedy = f"leave task={task} out, or the experiment"
+        yield f"experiment: {run.experiment} is a row of {homes[0]}, and this is {task}; {remedy}"
 
 
 def _unknown_names(run: RunConfig) -> Iterator[str]:
@@ -110,20 +121,17 @@ def _node_misfits(run: RunConfig) -> Iterator[str]:
     yield from misfits("cot.chains", run.cot.chains)
     for key, value in run.filter.items():
         yield from misfits(f"filter.{key}", value)
-    yield from misplaced("task", run.task)
-    yield from misplaced("cot.chains", run.cot.chains)
+    yield from misfilled_prompts("task", run.task)
+    yield from misfilled_prompts("cot.chains", run.cot.chains)
     yield from prompt_problem("reasoning_instruction", run.reasoning_instruction, Places())
 
 
-def _negative_weights(run: RunConfig) -> Iterator[str]:
-    for key in ("alpha", "beta"):
-        weight = run.reward.get(key, 0)
-        if not weight >= 0:
-            yield f"reward.{key}: {weight} is negative; the weights of eq. 5 are 0 or more"
-
-
-def _unasked(run: RunConfig) -> Iterator[str]:
+def _unknown_questions(run: RunConfig) -> Iterator[str]:
     asked = locate("task._target_", run.task["_target_"]).asked
+    for key in FOR_EVERY_TASK:
+        value = run.predict.get(key)
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            yield f"predict.{key}: {value!r} is no path; give one, or null"
     for key in run.predict:
         if key not in (*asked, *FOR_EVERY_TASK):
             takes = ", ".join((*asked, *FOR_EVERY_TASK))

@@ -57,10 +57,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
-            if durable:
-                sync_file(
-                    temporary
-                )  # before the rename, which may reach the disk before the content
+            if durable:  # else the rename may reach the disk before the content
+                sync_file(temporary)
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

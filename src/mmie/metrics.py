@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from mmie.significance import bootstrap_interval
 from mmie.text import fold
-from mmie.types import Quintuple
 
 Item = str | tuple[str, ...]
 Predicted = Sequence[Collection[Item] | None]
@@ -87,23 +86,6 @@ def per_relation(predicted: Predicted, gold: Gold) -> dict[str, PRF]:
     return scores
 
 
-def entities(quintuples: Iterable[Quintuple]) -> set[tuple[str, str]]:
-    """The (name, type) pairs of heads and tails."""
-    pairs = set()
-    for quintuple in quintuples:
-        pairs.add((quintuple.head, quintuple.head_type))
-        pairs.add((quintuple.tail, quintuple.tail_type))
-    return pairs
-
-
-def direction_blind(quintuples: Iterable[Quintuple]) -> set[Quintuple]:
-    """The quintuples with head and tail in alphabetical order.
-
-    With both sides in this form, a swapped pair counts as correct. EEGA evaluates like this.
-    """
-    return {_in_order(Quintuple(*map(fold, q))) for q in quintuples}
-
-
 def folded_set(items: Iterable[Item] | None) -> set[Item]:
     """The distinct items with every string folded (``mmie.text.fold``); empty for None."""
     folded: set[Item] = set()
@@ -129,13 +111,6 @@ def _check_lengths(predicted: Predicted, gold: Gold) -> None:
     if len(predicted) != len(gold):
         counts = f"{len(predicted)} predictions for {len(gold)} gold samples"
         raise ValueError(f"{counts}: give one prediction per sample")
-
-
-def _in_order(quintuple: Quintuple) -> Quintuple:
-    head, head_type, tail, tail_type, relation = quintuple
-    if (tail, tail_type) < (head, head_type):
-        return Quintuple(tail, tail_type, head, head_type, relation)
-    return quintuple
 
 
 def _with_relation(relation: str, items: set[Item]) -> set[Item]:

@@ -1,7 +1,7 @@
 """The strict grammar of responses and answers, both ways. The rewards read with it.
 
 It is strict because a reward must not pay for what only looks like an answer. Text that breaks a
-rule gives the value None, never an exception. ``read_quintuples`` is the lenient reader, for
+rule gives the value None, never an exception. ``mmie.reading`` is the lenient reader, for
 evaluation.
 
 An answer is ``[]`` or a sequence of items ``[head, type, tail, type, relation]``, separated by
@@ -31,9 +31,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from mmie.answer_items import Labels, format_items, hide_tags, parse_items, show_tags
-from mmie.reading import read_quintuples as read_quintuples
 from mmie.text import TAGS
-from mmie.text import fold as fold
 from mmie.types import Quintuple, Response
 
 TYPES = ("per", "org", "loc", "misc")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
 from mmie import stopping
@@ -15,16 +14,16 @@ from mmie.job import current_job, refuse_sweep_of_many_processes
 from mmie.reporting.runs import load_runs
 from mmie.results import read_results, write_results
 from mmie.stages import deliver, learn, preflight, prepare, tracking
-from mmie.stages.collect import collect
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.due import due_stages
-from mmie.stages.evaluate import evaluate, metrics
+from mmie.stages.evaluate import evaluate
 from mmie.stages.learn import validation_f1
 from mmie.stages.quiet import quiet_libraries
 from mmie.stages.ranks import in_touch
-from mmie.stages.report import report, results_of
+from mmie.stages.report import collect, report, results_of
 from mmie.stages.samples import Samples
+from mmie.stages.steps import check_steps
 from mmie.stages.system import System, systems
 from mmie.stages.teacher_row import evaluate_teacher
 from mmie.stages.vote import vote
@@ -75,14 +74,13 @@ def execute(
         InputError: bad configuration, data, disk or network, in one line.
     """
     quiet_libraries()
-    if config.trainer.threads is not None:
-        torch.set_num_threads(config.trainer.threads)
     load_runs(config.report.sources)  # refuses a wrong path now and not after the training
     context = Context(config, Store(config.artifacts), output, sweep, overrides)
     with in_touch(config, context.store):
         try:
             evaluated = stages(context)
-            tracking.summarise(context, {name: metrics(path) for name, path in evaluated.items()})
+            scores = {name: made.load("metrics.json") for name, made in evaluated.items()}
+            tracking.summarise(context, scores)
         finally:
             tracking.finish()
     if context.follower:
@@ -96,15 +94,17 @@ def execute(
     return path
 
 
-def stages(context: Context) -> dict[str, Path]:
-    """Runs the stages that are due; returns the folder of each system's evaluation."""
+def stages(context: Context) -> dict[str, Artifact]:
+    """Runs the stages that are due; returns the evaluation of each system."""
     preflight.check(context)
     config, due = context.config, due_stages(context.config)
     chains = sft = easy = grpo = None
-    evaluated: dict[str, Path] = {}
+    evaluated: dict[str, Artifact] = {}
     if "data" in due:
         data = prepare.data(context)
         samples = prepare.divided(context, data) if "divide" in due else Samples(data)
+        if {"sft", "grpo"} & due:
+            check_steps(context, samples)
     if "distil" in due:
         distilled = prepare.distil(context, samples)
     if "filter" in due:
@@ -122,14 +122,15 @@ def stages(context: Context) -> dict[str, Path]:
     return evaluated
 
 
-def _evaluate(context: Context, data: Artifact, rows: Iterable[System]) -> dict[str, Path]:
+def _evaluate(context: Context, data: Artifact, rows: Iterable[System]) -> dict[str, Artifact]:
     """Evaluates the teacher and the systems, and lets the trained ones vote, as configured."""
-    config, evaluated = context.config, {}
+    config = context.config
+    evaluated: dict[str, Artifact] = {}
     if "teacher" in config.zero_shot.systems:
         name, artifact = evaluate_teacher(context, data)
-        evaluated[name] = artifact.folder
+        evaluated[name] = artifact
     for system in rows:
-        evaluated[system.name] = evaluate(context, system, data).folder
+        evaluated[system.name] = evaluate(context, system, data)
         if config.evaluation.samples > 1 and system.adapter is not None:
             context.voting[system.name] = vote(context, system, data)
     return evaluated

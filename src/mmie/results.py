@@ -15,7 +15,8 @@ from mmie.errors import InputError
 from mmie.files import parse_json, write_json
 from mmie.json_types import ShapeError, from_json, read_json, shortened, to_json
 
-OTHER_READER = ("_strict", "_lenient")  # ends of the measures taken with the reader not chosen
+# Ends of the measures that are taken with the reader that is not chosen.
+STRICT, LENIENT = OTHER_READER = ("_strict", "_lenient")
 SPLIT = "test/"  # begins every measure of ``systems``
 
 
@@ -85,8 +86,15 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two systems of one run: ``difference`` of F1, first minus second, and p of the paired
-    randomisation test; ``exact`` where every swap was tried."""
+    """Two systems of one run by the paired randomisation test.
+
+    Attributes:
+        first, second: the systems.
+        measure: whose F1 is compared.
+        difference: F1 of the first minus that of the second.
+        p: two-sided p-value.
+        exact: whether every swap was tried.
+    """
 
     first: str
     second: str

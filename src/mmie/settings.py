@@ -47,6 +47,8 @@ def _field(rule: str, holds: Callable[[Any], bool], *, key: Key) -> Any:
 
 @dataclass(kw_only=True)
 class LoraConfig:
+    """``targets`` is a regular expression over the names of layers; None takes the backbone's."""
+
     rank: int = at_least(1)
     alpha: int = above(0)
     dropout: float = share()
@@ -265,8 +267,7 @@ class RunConfig:
     """One run.
 
     Fields of type Any and the values of ``filter`` are open nodes: dicts with a ``_target_``.
-    ``predict`` has the keys ``file`` and ``adapter`` and those that the task asks for. ``paper``
-    holds the printed numbers that the experiment reproduces.
+    ``predict`` has the keys ``file`` and ``adapter`` and those that the task asks for.
 
     A section with ``key=False`` is part of no stage's key, whatever its own fields say.
     """
@@ -298,4 +299,3 @@ class RunConfig:
     predict: dict[str, Any] = anything(key=False)
     export: ExportConfig = anything(key=False)
     report: ReportConfig = anything(key=False)
-    paper: dict[str, Any] | None = anything(key=False)

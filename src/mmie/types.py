@@ -36,6 +36,26 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Sampling:
+    """How responses are drawn.
+
+    Attributes:
+        temperature: divides the logits; 0 is greedy.
+        max_new_tokens: the length limit.
+    """
+
+    temperature: float
+    max_new_tokens: int
+
+
+class Responded(NamedTuple):
+    """One response; ``truncated`` if the length limit cut it before its end."""
+
+    text: str
+    truncated: bool
+
+
+@dataclass(frozen=True)
 class Picture:
     """One picture of a sample, or a part of one.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageOps
 
-from mmie.data.pictures import PictureFolder, clipped, open_picture, upright_size, verify_pictures
+from mmie.data.pictures import PictureFolder, clipped, open_picture, unreadable, upright_size
 from mmie.errors import InputError
 from mmie.types import Picture
 
@@ -82,9 +82,11 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     for path in (warned, refused):
         with pytest.raises(InputError, match=f"{path.name}: not a readable picture .*bomb"):
             open_picture(Picture(path), max_pixels=PLENTY)
-    assert verify_pictures([warned, refused]) == [warned, refused]
+    assert unreadable(warned)
+    assert unreadable(refused)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1200)
-    assert verify_pictures([warned, refused]) == [refused]
+    assert unreadable(warned) is None
+    assert unreadable(refused)
 
 
 def test_exif_orientation_is_honoured(tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ def test_whatever_pillow_raises_over_a_broken_file_is_an_input_error(
 
     path = red(tmp_path / "a.jpg")
     monkeypatch.setattr(ImageOps, "exif_transpose", broken)
-    assert verify_pictures([path]) == [path]
+    assert unreadable(path) == "broken inside"
     with pytest.raises(InputError, match=r"not a readable picture \(broken inside\)"):
         open_picture(Picture(path), max_pixels=PLENTY)
 
@@ -170,19 +172,17 @@ def test_pillows_small_complaints_are_dropped(tmp_path: Path) -> None:
     # It announces five entries and holds none; Pillow warns and goes on.
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"
     Image.new("RGB", (4, 4), GREY).save(tmp_path / "a.jpg", exif=exif)
-    assert verify_pictures([tmp_path / "a.jpg"]) == []
+    assert unreadable(tmp_path / "a.jpg") is None
     assert open_picture(Picture(tmp_path / "a.jpg"), max_pixels=PLENTY).getpixel((0, 0)) == GREY
 
 
-def test_verify_names_the_bad_ones_once_and_in_order(tmp_path: Path) -> None:
-    cut, gone, sound = (
-        cut_jpeg(tmp_path / "cut.jpg"),
-        tmp_path / "gone.png",
-        red(tmp_path / "a.jpg"),
-    )
+def test_what_cannot_be_decoded_is_unreadable(tmp_path: Path) -> None:
     broken = red(tmp_path / "b.png")
     broken.write_bytes(broken.read_bytes()[:50])
-    assert verify_pictures([sound, gone, cut, broken, sound, gone]) == [gone, cut, broken]
+    assert unreadable(broken)
+    assert unreadable(cut_jpeg(tmp_path / "cut.jpg"))
+    assert unreadable(tmp_path / "gone.png") == "missing"
+    assert unreadable(red(tmp_path / "a.jpg")) is None
 
 
 def test_a_picture_is_looked_for_in_the_split_then_beside_it(tmp_path: Path) -> None:

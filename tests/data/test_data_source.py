@@ -11,24 +11,23 @@ import pytest
 from PIL import Image
 
 from mmie.data.files import file_of
-from mmie.data.labels import Labels
 from mmie.data.pictures import PictureFolder, untracked
 from mmie.data.source import (
-    Sample,
     check_splits,
     digest,
     examples_from_jsonl,
     examples_to_jsonl,
     limits,
     picture_name,
+    shared_sentences,
     text_of,
-    to_examples,
 )
 from mmie.errors import InputError
+from mmie.tasks.jmere.annotations import KnownLabels, Sample, to_examples
 from mmie.types import Example, Picture, Quintuple
 
 JOSH = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
-LABELS = Labels(("per", "org"), {"member_of": ["per-org"], "peer": ["per-per"]})
+LABELS = KnownLabels(("per", "org"), {"member_of": ["per-org"], "peer": ["per-per"]})
 
 
 def example(id: str, text: str, *, img_id: str | None = None, path: Path | None = None) -> Example:
@@ -61,9 +60,8 @@ def test_shared_sentences_are_counted_once_a_text() -> None:
         "val": [example("d", "one", img_id="4"), example("e", "three", img_id="5")],
         "test": [example("f", "two", img_id="6"), example("g", "one", img_id="7")],
     }
-    assert check_splits(splits, asked) == {
-        "shared_sentences": {"train/val": 1, "train/test": 2, "val/test": 1}
-    }
+    check_splits(splits, asked)
+    assert shared_sentences(splits) == {"train/val": 1, "train/test": 2, "val/test": 1}
 
 
 @pytest.mark.parametrize("empty", ["train", "val", "test"])
@@ -85,24 +83,24 @@ def test_same_text_and_same_bytes_is_a_shared_sample(tmp_path: Path) -> None:
         picture(tmp_path / f"{name}.png", shade) for name, shade in (("a", 1), ("b", 1), ("c", 2))
     )
     train, test = example("train-0", "text", path=one), example("test-0", "text", path=other)
-    assert check_splits({"train": [train], "test": [test]}, asked) == {
-        "shared_sentences": {"train/test": 1}
-    }
+    splits = {"train": [train], "test": [test]}
+    check_splits(splits, asked)
+    assert shared_sentences(splits) == {"train/test": 1}
     with pytest.raises(InputError, match="train-0 is test-0"):
         check_splits({"train": [train], "test": [example("test-0", "text", path=twin)]}, asked)
 
 
 def test_same_picture_under_another_text_or_inside_one_split_is_no_shared_sample() -> None:
     train = [example("a", "one", img_id="1.jpg"), example("b", "one", img_id="1.jpg")]
-    assert check_splits({"train": train, "test": [example("c", "two", img_id="1.jpg")]}, asked) == {
-        "shared_sentences": {"train/test": 0}
-    }
+    splits = {"train": train, "test": [example("c", "two", img_id="1.jpg")]}
+    check_splits(splits, asked)
+    assert shared_sentences(splits) == {"train/test": 0}
 
 
 def test_blank_pictures_without_names_are_not_the_same() -> None:
-    assert check_splits({"train": [example("a", "one")], "test": [example("b", "one")]}, asked) == {
-        "shared_sentences": {"train/test": 1}
-    }
+    splits = {"train": [example("a", "one")], "test": [example("b", "one")]}
+    check_splits(splits, asked)
+    assert shared_sentences(splits) == {"train/test": 1}
 
 
 BOX = (1, 2, 30, 40)
@@ -126,7 +124,7 @@ def test_other_entities_and_boxes_of_one_picture_are_other_samples(
 ) -> None:
     path = picture(tmp_path / "a.png", 1)
     for known in ({"img_id": "1.jpg"}, {"path": path}, {"img_id": "1.jpg", "path": path}):
-        assert check_splits(
+        check_splits(
             {"train": [fact("a", **known)], "test": [fact("b", **{**known, **change})]}, asked
         )
         with pytest.raises(InputError, match="share 1 samples .a is b."):

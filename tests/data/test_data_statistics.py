@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from mmie.data.statistics import statistics, statistics_table
-from mmie.metrics import entities
+from mmie.tasks.jmere.task import entities
 from mmie.types import Example, Picture, Quintuple
 
 JOSH = Quintuple("Josh", "per", "Browns", "org", "member of")

@@ -59,17 +59,17 @@ def test_rule_score_keeps_the_best_of_each_sample_with_ties():
         for name, row in scores.items()
         for i, score in enumerate(row)
     ]
-    kept = [(c.example_id, c.index) for c in RuleScoreFilter()(rows, {})]
+    kept = [(c.example_id, c.index) for c in RuleScoreFilter(threshold=0.7)(rows, {})]
     assert kept == [("a", 1), ("a", 2), ("c", 0), ("d", 0), ("d", 1)]
 
 
 def test_rule_score_threshold_is_kept_itself_and_zero_lets_every_number_through():
     rows = [candidate(0, score=0.0), candidate(1, score=None)]
-    assert RuleScoreFilter(0.0)(rows, {}) == rows[:1]
+    assert RuleScoreFilter(threshold=0.0)(rows, {}) == rows[:1]
     assert RuleScoreFilter(threshold=0.1)(rows, {}) == []
 
 
-@pytest.mark.parametrize("keep", [RepredictionFilter(), RuleScoreFilter()])
+@pytest.mark.parametrize("keep", [RepredictionFilter(), RuleScoreFilter(threshold=0.7)])
 def test_nothing_in_nothing_out(keep):
     assert keep([], {}) == []
 

@@ -78,7 +78,7 @@ def test_the_prompt_of_a_none_sample_gives_no_types():
 )
 def test_the_filter_keeps_whole_chains(chain: str, kept: bool):
     one = Candidate("train-0", 0, chain)
-    assert SixStepsFilter()([one], {}) == [one] * kept
+    assert SixStepsFilter(steps=6)([one], {}) == [one] * kept
 
 
 def test_the_filter_keeps_the_order_and_takes_another_number_of_steps():
@@ -87,11 +87,11 @@ def test_the_filter_keeps_the_order_and_takes_another_number_of_steps():
         Candidate("a", 1, "no"),
         Candidate("b", 0, CHAIN, {"score": 0.5}),
     ]
-    assert SixStepsFilter()(rows, {}) == [rows[0], rows[2]]
+    assert SixStepsFilter(steps=6)(rows, {}) == [rows[0], rows[2]]
     assert SixStepsFilter(steps=2)(
         [*rows, short := Candidate("c", 0, "Step 1: a Step 2: b")], {}
     ) == [short]
-    assert SixStepsFilter()([], {}) == []
+    assert SixStepsFilter(steps=6)([], {}) == []
 
 
 def ask_with(answer: str) -> tuple[Any, list[tuple[str, str]]]:

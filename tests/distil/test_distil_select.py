@@ -34,7 +34,7 @@ def tied(samples, candidates=5):
 
 
 def test_each_stage_is_counted_in_order():
-    filters = {"reprediction": RepredictionFilter(), "rule_score": RuleScoreFilter()}
+    filters = {"reprediction": RepredictionFilter(), "rule_score": RuleScoreFilter(threshold=0.7)}
     selection = apply_filters(ROWS, filters, GOLD, seed=0)
     assert selection.chosen == [ROWS[1]]
     assert selection.counts == [
@@ -47,7 +47,7 @@ def test_each_stage_is_counted_in_order():
 
 
 def test_the_order_of_the_filters_matters():
-    filters = {"rule_score": RuleScoreFilter(), "reprediction": RepredictionFilter()}
+    filters = {"rule_score": RuleScoreFilter(threshold=0.7), "reprediction": RepredictionFilter()}
     assert apply_filters(ROWS, filters, GOLD, seed=0).chosen == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig, OmegaConf
 
 from mmie.config import CONF
-from mmie.labels import relation_pairs
+from mmie.tasks.jmere.relations import relation_pairs
 
 
 def _task(name: str) -> DictConfig:

@@ -21,7 +21,7 @@ def job(
     if test is None:
         return Job(number, values, f1, None, 12.5 + number, folder, error)
     scores = replace(SCORES, f1=test, ci95=(test - 0.125, test + 0.125))
-    return Job(number, values, f1, scores, 12.5 + number, folder, error, "quintuple")
+    return Job(number, values, f1, scores, 12.5 + number, folder, error)
 
 
 def product(**values: str) -> list[Job]:

@@ -1,4 +1,4 @@
-"""The whole method against its first stage, from hand-made analyses: breakdowns and errors."""
+"""The whole method against its first stage, from hand-made analyses."""
 
 from __future__ import annotations
 
@@ -42,12 +42,8 @@ def two_seeds(write_run: Write, scores: Scores) -> None:
     for seed, warm, whole in ((0, (1, 4, 5), (4, 5, 5)), (1, (1, 4, 5), (5, 5, 5))):
         warm_up = {**relations(race=(0, 0, 1), peer=warm), "entity type": {"per": counts(1, 1, 1)}}
         analysis = {
-            "zero-shot": {"errors": {"missed": 99}},
-            "warm-up": {"breakdown": warm_up, "errors": {"missed": 3 + seed, "wrong type": 0}},
-            "JMERE-R1": {
-                "breakdown": relations(peer=whole),
-                "errors": {"missed": 2, "truncated": 1},
-            },
+            "warm-up": {"breakdown": warm_up},
+            "JMERE-R1": {"breakdown": relations(peer=whole)},
         }
         write_run("jmere_r1", systems, seed=seed, analysis=analysis)
 
@@ -55,64 +51,39 @@ def two_seeds(write_run: Write, scores: Scores) -> None:
 @pytest.mark.usefixtures("two_seeds")
 def test_counts_are_added_up_over_seeds(tmp_path: Path) -> None:
     table = of_runs(tmp_path)["toy-jmere-breakdown-relation"]
-    assert table.header == (
-        "",
-        "gold",
-        "P warm-up",
-        "P JMERE-R1",
-        "R warm-up",
-        "R JMERE-R1",
-        "F1 warm-up",
-        "F1 JMERE-R1",
-        "Δ F1",
-    )
-    assert table.rows == (
-        ("all, quintuple", "24", "25.0", "90.0", "16.7", "75.0", "20.0", "81.8", "+61.8"),
-        ("peer", "10", "25.0", "90.0", "20.0", "90.0", "22.2", "90.0", "+67.8"),
-        ("race", "2", "0.0", "0.0", "0.0", "0.0", "0.0", "0.0", "+0.0"),
-    )
+    assert table.header == ("", "gold", "F1 warm-up", "F1 JMERE-R1", "Δ F1")
+    assert table.rows == [
+        ["all, quintuple", "24", "20.0", "81.8", "+61.8"],
+        ["peer", "10", "22.2", "90.0", "+67.8"],
+        ["race", "2", "0.0", "0.0", "+0.0"],
+    ]
     assert table.title == "JMERE: breakdown, relation (toy profile)"
     assert table.caption.startswith("JMERE-R1 after its warm-up, experiment jmere_r1, seeds 0, 1;")
     assert {run.seed for value in table.values for run in value.runs} == {0, 1}
 
 
 @pytest.mark.usefixtures("two_seeds")
-def test_every_group_has_a_table_and_errors_are_means(tmp_path: Path) -> None:
+def test_every_group_has_a_table(tmp_path: Path) -> None:
     found = of_runs(tmp_path)
-    names = ("breakdown-relation", "breakdown-entity-type", "errors")
+    names = ("breakdown-relation", "breakdown-entity-type")
     assert list(found) == [f"toy-jmere-{name}" for name in names]
-    assert found["toy-jmere-breakdown-entity-type"].rows[1] == (
-        *("per", "2", "100.0", "0.0", "100.0", "0.0", "100.0", "0.0"),
-        "−100.0",
-    )
-    assert found["toy-jmere-errors"].rows == (
-        ("missed", "3.5", "2.0", "−1.5"),
-        ("wrong type", "0.0", "0.0", "+0.0"),
-        ("truncated", "0.0", "1.0", "+1.0"),
-    )
+    row = ["per", "2", "100.0", "0.0", "−100.0"]
+    assert found["toy-jmere-breakdown-entity-type"].rows[1] == row
 
 
-def test_one_seed_has_whole_errors_and_a_label_may_be_empty(
-    tmp_path: Path, write_run: Write
-) -> None:
-    analysis = {
-        "stage 1": {"errors": {"missed": 7}},
-        "MORE-R1": {"errors": {"missed": 4}, "breakdown": relations(**{"": (1, 2, 2)})},
-    }
+def test_a_label_may_be_empty(tmp_path: Path, write_run: Write) -> None:
+    analysis = {"stage 1": {}, "MORE-R1": {"breakdown": relations(**{"": (1, 2, 2)})}}
     write_run("more_r1", {"stage 1": {}, "MORE-R1": {}}, task="more", analysis=analysis)
-    found = of_runs(tmp_path)
-    assert list(found) == ["toy-more-breakdown-relation", "toy-more-errors"]
-    assert found["toy-more-errors"].rows == (("missed", "7", "4", "−3"),)
-    assert found["toy-more-breakdown-relation"].rows[0][:2] == ("–", "2")
+    assert of_runs(tmp_path)["toy-more-breakdown-relation"].rows[0][:2] == ["–", "2"]
 
 
 def test_the_methods_own_experiment_comes_first_then_any(tmp_path: Path, write_run: Write) -> None:
-    analysis = {"warm-up": {"errors": {"missed": 1}}, "JMERE-R1": {"errors": {"missed": 1}}}
+    analysis = {"warm-up": {"breakdown": relations(peer=(1, 1, 1))}, "JMERE-R1": {}}
     write_run("default", {}, analysis=analysis)
     write_run("ablation_no_filter", {}, analysis={"JMERE-R1": {}})  # no warm-up in it
-    assert "experiment default" in of_runs(tmp_path)["toy-jmere-errors"].caption
+    assert "experiment default" in of_runs(tmp_path)["toy-jmere-breakdown-relation"].caption
     write_run("jmere_r1", {}, analysis=analysis)
-    assert "experiment jmere_r1" in of_runs(tmp_path)["toy-jmere-errors"].caption
+    assert "experiment jmere_r1" in of_runs(tmp_path)["toy-jmere-breakdown-relation"].caption
 
 
 def test_runs_without_an_analysis_have_none(tmp_path: Path, write_run: Write) -> None:

@@ -67,12 +67,12 @@ def test_the_page_shows_the_sample_that_tells_the_systems_apart(
     gold = "Ann Lee · per · Oslo · loc · place of birth"
     assert f"- ✗ Ann Lee · per · Oslo · loc · place of residence → {gold} (wrong relation)" in lines
     assert "- ✗ Ann Lee · per · Bob · per · peer (invented)" in lines
-    assert f"- ∅ {gold}" in lines
+    assert f"- ∅ {gold} (missed)" in lines
     assert f"- ✓ {gold}" in lines
     assert "As it came: \\<think> a \\| b" in lines
     assert "> Step 1: look.  " in lines
-    assert "![picture 1 of the sample](figure4_1.png)" in lines
-    with Image.open(tmp_path / "out" / "figure4_1.png") as image:
+    assert "![picture 1 of the sample](figure4_pictures/1.jpeg)" in lines
+    with Image.open(tmp_path / "out" / "figure4_pictures" / "1.jpeg") as image:
         assert image.size == (40, 20)
 
 
@@ -84,9 +84,7 @@ def test_a_sample_can_be_chosen_and_a_picture_may_be_gone(tmp_path: Path, runs: 
     assert text.index("## JMERE-R1: right") < text.index("## SFT: right")
     write_case_study(runs, page)
     assert "tweet.png` is not here." in page.read_text(encoding="utf-8")
-    with pytest.raises(
-        InputError, match="there is no 'test-9' among the predictions; the first is 'test-0'"
-    ):
+    with pytest.raises(InputError, match="no predictions of --sample 'test-9' in it"):
         write_case_study(runs, page, sample="test-9")
 
 

@@ -14,9 +14,8 @@ from helpers.casebook_runs import GOLD, judged, line, write_run
 from mmie.errors import InputError
 from mmie.reporting.casebook.__main__ import main
 from mmie.reporting.casebook.answers import Answer, labels, read_models
-from mmie.reporting.casebook.cases import Case, merged, steps, told, verdict
-from mmie.reporting.casebook.page import block
-from mmie.reporting.casebook.thumbnails import Thumbnail, beside, place, thumbnails
+from mmie.reporting.casebook.cases import Case, mark, merged
+from mmie.reporting.casebook.thumbnails import save_thumbnails
 from mmie.reporting.runs import load_runs
 from mmie.types import Picture, Quintuple
 
@@ -32,8 +31,7 @@ def answer(
     parsed: Any, gold: Any = (OSLO, ROME), *, truncated: bool = False, response: str = "response"
 ) -> Answer:
     row = {"parsed": parsed, "gold": gold, "truncated": truncated, "invalid": 0}
-    parts = tuple(judged(row))
-    return Answer("test-0", "text", {}, (), gold, response, parsed is not None, parts)
+    return Answer("test-0", "text", gold, response, parsed, tuple(judged(row)))
 
 
 def test_samples_of_all_runs_come_in_order(tmp_path: Path) -> None:
@@ -62,7 +60,9 @@ def test_another_test_set_is_refused_with_both_files(
     one = write_run(tmp_path / "1", {"SFT": [line(0), line(1)]})
     two = write_run(tmp_path / "2", {"JMERE-R1": [line(0), line(1, **{field: value})]}, seed=1)
     other = r"than in .*1/predictions/sft\.jsonl;"
-    with pytest.raises(InputError, match=rf"r1\.jsonl: sample test-1 has another {field} {other}"):
+    with pytest.raises(
+        InputError, match=rf"r1\.jsonl: sample test-1 has another text or gold {other}"
+    ):
         cases_of(one, two)
 
 
@@ -92,16 +92,8 @@ def test_equal_answers_come_once_and_labels_tell_the_rest_apart(tmp_path: Path) 
     write_run(tmp_path / "3", {"JMERE-R1": [line(0, response="third")]}, experiment="b", seed=1)
     assert labels(read_models(load_runs([tmp_path]), ["zero-shot", "CoT-SFT"])) == [
         "zero-shot",
-        "CoT-SFT · seed 0",
-        "CoT-SFT · seed 1",
-    ]
-    write_run(tmp_path / "4", {"CoT-SFT": [line(0, response="fourth")]}, experiment="c", seed=1)
-    assert labels(read_models(load_runs([tmp_path]), ["CoT-SFT"])) == [
-        f"CoT-SFT · {experiment}" for experiment in "abc"
-    ]
-    assert labels(read_models(load_runs([tmp_path]), ["JMERE-R1"]))[1:] == [
-        "JMERE-R1 · b seed 1 (2)",
-        "JMERE-R1 · b seed 1 (3)",
+        "CoT-SFT · a seed 0 (2)",
+        "CoT-SFT · b seed 1 (3)",
     ]
 
 
@@ -129,7 +121,6 @@ BROKEN = [
     json.dumps(line(1, judged=[["a"]])),
     json.dumps(line(1, judged=[["a", None, ""]])),
     json.dumps(line(1, judged=[[[1], None, ""]])),
-    json.dumps(line(1, judged=[[["a"], [], ""]])),
     json.dumps(line(1, judged=None)),
     json.dumps(line(1, image=[{}])),
     json.dumps({**line(1), "invalid": None}),
@@ -137,15 +128,6 @@ BROKEN = [
     json.dumps(line(1, entity=7)),
     json.dumps(line(0)),
 ]
-
-
-def test_predictions_of_an_earlier_version_are_refused_in_one_line(tmp_path: Path) -> None:
-    row = line(0)
-    del row["judged"]
-    with pytest.raises(
-        InputError, match=r"sft\.jsonl:1: written by an earlier version.*run again$"
-    ):
-        cases_of(write_run(tmp_path / "1", {"SFT": [row]}))
 
 
 def test_what_else_a_line_tells_of_the_question_comes_along(tmp_path: Path) -> None:
@@ -156,8 +138,8 @@ def test_what_else_a_line_tells_of_the_question_comes_along(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_broken_line_is_named(tmp_path: Path, broken: str) -> None:
-    fault = "(not a line of predictions|sample test-0 stands there twice)"
-    with pytest.raises(InputError, match=rf"sft\.jsonl:2: {fault}; .*run again"):
+    fault = "(:2: not a line of predictions|: a sample stands there twice)"
+    with pytest.raises(InputError, match=rf"sft\.jsonl{fault}; .*run again"):
         cases_of(write_run(tmp_path / "1", {"SFT": [line(0), broken]}))
 
 
@@ -196,8 +178,8 @@ def test_quintuples_are_judged_one_by_one(
     parsed: Any, truncated: bool, parts: list[Any], whole: str
 ) -> None:
     found = answer(parsed, truncated=truncated)
-    assert ([*found.judged], verdict(found)) == (parts, whole)
-    assert verdict(answer((), ())) == "right"
+    assert ([*found.judged], found.verdict) == (parts, whole)
+    assert answer((), ()).verdict == "right"
 
 
 @pytest.mark.parametrize(
@@ -217,71 +199,56 @@ def test_quintuples_are_judged_one_by_one(
 )
 def test_a_label_is_judged(parsed: str | None, gold: str, part: Any, whole: str) -> None:
     found = answer(parsed, gold)
-    assert ([*found.judged], verdict(found)) == ([part], whole)
+    assert ([*found.judged], found.verdict) == ([part], whole)
 
 
-def test_chains_are_cut_into_steps() -> None:
-    assert steps("Step 1: look at https://a.b/c Step 2 : say. no step") == [
-        "Step 1: look at https://a.b/c",
-        "Step 2 : say. no step",
-    ]
-    assert steps("picture : a cake . link : it : goes . reason : x , y") == [
-        "picture : a cake .",
-        "link : it : goes .",
-        "reason : x , y",
-    ]
-    assert steps("one\n\n  two\n") == ["one", "two"]
-    assert steps("") == []
+@pytest.mark.parametrize(
+    ("chain", "steps"),
+    [
+        (
+            "Step 1: look at https://a.b/c Step 2 : say. no step",
+            ["Step 1: look at https://a.b/c", "Step 2 : say. no step"],
+        ),
+        ("picture : a cake . link : it : goes .", ["picture : a cake .", "link : it : goes ."]),
+        ("one\n\n  two\n", ["one", "two"]),
+        ("", []),
+    ],
+)
+def test_chains_are_cut_into_steps(chain: str, steps: list[str]) -> None:
+    response = f"<think> {chain} </think> <answer> [] </answer>"
+    assert answer((), response=response).steps == steps
 
 
 def test_what_cannot_be_read_is_shown_as_it_came() -> None:
     formed = "<think> why </think> <answer> [x] </answer>"
-    found = told(answer(None, response=formed))
-    assert (found["verdict"], found["steps"], found["raw"]) == ("invalid answer", ["why"], "[x]")
-    assert told(answer(None, response="<think> why"))["raw"] == "<think> why"
-    assert told(answer((OSLO,), response=formed))["raw"] == ""
+    found = answer(None, response=formed)
+    assert (found.verdict, found.steps, found.raw) == ("invalid answer", ["why"], "[x]")
+    assert answer(None, response="<think> why").raw == "<think> why"
+    assert answer((OSLO,), response=formed).raw == ""
 
 
-@pytest.mark.parametrize(
-    "text", ["</script><script>alert(1)</script>", "<!--", "\0", "\ud800", "\u2028 é"]
-)
-def test_no_text_ends_the_block(text: str) -> None:
-    written = block({text: [text]})
-    assert "<" not in written
-    assert written.isascii()
-    assert json.loads(written) == {text: [text]}
+def test_parts_are_marked() -> None:
+    marks = [mark(part) for part in answer((WRONG,)).judged]
+    right, wrong, missed = (" · ".join(part) for part in (OSLO, WRONG, ROME))
+    assert marks == [f"✗ {wrong} → {right} (wrong relation)", f"∅ {missed} (missed)"]
+    assert mark(answer((OSLO, ROME)).judged[0]) == f"✓ {right}"
+    assert mark(answer(None).judged[0]) == "✗ invalid answer"
 
 
-def test_thumbnails_are_small_and_know_the_size_of_what_they_show(tmp_path: Path) -> None:
+def test_thumbnails_are_small_and_know_the_size_of_the_original(tmp_path: Path) -> None:
     Image.effect_noise((1000, 600), 90).save(tmp_path / "photo.png")
-    Image.new("RGB", (112, 56), "red").save(tmp_path / "drawing.png")
     (tmp_path / "broken.png").write_bytes(b"x")
-    photo, drawing = Picture(tmp_path / "photo.png"), Picture(tmp_path / "drawing.png")
-    part, outside = (
-        Picture(drawing.path, (10, 20, 40, 200)),
-        Picture(drawing.path, (500, 0, 600, 50)),
-    )
-    broken, gone = Picture(tmp_path / "broken.png"), Picture(tmp_path / "gone.png")
-    found = thumbnails([photo, drawing, part, outside, broken, gone, Picture(None), photo])
-    assert [*found] == [photo, drawing, part, outside, broken, gone]
-    assert [small and (small.kind, small.size) for small in found.values()] == [
-        ("jpeg", (1000, 600)),
-        ("png", (112, 56)),
-        ("png", (30, 36)),
-        None,
-        None,
-        None,
-    ]
-    shown = beside(tmp_path / "my book.html", found)
-    file = shown[photo]["source"].removeprefix("my%20book_pictures/")
-    with Image.open(tmp_path / "my book_pictures" / file) as image:
+    photo, broken = Picture(tmp_path / "photo.png"), Picture(tmp_path / "broken.png")
+    part = Picture(photo.path, (10, 20, 40, 200))
+    outside = Picture(photo.path, (5000, 0, 6000, 50))
+    given = [Picture(None), broken, outside, photo, part, photo]
+    saved = save_thumbnails(given, tmp_path / "my book.html")
+    assert saved == {
+        photo: ("my%20book_pictures/4.jpeg", 1000, 600),
+        part: ("my%20book_pictures/5.jpeg", 30, 180),
+    }
+    with Image.open(tmp_path / "my book_pictures" / "4.jpeg") as image:
         assert image.size == (512, 307)
-    assert (shown[gone], shown[part]["width"]) == ({"missing": "gone.png"}, 30)
-
-
-def test_many_pictures_go_beside_the_page() -> None:
-    large = Thumbnail(b"0" * (6 * 2**20), "png", (1, 1))
-    assert [place([large, None]), place([large, large])] == ["embed", "folder"]
 
 
 def test_the_command_writes_the_page(
@@ -298,10 +265,9 @@ def test_the_command_writes_the_page(
     )
     main()
     told = capsys.readouterr()
-    assert told.err.startswith("warning: 1 of 2 pictures are missing or unreadable;")
-    assert told.err.count("\n") == 1
-    assert told.out.startswith(f"{out}: 2 samples, 1 systems, 0.0 MB")
-    assert out.read_text(encoding="utf-8").count("data:image/png;base64") == 1
+    assert told.out == f"{out}: 2 samples, 1 systems, 1 pictures\n"
+    text = out.read_text(encoding="utf-8")
+    assert (text.count("<img"), text.count("gone.png is not here")) == (1, 1)
 
 
 def test_bad_input_is_one_line_and_status_2(

@@ -4,26 +4,25 @@ from pathlib import Path
 from typing import Any
 
 from helpers.casebook_runs import GOLD, line, write_run
-from mmie.reporting.casebook.answers import read_models
-from mmie.reporting.casebook.cases import told
+from mmie.reporting.casebook.answers import Answer, read_models
 from mmie.reporting.runs import load_runs
 
 
-def shown(folder: Path, **changes: Any) -> dict[str, Any]:
+def shown(folder: Path, **changes: Any) -> Answer:
     response = "<think> why </think> <answer> [Ann Lee, per], … </answer>"
     run = write_run(folder / "run", {"R1": [line(response=response, **changes)]})
     [model] = read_models(load_runs([run]))
-    return told(model.answers["test-0"])
+    return model.answers["test-0"]
 
 
 def test_a_right_quintuple_beside_an_invalid_item_is_partly_right(tmp_path: Path) -> None:
     known = shown(tmp_path, parsed=[GOLD], invalid=1)
-    assert known["verdict"] == "partly"
-    assert [part.kind for part in known["parts"]] == ["invalid answer", ""]
-    assert "[Ann Lee, per]" in known["raw"]
+    assert known.verdict == "partly"
+    assert [part.kind for part in known.judged] == ["invalid answer", ""]
+    assert "[Ann Lee, per]" in known.raw
 
 
 def test_an_answer_without_any_readable_item_is_invalid(tmp_path: Path) -> None:
     known = shown(tmp_path, parsed=None, invalid=2)
-    assert known["verdict"] == "invalid answer"
-    assert [part.kind for part in known["parts"]] == ["invalid answer", "invalid answer", "missed"]
+    assert known.verdict == "invalid answer"
+    assert [part.kind for part in known.judged] == ["invalid answer", "invalid answer", "missed"]

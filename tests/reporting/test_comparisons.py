@@ -75,18 +75,6 @@ def test_seeds_are_compared_on_the_same_test_samples_together(
     assert len(compared["p"].runs) == 4
 
 
-def test_what_one_run_says_of_its_own_systems_is_read(
-    tmp_path: Path, write_run: Write, scores: Scores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(run_selection, "randomisation_over_seeds", None)
-    systems = {name: {"quintuple": scores(4, 8, 12)} for name in ("warm-up", "JMERE-R1")}
-    test = {"measure": "quintuple", "difference": 0.0, "p": 0.123, "exact": False}
-    told = {"first": "JMERE-R1", "second": "warm-up", **test}
-    write_run("jmere_r1", systems, comparisons=[told])
-    row = "Warm-up of JMERE-R1 (toy Qwen2.5-VL, 1.1 M)"
-    assert cells(made(tmp_path)["toy-jmere-table-1"], row)[-2:] == ["+0.0", "0.123"]
-
-
 def test_seeds_with_test_sets_of_their_own_have_a_difference_and_no_p(
     tmp_path: Path, write_run: Write, scores: Scores
 ) -> None:

@@ -11,7 +11,7 @@ def test_the_fields_of_the_configuration_say_what_decides() -> None:
         "artifacts": "x",
         "logger": {"wandb": True},
         "seed": 1,
-        "grpo": {"group_size": 8, "micro_responses": 2},
+        "grpo": {"group_size": 8, "micro_prompts": 2},
         "sft": None,
     }
     assert effective(config) == {"seed": "1", "grpo.group_size": "8", "sft": "null"}

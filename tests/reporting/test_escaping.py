@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from helpers.casebook_runs import browser, in_browser, line, write_run
+from helpers.casebook_runs import line, write_run
 from helpers.results import SCORES, results_of
 from mmie.reporting.casebook.__main__ import write_casebook
 from mmie.reporting.escaping import in_code, in_latex, in_markdown
@@ -98,26 +98,10 @@ def test_the_summary_of_a_sweep_has_no_html_of_the_overrides() -> None:
     assert ">failed</td>" in read
 
 
-@pytest.mark.slow
 def test_the_case_book_is_not_reordered(tmp_path: Path) -> None:
-    if browser() is None:
-        pytest.skip("no chromium, chromium-browser or google-chrome here")
-    run = write_run(
-        tmp_path / "run",
-        {"SFT": [line(text="Ann \u202eLee of Oslo", response="\u2067")]},
-        experiment="\u202ex",
-    )
-    write_casebook([str(run)], tmp_path / "book.html", models=[], limit=None, pictures=None)
-    found = in_browser(
-        tmp_path / "book.html",
-        """
-        return {
-          text: one(".tweet").textContent, runs: one("#runs").textContent,
-          isolated: getComputedStyle(one(".tweet span")).unicodeBidi,
-        };
-    """,
-    )
-    assert found["problems"] == []
-    assert found["text"].startswith("Ann \\u202eLee of Oslo")
-    assert found["runs"].startswith("\\u202ex, toy profile")
-    assert found["isolated"] == "isolate"
+    rows = [line(text="Ann \u202eLee of Oslo", response="\u2067")]
+    run = write_run(tmp_path / "run", {"SFT": rows}, experiment="\u202ex")
+    write_casebook([str(run)], tmp_path / "book.html")
+    page = (tmp_path / "book.html").read_text(encoding="utf-8")
+    assert not {"\u202e", "\u2067"} & set(page)
+    assert "Ann \\u202eLee of Oslo" in page

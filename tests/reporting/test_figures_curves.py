@@ -26,25 +26,24 @@ def test_a_line_is_the_mean_and_the_range_of_the_seeds(tmp_path: Path) -> None:
     first = recorded(tmp_path, "1,val/f1,0.2\n2,val/f1,0.4\n0,seconds/sample,1\n0,train/reward,1\n")
     rows = "1,val/f1,0.4\n3,val/f1,0.8\n4,val/f1,0.9\n0,train/reward,2\n"
     found = curves.select([first, recorded(tmp_path, rows, seed=1)])
-    assert found.seeds == {"a": 2}
-    assert [*found.panels] == ["reward", "F1 on the validation split"]
-    line = found.panels["F1 on the validation split"]["a"]
-    assert line.steps == (1, 2)
-    assert line.means == pytest.approx((0.3, 0.5))
-    assert (min(line.lows), max(line.highs)) == pytest.approx((0.2, 0.6))
-    assert found.panels["reward"]["a"].means == (1.5,)
+    assert [*found] == ["reward", "F1 on the validation split"]
+    seeds = found["F1 on the validation split"]["a"]
+    assert [*seeds.index] == [1, 2]
+    assert [*seeds.mean(axis=1)] == pytest.approx([0.3, 0.5])
+    assert (seeds.min(axis=None), seeds.max(axis=None)) == pytest.approx((0.2, 0.6))
+    assert [*found["reward"]["a"].mean(axis=1)] == [1.5]
 
 
 def test_training_is_smoothed_with_the_steps_around_it(tmp_path: Path) -> None:
     rows = "".join(f"{step},train/reward,{step}\n" for step in range(12))
-    line = curves.select([recorded(tmp_path, rows)]).panels["reward"]["a"]
-    assert (line.means[0], line.means[6], line.means[11]) == (2, 6, 9)
+    means = curves.select([recorded(tmp_path, rows)])["reward"]["a"].mean(axis=1)
+    assert (means[0], means[6], means[11]) == (2, 6, 9)
 
 
 def test_the_parts_of_the_reward_follow_it_whatever_they_are_called(tmp_path: Path) -> None:
     rows = "0,train/kl,1\n0,train/r_z,1\n0,train/reward,1\n0,train/other,1\n"
     found = curves.select([recorded(tmp_path, rows)])
-    assert [*found.panels] == ["reward", "r_z, part of the reward", "KL to the reference"]
+    assert [*found] == ["reward", "r_z, part of the reward, before its weight", "KL to the reference"]
 
 
 def test_of_many_experiments_the_full_method_is_drawn(tmp_path: Path) -> None:
@@ -52,7 +51,7 @@ def test_of_many_experiments_the_full_method_is_drawn(tmp_path: Path) -> None:
     runs = [recorded(tmp_path, "0,train/reward,1\n", experiment=name) for name in names]
     [figure] = curves.figures(runs)
     assert [text.get_text() for text in figure.figure.legends[0].get_texts()] == [
-        "jmere_r1 (1 seed)"
+        "jmere_r1, seeds: 1"
     ]
 
 

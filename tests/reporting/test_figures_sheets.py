@@ -14,7 +14,7 @@ from mmie.distil.candidates import candidates_to_jsonl
 from mmie.errors import InputError
 from mmie.reporting.figures import sheets
 from mmie.reporting.figures.human import agreement
-from mmie.reporting.figures.sheets import Design, deal, draw, write_sheets
+from mmie.reporting.figures.sheets import deal, draw, write_sheets
 from mmie.types import Candidate, Example, Picture, Quintuple
 
 GOLD = (Quintuple("Ann", "per", "Oslo", "loc", "place of birth"),)
@@ -45,9 +45,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_the_design_of_the_paper() -> None:
     """10 people in 2 groups: 4 scores for each of 500 chains, 200 chains for each person."""
-    design = Design()
-    drawn = draw(chains(120), design, Path("x"))
-    people = deal(drawn, design)
+    drawn = draw(chains(120), 100, Path("x"))
+    people = deal(drawn)
     assert [len(sheet) for sheet in people] == [200] * 10
     asked = [Counter((chain.example_id, chain.index) for chain in sheet) for sheet in people]
     assert all(set(sheet.values()) == {1} for sheet in asked)  # nobody has a chain twice
@@ -62,28 +61,22 @@ def test_the_design_of_the_paper() -> None:
         )  # nobody misses all chains of one place
 
 
-def test_the_draw_is_the_seeds_and_leaves_out_samples_with_an_empty_chain() -> None:
+def test_samples_with_an_empty_chain_are_left_out() -> None:
     candidates = [*chains(5), Candidate("broken", 0, "")]
-    names = [
-        [
-            sample[0].example_id
-            for sample in draw(candidates, Design(samples=3, seed=seed), Path("x"))
-        ]
-        for seed in (0, 0, 1)
-    ]
-    assert names[0] == names[1] != names[2]
-    with pytest.raises(InputError, match=r"x: 5 complete samples, not 6; lower --samples"):
-        draw(candidates, Design(samples=6), Path("x"))
+    names = {sample[0].example_id for sample in draw(candidates, 5, Path("x"))}
+    assert names == {f"s{number}" for number in range(5)}
+    for samples in (0, 6):
+        with pytest.raises(InputError, match=rf"x: 5 complete samples, not {samples}; set"):
+            draw(candidates, samples, Path("x"))
 
 
 def test_sheets_hold_what_annotators_need_and_not_the_teachers_score(
     tmp_path: Path, files: tuple[Path, Path, Path]
 ) -> None:
-    design = Design(samples=4, annotators=4, groups=2, scores=2)
-    found = write_sheets(*files, tmp_path / "sheets", design)
-    assert [path.name for path in found] == [f"annotator-0{number}.csv" for number in (1, 2, 3, 4)]
+    found = write_sheets(*files, tmp_path / "sheets", samples=4)
+    assert [path.stem for path in found] == [f"annotator-{number:02}" for number in range(1, 11)]
     rows = rows_of(found[0])
-    assert len(rows) == 10
+    assert len(rows) == 8
     assert list(rows[0]) == [
         "id",
         "candidate",
@@ -105,50 +98,32 @@ def test_sheets_hold_what_annotators_need_and_not_the_teachers_score(
 
 
 def test_filled_sheets_become_the_figure(tmp_path: Path, files: tuple[Path, Path, Path]) -> None:
-    found = write_sheets(
-        *files, tmp_path / "sheets", Design(samples=4, annotators=4, groups=2, scores=2)
-    )
-    with pytest.raises(InputError, match=r"annotator-01\.csv:2: not scored yet"):
+    found = write_sheets(*files, tmp_path / "sheets", samples=4)
+    with pytest.raises(InputError, match=r"annotator-01\.csv:2: give .*score"):
         agreement(found, files[0])
     for number, path in enumerate(found):
-        rows = [{**row, "score": str(0.5 + 0.1 * (number % 2))} for row in rows_of(path)]
+        rows = [{**row, "score": str(0.5 + 0.1 * (number < 5))} for row in rows_of(path)]
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, [*rows[0]])
             writer.writeheader()
             writer.writerows(rows)
-    assert "20 chains, annotators: 4, mean difference -0.05." in agreement(found, files[0]).caption
+    assert "20 chains, annotators: 10, mean difference -0.05." in agreement(found, files[0]).caption
     with pytest.raises(InputError, match="has scored this chain before"):
         agreement([*found, found[0]], files[0])
 
 
 def test_a_sheet_is_never_written_over(tmp_path: Path, files: tuple[Path, Path, Path]) -> None:
-    design = Design(samples=2, annotators=2, groups=1, scores=2)
-    [first, _] = write_sheets(*files, tmp_path / "sheets", design)
+    first, *_ = write_sheets(*files, tmp_path / "sheets", samples=2)
     first.write_text("somebody's scores")
     with pytest.raises(InputError, match=r"annotator-01\.csv: exists already and may hold scores"):
-        write_sheets(*files, tmp_path / "sheets", design)
+        write_sheets(*files, tmp_path / "sheets", samples=2)
     assert first.read_text() == "somebody's scores"
-
-
-@pytest.mark.parametrize(
-    ("design", "message"),
-    [
-        ({"annotators": 9}, "9 do not make 2 equal groups"),
-        ({"scores": 6}, "6 for each chain, but a group has 5 people"),
-        ({"samples": 0}, "give at least 1 of each"),
-    ],
-)
-def test_designs_that_cannot_be(design: dict[str, int], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        Design(**design)
 
 
 def test_data_of_another_run_is_named(tmp_path: Path, files: tuple[Path, Path, Path]) -> None:
     examples_to_jsonl(tmp_path / "other.jsonl", [Example("t0", "x", (), GOLD)], images=tmp_path)
-    with pytest.raises(InputError, match=r"other\.jsonl: sample s\d of .* is not in it"):
-        write_sheets(
-            files[0], tmp_path / "other.jsonl", tmp_path, tmp_path / "sheets", Design(samples=2)
-        )
+    with pytest.raises(InputError, match=r"other\.jsonl: s\d of .* is not in it"):
+        write_sheets(files[0], tmp_path / "other.jsonl", tmp_path, tmp_path / "sheets", samples=2)
 
 
 def test_the_command(
@@ -173,4 +148,4 @@ def test_the_command(
     monkeypatch.setattr(sys, "argv", ["sheets", *paths])
     with pytest.raises(SystemExit, match="2"):
         sheets.main()
-    assert capsys.readouterr().err.endswith("6 complete samples, not 100; lower --samples\n")
+    assert capsys.readouterr().err.endswith("6 complete samples, not 100; set --samples\n")

@@ -18,10 +18,9 @@ from helpers.casebook_runs import line, write_run
 from helpers.results import ANALYSIS, SCORES, VOTING, results_of
 from mmie.errors import InputError
 from mmie.files import parse_json
+from mmie.reporting.casebook.__main__ import page as casebook_page
 from mmie.reporting.casebook.answers import read_models
 from mmie.reporting.casebook.cases import merged
-from mmie.reporting.casebook.page import book
-from mmie.reporting.casebook.page import page as casebook_page
 from mmie.reporting.figures import drawings
 from mmie.reporting.formats import csv_text, latex, markdown
 from mmie.reporting.runs import load_runs
@@ -149,7 +148,7 @@ def as_shared(root: Path) -> None:
 
 def as_casebook(root: Path) -> None:
     models = read_models(load_runs([root]))
-    casebook_page(book(models, merged(models), {})).encode(errors="surrogatepass")
+    casebook_page(models, merged(models), {}).encode(errors="backslashreplace")
 
 
 def as_sweep(root: Path) -> None:
@@ -249,7 +248,7 @@ def test_the_csv_module_is_no_trap(whole: Path, tmp_path: Path) -> None:
     (root / "0/metrics/grpo.csv").write_text(
         f"step,name,value\n0,{'x' * (csv.field_size_limit() + 1)},1\n"
     )
-    with pytest.raises(InputError, match=r"grpo\.csv:2: not step,name,value;"):
+    with pytest.raises(InputError, match=r"grpo\.csv:1: not step,name,value"):
         as_figures(root)
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from helpers.configured import CONF, run_config
+from helpers.configured import run_config
 from mmie.json_types import from_json
-from mmie.reporting.backbones import CHOICES, LLAVA, QWEN, name_of, on_paper_data, paper_row
+from mmie.reporting.backbones import LLAVA, QWEN, name_of, on_paper_data
+from mmie.reporting.published import paper_row
 from mmie.results import Node, Settings
 
 TOY = "toy Qwen2.5-VL, 1.1 M"
@@ -44,21 +45,21 @@ def test_the_toy_world_is_no_paper_data_in_any_profile() -> None:
 
 def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:
     settings = Settings(model=Node(path="Qwen/Qwen2.5-VL-7B-Instruct"))
-    assert paper_row(None, settings, profile="paper") is None
+    assert paper_row("figure5_voting", "jmere", settings, profile="paper") is None
 
 
 @pytest.mark.parametrize(
     ("overrides", "source", "f1"),
     [
-        (["+experiment=jmere_r1", "profile=paper"], "Table 1, Qwen2.5-VL-7B", 0.5684),
+        (["+experiment=jmere_r1", "profile=paper"], "JMERE-R1, Table 1; Qwen2.5-VL-7B", 0.5684),
         (
             ["+experiment=jmere_r1", "profile=paper", "model=llava_1_5_7b"],
-            "Table 1, LLaVA-1.5-7B",
+            "JMERE-R1, Table 1; LLaVA-1.5-7B",
             0.5460,
         ),
         (
             ["+experiment=zero_shot", "profile=paper", "model=llava_1_5_7b"],
-            "Table 3, LLaVA-1.5-7B",
+            "JMERE-R1, Table 3; LLaVA-1.5-7B",
             0.0952,
         ),
         (["+experiment=ablation_no_filter", "profile=paper", "model=llava_1_5_7b"], None, None),
@@ -72,10 +73,6 @@ def test_results_carry_the_row_of_their_own_model(
 ) -> None:
     config = run_config(*overrides)
     settings = from_json(Settings, {"model": config.model, "data": config.data})
-    found = paper_row(config.paper, settings, profile=config.profile)
+    found = paper_row(config.experiment, "jmere", settings, profile=config.profile)
     assert (found and found["source"]) == source
     assert (found and found["quintuple"]["f1"]) == f1
-
-
-def test_the_choices_are_files_of_conf() -> None:
-    assert all((CONF / "model" / f"{choice}.yaml").is_file() for choice in CHOICES)

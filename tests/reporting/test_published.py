@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from omegaconf import OmegaConf
 
 from helpers.configured import experiment_files
-from mmie.reporting.backbones import CHOICES
 from mmie.reporting.published import QWEN, Published, Row, published
 
 PUBLISHED = (*published("jmere"), *published("more"))
@@ -47,29 +47,11 @@ def test_f1_is_that_of_precision_and_recall(table: Published, row: Row) -> None:
             assert (given != f1) == any(f"not {f1:.2f}" in remark for remark in table.remarks)
 
 
-def test_the_experiments_print_the_same() -> None:
-    """An experiment's ``paper`` is the row that takes it first, for each model that has one."""
-    checked = 0
-    for table, row in ROWS:
-        if not row.experiments or row.printed[0] is None:
-            continue
-        [choice] = [choice for choice, name in CHOICES.items() if name == row.backbone]
-        paper = OmegaConf.load(EXPERIMENTS[row.experiments[0]]).paper[choice]
-        for title, value in zip(table.columns, row.printed, strict=True):
-            column = table.column(title)
-            if column.measure in paper:
-                own = round(100 * paper[column.measure][column.score], 2)
-                assert own == value, (table.name, row.label, title)
-                checked += 1
-    assert checked == 2 * (4 * 6 + 3) + 8 * 3 + 4 * 4 + 4 * 2
-
-
-def test_every_experiment_with_a_row_has_its_place() -> None:
-    names = {
-        name for name, path in EXPERIMENTS.items() if "paper:" in path.read_text(encoding="utf-8")
-    }
-    assert names == {name for _, row in ROWS for name in row.experiments}
-    assert len(names) == 18
+def test_every_experiment_with_a_row_says_what_is_printed() -> None:
+    printed = re.compile(r"(Paper: |Acc/).*\d\d\.\d\d/")
+    names = {name for name, path in EXPERIMENTS.items() if printed.search(path.read_text("utf-8"))}
+    assert names - {"zero_shot_teacher"} == {name for _, row in ROWS for name in row.experiments}
+    assert len(names) == 19
 
 
 def test_labels_are_unique_and_the_rows_are_all() -> None:

@@ -76,14 +76,14 @@ def test_the_report_on_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             "IN",
             ["f1", "f2"],
         )
-    curves, responses = (grid["panelBankSectionConfig"]["panels"] for grid in grids)
+    (curves,) = (grid["panelBankSectionConfig"]["panels"] for grid in grids)
     lines = [panel["config"] for panel in curves if panel["viewType"] == "Run History Line Plot"]
     assert ["grpo-train/reward"] in [line["metrics"] for line in lines]
     assert {line["xAxis"] for line in lines} == {"trainer/global_step"}
     assert [panel["config"]["metrics"] for panel in curves if panel["viewType"] == "Bar Chart"] == [
         ["test/quintuple/f1"]
     ]
-    assert '"val": "rollouts"' in json.dumps(responses)
+    assert '"val": "rollouts"' in json.dumps(curves)
 
 
 def test_the_parts_of_the_reward_are_found_by_name() -> None:

@@ -54,12 +54,12 @@ Best: job 2, `alpha=0.123 filter=[a,b]`, validation F1 62.5 %.
 
 ![Validation F1 over what varies](sweep.svg)
 
-| job | alpha | filter | validation F1 | test quintuple F1 | seconds | state | folder |
-| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
-| 0 | 0.123 | [] | 50.0 | 25.0 [12.5, 37.5] | 12 | ok | 0 |
-| 1 | 1e-5 | [] | – | – | 14 | failed | 1 |
-| 2 | 0.123 | [a,b] | 62.5 | 50.0 [37.5, 62.5] | 14 | best | 2 |
-| 3 | 1e-5 | [a,b] | 62.5 | 75.0 [62.5, 87.5] | 16 | ok | 3 |
+| job | alpha | filter | validation F1 | test F1 | seconds | state |
+| --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| 0 | 0.123 | [] | 50.0 | 25.0 [12.5, 37.5] | 12 | ok |
+| 1 | 1e-5 | [] | – | – | 14 | failed |
+| 2 | 0.123 | [a,b] | 62.5 | 50.0 [37.5, 62.5] | 14 | best |
+| 3 | 1e-5 | [a,b] | 62.5 | 75.0 [62.5, 87.5] | 16 | ok |
 
 ## Failed
 
@@ -124,5 +124,4 @@ def test_notes_are_read_with_the_results_beside_them(tmp_path: Path) -> None:
     first, second = load_jobs(tmp_path)
     assert (first.number, first.folder, first.test) == (9, "/elsewhere/9", None)
     assert (second.number, second.folder, second.test) == (10, "10", SCORES)
-    assert second.measure == "quintuple"
     assert second.overrides == {"experiment": "sft", "filter": "[a=b]"}

@@ -11,12 +11,11 @@ from helpers.results import SCORES, VOTING, results_of
 from mmie.reporting.terminal import (
     comparison_line,
     difficulty_table,
-    diversity_table,
     score_table,
     summary,
     voting_table,
 )
-from mmie.results import Comparison, Curve, DifficultyPart, Results
+from mmie.results import Comparison, DifficultyPart, Results
 
 ENTITY = replace(SCORES, f1=0.75, ci95=None)
 LABELS = replace(SCORES, accuracy=0.25)
@@ -73,16 +72,8 @@ def test_votes_have_a_column_per_system_and_way() -> None:
     assert lines(table)[-1] == "2 50.0 [40.0, 60.0] 50.0 [40.0, 60.0]"
 
 
-def test_diversity_has_a_row_per_measure() -> None:
-    whole = Curve(f1=(0.4, 0.5), ci95=((0, 1), (0, 1)), precision=(0.4, 0.6), recall=(0.4, 0.45))
-    curves = {"answer set": {"quintuple": whole, "entity": replace(whole, precision=(), recall=())}}
-    shown = lines(diversity_table({"JMERE-R1": replace(VOTING, curves=curves)}))
-    assert shown[-2] == "JMERE-R1, answer set quintuple 60.0 45.0 50.0 2.00 1.00 –"
-    assert shown[-1] == "JMERE-R1, answer set entity – – 50.0 2.00 1.00 –"
-
-
 def test_a_run_has_the_tables_that_it_has_results_for() -> None:
     assert [*summary(results_of())] == []
     assert len([*summary(of_systems())]) == 1
     assert len([*summary(of_systems(comparisons=(FOUND, FOUND)))]) == 3
-    assert len([*summary(of_systems(by_difficulty=PARTS, voting={"JMERE-R1": VOTING}))]) == 4
+    assert len([*summary(of_systems(by_difficulty=PARTS, voting={"JMERE-R1": VOTING}))]) == 3

@@ -15,12 +15,12 @@ import torch
 
 from helpers.configured import run_config
 from mmie.artifacts import Artifact, Store
-from mmie.checks import key_of
 from mmie.config import RunConfig
 from mmie.stages import checkpoint, learn, prepare
 from mmie.stages.context import Context
 from mmie.stages.difficulty import difficulty
 from mmie.stages.evaluate import evaluate
+from mmie.stages.keys import key_of
 from mmie.stages.samples import Samples
 from mmie.stages.stage import VERSIONS
 from mmie.stages.system import systems

@@ -15,14 +15,13 @@ from PIL import Image
 from helpers.configured import run_config
 from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.stages import answers, deliver
+from mmie.stages import deliver
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
 from mmie.tasks.jmere import task as jmere
 from mmie.tasks.more import task as more
 from mmie.tasks.responses import Direct
-from mmie.training.generate import Responded
-from mmie.types import Picture
+from mmie.types import Picture, Responded
 
 JMERE = jmere.JMERE(types=["per"], relations={"peer": ["per-per"]}, response=Direct())
 MORE = more.MORE(labels=["/per/per/peer"], response=Direct())
@@ -119,6 +118,10 @@ def test_standard_input_is_a_file(picture: str, monkeypatch: pytest.MonkeyPatch)
         ({"text": "x", "image": ["p"]}, "2: image=['p']: no readable picture"),
         ({"text": "x", "image": "nowhere.png"}, "2: image=nowhere.png: no readable picture"),
         ({"id": "1", "text": "x", "image": "p"}, "2: id: '1' stands twice"),
+        ({"id": [1], "text": "x", "image": "p"}, "2: id: [1] is neither text nor a whole number"),
+        ({"id": True, "text": "x", "image": "p"}, "2: id: True is neither text nor"),
+        ('{"id": NaN, "text": "x", "image": "p"}', "2: id: nan is neither text nor"),
+        ('{"id": "\\ud83d", "text": "x", "image": "p"}', "2: id holds half a character"),
     ],
 )
 def test_a_bad_line_is_refused_with_its_place(
@@ -152,7 +155,7 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return [Responded(LONG, truncated=False) for _ in examples]
 
     monkeypatch.setattr(deliver, "_load", lambda context, adapter: None)
-    monkeypatch.setattr(answers, "respond", respond)
+    monkeypatch.setattr("mmie.training.generate.respond", respond)
     monkeypatch.setattr(Context, "policy", None)
 
     def run(*overrides: str) -> list[int]:
@@ -199,3 +202,13 @@ def test_a_bad_line_is_refused_before_anything_is_trained(answer: Any, tmp_path:
     with pytest.raises(InputError, match=r"tweets\.jsonl:1: image=nowhere\.png"):
         answer(f"predict.file='{file}'")
     assert not (tmp_path / "predictions.jsonl").exists()
+
+
+@pytest.mark.parametrize("stages", ["[predict]", "[evaluate,predict]", "[export]"])
+def test_an_adapter_that_is_not_there_is_refused_before_anything_is_trained(
+    tmp_path: Path, picture: str, stages: str
+) -> None:
+    question = (f"predict.image='{picture}'", "predict.text=x")
+    config = run_config(f"stages={stages}", f"predict.adapter={tmp_path}/none", *question)
+    with pytest.raises(InputError, match="none: no whole adapter there"):
+        deliver.check(Context(config, Store(tmp_path / "artifacts"), tmp_path))

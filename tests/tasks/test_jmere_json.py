@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from helpers.labels import RELATIONS, TYPES
-from mmie.data.labels import Labels
 from mmie.errors import InputError
+from mmie.tasks.jmere.annotations import KnownLabels
 from mmie.tasks.jmere.jmere_json import JMEREJson
 from mmie.types import Example, Picture, Quintuple
 
@@ -75,7 +75,7 @@ def test_the_type_is_read_from_any_form_of_tags(tmp_path: Path, tags: Any) -> No
 
 @pytest.mark.parametrize("tags", [[], 7, {}, "", [None]])
 def test_tags_without_a_type_give_none(tags: Any) -> None:
-    assert Labels(TYPES, RELATIONS).type_of(tags) not in TYPES
+    assert KnownLabels(TYPES, RELATIONS).type_of(tags) not in TYPES
 
 
 def test_dev_json_is_taken_for_val_json_only_where_that_is_missing(tmp_path: Path) -> None:

@@ -151,6 +151,14 @@ def test_an_invalid_response_loses_the_accuracy_alone_unless_told_otherwise() ->
     assert parts["reward"] == pytest.approx(0.2 * 4 / 7 + 0.1)
 
 
+@pytest.mark.parametrize("weight", [-0.2, math.nan])
+def test_a_negative_weight_names_its_key(weight: float) -> None:
+    with pytest.raises(InputError, match=r"^reward\.alpha: .* is out of range"):
+        JMEREReward(alpha=weight, beta=0.1)
+    with pytest.raises(InputError, match=r"^reward\.beta: .* is out of range"):
+        JMEREReward(alpha=0.2, beta=weight)
+
+
 def test_unknown_choice_names_its_key() -> None:
     with pytest.raises(InputError, match=r"^reward\.invalid_zeroes: 'all'.*total or accuracy"):
         JMEREReward(alpha=0.2, beta=0.1, invalid_zeroes="all")

@@ -42,7 +42,7 @@ def response(chain: str = CHAIN, answer: str = A) -> str:
     ],
 )
 def test_format_reward(text: str, expected: float) -> None:
-    assert format_reward(text) == expected
+    assert format_reward(text, steps=6) == expected
 
 
 def test_the_number_of_steps_is_an_argument() -> None:
@@ -96,7 +96,7 @@ def test_answer_reward(predicted: str | None, gold: str, expected: float) -> Non
 def test_the_reward_is_the_sum_of_its_parts(
     text: str, predicted: str | None, r_f: float, r_l: float, r_a: float
 ) -> None:
-    parts = MOREReward(threshold=100, unit="characters")(text, predicted, A, "any", "text")
+    parts = MOREReward(threshold=100, unit="characters", steps=6)(text, predicted, A, "any", "text")
     assert parts == {"reward": r_f + r_l + r_a, "r_f": r_f, "r_l": r_l, "r_a": r_a}
 
 
@@ -121,4 +121,4 @@ def test_unit_and_steps_are_passed_on() -> None:
 )
 def test_wrong_settings_are_refused(settings: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        MOREReward(**{"threshold": 1024, "unit": "characters", **settings})
+        MOREReward(**{"threshold": 1024, "unit": "characters", "steps": 6, **settings})

@@ -27,7 +27,7 @@ from mmie.tasks.more.toy_world import (
     facts,
     label_of,
     make_more_scene,
-    relations_of,
+    relations_between,
 )
 from mmie.tasks.responses import Reasoned
 from mmie.toy.base import SPECIAL
@@ -87,8 +87,8 @@ def test_labels_by_hand() -> None:
         == label_of("heart", "misc", "wins")
         == "none"
     )
-    assert relations_of("per", "misc") == ["awarded", "nationality"]
-    assert relations_of("misc", "per") == []
+    assert relations_between("per", "misc") == ["awarded", "nationality"]
+    assert relations_between("misc", "per") == []
 
 
 def test_every_verb_turns_a_label() -> None:
@@ -287,7 +287,7 @@ def test_a_broken_chain_is_caught_by_the_rule_filter(train: list[Example]) -> No
     } == set(range(1, 7))
     chains = [*broken, ask(train[0])]
     candidates = [Candidate("x", index, chain) for index, chain in enumerate(chains)]
-    assert SixStepsFilter()(candidates, {}) == candidates[-1:]
+    assert SixStepsFilter(steps=6)(candidates, {}) == candidates[-1:]
 
 
 @pytest.mark.parametrize("kind", sorted(RIGHT))

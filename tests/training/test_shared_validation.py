@@ -15,7 +15,7 @@ from torch import distributed
 
 from helpers.training_runs import WordTask, end_early
 from mmie.artifacts import Artifact, Store
-from mmie.stages import learn
+from mmie.stages import trainings
 from mmie.stages.answers import answer, ask_policy
 from mmie.stages.context import Context
 from mmie.training.shares import in_shares, interleaved
@@ -58,7 +58,7 @@ def validated(context: Context, examples: list[Example]) -> dict[str, Any]:
 
     responses = in_shares(examples, work)
     data = Artifact(context.output, "")
-    f1 = learn._validation(context, Scored(), data)()  # type: ignore[arg-type]
+    f1 = trainings._validation(context, Scored(), data)()  # type: ignore[arg-type]
     return {"f1": f1, "responses": [list(response) for response in responses], "asked": asked}
 
 

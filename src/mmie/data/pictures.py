@@ -233,11 +233,6 @@ def picture_from_json(value: Any, images: Path | None = None) -> Picture:
     return Picture(path and Path(images or "", path), box)
 
 
-def verify_pictures(paths: Iterable[Path]) -> list[Path]:
-    """Those that are missing, broken or too large to decode, each once and in order."""
-    return [path for path in dict.fromkeys(paths) if unreadable(path) is not None]
-
-
 def unreadable(path: Path) -> str | None:
     """Why ``open_picture`` would refuse the file; None where it would not.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmie.data.pictures import Box, clipped, upright_size, verify_pictures
+from mmie.data.pictures import Box, clipped, unreadable, upright_size
 from mmie.errors import InputError
 from mmie.text import clean
 from mmie.types import Picture
@@ -27,7 +27,7 @@ def question_picture(row: Mapping[str, Any], key: str, where: str) -> Picture:
     value = row[key]
     try:
         path = Path(value)
-        readable = not verify_pictures([path])
+        readable = unreadable(path) is None
     except TypeError:
         readable = False
     if not readable:

@@ -1,12 +1,11 @@
-"""What every data source gives, and what readers of quintuples from files share."""
+"""What every data source gives, and what readers of files share."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -21,7 +20,7 @@ from mmie.data.pictures import (
 from mmie.errors import InputError
 from mmie.files import read_jsonl, replacing
 from mmie.text import clean, nested_strings, refuse_invalid_characters
-from mmie.types import Example, Quintuple
+from mmie.types import Example
 
 SPLITS = ("train", "val", "test")
 Fields = Callable[[Example], Mapping[str, Any]]
@@ -47,15 +46,6 @@ class Source(Protocol):
 
     def content(self) -> str:
         """A digest of what ``load`` reads, wherever it lies: another digest, another data set."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One sample as a file has it: text, the picture's file name, quintuples."""
-
-    text: str
-    img_id: str
-    quintuples: tuple[Quintuple, ...]
 
 
 def text_of(tokens: Sequence[Any], where: str) -> str:
@@ -124,32 +114,6 @@ def limits(limit: Mapping[str, int | None] | None) -> dict[str, int | None]:
     return checked
 
 
-def to_examples(
-    split: str,
-    samples: Iterable[Sample],
-    *,
-    limit: Mapping[str, int | None],
-    pictures: PictureFolder,
-    track: Track,
-) -> list[Example]:
-    """The first samples of a split with their pictures.
-
-    ``extra`` keeps the name of the picture as ``img_id``.
-    """
-    taken = list(islice(samples, limit.get(split)))
-    found = pictures.find(split, [sample.img_id for sample in taken], track=track)
-    return [
-        Example(
-            f"{split}-{number:05d}",
-            sample.text,
-            (picture,),
-            sample.quintuples,
-            {"img_id": sample.img_id},
-        )
-        for number, (sample, picture) in enumerate(zip(taken, found, strict=True))
-    ]
-
-
 def digest(files: Iterable[Path], pictures: PictureFolder) -> str:
     """16 hex digits that tell the files' bytes and the pictures' names and sizes from others."""
     parts = [hashlib.sha256(read(path)).hexdigest() for path in files]
@@ -158,10 +122,8 @@ def digest(files: Iterable[Path], pictures: PictureFolder) -> str:
     ).hexdigest()[:16]
 
 
-def check_splits(
-    splits: Mapping[str, Sequence[Example]], fields: Fields
-) -> dict[str, dict[str, int]]:
-    """``{"shared_sentences": {"train/val": 2, …}}``: the number of texts that are in both splits.
+def check_splits(splits: Mapping[str, Sequence[Example]], fields: Fields) -> None:
+    """Refuses data on which a test would say nothing.
 
     Args:
         splits: name → samples.
@@ -181,7 +143,6 @@ def check_splits(
             example = f"{pairs[0][0]} is {pairs[0][1]}"
             reason = f"{one} and {other} share {len(pairs)} samples ({example})"
             raise InputError(f"data: {reason}; take them out of one of the two")
-    return {"shared_sentences": shared_sentences(splits)}
 
 
 def _refuse_no_text(examples: Sequence[Example]) -> None:

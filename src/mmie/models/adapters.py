@@ -123,20 +123,7 @@ class AdaptedModel(nn.Module):
         Raises:
             InputError: it is missing, damaged, or does not fit this model.
         """
-        settings = folder / "adapter_config.json"
-        try:
-            state = load_file(folder / "adapter_model.safetensors")
-            alpha = json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"]
-        except UNREADABLE as error:
-            raise InputError(
-                f"{folder}: no whole adapter there ({error}): run the training stage that writes it"
-            ) from error
-        if alpha != self.lora.lora_alpha:
-            raise InputError(
-                f"{settings}: the adapter was trained with lora.alpha={alpha}, "
-                f"not {self.lora.lora_alpha}: set lora.alpha={alpha}"
-            )
-        self.load_adapter_state(state)
+        self.load_adapter_state(read_saved_adapter(folder, alpha=self.lora.lora_alpha))
 
     def adapter_hash(self, name: str) -> str:
         """A digest of the adapter's weights."""
@@ -234,3 +221,25 @@ def _usable_targets(backbone: Backbone, targets: str | None) -> str:
             f"lora.targets: {targets!r} is the name of no linear layer; one is called {example}"
         )
     return targets
+
+
+def read_saved_adapter(folder: Path, *, alpha: int) -> dict[str, Tensor]:
+    """The weights of a saved adapter.
+
+    Raises:
+        InputError: it is missing or damaged, or was trained with another ``lora.alpha``.
+    """
+    settings = folder / "adapter_config.json"
+    try:
+        state: dict[str, Tensor] = load_file(folder / "adapter_model.safetensors")
+        saved = json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"]
+    except UNREADABLE as error:
+        raise InputError(
+            f"{folder}: no whole adapter there ({error}): run the training stage that writes it"
+        ) from error
+    if saved != alpha:
+        raise InputError(
+            f"{settings}: the adapter was trained with lora.alpha={saved}, "
+            f"not {alpha}: set lora.alpha={saved}"
+        )
+    return state

@@ -39,24 +39,14 @@ _EMPTY = re.compile(r"\[\s*+\]")
 _BETWEEN_ITEMS = re.compile(BOUNDARY)
 
 
-def read_quintuples(
-    text: str, *, types: Collection[str], relations: Collection[str]
-) -> tuple[list[Quintuple], int]:
-    """Reads every item of a response: the valid ones in order, and the number of invalid ones.
-
-    Labels come back as the configuration spells them. What ``format_quintuples`` wrote is read
-    back unchanged.
-    """
-    quintuples, invalid = read_answer(text, types=types, relations=relations)
-    return quintuples or [], invalid
-
-
 def read_answer(
     text: str, *, types: Collection[str], relations: Collection[str]
 ) -> tuple[list[Quintuple] | None, int]:
-    """Like ``read_quintuples``, but distinguishes "no relations" from "no answer".
+    """Reads every item of a response: the valid ones in order, and the number of invalid ones.
 
-    The first value is None if there is no valid item and the answer is not the empty ``[]`` either.
+    Labels come back as the configuration spells them. What ``format_quintuples`` wrote is read
+    back unchanged. The first value is None if there is no valid item and the answer is not the
+    empty ``[]`` either.
     """
     answer = show_tags(answer_text(text)).strip()
     exact = _read_exactly(answer, types, relations)

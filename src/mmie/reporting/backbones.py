@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from mmie.results import Node, Settings
+from mmie.results import Node
 
 QWEN, LLAVA = "Qwen2.5-VL-7B", "LLaVA-1.5-7B"
 TOY_QWEN, TOY_LLAVA = "toy Qwen2.5-VL, 1.1 M", "toy LLaVA"
-# conf/model/<choice>.yaml, and the keys of an experiment's ``paper``
-CHOICES = {"qwen2_5_vl_7b": QWEN, "llava_1_5_7b": LLAVA}
 PAPER = "paper"  # the profile whose runs stand beside a paper's numbers
 PACKAGED = "mmie:"  # paths of the toy checkpoints, which are shipped with the package
 
@@ -41,20 +36,3 @@ def on_paper_data(profile: str, data: Node) -> bool:
     The toy world stays the toy world in the paper profile (``profile=paper data=jmere_toy``).
     """
     return profile == PAPER and ".toy" not in data._target_
-
-
-def paper_row(
-    paper: Mapping[str, Any] | None, settings: Settings, *, profile: str
-) -> dict[str, Any] | None:
-    """The paper's row of an experiment for the run's own model; None where the paper has none.
-
-    Args:
-        paper: of the experiment file: ``source``, and for each choice of ``CHOICES`` measure →
-            score → value in 0..1.
-        settings, profile: of the run.
-    """
-    if paper is None or not on_paper_data(profile, settings.data):
-        return None
-    name = name_of(settings.model, profile=profile)
-    measures = next((paper.get(choice) for choice, known in CHOICES.items() if known == name), None)
-    return {"source": f"{paper['source']}, {name}", **measures} if measures else None

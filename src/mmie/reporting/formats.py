@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from mmie.reporting.escaping import in_code, in_latex, in_markdown
-from mmie.reporting.runs import Run
 from mmie.reporting.table import Table, Value
 
 LATEX = r"""\begin{{table}}
@@ -26,14 +25,16 @@ LATEX = r"""\begin{{table}}
 \par\smallskip\footnotesize {notes}
 \end{{table}}
 """
+ORIGINS = "Where the numbers come from:"
+FIGURES = {"p": ".4f", "count": "g"}  # kind → format; all others are in %
 
 
 def markdown(table: Table) -> str:
-    """The caption, the table, its notes, and the list of where each cell comes from."""
+    """The caption, the table, its notes, and the runs behind it; the CSV has them by number."""
     notes = "\n".join(f"- {in_markdown(note)}" for note in table.notes)
     grid = markdown_grid(table.header, table.rows)
     origins = "\n".join(_origins(table))
-    parts = [in_markdown(table.caption), grid, notes, "Where each cell comes from:", origins]
+    parts = [in_markdown(table.caption), grid, notes, ORIGINS, origins]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -77,42 +78,22 @@ def short_path(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _origins(table: Table) -> list[str]:
-    """The runs of each row; rows of the same runs share an entry."""
-    labels: dict[tuple[Path, ...], list[str]] = {}
-    known: dict[Path, Run] = {}
-    for label in dict.fromkeys(value.row for value in table.values):
-        runs = _runs_of(table, label)
-        known |= runs
-        if runs:
-            labels.setdefault(tuple(runs), []).append(label)
-    lines = []
-    for paths, rows in labels.items():
-        every = len(rows) > 1 and len(labels) == 1
-        lines.append(f"- {'every row' if every else in_markdown('; '.join(rows))}")
-        lines += [f"  - {_origin(known[path])}" for path in paths]
-    return lines
-
-
-def _runs_of(table: Table, label: str) -> dict[Path, Run]:
-    """The runs of a row's own numbers; what it is compared with is not among them."""
-    values = [value for value in table.values if value.row == label]
-    own = [value for value in values if value.kind not in ("difference", "p")]
-    return {run.path: run for value in own for run in value.runs}
-
-
-def _origin(run: Run) -> str:
-    where = f"commit {in_code(run.commit[:10])}, {in_code(short_path(run.path))}"
-    return f"seed {run.seed}: {in_code(run.results.command)}, {where}"
+def _origins(table: Table) -> Iterator[str]:
+    """One line for each run that a number of the table comes from."""
+    for run in {run.path: run for value in table.values for run in value.runs}.values():
+        where = f"commit {in_code(run.short_commit)}, {in_code(short_path(run.path))}"
+        name = in_markdown(f"{run.experiment}, seed {run.seed}")
+        yield f"- {name}: {in_code(run.results.command)}, {where}"
 
 
 def _record(value: Value) -> dict[str, Any]:
     low, high = (f"{100 * bound:.2f}" for bound in value.interval) if value.interval else ("", "")
+    figure = FIGURES.get(value.kind)
     return {
         "row": value.row,
         "column": value.column,
         "origin": "ours" if value.runs else "paper",
-        "value": _number(value),
+        "value": format(value.value, figure) if figure else f"{100 * value.value:.2f}",
         "low": low,
         "high": high,
         "seed": _joined(run.seed for run in value.runs),
@@ -124,12 +105,6 @@ def _record(value: Value) -> dict[str, Any]:
         "path": _joined(short_path(run.path) for run in value.runs),
         "source": value.source,
     }
-
-
-def _number(value: Value) -> str:
-    if value.kind in ("score", "printed", "difference"):
-        return f"{100 * value.value:.2f}"
-    return f"{value.value:.4f}" if value.kind == "p" else f"{value.value:g}"
 
 
 def _joined(entries: Iterable[object]) -> str:

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from mmie.files import write_text
 from mmie.reporting import rendering
 from mmie.reporting.figures import drawings
 from mmie.reporting.formats import csv_text, latex, markdown
 from mmie.reporting.runs import Run
 from mmie.reporting.tables import tables
-from mmie.reporting.terminal import in_brief
 
 
-def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = None) -> Path:
+def write_page(runs: Sequence[Run], folder: Path) -> Path:
     """Writes the report and returns its page, ``README.md``.
 
     Each table is also written as ``<name>.csv`` and ``<name>.tex``, each figure to ``figures``.
@@ -24,7 +21,6 @@ def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = N
     Args:
         runs: to report on.
         folder: of the report.
-        console: prints the tables, where there is one.
 
     Raises:
         InputError: a run lacks what a figure needs, or the folder cannot be written.
@@ -33,8 +29,6 @@ def write_page(runs: Sequence[Run], folder: Path, *, console: Console | None = N
     for table in all_tables:
         write_text(folder / f"{table.name}.csv", csv_text(table))
         write_text(folder / f"{table.name}.tex", latex(table))
-        if console is not None:
-            console.print(in_brief(table))
     for figure in all_figures:
         figure.save(folder / "figures")
     bodies = [(table, rendering.Markup(markdown(table))) for table in all_tables]

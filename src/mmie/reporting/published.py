@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
 from mmie.json_types import from_json
-from mmie.reporting.backbones import QWEN
+from mmie.reporting.backbones import QWEN, name_of, on_paper_data
+from mmie.results import Settings
 
 
 class Column(NamedTuple):
@@ -26,17 +27,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One row of a paper's table.
-
-    Attributes:
-        label: unique in its table.
-        printed: %, one for each column; None where nothing is printed.
-        experiments: those that give this row, the best first; none for other people's systems.
-        system: whose scores they are, as in results.json.
-        backbone: that the run must have.
-        against: label of the row that this one is compared with.
-        source: where the numbers stand, if not in the table itself.
-    """
+    """One row of a paper's table; the YAML file explains the keys."""
 
     label: str
     printed: tuple[float | None, ...]
@@ -58,8 +49,6 @@ class Published:
     """A paper's table.
 
     Attributes:
-        name: of its files, without the profile.
-        source: where the printed numbers stand.
         columns: title → ``measure.score`` in results.json.
         compared: title of the column in which rows are compared.
         remarks: what is odd about the printed numbers.
@@ -78,6 +67,15 @@ class Published:
     def column(self, title: str) -> Column:
         return Column(title, *self.columns[title].split("."))
 
+    def scores(self, row: Row) -> dict[str, dict[str, float]]:
+        """What the row prints: measure → score → value in 0..1; empty where it prints nothing."""
+        scores: dict[str, dict[str, float]] = {}
+        for title, value in zip(self.columns, row.printed, strict=True):
+            if value is not None:
+                column = self.column(title)
+                scores.setdefault(column.measure, {})[column.score] = round(value / 100, 4)
+        return scores
+
 
 @cache
 def published(task: str) -> tuple[Published, ...]:
@@ -89,6 +87,28 @@ def published(task: str) -> tuple[Published, ...]:
         tuple[Published, ...], yaml.safe_load(file.read_text(encoding="utf-8")), task
     )
     return made
+
+
+def paper_row(
+    experiment: str, task: str, settings: Settings, *, profile: str
+) -> dict[str, Any] | None:
+    """The paper's row for an experiment and the run's own model; None where the paper has none.
+
+    Of several rows it is the first one that this experiment gives best.
+
+    Returns:
+        ``source``, and measure → score → value in 0..1.
+    """
+    if not on_paper_data(profile, settings.data):
+        return None
+    backbone = name_of(settings.model, profile=profile)
+    for table in published(task):
+        for row in table.rows:
+            best = (experiment, backbone) == (next(iter(row.experiments), ""), row.backbone)
+            scores = table.scores(row) if best else {}
+            if scores:
+                return {"source": f"{table.source}; {backbone}", **scores}
+    return None
 
 
 def experiments(task: str) -> set[str]:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from mmie.display import escape_invisible
 from mmie.reporting.escaping import in_code, in_markdown
 
-__all__ = ["Markup", "html", "markdown", "part"]
+__all__ = ["Markup", "html", "markdown"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -34,11 +34,6 @@ def markdown(template: str, **values: Any) -> str:
     environment = _environment(autoescape=False, finalize=_text_in_markdown)
     environment.filters["code"] = lambda text: Markup(in_code(text))
     return environment.get_template(template).render(values)
-
-
-def part(name: str) -> str:
-    """The text of a style or script."""
-    return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 def _environment(**options: Any) -> Environment:

@@ -39,6 +39,12 @@ class Run:
     def commit(self) -> str:
         return self.results.commit
 
+    @property
+    def short_commit(self) -> str:
+        """Ten digits, and ``+dirty`` where the files were not those of the commit."""
+        digits, plus, state = self.results.commit.partition("+")
+        return f"{digits[:10]}{plus}{state}"
+
     @cached_property
     def systems(self) -> dict[str, dict[str, Scores]]:
         """System → measure, without ``test/`` → scores by the chosen reader; weakest first."""

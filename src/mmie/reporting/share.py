@@ -3,19 +3,17 @@
     python -m mmie.reporting.share RUN [RUN …] --out report.html [--title TITLE]
         [--wandb ENTITY/PROJECT]
 
-RUN is a results file or a folder, which is searched through. The page needs no network. For
-``--wandb`` the runs must have been synced there, and the extra is needed:
-``pip install -c constraints.txt -e '.[report]'``.
+The page needs no network. For ``--wandb`` the runs must have been synced there, and the extra is
+needed: ``pip install -c constraints.txt -e '.[report]'``.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmie.files import write_text
-from mmie.reporting.command import one_line_errors
+from mmie.reporting.command import one_line_errors, parser
 from mmie.reporting.figures import drawings
 from mmie.reporting.runs import load_runs
 from mmie.reporting.share_page import page
@@ -38,18 +36,10 @@ def share(sources: Sequence[str], out: Path, *, title: str, wandb: str | None = 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="results.json, or a folder with runs"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the HTML file to write")
-    parser.add_argument(
-        "--wandb", metavar="ENTITY/PROJECT", help="publish a wandb report there, too"
-    )
-    parser.add_argument("--title", default="Results")
-    given = parser.parse_args()
+    made = parser("share", __doc__)
+    made.add_argument("--wandb", metavar="ENTITY/PROJECT", help="publish a wandb report, too")
+    made.add_argument("--title", default="Results")
+    given = made.parse_args()
     with one_line_errors():
         share(given.runs, given.out, title=given.title, wandb=given.wandb)
 

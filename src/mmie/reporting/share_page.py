@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from mmie.reporting import rendering
 from mmie.reporting.effects import effective
 from mmie.reporting.figures import Drawing
 from mmie.reporting.formats import short_path
 from mmie.reporting.numbers import NOTHING, percent
-from mmie.reporting.rollouts import sampled
+from mmie.reporting.run_selection import varying
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Table
+from mmie.results import read_rollouts
 
 RUN_HEADER = ("#", "experiment", "profile", "seed", "date", "commit", "F1", "command", "results")
+STEPS_SHOWN = 6
+NOT_NUMBERS = ("id", "image")  # columns of a rollout that are neither reward nor advantage
 
 Grid = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
@@ -34,15 +37,15 @@ def page(
     Raises:
         InputError: a line of a run's rollouts is not a rollout.
     """
-    numbered = [(number, run, sampled(run)) for number, run in enumerate(runs, 1)]
     return rendering.html(
         "share.html",
         title=title,
+        run_header=RUN_HEADER,
         runs=run_rows(runs),
         differences=differences(runs),
-        tables=[(table, _origins(table, runs)) for table in tables],
+        tables=tables,
         figures=[(drawing, inline_svg(drawing.svg(), drawing.name)) for drawing in figures],
-        rollouts=[entry for entry in numbered if entry[2] is not None],
+        rollouts=[(run, *recorded) for run in runs if (recorded := _rollouts(run))],
     )
 
 
@@ -53,61 +56,59 @@ def run_rows(runs: Sequence[Run]) -> list[tuple[str, ...]]:
 
 def _run_row(number: int, run: Run) -> tuple[str, ...]:
     results = run.results
-    name = run.experiment, run.profile, str(run.seed)
+    last = results.last.get(results.main_measure)
+    score = (
+        f"{percent(last.f1)} ({[*run.systems][-1]}, {results.main_measure})" if last else NOTHING
+    )
+    name = str(number), run.experiment, run.profile, str(run.seed)
     date = results.date[:16].replace("T", " ")
-    made = date, run.commit[:10], _score(run), results.command, short_path(run.path)
-    return str(number), *name, *made
-
-
-def _score(run: Run) -> str:
-    """F1 of the last system in the main measure."""
-    measure = run.results.main_measure
-    if measure not in run.results.last:
-        return NOTHING
-    return f"{percent(run.results.last[measure].f1)} ({[*run.systems][-1]}, {measure})"
+    return *name, date, run.short_commit, score, results.command, short_path(run.path)
 
 
 def differences(runs: Sequence[Run]) -> dict[str, Grid]:
-    """Task → header and rows of the configuration keys in which its runs differ.
+    """Task → header and rows of the settings in which its runs differ.
 
-    Runs with the same settings share one column. Seeds are not compared, nor are keys without
-    effect on a result.
+    Runs with the same settings share a column. Seeds are not compared, nor are keys without effect
+    on a result.
     """
-    grids = {task: _differing(runs, task) for task in dict.fromkeys(run.task for run in runs)}
-    return {task: (header, rows) for task, (header, rows) in grids.items() if rows}
+    grids = {}
+    for task in dict.fromkeys(run.task for run in runs):
+        alike = {number: run for number, run in enumerate(runs, 1) if run.task == task}
+        keys = varying([*alike.values()])
+        columns: dict[tuple[str, ...], list[int]] = {}
+        for number, run in alike.items():
+            settings = effective(run.results.config)
+            columns.setdefault(tuple(settings.get(key, NOTHING) for key in keys), []).append(number)
+        names = [f"{alike[of[0]].experiment} #{', '.join(map(str, of))}" for of in columns.values()]
+        rows = [(key, *cells) for key, cells in zip(keys, zip(*columns, strict=True), strict=True)]
+        if rows:
+            grids[task] = ("", *names), rows
+    return grids
 
 
-def _differing(runs: Sequence[Run], task: str) -> Grid:
-    columns: dict[str, list[int]] = {}
-    for number, run in enumerate(runs, 1):
-        if run.task == task:
-            settings = json.dumps(_compared(run), sort_keys=True)
-            columns.setdefault(settings, []).append(number)
-    header = [""]
-    for numbers in columns.values():
-        header.append(f"{runs[numbers[0] - 1].experiment} #{', '.join(map(str, numbers))}")
-    configs = [json.loads(settings) for settings in columns]
+def _rollouts(run: Run) -> tuple[Any, ...]:
+    """Number of recorded steps, columns, and responses of some steps from the first to the last.
+
+    Empty where nothing was recorded.
+    """
+    path = run.file("rollouts.jsonl")
+    rollouts = read_rollouts(path) if path else []
+    if not rollouts:
+        return ()
+    recorded = sorted({rollout.step for rollout in rollouts})
+    last = len(recorded) - 1
+    steps = {recorded[round(turn * last / (STEPS_SHOWN - 1))] for turn in range(STEPS_SHOWN)}
+    columns = [name for name in rollouts[0].values if name not in NOT_NUMBERS]
     rows = []
-    for key in sorted({key for config in configs for key in config}):
-        values = [config.get(key, NOTHING) for config in configs]
-        if len(set(values)) > 1:
-            rows.append((key, *values))
-    return tuple(header), rows
+    for rollout in rollouts:
+        if rollout.step in steps:
+            values = [rollout.reward, *(rollout.values.get(name) for name in columns)]
+            rows.append((rollout, [_number(value) for value in values]))
+    return len(recorded), ["reward", *columns], rows
 
 
-def _compared(run: Run) -> dict[str, str]:
-    settings = effective(run.results.config)
-    return {key: value for key, value in settings.items() if key != "seed"}
-
-
-def _origins(table: Table, runs: Sequence[Run]) -> dict[str, list[int]]:
-    """Row → the numbers of the runs behind its cells."""
-    numbers = {run.path: number for number, run in enumerate(runs, 1)}
-    origins: dict[str, set[int]] = {}
-    for value in table.values:
-        if value.runs:
-            origins.setdefault(value.row, set()).update(numbers[run.path] for run in value.runs)
-    return {row: sorted(found) for row, found in origins.items()}
+def _number(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, int | float) else str(value)
 
 
 def inline_svg(text: str, prefix: str) -> rendering.Markup:

@@ -11,18 +11,13 @@ from mmie.reporting.runs import Run
 from mmie.reporting.share_page import RUN_HEADER, differences, run_rows
 from mmie.reporting.table import Table
 
+# wandb's names are <stage>-<name in metrics.csv>
+CURVES = (
+    *("sft-train/loss", "sft-val/f1", "grpo-train/reward", "grpo-val/f1", "grpo-train/kl"),
+    *("grpo-train/length_mean", "grpo-train/zero_variance_groups", "grpo-train/loss"),
+)
+PARTS = "^grpo-train/r_.*"  # of the reward
 STEP = "trainer/global_step"
-CURVES = {  # title → metric; wandb's names are <stage>-<name in metrics.csv>
-    "SFT loss": "sft-train/loss",
-    "SFT validation F1": "sft-val/f1",
-    "reward": "grpo-train/reward",
-    "GRPO validation F1": "grpo-val/f1",
-    "KL to the reference": "grpo-train/kl",
-    "tokens of a response": "grpo-train/length_mean",
-    "groups of equal rewards": "grpo-train/zero_variance_groups",
-    "GRPO loss": "grpo-train/loss",
-}
-PARTS = "^grpo-train/r_.*"
 
 
 def publish(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str) -> str:
@@ -34,19 +29,17 @@ def publish(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str
     from mmie.stages.tracking import has_key
 
     if not has_key():
-        raise InputError(
-            "--wandb: no key for wandb; run `wandb login` or set WANDB_API_KEY"
-            " (the page is written)"
-        )
+        advice = "run `wandb login` or set WANDB_API_KEY (the page is written)"
+        raise InputError(f"--wandb: no key for wandb; {advice}")
     made = report(title, runs, tables, place)
     import wandb
 
     try:
         made.save()
     except (wandb.Error, OSError, ValueError) as error:
-        told = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"--wandb {place}: wandb does not take the report ({told}); the page is written"
+            f"--wandb {place}: wandb does not take the report ({reason}); the page is written"
         ) from error
     return made.url
 
@@ -67,40 +60,21 @@ def report(title: str, runs: Sequence[Run], tables: Sequence[Table], place: str)
         raise InputError(
             f"--wandb: wandb-workspaces is not installed; {install} (the page is written)"
         ) from error
-    marks = [run.results.key for run in runs]
-    shown = wr.Runset(
-        entity=entity, project=project, name="these runs", filters=f"Tags() in {marks}"
-    )
-    responses = wr.WeavePanelSummaryTable(table_name="rollouts", layout=wr.Layout(w=24, h=16))
+    tags = f"Tags() in {[run.results.key for run in runs]}"
+    runset = wr.Runset(entity=entity, project=project, name="these runs", filters=tags)
+    measures = dict.fromkeys(name for run in runs for of in run.systems.values() for name in of)
+    panels: list[Any] = [
+        *(wr.LinePlot(title=name, x=STEP, y=[name]) for name in CURVES),
+        wr.LinePlot(title="parts of the reward", x=STEP, metric_regex=PARTS),
+        *(wr.BarPlot(title=f"F1, {name}", metrics=[f"test/{name}/f1"]) for name in measures),
+        wr.WeavePanelSummaryTable(table_name="rollouts", layout=wr.Layout(w=24, h=16)),
+    ]
+    grids = [(RUN_HEADER, run_rows(runs)), *differences(runs).values()]
     blocks: list[Any] = [
-        wr.P(f"{len(runs)} runs."),
-        wr.H1("Runs"),
-        wr.MarkdownBlock(markdown_grid(RUN_HEADER, run_rows(runs))),
-        wr.H1("What differs"),
-        *(wr.MarkdownBlock(markdown_grid(*grid)) for grid in differences(runs).values()),
-        wr.H1("Tables"),
-        *(wr.MarkdownBlock(markdown(table)) for table in tables),
-        wr.H1("Curves"),
-        wr.PanelGrid(runsets=[shown], panels=_curves(wr) + _bars(wr, runs)),
-        wr.H1("Rollouts"),
-        wr.PanelGrid(runsets=[shown], panels=[responses]),
+        *(wr.MarkdownBlock(markdown_grid(*grid)) for grid in grids),
+        *(wr.MarkdownBlock(f"# {table.title}\n\n{markdown(table)}") for table in tables),
+        wr.PanelGrid(runsets=[runset], panels=panels),
     ]
     return wr.Report(
         entity=entity, project=project, title=title[:128], blocks=blocks, width="fluid"
     )
-
-
-def _curves(wr: Any) -> list[Any]:
-    return [
-        *(wr.LinePlot(title=title, x=STEP, y=[metric]) for title, metric in CURVES.items()),
-        wr.LinePlot(title="parts of the reward", x=STEP, metric_regex=PARTS),
-    ]
-
-
-def _bars(wr: Any, runs: Sequence[Run]) -> list[Any]:
-    measures = dict.fromkeys(
-        measure for run in runs for scores in run.systems.values() for measure in scores
-    )
-    return [
-        wr.BarPlot(title=f"F1, {measure}", metrics=[f"test/{measure}/f1"]) for measure in measures
-    ]

@@ -10,9 +10,9 @@ COLOURS = (BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, BLACK)  # Okabe and Ito
 BEST = VERMILION
 BACKGROUND = "#E8E8E8"
 SHARES, SCORES = "Blues", "cividis"  # colour maps
-MARKERS = "os^DvPX"
-LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
-HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo")
+MARKERS = "os^Dv"  # of another number than the colours, so that equal colours differ
+LINES = ("-", "--", "-.", ":")
+HATCHES = ("", "///", "...", "xxx", "++")
 LOOK: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
@@ -33,21 +33,16 @@ LOOK: dict[Any, Any] = {
 
 
 def line_look(index: int) -> dict[str, Any]:
-    """Colour, marker and line of a series. After seven series the line changes first."""
+    """Colour, marker and line of a series."""
     return {**smooth_line_look(index), "marker": MARKERS[index % len(MARKERS)]}
 
 
 def smooth_line_look(index: int) -> dict[str, Any]:
     """The same without markers, for lines of many points."""
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": LINES[_turn(index) % len(LINES)]}
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": LINES[index % len(LINES)]}
 
 
 def bar_look(index: int) -> dict[str, Any]:
     """Colour and hatch of a series."""
-    hatch = HATCHES[_turn(index) % len(HATCHES)]
-    colour = COLOURS[index % len(COLOURS)]
+    hatch, colour = HATCHES[index % len(HATCHES)], COLOURS[index % len(COLOURS)]
     return {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
-
-
-def _turn(index: int) -> int:
-    return index + index // len(COLOURS)

@@ -50,7 +50,6 @@ class Job:
         seconds: wall time of the job in this sweep; what was taken from the store costs nothing.
         folder: of the job, as seen from that of the sweep.
         error: why it failed, in one line; None where it did not.
-        measure: the main one ("quintuple").
     """
 
     number: int
@@ -60,7 +59,6 @@ class Job:
     seconds: float
     folder: str
     error: str | None
-    measure: str = ""
 
     def shown(self, names: Sequence[str]) -> str:
         """The job in the words of the command line."""
@@ -74,28 +72,24 @@ def load_jobs(folder: Path) -> list[Job]:
     Raises:
         InputError: a note or a job's results are broken.
     """
-    paths = (folder / NOTES).glob("*.json")
-    notes = [
-        read_json(JobNote, path, what="the note of a job", advice="delete it") for path in paths
-    ]
-    return sorted((_job(note, folder) for note in notes), key=lambda job: job.number)
-
-
-def _job(note: JobNote, folder: Path) -> Job:
-    own, root = Path(note.folder), folder.resolve()
-    given = (override.lstrip("+").partition("=") for override in note.overrides)
-    path = own / "results.json"
-    results = read_results(path) if note.error is None and path.exists() else None
-    return Job(
-        number=note.job,
-        overrides={name: value for name, _, value in given},
-        validation_f1=note.validation_f1,
-        test=results.last.get(results.main_measure) if results else None,
-        seconds=note.seconds,
-        folder=str(own.relative_to(root)) if own.is_relative_to(root) else str(own),
-        error=note.error,
-        measure=results.main_measure if results else "",
-    )
+    jobs, root = [], folder.resolve()
+    for path in (folder / NOTES).glob("*.json"):
+        note = read_json(JobNote, path, what="the note of a job", advice="delete it")
+        own = Path(note.folder)
+        file = own / "results.json"
+        results = read_results(file) if note.error is None and file.exists() else None
+        given = (override.lstrip("+").partition("=") for override in note.overrides)
+        job = Job(
+            number=note.job,
+            overrides={name: value for name, _, value in given},
+            validation_f1=note.validation_f1,
+            test=results.last.get(results.main_measure) if results else None,
+            seconds=note.seconds,
+            folder=str(own.relative_to(root)) if own.is_relative_to(root) else str(own),
+            error=note.error,
+        )
+        jobs.append(job)
+    return sorted(jobs, key=lambda job: job.number)
 
 
 def varying(jobs: Sequence[Job]) -> list[str]:
@@ -146,16 +140,12 @@ def as_markdown(jobs: Sequence[Job], *, figure: bool) -> str:
     failed, best, names = [job for job in jobs if job.error], best_of(jobs), varying(jobs)
     parts = [f"# A sweep of {len(jobs)} jobs, {len(failed)} failed", CHOICE]
     if best is not None:
-        f1 = percent(best.validation_f1)
-        parts.append(
-            f"Best: job {best.number}, {in_code(best.shown(names))}, validation F1 {f1} %."
-        )
+        words = f"{in_code(best.shown(names))}, validation F1 {percent(best.validation_f1)} %."
+        parts.append(f"Best: job {best.number}, {words}")
     if figure:
         parts.append(f"![Validation F1 over what varies]({FIGURE}.svg)")
-    measure = next((job.measure for job in jobs if job.measure), "")
-    columns = ["job", *names, "validation F1", f"test {measure} F1".replace("  ", " ")]
-    rows = [[*row, job.folder] for job, row in zip(jobs, _rows(jobs), strict=True)]
-    parts.append(markdown_grid([*columns, "seconds", "state", "folder"], rows))
+    columns = ["job", *names, "validation F1", "test F1", "seconds", "state"]
+    parts.append(markdown_grid(columns, _rows(jobs)))
     if failed:
         parts += ["## Failed", "\n".join(_failure(job, names) for job in failed)]
     return "\n\n".join(parts) + "\n"
@@ -167,16 +157,12 @@ def _failure(job: Job, names: Sequence[str]) -> str:
 
 
 def score_table(jobs: Sequence[Job]) -> Table:
-    """The same for a terminal of 80 columns: keys by their last part, no folders."""
-    names = varying(jobs)
-    keys = [name.rpartition(".")[2] for name in names]
+    """The same for a terminal of 80 columns: keys by their last part."""
+    keys = [name.rpartition(".")[2] for name in varying(jobs)]
     columns = ["job", *keys, "val F1", "test F1", "seconds", "state"]
-    rows = _rows(jobs)
-    table = grid(CHOICE, columns, rows, collapse_padding=True)
+    table = grid(CHOICE, columns, _rows(jobs), collapse_padding=True)
     for column in table.columns[1 : 1 + len(keys)]:
         column.no_wrap, column.overflow, column.justify = False, "fold", "left"
-    for row, cells in zip(table.rows, rows, strict=True):
-        row.style = {"best": "bold", "failed": "red"}.get(cells[-1])
     return table
 
 
@@ -193,7 +179,6 @@ def _rows(jobs: Sequence[Job]) -> list[list[str]]:
 
 
 def _state(job: Job, best: Job | None) -> str:
-    """In one word, ``best`` among them where that job is given."""
     if job.error:
         return "failed"
     return "best" if job is best else "ok"

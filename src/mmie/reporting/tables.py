@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from mmie.reporting.backbones import LLAVA, PAPER, QWEN, on_paper_data
 from mmie.reporting.breakdown import breakdowns
 from mmie.reporting.published import Column, Published, Row, experiments, published
 from mmie.reporting.run_selection import (
-    Entry,
     Note,
     Side,
     backbone,
@@ -17,7 +17,6 @@ from mmie.reporting.run_selection import (
     newest,
     other_backbone,
     runs_of,
-    scored,
 )
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Table, Value
@@ -31,12 +30,13 @@ OURS = (
     "Ours: % on the test set, mean ± standard deviation over seeds; with one seed the 95 %"
     " bootstrap interval. All seeds have the same data, so ± is the spread of training alone."
 )
-ABSENT = "“missing”: none of the given runs is of this row."
 COMPARED = (
     "Δ: difference in {column} to {against}{same} in points, mean over common seeds with the same"
-    " test set; p: paired randomisation test of this mean, two-sided, each test sample swapped in"
-    " all seeds at once. p speaks of other test samples, ± of other seeds."
+    " test set; p: two-sided paired randomisation test of it. p speaks of other test samples, ± of"
+    " other seeds."
 )
+INTERVALS = {"f1": "ci95", "accuracy": "accuracy_ci95"}
+SCORES = {"Acc": "accuracy", "P": "precision", "R": "recall", "F1": "f1"}
 
 
 def tables(runs: Sequence[Run]) -> list[Table]:
@@ -94,26 +94,18 @@ def _filled(table: Published, runs: Sequence[Run], notes: Sequence[Note]) -> Tab
     profile = runs[0].profile
     beside = profile == PAPER
     sides = {row.label: Side(runs_of(row, runs), row.system) for row in table.rows}
-    values: list[Value] = []
-    for row in table.rows:
-        values += _values(table, row, sides)
-    columns, main = [*table.columns], [table.compared]
+    columns = [*table.columns]
     if beside:
         columns = [name for title in columns for name in (title, _printed_title(table, title))]
-        main.append(_printed_title(table, table.compared))
-    ends = ("seeds", f"Δ {table.compared}", "p")
     used = {run.experiment for side in sides.values() for run in side.runs.values()}
     about = BESIDE_PAPER.format(source=table.source)
     return Table(
         name=f"{profile}-{table.name}",
         title=f"{table.title} ({profile} profile)",
         caption=about if beside else ALONE.get(profile, f"The {profile} profile."),
-        columns=(*columns, *ends),
-        values=tuple(values),
-        labels=tuple(sides),
-        missing=frozenset(r.label for r in table.rows if r.experiments and not sides[r.label].runs),
-        brief=(*main, *ends),
-        notes=(OURS, ABSENT, *_notes(table), *_about(used, notes)),
+        columns=(*columns, "seeds", f"Δ {table.compared}", "p"),
+        values=tuple(value for row in table.rows for value in _values(table, row, sides)),
+        notes=(OURS, *_notes(table), *_about(used, notes)),
     )
 
 
@@ -123,43 +115,34 @@ def _printed_title(table: Published, title: str) -> str:
 
 def _values(table: Published, row: Row, sides: dict[str, Side]) -> Iterator[Value]:
     """Every number of one row."""
-    own = sides[row.label]
+    own, main = sides[row.label], table.column(table.compared)
+    value = partial(Value, row=row.label)
     for title, printed in zip(table.columns, row.printed, strict=True):
         if printed is not None:
-            yield Value(
-                row=row.label,
-                column=_printed_title(table, title),
-                kind="printed",
-                value=printed / 100,
-                source=row.source or table.source,
-            )
-        yield from _scores(own.runs.values(), row.system, table.column(title), row.label)
-    if own.runs:
-        yield _count(row.label, tuple(own.runs.values()))
-    difference = row.against and compared(own, sides[row.against], table.column(table.compared))
+            column, source = _printed_title(table, title), row.source or table.source
+            yield value(column=column, kind="printed", value=printed / 100, source=source)
+    columns = [table.column(title) for title in table.columns]
+    yield from _ours([*own.runs.values()], row.system, columns, row.label)
+    difference = row.against and compared(own, sides[row.against], main)
     if difference:
-        delta = Value(
-            row=row.label,
-            column=f"Δ {table.compared}",
-            kind="difference",
-            value=difference.value,
-            runs=difference.runs,
-            system=row.system,
-        )
-        yield delta
+        value = partial(value, runs=difference.runs, system=row.system)
+        yield value(column=f"Δ {main.title}", kind="difference", value=difference.value)
         if difference.p is not None:
-            yield replace(delta, column="p", kind="p", value=difference.p)
+            yield value(column="p", kind="p", value=difference.p)
 
 
-def _scores(runs: Iterable[Run], system: str, column: Column, label: str) -> Iterator[Value]:
-    for run in runs:
-        value = scored(Entry(run, system), column, row=label)
-        if value is not None:
-            yield value
-
-
-def _count(label: str, runs: tuple[Run, ...]) -> Value:
-    return Value(row=label, column="seeds", kind="count", value=len(runs), runs=runs)
+def _ours(runs: Sequence[Run], system: str, columns: Sequence[Column], row: str) -> Iterator[Value]:
+    """The scores of each run, and how many runs there are."""
+    for column in columns:
+        for run in runs:
+            scores = run.systems[system].get(column.measure)
+            share = getattr(scores, column.score, None)
+            if share is not None:
+                interval = getattr(scores, INTERVALS.get(column.score, ""), None)
+                value = partial(Value, row=row, column=column.title, runs=(run,), system=system)
+                yield value(kind="score", value=share, interval=interval)
+    if runs:
+        yield Value(row=row, column="seeds", kind="count", value=len(runs), runs=tuple(runs))
 
 
 def _notes(table: Published) -> Iterator[str]:
@@ -169,8 +152,7 @@ def _notes(table: Published) -> Iterator[str]:
     bare = dict.fromkeys(labels[label] for label in against)
     if against:
         same = " of the same backbone" if len(bare) < len(against) else ""
-        column = table.compared
-        yield COMPARED.format(column=column, against=" or ".join(bare), same=same)
+        yield COMPARED.format(column=table.compared, against=" or ".join(bare), same=same)
     yield from table.remarks
     yield from (f"{row.label}: {row.source}." for row in table.rows if row.source)
 
@@ -186,30 +168,18 @@ def _others(runs: Sequence[Run], notes: Sequence[Note]) -> Table:
         for system in run.systems:
             label = f"{run.experiment}: {system}{other_backbone(run)}"
             groups.setdefault((label, system), []).append(run)
-    columns = _main_columns(runs)
+    measure = runs[0].results.main_measure
+    columns = [Column(title, measure, score) for title, score in SCORES.items()]
     values: list[Value] = []
     for (label, system), alike in groups.items():
-        for column in columns:
-            values += _scores(alike, system, column, label)
-        values.append(_count(label, tuple(alike)))
+        values += _ours(alike, system, columns, label)
+    scores = {value.column for value in values}
     task, profile = runs[0].task, runs[0].profile
     return Table(
         name=f"{profile}-{task}-others",
         title=f"{task.upper()}: other runs ({profile} profile)",
         caption="Runs that are not a row of a paper's table.",
-        columns=(*(column.title for column in columns), "seeds"),
+        columns=tuple(title for title in (*SCORES, "seeds") if title in scores),
         values=tuple(values),
         notes=(OURS, *_about({run.experiment for run in runs}, notes)),
     )
-
-
-def _main_columns(runs: Sequence[Run]) -> list[Column]:
-    """The scores of the task's main measure that these runs have."""
-    measure = runs[0].results.main_measure
-    titles = {"Acc": "accuracy", "P": "precision", "R": "recall", "F1": "f1"}
-    found = [run.systems[system].get(measure) for run in runs for system in run.systems]
-    return [
-        Column(title, measure, score)
-        for title, score in titles.items()
-        if any(getattr(scores, score, None) is not None for scores in found)
-    ]

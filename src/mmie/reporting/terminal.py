@@ -1,4 +1,4 @@
-"""Tables on the terminal: of one run, from its ``Results``, and of finished runs."""
+"""The tables of one run on the terminal, from its ``Results``."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import RenderableType
 from rich.table import Table as RichTable
-from rich.text import Text
 
 from mmie.display import plain_text
-from mmie.reporting.numbers import NOTHING, p_value, percent, signed, with_interval
-from mmie.reporting.table import Table
-from mmie.results import Comparison, DifficultyPart, Diversity, Results, Scores, Voting
-
-NARROW: dict[str, Any] = {"padding": 0, "show_edge": False}  # four curves in 80 columns
+from mmie.reporting.numbers import p_value, percent, signed, with_interval
+from mmie.results import Comparison, DifficultyPart, Results, Scores, Voting
 
 
 def grid(
-    title: str | Text,
+    title: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
     *,
@@ -28,25 +24,13 @@ def grid(
 ) -> RichTable:
     """A table; its first ``texts`` columns stand left, the others right."""
     style = {"title_justify": "left", "box": SIMPLE_HEAD, "pad_edge": False, **more}
-    heading = plain_text(title) if isinstance(title, str) else title
-    table = RichTable(title=heading, **style)
+    table = RichTable(title=plain_text(title), **style)
     for place, column in enumerate(columns):
         justify: Any = "left" if place < texts else "right"
         table.add_column(plain_text(column), justify=justify, no_wrap=True)
     for row in rows:
         table.add_row(*map(plain_text, row))
     return table
-
-
-def in_brief(table: Table) -> RichTable:
-    """A table of finished runs: the columns that a terminal has room for."""
-    columns = table.brief or table.columns
-    places = [0, *(table.header.index(title) for title in columns)]
-    title = Text("\n").join([plain_text(table.title, "bold"), plain_text(table.caption)])
-    rows = [[row[place] for place in places] for row in table.rows]
-    brief = grid(title, ["", *columns], rows)
-    brief.columns[0].no_wrap = False
-    return brief
 
 
 def summary(results: Results) -> Iterator[RenderableType]:
@@ -59,7 +43,6 @@ def summary(results: Results) -> Iterator[RenderableType]:
         yield difficulty_table(results.by_difficulty)
     if results.voting:
         yield voting_table(results.voting)
-        yield diversity_table(results.voting)
 
 
 def score_table(results: Results) -> RichTable:
@@ -114,27 +97,4 @@ def voting_table(voting: dict[str, Voting]) -> RichTable:
             main = next(iter(measures.values()))
             columns.append(f"{system}\n{way}")
             cells.append([*map(with_interval, main.f1, main.ci95)])
-    return grid(title, columns, [*zip(*cells, strict=True)], texts=0, **NARROW)
-
-
-def diversity_table(voting: dict[str, Voting]) -> RichTable:
-    """One row per system, way of voting and measure: all scores where all responses vote, and how
-    much the responses differ."""
-    title = "All responses vote: P, R, F1 in %; distinct answers, entropy in bits, chain distance"
-    columns = ["system and vote", "measure", "P", "R", "F1", "answers", "bits", "chains"]
-    rows = []
-    for system, votes in voting.items():
-        for way, measures in votes.curves.items():
-            for measure, curve in measures.items():
-                lists = (curve.precision, curve.recall, curve.f1)
-                last = [percent(shares[-1] if shares else None) for shares in lists]
-                rows.append([f"{system}, {way}", measure, *last, *_diversity(votes.diversity)])
-    return grid(title, columns, rows, **NARROW)
-
-
-def _diversity(diversity: Diversity | None) -> list[str]:
-    if diversity is None:
-        return [NOTHING] * 3
-    answers, bits = diversity.distinct_answers, diversity.answer_entropy_bits
-    chains = diversity.chain_distance
-    return [f"{answers:.2f}", f"{bits:.2f}", NOTHING if chains is None else f"{chains:.2f}"]
+    return grid(title, columns, [*zip(*cells, strict=True)], texts=0, padding=0, show_edge=False)

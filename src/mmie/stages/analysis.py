@@ -1,5 +1,7 @@
-"""What an evaluation leaves for those who compare and look closer: counts of each sample, kinds of
-errors, breakdowns."""
+"""What an evaluation leaves for comparisons and a closer look.
+
+That is the counts of each sample, the kinds of errors, and scores by label.
+"""
 
 from __future__ import annotations
 
@@ -51,10 +53,7 @@ def analysis(
         "counts": counts,
         "right": right,
         "errors": dict(errors.most_common()),
-        "confusion": [
-            [*labels, count]
-            for labels, count in sorted(confusion.items(), key=lambda item: (-item[1], item[0]))
-        ],
+        "confusion": _most_frequent_first(confusion),
         "breakdown": task.breakdown(
             [reading.prediction for reading in readings],
             examples,
@@ -66,6 +65,11 @@ def analysis(
 def _labels(part: Judged) -> tuple[str, str]:
     """The label of the gold and of the answer, "" for nothing."""
     return part.meant[-1] if part.meant else "", part.said[-1] if part.said else ""
+
+
+def _most_frequent_first(confusion: Mapping[tuple[str, str], int]) -> list[list[str | int]]:
+    rows = sorted(confusion.items(), key=lambda item: (-item[1], item[0]))
+    return [[*labels, count] for labels, count in rows]
 
 
 def by_difficulty(analyses: Mapping[str, Mapping[str, Any]], warmed_up: str) -> dict[str, Any]:

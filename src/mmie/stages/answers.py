@@ -12,8 +12,7 @@ from mmie.data.pictures import picture_from_json, picture_to_json
 from mmie.files import disk_errors, read_and_repair_jsonl, read_jsonl, to_json_types, write_text
 from mmie.stages.context import Context
 from mmie.tasks.task import Task
-from mmie.training.generate import Responded, Sampling, respond
-from mmie.types import Example
+from mmie.types import Example, Responded, Sampling
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Sequence[Example]], list[Answer]]
@@ -109,6 +108,8 @@ def ask_policy(context: Context, task: Task) -> Ask[Responded]:
     """Asks the policy as it is, with the adapter that is active, for one response per sample."""
 
     def ask(examples: Sequence[Example]) -> list[Responded]:
+        from mmie.training.generate import respond  # it loads the model's libraries
+
         return respond(
             context.policy,
             task,

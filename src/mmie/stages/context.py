@@ -99,7 +99,7 @@ class Context:
         start = time.perf_counter()
         with self.store.writing(name, key, parts=parts) as work:
             new = work is not None
-            stage = Stage(self._artifact(name, key), new, self.store.partial(name, key))
+            stage = Stage(self.store.artifact(name, key), new, self.store.partial(name, key))
             if new:
                 self.console.rule(plain_text(label, "bold"), align="left")
             else:
@@ -117,15 +117,18 @@ class Context:
     def _following(self, name: str, key: str) -> Iterator[Stage]:
         """A process that is not the first takes part in a training and waits for all else."""
         takes_part = name in COLLECTIVE and not self.store.ready(name, key)
-        stage = Stage(self._artifact(name, key), takes_part, self.store.partial(name, key))
+        stage = Stage(self.store.artifact(name, key), takes_part, self.store.partial(name, key))
         if not takes_part:
             wait_for_first(self.store, name, key)
         yield stage
         if takes_part:
             wait_for_first(self.store, name, key)
 
-    def _artifact(self, name: str, key: str) -> Artifact:
-        return Artifact(self.store.path(name, key), key)
+    def artifact(self, stage: str) -> Artifact | None:
+        """The result of a stage of this run; None where the run has no such stage."""
+        if stage not in self.stages:
+            return None
+        return self.store.artifact(stage, self.stages[stage]["key"])
 
     @property
     def follower(self) -> bool:

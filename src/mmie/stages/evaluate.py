@@ -9,7 +9,6 @@ former.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,14 @@ from typing import Any
 from mmie.artifacts import Artifact
 from mmie.config import EvaluationConfig
 from mmie.files import write_json
+from mmie.results import LENIENT, SPLIT, STRICT
 from mmie.stages import keys
 from mmie.stages.analysis import analysis
 from mmie.stages.context import Context
 from mmie.stages.shares import answers
 from mmie.stages.system import System
 from mmie.tasks.task import Task
-from mmie.training.generate import Responded
-from mmie.types import Example
-
-SUFFIXES = {False: "_strict", True: "_lenient"}  # of a measure by the reader that is not chosen
+from mmie.types import Example, Responded
 
 
 def evaluate(context: Context, system: System, data: Artifact) -> Artifact:
@@ -74,7 +71,7 @@ def scores_of_both(
         the other one.
     """
     both: dict[str, dict[str, Any]] = {}
-    suffixes = {config.lenient: "", not config.lenient: SUFFIXES[not config.lenient]}
+    suffixes = {config.lenient: "", not config.lenient: STRICT if config.lenient else LENIENT}
     for lenient, suffix in suffixes.items():
         readings = [task.read(response, lenient=lenient) for response in responses]
         scores = task.score(
@@ -84,13 +81,5 @@ def scores_of_both(
             seed=seed,
             invalid=[reading.invalid for reading in readings],
         )
-        both |= {f"test/{measure}{suffix}": values for measure, values in scores.items()}
+        both |= {f"{SPLIT}{measure}{suffix}": values for measure, values in scores.items()}
     return both
-
-
-def metrics(folder: Path) -> dict[str, dict[str, Any]]:
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-
-
-def analysed(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "analysis.json").read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """What the result of each stage depends on: the parts of its key.
 
-Each field of a configuration section says to which keys it belongs (``mmie.checks.key_of``). A
+Each field of a configuration section says to which keys it belongs (``key_of``). A
 stage that builds on another one takes that one's key, so everything that changes a stage also
 changes all stages after it.
 """
@@ -8,11 +8,12 @@ changes all stages after it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 from mmie.artifacts import Artifact
-from mmie.checks import key_of
 from mmie.config import GRPOConfig, SFTConfig, node
+from mmie.settings import Key
 from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 from mmie.stages.system import System
@@ -174,3 +175,24 @@ def _key(artifact: Artifact | None) -> str | None:
 def _response(task: Task) -> list[str]:
     """The form of the responses: their class, and the sentence that asks for it."""
     return [type(task.response).__name__, task.response.instruction]
+
+
+def key_of(section: Any, stage: str) -> dict[str, Any]:
+    """The part of a configuration section that the stage's result depends on, as plain values.
+
+    Args:
+        section: a dataclass whose fields say through ``key`` in their metadata to which stage keys
+            they belong; a field that says nothing belongs to all.
+        stage: the stage's name.
+    """
+    keyed = [entry.name for entry in fields(section) if _in_key(entry, stage)]
+    return {name: _plain(getattr(section, name), stage) for name in keyed}
+
+
+def _plain(value: Any, stage: str) -> Any:
+    return key_of(value, stage) if is_dataclass(value) else value
+
+
+def _in_key(entry: Field[Any], stage: str) -> bool:
+    key: Key = entry.metadata.get("key", True)
+    return key if isinstance(key, bool) else stage in key

@@ -1,98 +1,29 @@
-"""Stages sft and grpo: from chains to the warmed-up adapter, and from there to the policy."""
+"""Stages sft and grpo: from chains to the warmed-up adapter, and from there to the policy.
+
+``mmie.stages.trainings`` trains. It loads torch, peft and Lightning, which a run with finished
+trainings does not need. So it is imported where a training begins.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 from mmie.artifacts import Artifact, Store
-from mmie.config import GRPOConfig, SFTConfig, node
-from mmie.errors import InputError
-from mmie.files import write_json
-from mmie.models.policy import Policy
+from mmie.config import GRPOConfig, SFTConfig
 from mmie.results import StageRecord
 from mmie.stages import keys
-from mmie.stages.answers import answer, ask_policy
 from mmie.stages.context import Context
-from mmie.stages.difficulty import easy_samples
-from mmie.stages.prepare import chosen, training_examples
 from mmie.stages.samples import Samples
-from mmie.stages.tracking import wandb_loggers
-from mmie.tasks.task import Task
-from mmie.training.callbacks import RolloutRows
-from mmie.training.fit import Fit, fit
-from mmie.training.generate import Responded
-from mmie.training.grpo import GRPOModule
-from mmie.training.plan import StepLoader, plan_steps
-from mmie.training.schedules.uniform import Uniform
-from mmie.training.sft import Demonstration, SFTModule
-from mmie.training.shares import in_shares
-from mmie.types import Example
 
 
 def sft(context: Context, config: SFTConfig, samples: Samples, chains: Artifact | None) -> Artifact:
     """SFT on the chosen chains, or on the bare answers if there are none; writes ``adapter/``."""
     with context.open("sft", keys.sft(context, config, samples, chains)) as stage:
         if stage.new:
-            _train_sft(context, config, samples, chains, stage.work)
+            from mmie.stages.trainings import train_sft
+
+            train_sft(context, config, samples, chains, stage.work)
     return stage.artifact
-
-
-def _train_sft(
-    context: Context,
-    config: SFTConfig,
-    samples: Samples,
-    chains: Artifact | None,
-    folder: Path,
-) -> None:
-    policy = context.untrained_policy()
-    task = context.direct if config.response == "direct" else context.reasoned
-    items = _demonstrations(context, task, policy, samples, chains)
-    plan = _plan(
-        context,
-        "sft.batch_size",
-        batch_size=config.batch_size,
-        samples=len(items),
-        epochs=config.epochs,
-        schedule=Uniform(),
-    )
-    module = SFTModule(
-        policy,
-        config,
-        steps=len(plan),
-        memory=context.config.memory,
-        seed=context.config.seed,
-    )
-
-    def loader(rank: int, world_size: int) -> StepLoader:
-        return StepLoader(
-            items,
-            plan,
-            sizes=[len(item.response_ids) for item in items],
-            micro_batch_size=config.micro_batch_size,
-            rank=rank,
-            world_size=world_size,
-        )
-
-    validate = _validation(context, task, samples.data)
-    _train(context, config, Fit(module, loader, validate, folder, wandb_loggers(context, "sft")))
-
-
-def _demonstrations(
-    context: Context, task: Task, policy: Policy, samples: Samples, chains: Artifact | None
-) -> list[Demonstration]:
-    """What SFT learns: in the order of the chains, or of the data if there are none."""
-    examples = {example.id: example for example in training_examples(context, samples, "sft")}
-    chain_of: dict[str, str | None] = dict.fromkeys(examples)
-    if chains is not None:
-        chain_of = {candidate.example_id: candidate.chain for candidate in chosen(chains.folder)}
-    items = []
-    for name, chain in chain_of.items():
-        example = examples[name]
-        response = policy.response_ids(task.target(example, chain))
-        items.append(Demonstration(example, task.prompt(example), response))
-    return items
 
 
 def grpo(
@@ -116,119 +47,17 @@ def grpo(
     parts = keys.grpo(context, config, samples, reference=reference, difficulty=difficulty)
     with context.open("grpo", parts) as stage:
         if stage.new:
-            policy = _start_of_grpo(context, reference)
-            _train_grpo(context, config, policy, samples, difficulty, stage.work)
+            from mmie.stages.trainings import train_grpo
+
+            train_grpo(
+                context,
+                config,
+                samples,
+                stage.work,
+                reference=reference,
+                difficulty=difficulty,
+            )
     return stage.artifact
-
-
-def _start_of_grpo(context: Context, reference: Artifact | None) -> Policy:
-    policy = context.untrained_policy()
-    if reference is not None:
-        policy.read_adapter(reference.folder / "adapter")
-        policy.add_reference()
-    return policy
-
-
-def _train_grpo(
-    context: Context,
-    config: GRPOConfig,
-    policy: Policy,
-    samples: Samples,
-    difficulty: Artifact | None,
-    folder: Path,
-) -> None:
-    task, logger = context.reasoned, context.config.logger
-    examples = training_examples(context, samples, "grpo")
-    plan = _plan(
-        context,
-        "grpo.prompts_per_step",
-        batch_size=config.prompts_per_step,
-        samples=len(examples),
-        epochs=config.epochs,
-        schedule=node(context.config.schedule),
-        easy=None if difficulty is None else easy_samples(difficulty, examples),
-    )
-    updates = config.updates_per_group
-    module = GRPOModule(
-        policy,
-        task,
-        node(context.config.reward),
-        config,
-        steps=len(plan) * updates,
-        seed=context.config.seed,
-        memory=context.config.memory,
-    )
-
-    def loader(rank: int, world_size: int) -> StepLoader:
-        return StepLoader(
-            examples,
-            plan,
-            sizes=[1] * len(examples),
-            micro_batch_size=config.micro_prompts,
-            updates=updates,
-            rank=rank,
-            world_size=world_size,
-        )
-
-    path = folder / "rollouts.jsonl"
-    rows = RolloutRows(path, every=logger.rollouts_every, per_step=logger.rollouts_kept)
-    validate = _validation(context, task, samples.data)
-    loggers = wandb_loggers(context, "grpo")
-    _train(context, config, Fit(module, loader, validate, folder, loggers, [rows]))
-
-
-def _plan(
-    context: Context, key: str, *, batch_size: int, samples: int, epochs: float, **options: Any
-) -> list[list[int]]:
-    """The samples of each step; raises InputError, which begins with ``key``, if there is none."""
-    plan = plan_steps(
-        batch_size=batch_size, samples=samples, epochs=epochs, seed=context.config.seed, **options
-    )
-    if not plan:
-        there = f"{samples} samples × {epochs} epochs"
-        raise InputError(f"{key}={batch_size} is more than {there}: not one step; make it smaller")
-    return plan
-
-
-def _validation(context: Context, task: Task, data: Artifact) -> Callable[[], float]:
-    """Measures F1 of the policy, as it is at the time, on the validation split.
-
-    The processes of a training share the samples, and all of them learn the F1.
-    """
-    config = context.config.evaluation
-    examples = context.examples(data.folder, "val")[: config.validation_samples]
-    ask = ask_policy(context, task)
-
-    def answered(share: Sequence[Example]) -> list[Responded]:
-        return answer(context, share, ask, batch_size=config.batch_size)
-
-    def f1() -> float:
-        responses = in_shares(examples, answered)
-        readings = [task.read(response.text, lenient=config.lenient) for response in responses]
-        scores = task.score(
-            [reading.prediction for reading in readings],
-            examples,
-            bootstrap_samples=0,
-            seed=0,
-            invalid=[reading.invalid for reading in readings],
-        )
-        return float(scores[task.selection_metric]["f1"])
-
-    return f1
-
-
-def _train(context: Context, config: SFTConfig | GRPOConfig, training: Fit) -> None:
-    """Trains, and writes the adapter of the best validation."""
-    best = fit(training, config, context.config.trainer)
-    if context.follower:
-        return
-    context.policy.save_adapter(training.folder / "adapter")
-    write_json(
-        training.folder / "validations.json",
-        {"best_step": best.step, "best_f1": best.f1, "history": best.history},
-    )
-    history = ", ".join(f"step {step}: {f1:.3f}" for step, f1 in best.history)
-    context.console.print(f"validation F1 ({history}); kept step {best.step}")
 
 
 def validation_f1(store: Store, stages: Mapping[str, StageRecord]) -> float | None:
@@ -241,6 +70,6 @@ def validation_f1(store: Store, stages: Mapping[str, StageRecord]) -> float | No
     trained = next((name for name in ("grpo", "sft") if name in stages), None)
     if trained is None:
         return None
-    key = stages[trained].key
-    best: float = Artifact(store.path(trained, key), key).load("validations.json")["best_f1"]
+    artifact = store.artifact(trained, stages[trained].key)
+    best: float = artifact.load("validations.json")["best_f1"]
     return best

@@ -20,6 +20,8 @@ def load_policy(config: RunConfig, *, vision: Path, gpu: int | None) -> Policy:
         vision: the folder for encoded pictures if ``vision.on_disk`` is set.
         gpu: the number of the GPU on which the model computes; None leaves it on the CPU.
     """
+    if config.trainer.threads is not None:
+        torch.set_num_threads(config.trainer.threads)
     disable_progress_bar()  # of transformers, one for the files of a checkpoint
     policy = build_policy(node(config.model), **asdict(config.lora), seed=config.seed)
     if gpu is not None:

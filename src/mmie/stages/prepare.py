@@ -1,4 +1,4 @@
-"""Stages data, distil and filter: from the source to one reasoning chain a training sample."""
+"""Stages data, distil and filter: from the source to one reasoning chain per training sample."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def data(context: Context) -> Artifact:
 def _read_source(context: Context, folder: Path) -> None:
     source = context.source
     splits = {split: source.load(split, track=context.track) for split in SPLITS}
-    shared = check_splits(splits, context.reasoned.fields)
+    check_splits(splits, context.reasoned.fields)
     for split, examples in splits.items():
         examples_to_jsonl(folder / f"{split}.jsonl", examples, images=source.images)
-    write_json(folder / "statistics.json", {**statistics(splits, context.reasoned), **shared})
+    write_json(folder / "statistics.json", statistics(splits, context.reasoned))
 
 
 def _restore_pictures(context: Context, folder: Path) -> None:
@@ -161,10 +161,13 @@ def write_requests(record: Record, folder: Path) -> list[str]:
     rows = [asdict(entry) for entry in sorted(record.unanswered)]
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     write_text(folder / "unanswered.jsonl", "".join(lines))
-    told = f"{record.asked:,} requests, {record.reused:,} answers from the record {record.path}"
+    summary = f"{record.asked:,} requests, {record.reused:,} answers from the record {record.path}"
     if not states:
-        return [told]
-    return [told, ", ".join(f"{states[state]:,} {state}" for state in STATES[1:] if states[state])]
+        return [summary]
+    return [
+        summary,
+        ", ".join(f"{states[state]:,} {state}" for state in STATES[1:] if states[state]),
+    ]
 
 
 def record_path(folder: Path, model: str) -> Path:
@@ -222,6 +225,7 @@ def _nothing_left(counts: list[dict[str, Any]], record: Path) -> str:
 
 
 def chosen(folder: Path) -> list[Candidate]:
+    """The chains in the folder of the stage filter, one for each sample that has any left."""
     return candidates_from_jsonl(folder / "chosen.jsonl")
 
 

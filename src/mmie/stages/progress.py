@@ -33,7 +33,7 @@ def progress(console: Console, description: str, total: int) -> Iterator[Callabl
         try:
             yield lines.advance
         finally:
-            lines.tell()
+            lines.show()
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(TextColumn("{task.description}", markup=False), *columns, console=console) as bar:
@@ -49,16 +49,16 @@ class _Lines:
         self._description = description
         self._total = total
         self._done = 0
-        self._start = self._told = time.monotonic()
+        self._start = self._shown_at = time.monotonic()
 
     def advance(self, done: int) -> None:
         self._done += done
-        if time.monotonic() - self._told >= PERIOD:
-            self.tell()
+        if time.monotonic() - self._shown_at >= PERIOD:
+            self.show()
 
-    def tell(self) -> None:
-        self._told = time.monotonic()
-        seconds = round(self._told - self._start)
+    def show(self) -> None:
+        self._shown_at = time.monotonic()
+        seconds = round(self._shown_at - self._start)
         passed = f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
         line = f"{self._description}: {self._done:,} of {self._total:,} after {passed}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

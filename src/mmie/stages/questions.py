@@ -10,6 +10,7 @@ from typing import Any
 
 from mmie.errors import InputError
 from mmie.tasks.task import Task
+from mmie.text import refuse_invalid_characters
 from mmie.types import Example
 
 STANDARD_INPUT = "-"
@@ -38,7 +39,7 @@ def questions(predict: Mapping[str, Any], task: Task) -> list[Example]:
             raise InputError(f"predict.{key}: {reason}")
     examples: dict[str, Example] = {}
     for where, number, row in _rows(file):
-        name = str(number if row.get("id") is None else row["id"])
+        name = _name(row.get("id"), where, number)
         if name in examples:
             raise InputError(f"{where}id: {name!r} stands twice; give each line an id of its own")
         examples[name] = _question({**row, "id": name}, where, task)
@@ -52,6 +53,16 @@ def _question(row: Mapping[str, Any], where: str, task: Task) -> Example:
         if row.get(key) in EMPTY:
             raise InputError(f"{where}{key}: the stage predict needs it; give it there")
     return task.question(row, where)
+
+
+def _name(given: Any, where: str, number: int) -> str:
+    """The id of a question, or the number of its line if it has none."""
+    if given is None:
+        return str(number)
+    if isinstance(given, bool) or not isinstance(given, (str, int)):
+        raise InputError(f"{where}id: {given!r} is neither text nor a whole number; correct it")
+    refuse_invalid_characters(str(given), f"{where}id")
+    return str(given)
 
 
 def _rows(file: str) -> Iterator[tuple[str, int, Mapping[str, Any]]]:

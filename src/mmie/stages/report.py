@@ -1,4 +1,7 @@
-"""Stage report: the ``Results`` of a run, its tables on the terminal, and the files beside it."""
+"""Stage report: the ``Results`` of a run, its tables on the terminal, and the files beside it.
+
+``collect`` writes tables and figures of several runs.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from mmie.artifacts import Artifact, commit, fingerprint, versions
+from mmie.config import RunConfig
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
-from mmie.reporting.backbones import paper_row
+from mmie.reporting.published import paper_row
+from mmie.reporting.runs import load_runs
 from mmie.reporting.terminal import summary
 from mmie.results import (
     Analysis,
@@ -32,22 +37,23 @@ from mmie.significance import paired_randomisation
 from mmie.stages.analysis import by_difficulty
 from mmie.stages.answers import copy_answers
 from mmie.stages.context import Context
-from mmie.stages.evaluate import analysed, metrics
 
 
-def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str = "") -> Results:
+def results_of(
+    context: Context, evaluated: Mapping[str, Artifact], *, command: str = ""
+) -> Results:
     """Everything that ``results.json`` holds.
 
     Args:
         context: the run, after its last stage.
-        evaluated: system → evaluation folder, weakest paradigm first.
+        evaluated: system → its evaluation, weakest paradigm first.
         command: what was typed.
     """
     config, task = context.config, context.reasoned
     main = task.selection_metric
-    systems = {name: metrics(folder) for name, folder in evaluated.items()}
-    analysis = {name: analysed(folder) for name, folder in evaluated.items()}
-    movable = _movable({**asdict(config), "paper": None}, config.artifacts)
+    systems = {name: stage.load("metrics.json") for name, stage in evaluated.items()}
+    analysis = {name: stage.load("analysis.json") for name, stage in evaluated.items()}
+    movable = _movable(asdict(config), config.artifacts)
     settings = from_json(Settings, movable)
     parts = from_json(dict[str, Analysis], analysis)
     divided = by_difficulty(analysis, task.warmed_up)
@@ -73,14 +79,14 @@ def results_of(context: Context, evaluated: Mapping[str, Path], *, command: str 
         vision=from_json(Vision, context.vision),
         notes=context.notes,
         voting=from_json(dict[str, Voting], context.voting),
-        paper=paper_row(config.paper, settings, profile=config.profile),
+        paper=paper_row(config.experiment, task.name, settings, profile=config.profile),
         config=movable,
         analysis=parts,
         by_difficulty=from_json(dict[str, DifficultyPart], divided),
     )
 
 
-def report(context: Context, results: Results, evaluated: Mapping[str, Path]) -> None:
+def report(context: Context, results: Results, evaluated: Mapping[str, Artifact]) -> None:
     """Prints the tables of the run and copies its predictions and training curves to its folder."""
     for part in summary(results):
         context.console.print(part)
@@ -89,27 +95,34 @@ def report(context: Context, results: Results, evaluated: Mapping[str, Path]) ->
         folder.mkdir(parents=True, exist_ok=True)
         for name, stage in evaluated.items():
             target = folder / f"{slug(name)}.jsonl"
-            copy_answers(stage / "predictions.jsonl", target, context.source.images)
+            copy_answers(stage.folder / "predictions.jsonl", target, context.source.images)
         _copy_curves(context)
+
+
+def collect(config: RunConfig, output: Path, *own: Path) -> Path:
+    """Writes one page of the runs in ``report.runs`` and of ``own`` results, and returns its path.
+
+    It loads neither model nor data.
+
+    Raises:
+        InputError: one of the runs cannot be read, or the folder cannot be written.
+    """
+    from mmie.reporting.page import write_page  # it loads matplotlib, which no other run needs
+
+    folder = Path(config.report.folder or output / "report")
+    runs = load_runs([*own, *config.report.sources])
+    return write_page(runs, folder)
 
 
 def _copy_curves(context: Context) -> None:
     """``metrics/<stage>.csv`` and ``rollouts.jsonl``, as the training stages wrote them."""
     for name in TRAININGS:
-        artifact = _artifact(context, name)
+        artifact = context.artifact(name)
         targets = {"metrics.csv": f"metrics/{name}.csv", "rollouts.jsonl": "rollouts.jsonl"}
         for source, target in targets.items():
             if artifact is not None and (artifact.folder / source).is_file():
                 (context.output / target).parent.mkdir(exist_ok=True)
                 shutil.copyfile(artifact.folder / source, context.output / target)
-
-
-def _artifact(context: Context, stage: str) -> Artifact | None:
-    """None where the run has no such stage."""
-    if stage not in context.stages:
-        return None
-    key = context.stages[stage]["key"]
-    return Artifact(context.store.path(stage, key), key)
 
 
 def _comparisons(analysis: Mapping[str, Analysis], measure: str) -> tuple[Comparison, ...]:
@@ -124,7 +137,7 @@ def _comparisons(analysis: Mapping[str, Analysis], measure: str) -> tuple[Compar
 
 def _cost(context: Context) -> Cost:
     """Of the teacher's chains; nothing where this run has none."""
-    distilled = _artifact(context, "distil")
+    distilled = context.artifact("distil")
     if distilled is None:
         return Cost(requests=0, tokens=0, dollars=0.0)
     counts = distilled.load("requests.json")
@@ -134,7 +147,7 @@ def _cost(context: Context) -> Cost:
 
 def _chains(context: Context) -> dict[str, int]:
     """Candidates left by each filter, in order, and the samples with one left (Figure 7)."""
-    filtered = _artifact(context, "filter")
+    filtered = context.artifact("filter")
     if filtered is None:
         return {}
     counts = filtered.load("counts.json")

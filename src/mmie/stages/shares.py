@@ -28,8 +28,7 @@ from mmie.stages.answers import (
 from mmie.stages.context import Context
 from mmie.stages.ranks import POLL, heartbeat_files, rank_of, wait_for
 from mmie.stages.system import System, answering
-from mmie.training.generate import Responded
-from mmie.types import Example
+from mmie.types import Example, Responded
 
 STARTUP = 300.0  # seconds for the other processes to load what they need
 PARTS = "part-*-of-*.jsonl"

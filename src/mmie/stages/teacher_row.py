@@ -18,8 +18,7 @@ from mmie.stages.evaluate import write_scores
 from mmie.stages.prepare import record_path, write_requests
 from mmie.stages.system import System
 from mmie.tasks.responses import Direct
-from mmie.training.generate import Responded
-from mmie.types import Example
+from mmie.types import Example, Responded
 
 
 def evaluate_teacher(context: Context, data: Artifact) -> tuple[str, Artifact]:

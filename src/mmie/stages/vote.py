@@ -27,7 +27,6 @@ from mmie.stages.context import Context
 from mmie.stages.shares import answer_in_shares
 from mmie.stages.system import System, answering
 from mmie.tasks.task import Task
-from mmie.training.generate import respond_often
 from mmie.types import Example
 from mmie.voting import answer_entropy, chain_distance, distinct_answers
 
@@ -104,6 +103,8 @@ def _ask_often(context: Context, task: Task) -> Ask[list[str]]:
     config = context.config.evaluation
 
     def ask(examples: Sequence[Example]) -> list[list[str]]:
+        from mmie.training.generate import respond_often  # it loads the model's libraries
+
         return respond_often(
             context.policy,
             task,

@@ -49,7 +49,7 @@ def make_lesson(rng: random.Random, scene: Scene, held_out: Collection[str]) -> 
     while tweet.text in held_out or rng.random() < 0.7:
         tweet = make_scene(rng)
     kind = rng.choices(list(LESSONS), list(LESSONS.values()))[0]
-    named = ", ".join(f"[{name}, {kind}]" for name, kind in tweet.entities)
+    named = ", ".join(f"[{name}, {type_}]" for name, type_ in tweet.entities)
     if kind == "describe":
         return Lesson(scene, "describe the picture .", describe(scene.icons))
     if kind == "name":
@@ -87,13 +87,8 @@ def _word_list(rng: random.Random) -> list[str]:
             first, second = words.NAMES[rng.choice(list(words.NAMES))]
             entries.append(f"{rng.choice(first)} {rng.choice(second)}")
         else:
-            entries.append(
-                " ".join(
-                    rng.sample(
-                        [word for word in world_words() if word.isalpha()], rng.randint(1, 2)
-                    )
-                )
-            )
+            plain = [word for word in world_words() if word.isalpha()]
+            entries.append(" ".join(rng.sample(plain, rng.randint(1, 2))))
     return entries
 
 

@@ -1,5 +1,7 @@
-"""What the teachers of toy worlds share: they write from templates, with set error rates, so that
-the filters have something to catch."""
+"""What the teachers of toy worlds share.
+
+They write from templates and err at set rates, so that the filters have something to catch.
+"""
 
 from __future__ import annotations
 

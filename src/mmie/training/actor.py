@@ -11,9 +11,9 @@ from mmie.models.batch import Completions, concatenate
 from mmie.models.policy import Policy
 from mmie.settings import GRPOConfig
 from mmie.tasks.task import Task
-from mmie.training.generate import Sampling, finite_logits, uniforms
+from mmie.training.generate import finite_logits, uniforms
 from mmie.training.rollouts import Rollouts
-from mmie.types import Example
+from mmie.types import Example, Sampling
 
 Reward = Callable[..., dict[str, float]]
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,27 +17,7 @@ from mmie.models.batch import PromptBatch
 from mmie.models.policy import Policy
 from mmie.models.sampling import NotFiniteLogitsError
 from mmie.tasks.task import Task
-from mmie.types import Example
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How responses are drawn.
-
-    Attributes:
-        temperature: divides the logits; 0 is greedy.
-        max_new_tokens: the length limit.
-    """
-
-    temperature: float
-    max_new_tokens: int
-
-
-class Responded(NamedTuple):
-    """One response; ``truncated`` if the length limit cut it before its end."""
-
-    text: str
-    truncated: bool
+from mmie.types import Example, Responded, Sampling
 
 
 def uniforms(keys: Sequence[str], *, group_size: int, sampling: Sampling) -> Tensor:

@@ -4,54 +4,82 @@
         [--models warm-up,JMERE-R1] [--limit N]
 
 Each sample shows its picture, text and gold, and what each system reasoned and answered. The page
-needs neither a server nor the network.
+needs neither a server nor the network; its pictures lie in a folder beside it.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmie.files import write_text
-from mmie.reporting.casebook.answers import read_models
-from mmie.reporting.casebook.cases import merged
-from mmie.reporting.casebook.page import book, page
-from mmie.reporting.casebook.thumbnails import PLACES, beside, embedded, place, thumbnails
-from mmie.reporting.command import one_line_errors
+from mmie.reporting.casebook.answers import Model, labels, read_models
+from mmie.reporting.casebook.cases import Case, mark, merged
+from mmie.reporting.casebook.thumbnails import Thumbnail, save_thumbnails
+from mmie.reporting.command import names, one_line_errors, parser
+from mmie.reporting.rendering import TEMPLATES, Markup, html
 from mmie.reporting.runs import load_runs
+from mmie.types import Picture
+
+GOLD = "gold label"  # name of a filter; the other filters are called by the systems
+SIGNS = {"right": "✓", "partly": "◐", "wrong": "✗"}
 
 
 def write_casebook(
-    sources: list[str], out: Path, *, models: list[str], limit: int | None, pictures: str | None
+    sources: Sequence[str], out: Path, *, models: Sequence[str] = (), limit: int | None = None
 ) -> None:
-    """Writes the page and prints how much is on it.
-
-    Args:
-        sources: results files, or folders to search through.
-        out: the page.
-        models: names of the systems to show; empty for all.
-        limit: number of samples to show, the first ones; None for all.
-        pictures: one of ``PLACES``; None decides by their size.
+    """Writes the page of the systems called ``models`` (all without a name), for the first samples.
 
     Raises:
         InputError: the runs or their predictions do not go together, or cannot be read.
     """
     systems = read_models(load_runs(sources), models)
     cases = merged(systems, limit)
-    small = thumbnails(picture for case in cases for picture in case.pictures)
-    missing = sum(thumbnail is None for thumbnail in small.values())
-    if missing:
-        print(
-            f"warning: {missing} of {len(small)} pictures are missing or unreadable;"
-            " the page has placeholders for them",
-            file=sys.stderr,
-        )
-    inside = (pictures or place(small.values())) == "embed"
-    known = book(systems, cases, embedded(small) if inside else beside(out, small))
-    write_text(out, page(known))
-    size = out.stat().st_size / 2**20
-    print(f"{out}: {len(cases)} samples, {len(systems)} systems, {size:.1f} MB")
+    pictures = save_thumbnails((picture for case in cases for picture in case.pictures), out)
+    write_text(out, page(systems, cases, pictures))
+    print(f"{out}: {len(cases)} samples, {len(systems)} systems, {len(pictures)} pictures")
+
+
+def page(
+    models: Sequence[Model], cases: Sequence[Case], pictures: Mapping[Picture, Thumbnail]
+) -> str:
+    """The whole page. Its policy forbids everything but its own script, style and pictures."""
+    systems = labels(models)
+    script = (TEMPLATES / "casebook.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    tags = [_tags(case, systems) for case in cases]
+    counts = Counter(tag for of_case in tags for tag in of_case)
+    numbers = {tag: str(number) for number, tag in enumerate(sorted(counts))}
+    filters: dict[str, list[tuple[str, str, int]]] = {group: [] for group in (GOLD, *systems)}
+    for (group, value), number in numbers.items():
+        filters[group].append((number, value, counts[group, value]))
+    rows = []
+    for case, of_case in zip(cases, tags, strict=True):
+        answers = list(zip(systems, case.answers, strict=True))
+        rows.append((case, " ".join(numbers[tag] for tag in of_case), answers))
+    return html(
+        "casebook.html",
+        runs={model.run.path: model.run for model in models}.values(),
+        filters=filters,
+        cases=rows,
+        pictures=pictures,
+        signs=SIGNS,
+        mark=mark,
+        script=Markup(script),
+        digest=digest,
+    )
+
+
+def _tags(case: Case, systems: Sequence[str]) -> list[tuple[str, str]]:
+    """What the filters look for: (filter, value), each once."""
+    tags = [(GOLD, label) for label in case.labels]
+    for system, answer in zip(systems, case.answers, strict=True):
+        tags.append((system, answer.verdict if answer else "no answer"))
+        tags += [(system, judged.kind) for judged in answer.judged if judged.kind] if answer else []
+    return [*dict.fromkeys(tags)]
 
 
 def _count(text: str) -> int:
@@ -60,40 +88,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m mmie.reporting.casebook",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "runs",
-        nargs="+",
-        metavar="RUN",
-        help="a results.json, or a folder that is searched through for them",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the page to write")
-    parser.add_argument("--models", default="", help="systems, separated by commas; default: all")
-    parser.add_argument("--limit", type=_count, help="number of samples to show; default: all")
-    parser.add_argument(
-        "--pictures",
-        choices=PLACES,
-        help="inside the page, or in a folder beside it; default: inside up to 15 MB",
-    )
-    return parser
-
-
 def main() -> None:
-    arguments = _parser().parse_args()
-    names = [name.strip() for name in arguments.models.split(",") if name.strip()]
+    made = parser("casebook", __doc__)
+    made.add_argument("--models", default="", help="systems, separated by commas; default: all")
+    made.add_argument("--limit", type=_count, help="number of samples to show; default: all")
+    given = made.parse_args()
     with one_line_errors():
-        write_casebook(
-            arguments.runs,
-            arguments.out,
-            models=names,
-            limit=arguments.limit,
-            pictures=arguments.pictures,
-        )
+        write_casebook(given.runs, given.out, models=names(given.models), limit=given.limit)
 
 
 if __name__ == "__main__":

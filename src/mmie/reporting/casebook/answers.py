@@ -2,44 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmie.data.pictures import picture_from_json
-from mmie.data.source import read
 from mmie.errors import InputError
-from mmie.files import parse_json
+from mmie.files import read_jsonl
+from mmie.json_types import from_json
+from mmie.parsing import parse_response
 from mmie.reporting.runs import Run
 from mmie.types import Judged, Picture
 
-# The keys of a line that every task writes; the others are fields of the task's own.
-KEYS = {"id", "text", "image", "gold", "response", "truncated", "parsed", "invalid", "judged"}
+RIGHT, PARTLY, WRONG = "right", "partly", "wrong"
+# What a step begins with: a new line, ``Step 2:``, or a heading after the end of a sentence.
+_STEP = re.compile(r"\n+|\s(?=step ?\d{1,3} ?:)|(?<=[.!?])\s(?=\w[\w -]{0,24}:\s)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One line of predictions.
+    """One line of predictions: the answer of a system to a sample.
 
     Attributes:
-        fields: what else the line tells of the sample's question: name → text.
-        pictures: with paths that lead to a file from here, where there is one.
-        gold: the right answer as a JSON value.
-        readable: whether an answer was found in the response.
+        gold, parsed: the right answer and the given one as JSON values.
         judged: the parts of the answer beside the gold, see ``mmie.types.Judged``.
         invalid: the number of invalid items in the answer.
+        fields: the task's own fields of the sample: name → text.
+        pictures: with paths that lead to a file from here, where there is one.
     """
 
     id: str
     text: str
-    fields: dict[str, str]
-    pictures: tuple[Picture, ...]
     gold: Any
     response: str
-    readable: bool
+    parsed: Any
     judged: tuple[Judged, ...]
     invalid: int = 0
+    truncated: bool = False
+    image: Any = ()
+    fields: dict[str, str] | None = None
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """``right``, ``partly`` (some parts are), ``wrong``, or why nothing can be read.
+
+        An answer of which nothing can be read begins with the part that says why.
+        """
+        kinds = [part.kind for part in self.judged]
+        if not any(kinds):
+            return RIGHT
+        nothing_said = not any(part.said for part in self.judged)
+        if nothing_said and (self.judged[0].meant is None or self.parsed is None):
+            return kinds[0]
+        return PARTLY if "" in kinds else WRONG
+
+    @property
+    def steps(self) -> list[str]:
+        """The chain, cut at its lines and before sentences that begin with a heading."""
+        response = parse_response(self.response)
+        parts = _STEP.split(response.think) if response else []
+        return [step.strip() for step in parts if step.strip()]
+
+    @property
+    def raw(self) -> str:
+        """What could not be read, as it came; empty where all could."""
+        if self.parsed is not None and not self.invalid:
+            return ""
+        response = parse_response(self.response)
+        return self.response if response is None else response.answer
 
 
 @dataclass(frozen=True)
@@ -51,122 +85,73 @@ class Model:
     path: Path
     answers: dict[str, Answer]
 
+    def says_the_same(self, other: Model) -> bool:
+        """Whether the other is called the same and has given the same responses."""
+        mine, theirs = (
+            [(one.id, one.response) for one in m.answers.values()] for m in (self, other)
+        )
+        return self.name == other.name and mine == theirs
+
 
 def read_models(runs: Sequence[Run], names: Sequence[str] = ()) -> list[Model]:
     """The systems of the runs, or those of them that are called by one of ``names``.
 
-    Two of one name whose answers are equal in all samples come once.
+    Two that say the same come once.
 
     Raises:
-        InputError: the runs have different tasks, a run has no predictions, no run has predictions
-            of one of ``names``, or a line is broken or of an earlier version.
+        InputError: the runs have different tasks, no run has predictions (of one of ``names``), or
+            a line is broken.
     """
+    models: list[Model] = []
+    known: dict[str, None] = {}
     for run in runs:
         if run.task != runs[0].task:
             other = f"that of {runs[0].path} is {runs[0].task}"
             raise InputError(f"{run.path}: its task is {run.task}, {other}; give runs of one task")
-    files = [(name, run, path) for run in runs for name, path in _files(run)]
-    known = dict.fromkeys(name for name, *_ in files)
+        for name in run.systems:
+            path = run.predictions(name)
+            known |= {name: None} if path else {}
+            if path and (not names or name in names):
+                model = Model(name, run, path, _answers(path, run))
+                if not any(map(model.says_the_same, models)):
+                    models.append(model)
+    if runs and not known:
+        raise InputError(f"{runs[0].path}: no predictions lie beside it; run again")
     for name in names:
         if name not in known:
             there = f"there are those of {', '.join(known)}"
             raise InputError(f"--models: there are no predictions of {name!r}; {there}")
-    models: list[Model] = []
-    for name, run, path in files:
-        if not names or name in names:
-            model = Model(name, run, path, _answers(path, run))
-            if not any(_says_the_same(model, other) for other in models):
-                models.append(model)
     return models
 
 
 def labels(models: Sequence[Model]) -> list[str]:
-    """Names that tell the systems apart: with seed, experiment or both where needed."""
-    return [
-        _label_among(model, [other for other in models if other.name == model.name])
-        for model in models
-    ]
-
-
-def _label_among(model: Model, namesakes: Sequence[Model]) -> str:
-    """The model's name with the shortest of the additions that differ for all its namesakes."""
-    choices = [_additions(namesake) for namesake in namesakes]
-    for number, addition in enumerate(_additions(model)):
-        if len({of_one[number] for of_one in choices}) == len(namesakes):
-            return model.name + addition
-    return f"{model.name}{_additions(model)[-1]} ({namesakes.index(model) + 1})"
-
-
-def _additions(model: Model) -> list[str]:
-    experiment, seed = model.run.experiment, f"seed {model.run.seed}"
-    return ["", f" · {seed}", f" · {experiment}", f" · {experiment} {seed}"]
-
-
-def _files(run: Run) -> list[tuple[str, Path]]:
-    """Each system of the run with the file of its predictions, where there is one."""
-    files = [(name, path) for name in run.systems if (path := run.predictions(name)) is not None]
-    if not files:
-        raise InputError(f"{run.path}: no predictions lie beside it; leave it out or run again")
-    return files
-
-
-def _says_the_same(one: Model, other: Model) -> bool:
-    return one.name == other.name and list(_said(one)) == list(_said(other))
-
-
-def _said(model: Model) -> Iterator[tuple[str, str, str, Any]]:
-    return (
-        (answer.id, answer.text, answer.response, answer.gold) for answer in model.answers.values()
-    )
+    """Names that tell the systems apart: with experiment, seed and a number where needed."""
+    names = [model.name for model in models]
+    made = []
+    for number, (name, model) in enumerate(zip(names, models, strict=True), start=1):
+        origin = f" · {model.run.experiment} seed {model.run.seed} ({number})"
+        made.append(name + origin * (names.count(name) > 1))
+    return made
 
 
 def _answers(path: Path, run: Run) -> dict[str, Answer]:
-    answers: dict[str, Answer] = {}
-    for number, line in enumerate(read(path).splitlines(), start=1):
-        answer = _answer(line, f"{path}:{number}", run)
-        if answers.setdefault(answer.id, answer) is not answer:
-            raise InputError(f"{path}:{number}: sample {answer.id} stands there twice; run again")
+    what, remedy = "a line of predictions", "leave this run out or run again"
+    rows = read_jsonl(path, partial(_answer, run), what=what, remedy=remedy)
+    answers = {answer.id: answer for answer in rows}
+    if len(answers) < len(rows):
+        raise InputError(f"{path}: a sample stands there twice; {remedy}")
     return answers
 
 
-def _answer(line: bytes, where: str, run: Run) -> Answer:
-    fault = "not a line of predictions"
+def _answer(run: Run, row: dict[str, Any]) -> Answer:
+    known = {field.name for field in fields(Answer)}
+    own = {key: value for key, value in row.items() if key not in known}
+    answer: Answer = from_json(Answer, {**row, "fields": own, "pictures": []})
     try:
-        row = parse_json(line)
-        if "judged" not in row and "parsed" in row:
-            fault = "written by an earlier version"
-            raise LookupError("judged")
-        return Answer(
-            id=_text(row["id"]),
-            text=_text(row["text"]),
-            fields={key: _text(row[key]) for key in row if key not in KEYS},
-            pictures=tuple(_located(picture_from_json(value), run) for value in row["image"]),
-            gold=row["gold"],
-            response=_text(row["response"]),
-            readable=row["parsed"] is not None,
-            judged=tuple(_judged(*part) for part in row["judged"]),
-            invalid=int(row["invalid"]),
-        )
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, OSError) as error:
-        raise InputError(f"{where}: {fault}; leave this run out or run again") from error
-
-
-def _judged(said: Any, meant: Any, kind: Any) -> Judged:
-    return Judged(_fields(said), _fields(meant), _text(kind))
-
-
-def _fields(value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not value:
-        raise TypeError(f"not fields: {value!r}")
-    return tuple(map(_text, value))
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"not a text: {value!r}")
-    return value
+        pictures = tuple(_located(picture_from_json(value), run) for value in answer.image)
+    except (OSError, OverflowError) as error:
+        raise ValueError("not a picture") from error
+    return replace(answer, pictures=pictures)
 
 
 def _located(picture: Picture, run: Run) -> Picture:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmie.errors import InputError
-from mmie.parsing import parse_response
-from mmie.reporting.casebook.answers import Answer, Model
-from mmie.types import Picture
-
-RIGHT, PARTLY, WRONG = "right", "partly", "wrong"
-
-# What a step begins with: a new line, ``Step 2:`` or a heading. The possessive quantifiers keep the
-# time linear in the length of the chain.
-_STEP = re.compile(
-    r"\n+|(?<!\s)\s++(?=step\s*+\d++\s*+:)|(?<=[.!?])\s++(?=\w[\w -]{0,24}:\s)", re.IGNORECASE
-)
+from mmie.reporting.casebook.answers import RIGHT, Answer, Model
+from mmie.types import Judged, Picture
 
 
 @dataclass(frozen=True)
@@ -35,7 +25,11 @@ class Case:
     @property
     def labels(self) -> list[str]:
         """The labels of the gold parts, each once."""
-        return [*dict.fromkeys(part[-1] for part in self.gold)]
+        return [*dict.fromkeys(part[-1] for part in self.gold if part)]
+
+    @property
+    def gold_in_words(self) -> str:
+        return "; ".join(map(in_words, self.gold)) or "nothing"
 
 
 def merged(models: Sequence[Model], limit: int | None = None) -> list[Case]:
@@ -48,73 +42,56 @@ def merged(models: Sequence[Model], limit: int | None = None) -> list[Case]:
     for model in models:
         for answer in model.answers.values():
             known, other = first.setdefault(answer.id, (answer, model))
-            _check(
-                answer,
-                known,
-                f"{model.path}: sample {answer.id} has another",
-                f"than in {other.path}",
-            )
-    return [
-        _case(answer, [model.answers.get(answer.id) for model in models])
-        for answer, _ in [*first.values()][:limit]
-    ]
+            if (answer.text, answer.gold) != (known.text, known.gold):
+                raise InputError(
+                    f"{model.path}: sample {answer.id} has another text or gold"
+                    f" than in {other.path}; give runs over the same test set"
+                )
+    return [_case([model.answers.get(id) for model in models]) for id in [*first][:limit]]
 
 
-def verdict(answer: Answer) -> str:
-    """``right`` (all of it), ``partly`` (a part is right), ``wrong``, or why it cannot be read.
-
-    An answer of which nothing can be read begins with the part that says why.
-    """
-    parts = answer.judged
-    kinds = [part.kind for part in parts]
-    if not any(kinds):
-        return RIGHT
-    nothing_said = not any(part.said for part in parts)
-    if nothing_said and (parts[0].meant is None or not answer.readable):
-        return kinds[0]
-    return PARTLY if "" in kinds else WRONG
+def most_telling(cases: Sequence[Case]) -> Case:
+    """The first sample that the last system has right and the fewest others have."""
+    right = [case for case in cases if _is_right(case.answers[-1])] or cases
+    return min(right, key=lambda case: sum(map(_is_right, case.answers)))
 
 
-def steps(chain: str) -> list[str]:
-    """The chain, cut at its lines and before sentences that begin with a heading."""
-    return [step.strip() for step in _STEP.split(chain) if step.strip()]
+def mark(part: Judged) -> str:
+    """One part of an answer in one line: ✓ right, ✗ wrong (→ what was meant), ∅ missed."""
+    if not part.kind:
+        return f"✓ {in_words(part.said or ())}"
+    if part.said is None:
+        return f"∅ {in_words(part.meant)} ({part.kind})" if part.meant else f"✗ {part.kind}"
+    meant = f" → {in_words(part.meant)}" if part.meant else ""
+    return f"✗ {in_words(part.said)}{meant} ({part.kind})"
 
 
-def told(answer: Answer) -> dict[str, Any]:
-    """An answer as the page has it; ``raw`` is what could not be read."""
-    response = parse_response(answer.response)
-    raw = answer.response if response is None else response.answer
-    return {
-        "verdict": verdict(answer),
-        "parts": answer.judged,
-        "steps": steps(response.think) if response else [],
-        "raw": "" if answer.readable and not answer.invalid else raw,
-    }
+def in_words(part: Sequence[str]) -> str:
+    return " · ".join(part)
 
 
-def _check(answer: Answer, known: Answer, what: str, where: str) -> None:
-    for field in ("text", "gold"):
-        if getattr(answer, field) != getattr(known, field):
-            raise InputError(f"{what} {field} {where}; give runs over the same test set")
+def _is_right(answer: Answer | None) -> bool:
+    return answer is not None and answer.verdict == RIGHT
 
 
-def _case(first: Answer, answers: Sequence[Answer | None]) -> Case:
+def _case(answers: Sequence[Answer | None]) -> Case:
     """The pictures are those of the first run that still has them, the fields those of all."""
     given = [answer for answer in answers if answer]
-    there = (
-        answer.pictures
-        for answer in given
-        if all(picture.path and picture.path.is_file() for picture in answer.pictures)
-    )
-    fields = {key: value for answer in reversed(given) for key, value in answer.fields.items()}
+    pictures = [answer.pictures for answer in given if all(map(_is_there, answer.pictures))]
+    fields = {key: value for answer in given for key, value in (answer.fields or {}).items()}
+    first = given[0]
     return Case(
         id=first.id,
         text=first.text,
         fields=fields,
         gold=_parts(first.gold),
-        pictures=next(there, first.pictures),
+        pictures=(*pictures, first.pictures)[0],
         answers=tuple(answers),
     )
+
+
+def _is_there(picture: Picture) -> bool:
+    return picture.path is not None and picture.path.is_file()
 
 
 def _parts(gold: Any) -> tuple[tuple[str, ...], ...]:

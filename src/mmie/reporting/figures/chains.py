@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import mean
-from typing import Any
-
-from matplotlib.axes import Axes
+from typing import Any, NamedTuple
 
 from mmie.reporting.figures.drawing import Drawing, canvas, drawing
-from mmie.reporting.figures.groups import by_experiment, newest_runs
+from mmie.reporting.figures.groups import by_experiment
+from mmie.reporting.run_selection import newest
 from mmie.reporting.runs import Run
 from mmie.reporting.style import BLUE
 
@@ -18,15 +16,11 @@ SAMPLES = "samples"
 NOT_FILTERS = ("distilled", "usable", "selected", SAMPLES)
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Runs with the same filters.
+class Setting(NamedTuple):
+    """Runs with the same filters, whose ``name`` lists these in order, with their parameters.
 
-    Attributes:
-        name: the filters in order, with their parameters.
-        experiments: of the runs.
-        left: step → candidates left after it, in order, mean over the runs.
-        samples: training samples with a candidate left, mean over the runs.
+    ``left`` is step → candidates left after it, in order, and ``samples`` the number of training
+    samples with a candidate left; both are means over the runs.
     """
 
     name: str
@@ -37,7 +31,7 @@ class Setting:
 
 def figures(runs: Sequence[Run]) -> list[Drawing]:
     """One panel per filter setting, one bar per filter."""
-    chosen, note = newest_runs(runs)
+    chosen, _ = newest(runs)
     settings = select(chosen)
     if not settings:
         return []
@@ -46,13 +40,18 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
     rows = -(-len(settings) // columns)
     figure, axes = canvas(rows, columns, 0.6 + rows * (0.9 + 0.28 * most), sharex=True)
     for axis, setting in zip(axes, settings, strict=False):
-        _draw(axis, setting, most)
+        bars = axis.barh([*setting.left], [*setting.left.values()], color=BLUE, height=0.7)
+        axis.bar_label(bars, [f"{count:,.0f}" for count in setting.left.values()], padding=3)
+        axis.set_title(f"{setting.name}\n{setting.samples:,.0f} samples", loc="left")
+        axis.set_ylim(most - 0.5, -0.5)
+        axis.tick_params(axis="x", bottom=False, labelbottom=False)
+        axis.margins(x=0.18)
     for axis in axes[len(settings) :]:
         axis.remove()
     named = [f"{setting.name}: {', '.join(setting.experiments)}" for setting in settings]
     caption = (
         "Candidates left after each filter, in order; mean over seeds."
-        f" Experiments by filters: {'; '.join(named)}.{note}"
+        f" Experiments by filters: {'; '.join(named)}."
     )
     name, title = "figure7-chains", "candidates left after each filter, Figure 7"
     return [drawing(name, title, caption, run=runs[0], figure=figure)]
@@ -79,23 +78,9 @@ def _name(run: Run) -> str:
     """The filters in order, with their parameters where the configuration holds them."""
     parameters = run.results.settings.filter or {}
     filters = [step for step in run.results.chains if step not in NOT_FILTERS]
-    return (
-        ", ".join(_with_parameters(step, parameters.get(step, {})) for step in filters)
-        or "no filter"
-    )
+    return ", ".join(_words(step, parameters.get(step, {})) for step in filters) or "no filter"
 
 
-def _with_parameters(name: str, parameters: dict[str, Any]) -> str:
+def _words(name: str, parameters: dict[str, Any]) -> str:
     words = [f"{key} {value}" for key, value in parameters.items() if not key.startswith("_")]
     return f"{name} ({', '.join(words)})" if words else name
-
-
-def _draw(axis: Axes, setting: Setting, most: int) -> None:
-    bars = axis.barh([*setting.left], [*setting.left.values()], color=BLUE, height=0.7)
-    axis.bar_label(bars, [f"{count:,.0f}" for count in setting.left.values()], padding=3)
-    axis.set_title(f"{setting.name}\n{setting.samples:,.0f} samples", loc="left")
-    axis.set_ylim(most - 0.5, -0.5)
-    axis.spines["bottom"].set_visible(False)
-    axis.tick_params(axis="x", bottom=False, labelbottom=False)
-    axis.tick_params(axis="y", left=False)
-    axis.margins(x=0.18)

@@ -62,13 +62,7 @@ def drawing(name: str, title: str, caption: str, *, run: Run, figure: Figure) ->
 
 
 def canvas(rows: int, columns: int, height: float, **axes: Any) -> tuple[Figure, list[Axes]]:
-    """A figure as wide as the page, with its panels row by row.
-
-    Args:
-        rows, columns: of the panels.
-        height: in inches.
-        axes: for ``Figure.subplots``.
-    """
+    """A figure as wide as the page and so many inches high, with its panels row by row."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, [*figure.subplots(rows, columns, squeeze=False, **axes).flat]
 

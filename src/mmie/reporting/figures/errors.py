@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import mean
 
-from matplotlib.axes import Axes
+import pandas as pd
+from matplotlib.figure import Figure
 
 from mmie.reporting.figures.drawing import Drawing, canvas, drawing, legend_below
-from mmie.reporting.figures.groups import by_experiment, full_systems, newest_runs, seeds_in_words
+from mmie.reporting.figures.groups import by_experiment, full_systems, seeds_in_words
+from mmie.reporting.run_selection import newest
 from mmie.reporting.runs import Run
 from mmie.reporting.style import bar_look
-
-
-@dataclass(frozen=True)
-class Errors:
-    """The errors of one experiment.
-
-    Attributes:
-        kinds: in the order of the results.
-        means: system → number of errors of each kind, mean over the seeds that have the system.
-        never_right: systems without one right answer. Their one long bar would hide the others.
-    """
-
-    kinds: tuple[str, ...]
-    means: dict[str, tuple[float, ...]]
-    never_right: tuple[str, ...]
 
 
 def figures(runs: Sequence[Run]) -> list[Drawing]:
@@ -34,29 +19,35 @@ def figures(runs: Sequence[Run]) -> list[Drawing]:
     drawn = []
     analysed = full_systems(run for run in runs if run.results.analysis)
     for experiment, alike in by_experiment(analysed).items():
-        chosen, note = newest_runs(alike)
-        errors = select(chosen)
-        if errors.means and errors.kinds:
-            drawn.append(_drawing(experiment, errors, chosen, note))
+        chosen, _ = newest(alike)
+        errors, never_right = select(chosen)
+        if errors.size:
+            caption = (
+                f"Number of errors of each kind, mean over {seeds_in_words(chosen)}."
+                " docs/metrics.md explains the kinds."
+            )
+            if never_right:
+                caption += f" Left out because no answer is right: {', '.join(never_right)}."
+            name, title = f"errors-{experiment}", f"kinds of errors, {experiment}"
+            drawn.append(drawing(name, title, caption, run=runs[0], figure=_draw(errors)))
     return drawn
 
 
-def select(runs: Sequence[Run]) -> Errors:
-    """The errors of the runs of one experiment."""
-    systems = list(dict.fromkeys(system for run in runs for system in run.results.analysis))
-    never_right = tuple(system for system in systems if _never_right(runs, system))
-    counts: dict[str, list[dict[str, int]]] = {}
+def select(runs: Sequence[Run]) -> tuple[pd.DataFrame, list[str]]:
+    """Errors by kind (rows) and system (columns), means over the runs of one experiment.
+
+    Systems without one right answer come apart: their one long bar would hide the others.
+    """
+    systems = dict.fromkeys(system for run in runs for system in run.results.analysis)
+    never_right = [system for system in systems if _never_right(runs, system)]
+    means = {}
     for system in systems:
         if system not in never_right:
             analyses = [run.results.analysis.get(system) for run in runs]
-            counts[system] = [analysis.errors for analysis in analyses if analysis]
-    errors = [one for of_system in counts.values() for one in of_system]
-    kinds = tuple(dict.fromkeys(kind for one in errors for kind in one))
-    means = {
-        system: tuple(mean(one.get(kind, 0) for one in of_system) for kind in kinds)
-        for system, of_system in counts.items()
-    }
-    return Errors(kinds, means, never_right)
+            counts = pd.DataFrame([analysis.errors for analysis in analyses if analysis])
+            means[system] = counts.fillna(0).mean()
+    kinds = list(dict.fromkeys(kind for of in means.values() for kind in of.index))
+    return pd.DataFrame(means, index=kinds).fillna(0), never_right
 
 
 def _never_right(runs: Sequence[Run], system: str) -> bool:
@@ -65,32 +56,20 @@ def _never_right(runs: Sequence[Run], system: str) -> bool:
     return bool(scores) and not any(score.f1 for score in scores)
 
 
-def _drawing(experiment: str, errors: Errors, runs: Sequence[Run], note: str) -> Drawing:
-    per_kind = max(0.3, 0.2 * len(errors.means))
-    figure, (axis,) = canvas(1, 1, 1.3 + per_kind * len(errors.kinds))
-    _draw(axis, errors)
-    legend_below(figure, axis)
-    caption = (
-        f"Number of errors of each kind, mean over {seeds_in_words(runs)}."
-        " docs/metrics.md explains the kinds."
-    )
-    if errors.never_right:
-        caption += f" Left out because no answer is right: {', '.join(errors.never_right)}."
-    name, title = f"errors-{experiment}", f"kinds of errors, {experiment}"
-    return drawing(name, title, caption + note, run=runs[0], figure=figure)
-
-
-def _draw(axis: Axes, errors: Errors) -> None:
+def _draw(errors: pd.DataFrame) -> Figure:
     """One group of bars per kind, one bar per system."""
-    height = 0.8 / len(errors.means)
-    for index, (system, means) in enumerate(errors.means.items()):
-        aside = (index - (len(errors.means) - 1) / 2) * height
-        places = [place + aside for place in range(len(errors.kinds))]
-        bars = axis.barh(places, means, height=0.9 * height, label=system, **bar_look(index))
-        words = [f"{value:,.1f}".removesuffix(".0") for value in means]
+    kinds, systems = errors.shape
+    figure, (axis,) = canvas(1, 1, 1.3 + max(0.3, 0.2 * systems) * kinds)
+    height = 0.8 / systems
+    for index, system in enumerate(errors):
+        places = [place + (index - (systems - 1) / 2) * height for place in range(kinds)]
+        look = bar_look(index)
+        bars = axis.barh(places, errors[system], height=0.9 * height, label=system, **look)
+        words = [f"{value:,.1f}".removesuffix(".0") for value in errors[system]]
         axis.bar_label(bars, words, padding=3, fontsize=9)
-    axis.set_yticks(range(len(errors.kinds)), errors.kinds)
+    axis.set_yticks(range(kinds), [*errors.index])
     axis.invert_yaxis()
     axis.set_xlabel("errors on the test set, mean over seeds")
-    axis.tick_params(axis="y", length=0)
     axis.margins(x=0.08, y=0.02)
+    legend_below(figure, axis)
+    return figure

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mmie.files import slug
-from mmie.reporting.run_selection import newest, other_backbone
+from mmie.reporting.run_selection import other_backbone
 from mmie.reporting.runs import Run
 from mmie.significance import mean_and_deviation
+
+BANDS = "Bars and bands: standard deviation over seeds; the 95 % interval of a single seed."
 
 
 class Band(NamedTuple):
@@ -28,16 +30,6 @@ def band(values: Sequence[float], interval: Sequence[float] | None = None) -> Ba
     return Band(average, low, high)
 
 
-def band_in_words(numbers: Iterable[int]) -> str:
-    """What a band is, from the numbers of seeds behind the points of a series."""
-    fewest, most = min(known := {*numbers}), max(known)
-    if most == 1:
-        return "95 % interval, 1 seed"
-    if fewest > 1:
-        return f"mean ± sd, {most} seeds"
-    return f"mean ± sd of up to {most} seeds, 95 % interval of 1"
-
-
 def by_experiment(runs: Iterable[Run]) -> dict[str, list[Run]]:
     """Experiment → its runs; the backbone is part of the name unless it is the usual one."""
     groups: dict[str, list[Run]] = {}
@@ -54,12 +46,6 @@ def full_systems(runs: Iterable[Run]) -> list[Run]:
     every = [*runs]
     full = [run for run in every if slug(run.experiment) == slug(run.results.method)]
     return full or every
-
-
-def newest_runs(runs: Iterable[Run]) -> tuple[list[Run], str]:
-    """The newest run of each experiment and seed, and a note on the others for the caption."""
-    chosen, notes = newest(runs)
-    return chosen, "".join(f" {note.text}" for note in notes)
 
 
 def seeds_in_words(runs: Iterable[Run]) -> str:

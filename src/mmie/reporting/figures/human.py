@@ -16,12 +16,11 @@ leaves. Chains whose teacher score could not be read are left out; the caption s
 
 from __future__ import annotations
 
-import argparse
 import csv
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
+from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -29,7 +28,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mmie.distil.candidates import candidates_from_jsonl
 from mmie.errors import InputError
-from mmie.reporting.command import one_line_errors
+from mmie.reporting.command import one_line_errors, parser
 from mmie.reporting.figures.drawing import Drawing, canvas
 from mmie.reporting.style import BACKGROUND, BLUE, LOOK
 
@@ -39,28 +38,21 @@ NEAR = 0.1  # difference that counts as agreement
 BAR = 0.05  # width of a bar
 ROUNDING = 1e-9
 Chain = tuple[str, int]
-People = dict[Chain, dict[str, float]]
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """The teacher's scores beside people's.
+class Agreement(NamedTuple):
+    """``differences``: the teacher's score minus the mean of the people's, of each chain that both
+    scored; ``annotators``: people who scored one of these; ``unreadable``: other chains that people
+    scored, because the teacher's score could not be read."""
 
-    Attributes:
-        differences: teacher minus mean of the people, of each chain that both scored.
-        annotators: number of people who scored one of these chains.
-        unreadable: chains that people scored and whose teacher score is unreadable.
-    """
-
-    differences: tuple[float, ...]
+    differences: list[float]
     annotators: int
     unreadable: int
 
     @property
     def near(self) -> float:
         """The share of chains on which teacher and people agree."""
-        agreeing = [abs(difference) <= NEAR + ROUNDING for difference in self.differences]
-        return sum(agreeing) / len(agreeing)
+        return mean(abs(difference) <= NEAR + ROUNDING for difference in self.differences)
 
 
 def agreement(human: Sequence[Path], candidates: Path) -> Drawing:
@@ -85,19 +77,51 @@ def agreement(human: Sequence[Path], candidates: Path) -> Drawing:
 
 def select(human: Sequence[Path], candidates: Path) -> Agreement:
     """The scores of the chains that both have scored; raises as ``agreement`` does."""
-    teacher = _teacher_scores(candidates)
-    people: People = {}
+    teacher = {
+        (one.example_id, one.index): one.verdicts.get(VERDICT)
+        for one in candidates_from_jsonl(candidates)
+    }
+    people: dict[Chain, dict[str, float]] = {}
     for path in human:
-        _read_scores(path, teacher, people)
+        for where, chain, annotator, given in _read(path):
+            if chain not in teacher:
+                raise InputError(f"{where}: the teacher has no such chain; correct the line")
+            if annotator in people.setdefault(chain, {}):
+                raise InputError(f"{where}: {annotator} has scored this chain before; keep one")
+            people[chain][annotator] = given
     scores = {chain: score for chain in people if (score := teacher[chain]) is not None}
     if not scores:
-        raise InputError(
-            f"{', '.join(map(str, human))}: no chain that {candidates} has a score of;"
-            " give the people's scores of its chains"
-        )
-    differences = tuple(score - mean(people[chain].values()) for chain, score in scores.items())
+        files = ", ".join(map(str, human))
+        raise InputError(f"{files}: no chain that {candidates} has a score of; score its chains")
+    differences = [score - mean(people[chain].values()) for chain, score in scores.items()]
     annotators = {annotator for chain in scores for annotator in people[chain]}
     return Agreement(differences, len(annotators), len(people) - len(scores))
+
+
+def _read(path: Path) -> list[tuple[str, Chain, str, float]]:
+    """Each score of a sheet, with file and line, chain and annotator."""
+    scores = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            for row in reader:
+                where = f"{path}:{reader.line_num}"
+                scores.append((where, *_parsed(row, where)))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({error}); save it as UTF-8") from error
+    return scores
+
+
+def _parsed(row: dict[str, str], where: str) -> tuple[Chain, str, float]:
+    try:
+        id, candidate, annotator, score = (row[name] for name in COLUMNS)
+        chain, number = (id, int(candidate)), float(score)
+        if not (id and annotator and 0 <= number <= 1) or None in row:
+            raise ValueError
+    except (LookupError, ValueError, TypeError) as error:
+        columns = ",".join(COLUMNS)
+        raise InputError(f"{where}: give {columns}, with a score of 0..1") from error
+    return chain, annotator, number
 
 
 def _draw(differences: Sequence[float]) -> Figure:
@@ -106,8 +130,7 @@ def _draw(differences: Sequence[float]) -> Figure:
     half = round(1 / BAR)
     edges = [(place - 0.5) * BAR for place in range(-half, half + 2)]
     axis.axvspan(-NEAR, NEAR, color=BACKGROUND, linewidth=0, zorder=0)
-    rounded = [round(difference, 9) for difference in differences]
-    axis.hist(rounded, bins=edges, color=BLUE, rwidth=0.9)
+    axis.hist([round(difference, 9) for difference in differences], edges, color=BLUE, rwidth=0.9)
     axis.set_xlabel(f"teacher score − mean human score (grey: within {NEAR})")
     axis.set_ylabel("chains")
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -116,86 +139,15 @@ def _draw(differences: Sequence[float]) -> Figure:
     return figure
 
 
-def _teacher_scores(path: Path) -> dict[Chain, float | None]:
-    scores: dict[Chain, float | None] = {}
-    for line, candidate in enumerate(candidates_from_jsonl(path), start=1):
-        index, score = candidate.index, candidate.verdicts.get(VERDICT)
-        good = score is None or type(score) in (int, float) and 0 <= score <= 1
-        if not good or type(index) is not int:
-            raise InputError(
-                f"{path}:{line}: index {index!r}, score {score!r}: not a whole number and 0..1;"
-                " distil again"
-            )
-        scores[candidate.example_id, index] = score
-    return scores
-
-
-def _read_scores(path: Path, known: Collection[Chain], people: People) -> None:
-    """Adds a file's scores to ``people``: chain → annotator → score."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(
-                    f"{path}:1: no column {missing[0]}; the header is {','.join(COLUMNS)}"
-                )
-            for row in reader:
-                _add_score(row, f"{path}:{reader.line_num}", known, people)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{path}: cannot be read as CSV ({error});"
-            f" save it as UTF-8 with the columns {','.join(COLUMNS)}"
-        ) from error
-
-
-def _add_score(row: dict[str, str], where: str, known: Collection[Chain], people: People) -> None:
-    chain, annotator, score = _parse(row, where)
-    if chain not in known:
-        raise InputError(
-            f"{where}: {chain[0]}, candidate {chain[1]} is not one of the teacher's chains;"
-            " correct the line"
-        )
-    scores = people.setdefault(chain, {})
-    if annotator in scores:
-        raise InputError(
-            f"{where}: {annotator} has scored this chain before; keep one of the lines"
-        )
-    scores[annotator] = score
-
-
-def _parse(row: dict[str, str], where: str) -> tuple[Chain, str, float]:
-    if row["score"] == "":
-        raise InputError(f"{where}: not scored yet; fill in a score of 0..1, or delete the line")
-    try:
-        candidate, score = int(row["candidate"]), float(row["score"])
-    except (ValueError, TypeError) as error:
-        raise InputError(
-            f"{where}: candidate {row['candidate']!r}, score {row['score']!r}:"
-            " give a whole number and 0..1"
-        ) from error
-    if not 0 <= score <= 1 or not row["id"] or not row["annotator"] or None in row:
-        raise InputError(
-            f"{where}: score {score:g}, id {row['id']!r}, annotator {row['annotator']!r}:"
-            " give a score of 0..1 and both names"
-        )
-    return (row["id"], candidate), row["annotator"], score
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--human", type=Path, nargs="+", required=True, help="CSV files of scores")
-    for name, text in (
-        ("candidates", "candidates.jsonl of stage distil"),
-        ("out", "folder of the figure"),
-    ):
-        parser.add_argument(f"--{name}", type=Path, required=True, help=text)
-    arguments = parser.parse_args()
+    made = parser("figures.human", __doc__, runs=False)
+    made.add_argument("--human", type=Path, nargs="+", required=True, help="CSV files of scores")
+    made.add_argument("--candidates", type=Path, required=True, help="of stage distil")
+    made.add_argument("--out", type=Path, required=True, help="folder of the figure")
+    given = made.parse_args()
     with one_line_errors():
-        figure = agreement(arguments.human, arguments.candidates)
-        for path in figure.save(arguments.out):
+        figure = agreement(given.human, given.candidates)
+        for path in figure.save(given.out):
             print(path)
         print(figure.caption)
 

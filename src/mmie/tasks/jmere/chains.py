@@ -1,5 +1,6 @@
-"""What the teacher is asked for JMERE-R1 (section 3.2): a chain, the quintuples that can be read
-off it, and a score.
+"""What the teacher is asked for JMERE-R1 (section 3.2).
+
+These are a chain, the quintuples that can be read off it, and a score.
 
 Deviation: every usable chain is both re-predicted and scored, whatever filters follow, so that a
 filter can be left out without another request. The paper scores only the chains that its first
@@ -13,9 +14,9 @@ from typing import Annotated, Any
 
 from mmie.distil.candidates import Ask
 from mmie.distil.chain_text import extract_chain
-from mmie.labels import RelationPairs, relation_names
 from mmie.parsing import format_quintuples
 from mmie.reading import read_answer
+from mmie.tasks.jmere.relations import RelationPairs, relation_names
 from mmie.tasks.jmere.rule_score import parse_score
 from mmie.templates import Places, fill
 from mmie.types import Candidate, Example

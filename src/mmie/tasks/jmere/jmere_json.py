@@ -11,21 +11,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mmie.data.files import fault_in, file_of, read_text
-from mmie.data.labels import Labels
 from mmie.data.pictures import PictureFolder, Track, untracked
 from mmie.data.source import (
     SPLITS,
-    Sample,
     by_split,
     digest,
     known_split,
     limits,
     picture_name,
     text_of,
-    to_examples,
 )
 from mmie.errors import InputError
-from mmie.labels import RelationPairs
+from mmie.tasks.jmere.annotations import KnownLabels, Sample, to_examples
+from mmie.tasks.jmere.relations import RelationPairs
 from mmie.types import Example, Quintuple
 
 FILES = {"train": "train.json", "val": "val.json", "test": "test.json"}
@@ -67,7 +65,7 @@ class JMEREJson:
     ) -> None:
         self.root = Path(root)
         self.pictures = PictureFolder(images, missing_images)
-        self.labels = Labels(types, relations)
+        self.labels = KnownLabels(types, relations)
         self.limit = limits(limit)
         self.files = by_split("data.files", files, FILES)
         for split, name in self.files.items():

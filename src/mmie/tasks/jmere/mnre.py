@@ -14,21 +14,19 @@ from pathlib import Path
 from typing import ClassVar
 
 from mmie.data.files import file_of
-from mmie.data.labels import Labels
 from mmie.data.literals import literals
 from mmie.data.pictures import PictureFolder, Track, untracked
 from mmie.data.source import (
     SPLITS,
-    Sample,
     digest,
     known_split,
     limits,
     picture_name,
     text_of,
-    to_examples,
 )
 from mmie.errors import InputError
-from mmie.labels import RelationPairs
+from mmie.tasks.jmere.annotations import KnownLabels, Sample, to_examples
+from mmie.tasks.jmere.relations import RelationPairs
 from mmie.types import Example, Quintuple
 
 FILES = {
@@ -80,7 +78,7 @@ class MNRE:
     ) -> None:
         self.root = Path(root)
         self.pictures = PictureFolder(images, missing_images)
-        self.labels = Labels(types, relations)
+        self.labels = KnownLabels(types, relations)
         self.limit = limits(limit)
 
     def load(self, split: str, *, track: Track = untracked) -> list[Example]:

@@ -34,8 +34,8 @@ INVALID_ZEROES = ("total", "accuracy")
 
 def accuracy_reward(predicted: Iterable[Quintuple], gold: Iterable[Quintuple]) -> float:
     """Eq. 2: r_q = 2c / (m + n), with m gold, n predicted and c correct quintuples; 0..1."""
-    n, m = folded_set(predicted), folded_set(gold)
-    return 2 * len(n & m) / (len(n) + len(m)) if n or m else 1.0
+    said, meant = folded_set(predicted), folded_set(gold)
+    return 2 * len(said & meant) / (len(said) + len(meant)) if said or meant else 1.0
 
 
 def partial_reward(
@@ -46,8 +46,8 @@ def partial_reward(
     w counts the correct components of the n distinct predicted quintuples, ED is the edit distance
     in characters.
     """
-    n = folded_set(predicted)
-    matching = _matched_components(n, folded_set(gold)) / (5 * len(n)) if n else 0.0
+    said = folded_set(predicted)
+    matching = _matched_components(said, folded_set(gold)) / (5 * len(said)) if said else 0.0
     written, meant = nfc(answer), nfc(gold_answer)
     longest = max(len(written), len(meant))
     similarity = 1 - editdistance.eval(written, meant) / longest if longest else 1.0
@@ -74,10 +74,14 @@ class JMEREReward:
             point 4).
 
     Raises:
-        InputError: ``invalid_zeroes`` is neither.
+        InputError: a weight is below 0, or ``invalid_zeroes`` is neither.
     """
 
     def __init__(self, *, alpha: float, beta: float, invalid_zeroes: str = "accuracy") -> None:
+        for name, weight in (("alpha", alpha), ("beta", beta)):
+            if not weight >= 0:  # not so for NaN
+                reason = f"{weight} is out of range; the weights of eq. 5 are 0 or more"
+                raise InputError(f"reward.{name}: {reason}")
         if invalid_zeroes not in INVALID_ZEROES:
             known = " or ".join(INVALID_ZEROES)
             raise InputError(f"reward.invalid_zeroes: {invalid_zeroes!r} is unknown; use {known}")
@@ -93,7 +97,7 @@ class JMEREReward:
         answer: str,
         gold_answer: str,
     ) -> dict[str, float]:
-        """Score one response; ``predicted`` None means that its answer holds an invalid quintuple.
+        """Scores one response; ``predicted`` is None where its answer holds an invalid quintuple.
 
         Returns:
             ``reward`` (eq. 5) and its parts ``r_q``, ``r_p``, ``r_f``, unweighted. The parts of an

@@ -42,7 +42,7 @@ class RuleScoreFilter:
         InputError: another threshold.
     """
 
-    def __init__(self, threshold: float = 0.7) -> None:
+    def __init__(self, *, threshold: float) -> None:
         if not 0 <= threshold <= 1:
             reason = f"{threshold} is out of range; scores are 0 to 1"
             raise InputError(f"filter.rule_score.threshold: {reason}")

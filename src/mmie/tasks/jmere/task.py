@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, ClassVar
 
-from mmie.labels import RelationPairs, relation_pairs
 from mmie.metrics import (
     PRF,
     Invalid,
     counts_of,
-    direction_blind,
-    entities,
     micro_prf,
     per_relation,
 )
 from mmie.parsing import format_quintuples, parse_quintuples
 from mmie.reading import read_answer
 from mmie.tasks.jmere.errors import judge_quintuples
+from mmie.tasks.jmere.relations import RelationPairs, relation_pairs
 from mmie.tasks.task import Counts, Task
 from mmie.templates import Places
+from mmie.text import fold
 from mmie.types import Example, Judged, Quintuple, Reading
 from mmie.voting import majority_answer, majority_vote
 
@@ -141,3 +140,27 @@ class JMERE(Task):
 
 def _plain(scores: dict[str, PRF]) -> dict[str, dict[str, Any]]:
     return {label: asdict(of_label) for label, of_label in scores.items()}
+
+
+def entities(quintuples: Iterable[Quintuple]) -> set[tuple[str, str]]:
+    """The (name, type) pairs of heads and tails."""
+    pairs = set()
+    for quintuple in quintuples:
+        pairs.add((quintuple.head, quintuple.head_type))
+        pairs.add((quintuple.tail, quintuple.tail_type))
+    return pairs
+
+
+def direction_blind(quintuples: Iterable[Quintuple]) -> set[Quintuple]:
+    """The quintuples with head and tail in alphabetical order.
+
+    With both sides in this form, a swapped pair counts as correct. EEGA evaluates like this.
+    """
+    return {_in_order(Quintuple(*map(fold, q))) for q in quintuples}
+
+
+def _in_order(quintuple: Quintuple) -> Quintuple:
+    head, head_type, tail, tail_type, relation = quintuple
+    if (tail, tail_type) < (head, head_type):
+        return Quintuple(tail, tail_type, head, head_type, relation)
+    return quintuple

@@ -45,7 +45,7 @@ class TemplateTeacher(ScriptedTeacher):
         wrong_alignment: float,
         wrong_quintuple: float,
         broken_format: float,
-        wrong_score: float = 0.05,
+        wrong_score: float,
     ) -> None:
         rates = {
             "wrong_description": wrong_description,

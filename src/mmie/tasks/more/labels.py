@@ -60,7 +60,9 @@ def _mentions(labels: tuple[str, ...], slash: str) -> re.Pattern[str]:
 
 
 def _as_pattern(label: str, optional: str) -> str:
-    """A label as it may be written: blanks or escaped underscores in it, its slash left out where
-    that is allowed."""
+    """A label as it may be written.
+
+    It may have blanks or escaped underscores in it, and lack its slash where that is allowed.
+    """
     words = r"(?:\\?_| )".join(re.escape(word) for word in label.removeprefix("/").split("_"))
     return f"/{optional}{words}" if label.startswith("/") else words

@@ -1,8 +1,8 @@
-"""The metric of MORE: one label a sample, ``none`` is the negative one (as in the data set's own
-evaluation).
+"""The metric of MORE: one label per sample, with ``none`` as the negative one.
 
-None in place of a prediction is an unparsable answer: never right, and nothing predicted unless
-``invalid`` counts a label that the task does not know, which is a relation that was predicted.
+The data set's own evaluation counts like this. A prediction is None where the answer cannot be
+read. It is then never right, and nothing counts as predicted. There is one exception: a label that
+the task does not know, which ``invalid`` counts, is a relation that was predicted.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ Measured = TypeVar("Measured")
 
 @dataclass(frozen=True)
 class RelationScores:
-    """All scores in 0..1, 0 where the denominator is 0; ``correct``, ``predicted`` and ``gold``
-    count relations, ``samples`` also none."""
+    """The scores in 0..1, and the counts that they come from.
+
+    A score is 0 if its denominator is 0. ``correct``, ``predicted`` and ``gold`` count relations,
+    and ``samples`` counts every label, ``none`` included.
+    """
 
     accuracy: float
     precision: float
@@ -40,11 +43,11 @@ class RelationScores:
 
 
 def relation_scores(predicted: Predicted, gold: Gold, *, invalid: Invalid = None) -> RelationScores:
-    """Accuracy over all samples; micro P = correct / predicted, R = correct / gold, F1 = 2 correct
-    / (predicted + gold), without none.
+    """Accuracy over all samples, and micro and macro scores over the relations.
 
+    Micro scores: P = correct / predicted, R = correct / gold, F1 = 2 correct / (predicted + gold).
     Macro F1 is the plain mean of F1 over the relations that are gold or predicted in at least one
-    sample, none left out.
+    sample. ``none`` is no relation.
 
     Raises:
         ValueError: the two differ in length.
@@ -76,8 +79,10 @@ def bootstrap_relation_f1(
 def bootstrap_accuracy(
     predicted: Predicted, gold: Gold, *, samples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of accuracy: (low, high); hits among redrawn samples
-    are binomial."""
+    """The 95 % percentile bootstrap interval of accuracy: (low, high).
+
+    The number of hits among samples that are drawn anew is binomial.
+    """
     if not gold:
         return 0.0, 0.0
     draws = np.random.default_rng(seed).binomial(
@@ -108,8 +113,10 @@ def by_group(
 
 
 def relations_of(labels: Predicted) -> list[tuple[tuple[str], ...]]:
-    """One set of relations a sample, as ``mmie.metrics`` wants it: empty for none and for no
-    answer."""
+    """One set of relations per sample, as ``mmie.metrics`` wants it.
+
+    It is empty for ``none`` and where there is no answer.
+    """
     return [() if label is None or label == NONE else ((label,),) for label in labels]
 
 

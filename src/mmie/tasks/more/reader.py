@@ -1,4 +1,4 @@
-"""MORE (ACM MM 2023) as its authors lay it out: one fact a line, boxes of the objects beside it.
+"""MORE (ACM MM 2023) as its authors lay it out: one fact per line, and the boxes of the objects.
 
 ``txt/{train,valid,test}.txt``, ``ent_{train,valid,test}_dict.pth`` (in the folder or in ``txt``),
 ``img_org/{train,valid,test}/``, ``rel2id.json``.
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mmie.data.files import fault_in, file_of, read_text
 from mmie.data.labels import Spellings
@@ -43,7 +43,7 @@ class _Fact:
     where: str
 
     @property
-    def place(self) -> tuple[str, str]:
+    def scene(self) -> tuple[str, str]:
         return self.text, self.img_id
 
 
@@ -97,32 +97,16 @@ class MORE:
     def load(self, split: str, *, track: Track = untracked) -> list[Example]:
         check_labels(self.labels.labels, self.root)
         facts = list(self._facts(self._texts(known_split(split))))
-        entities, objects = defaultdict(set), defaultdict(set)
-        for fact in facts:
-            entities[fact.place].add(fact.entity)
-            objects[fact.place].add(fact.object)
+        extras = _extras(facts)
         taken = facts[: self.limit.get(split)]
         names = [fact.img_id for fact in taken]
-        found = self.pictures.find(ON_DISK[split], names, track=track)
-        cut = self._cut(taken, found, self._boxes(split))
-        return [
-            Example(
-                f"{split}-{number:05d}",
-                fact.text,
-                pictures,
-                fact.label,
-                {
-                    "img_id": fact.img_id,
-                    "entity": fact.entity,
-                    "object": fact.object,
-                    "entity_count": len(entities[fact.place]),
-                    "object_count": len(objects[fact.place]),
-                },
-            )
-            for number, (fact, pictures) in enumerate(
-                zip(taken, zip(found, cut, strict=True), strict=True)
-            )
-        ]
+        whole = self.pictures.find(ON_DISK[split], names, track=track)
+        objects = self._cut(taken, whole, self._boxes(split))
+        examples = []
+        for number, fact in enumerate(taken):
+            name, pictures = f"{split}-{number:05d}", (whole[number], objects[number])
+            examples.append(Example(name, fact.text, pictures, fact.label, extras[number]))
+        return examples
 
     @property
     def images(self) -> Path:
@@ -192,6 +176,24 @@ class MORE:
         if self.degenerate_boxes == "error":
             raise InputError(f"{message}; correct {name} or set data.degenerate_boxes=whole")
         log.warning(f"{message}; {len(facts)} such boxes of {name} show the whole picture")
+
+
+def _extras(facts: Sequence[_Fact]) -> list[dict[str, Any]]:
+    """``extra`` of each fact."""
+    entities, objects = defaultdict(set), defaultdict(set)
+    for fact in facts:
+        entities[fact.scene].add(fact.entity)
+        objects[fact.scene].add(fact.object)
+    return [
+        {
+            "img_id": fact.img_id,
+            "entity": fact.entity,
+            "object": fact.object,
+            "entity_count": len(entities[fact.scene]),
+            "object_count": len(objects[fact.scene]),
+        }
+        for fact in facts
+    ]
 
 
 def _entity(name: str, where: str) -> str:

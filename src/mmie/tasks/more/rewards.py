@@ -15,14 +15,13 @@ from mmie.errors import InputError
 from mmie.parsing import parse_response
 from mmie.tasks.more.steps import parse_steps
 
-STEPS = 6
 UNITS = {"characters": len, "words": lambda text: len(text.split())}
 
 
-def format_reward(response: str, *, steps: int = STEPS) -> float:
+def format_reward(response: str, *, steps: int) -> float:
     """1 if the response is one think block and then one answer block, else 0.
 
-    The think block has the headings ``Step 1`` … ``Step 6``, each once and in order.
+    The think block has the headings ``Step 1`` to the last one, each once and in order.
     """
     parsed = parse_response(response)
     return 0.0 if parsed is None or parse_steps(parsed.think, steps=steps) is None else 1.0
@@ -50,7 +49,7 @@ class MOREReward:
         InputError: an unknown unit, a threshold below 0 or fewer than 1 step.
     """
 
-    def __init__(self, *, threshold: int, unit: str, steps: int = STEPS) -> None:
+    def __init__(self, *, threshold: int, unit: str, steps: int) -> None:
         if unit not in UNITS:
             raise InputError(f"reward.unit: {unit!r} is unknown; use {' or '.join(UNITS)}")
         if threshold < 0 or steps < 1:

@@ -14,15 +14,18 @@ _TAG = re.compile(r"<\s*+/?\s*+\w++\s*+>")
 
 
 class SixStepsFilter:
-    """Keeps a chain that has ``Step 1`` … ``Step 6`` once each and in order.
+    """Keeps a chain that has the headings ``Step 1`` to the last one, once each and in order.
 
     Every step must have words, and the chain no tags.
+
+    Args:
+        steps: of a chain; MORE-R1 has six.
 
     Raises:
         InputError: fewer than 1 step.
     """
 
-    def __init__(self, steps: int = 6) -> None:
+    def __init__(self, *, steps: int) -> None:
         if steps < 1:
             raise InputError(
                 f"filter.six_steps.steps: {steps} is out of range; it must be at least 1"

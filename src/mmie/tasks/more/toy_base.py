@@ -1,5 +1,6 @@
-"""Teaches the tiny base what MORE's toy world asks for in addition: two pictures in a prompt,
-numbered steps, slashes.
+"""Teaches the tiny base what MORE's toy world asks for in addition.
+
+That is prompts with two pictures, numbered steps, and slashes.
 
     python -m mmie.tasks.more.toy_base OUT [--steps 3000]
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from mmie.distil.teacher import Request
 from mmie.tasks.more.metrics import NONE
-from mmie.tasks.more.toy_world import MORE_LABELS, OBJECTS, SAID, label_of, relations_of
+from mmie.tasks.more.toy_world import MORE_LABELS, OBJECTS, SAID, label_of, relations_between
 from mmie.toy.teacher import ScriptedTeacher, misname
 from mmie.types import Example
 
@@ -57,7 +57,7 @@ class MORETemplateTeacher(ScriptedTeacher):
         extra = request.example.extra
         kind = dict(extra["entities"])[extra["entity"]]
         object_type, _ = OBJECTS[extra["object"]]
-        options = [*relations_of(object_type, kind), NONE]
+        options = [*relations_between(object_type, kind), NONE]
         relation = request.example.gold.rpartition("/")[2]
         if self.errs(request, "wrong_reason"):
             others = [option for option in options if option != relation] or RELATIONS

@@ -1,6 +1,6 @@
-"""The toy world of MORE-R1: a title with its entities, a picture whose icons are the objects, and
-the label of each pair.
+"""The toy world of MORE-R1: titles with entities, and pictures whose icons are the objects.
 
+Each pair of an object and an entity has a label.
 An icon has an object type of its own and stands for at most one relation to each entity type. For
 three pairs of icon and entity type, a verb of the title turns it into another one. What stands for
 nothing is ``none``. So one text, picture and entity have a label for each object, and only the crop
@@ -15,6 +15,7 @@ from functools import cache
 
 from PIL import ImageChops
 
+from mmie.data.pictures import Box
 from mmie.tasks.more.metrics import NONE
 from mmie.toy import words
 from mmie.toy.drawing import HALF, Icon, draw_scene
@@ -60,8 +61,6 @@ IDLE_VERBS = [verb for verb in words.VERBS if verb not in TURNING]
 
 JITTER = 3  # pixels
 
-Box = tuple[int, int, int, int]
-
 
 @dataclass(frozen=True)
 class MoreScene:
@@ -93,7 +92,7 @@ def label_of(icon: str, kind: str, verb: str) -> str:
     return f"/{object_type}/{kind}/{relation}" if relation else NONE
 
 
-def relations_of(object_type: str, kind: str) -> list[str]:
+def relations_between(object_type: str, kind: str) -> list[str]:
     """The relations that the labels have for a pair of types, in the labels' order."""
     pair = f"/{object_type}/{kind}/"
     return [label.removeprefix(pair) for label in MORE_LABELS if label.startswith(pair)]

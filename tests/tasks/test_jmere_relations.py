@@ -9,7 +9,7 @@ import pytest
 from helpers.configured import run_config
 from mmie.config import node
 from mmie.errors import InputError
-from mmie.labels import relation_names, relation_pairs
+from mmie.tasks.jmere.relations import relation_names, relation_pairs
 from mmie.tasks.responses import Reasoned
 
 BOTH = {"works for": ("per-org",), "alternate names": ("per-per", "org-org")}

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from mmie.data.labels import Labels, Spellings
+from mmie.data.labels import Spellings
 from mmie.errors import InputError
+from mmie.tasks.jmere.annotations import KnownLabels
 from mmie.types import Quintuple
 
-LABELS = Labels(["per", "org"], {"member_of": ["per-org"], "peer": ["per-per"]})
-UPPER = Labels(["PER", "ORG"], {"Member_Of": ["per-org"]})
+LABELS = KnownLabels(["per", "org"], {"member_of": ["per-org"], "peer": ["per-per"]})
+UPPER = KnownLabels(["PER", "ORG"], {"Member_Of": ["per-org"]})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_what_is_no_tag_stays_as_it_is(tags: Any) -> None:
 def test_a_tag_that_is_a_type_keeps_its_beginning(
     types: list[str], tag: str, expected: str
 ) -> None:
-    assert Labels(types, {"peer": ["per-per"]}).type_of(tag) == expected
+    assert KnownLabels(types, {"peer": ["per-per"]}).type_of(tag) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,5 +91,5 @@ def test_names_are_in_unicodes_composed_form() -> None:
     decomposed = Quintuple("Jose\u0301", "per", "Ame\u0301rica", "org", "member_of")
     found = LABELS.checked(decomposed, "f:1")
     assert (found.head, found.tail) == ("José", "América")
-    spelled = Labels(["socie\u0301te\u0301"], {"peer": ["per-per"]})
+    spelled = KnownLabels(["socie\u0301te\u0301"], {"peer": ["per-per"]})
     assert spelled.type_of("B-société") == "socie\u0301te\u0301"
