@@ -114,6 +114,21 @@ def test_processes_that_were_started_end_too(end: str) -> None:
         os.kill(int(output.split()[0]), 0)
 
 
+def test_the_list_of_the_launcher_is_emptied_and_the_end_of_a_child_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stopping, "_state", stopping._State())
+    said = []
+    for status in ("0", "128 + 15", "3"):
+        launched = [subprocess.Popen([sys.executable, "-c", f"raise SystemExit({status})"])]
+        child = launched[0]
+        stopping.adopt(launched)
+        assert launched == []
+        child.wait()
+        said.append(stopping.failed_child())
+    assert said == [None, None, "process 3 of this run has ended with status 3"]
+
+
 def test_a_process_that_was_started_passes_the_signal_on_in_silence() -> None:
     child = SCRIPT.format(setup="", body="    say(__import__('os').getpid())\n    sleep()")
     body = (
@@ -222,6 +237,22 @@ def test_sigterm_ends_a_training_in_two_processes(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail("a process is left")
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_training_in_two_with_a_message(tmp_path: Path) -> None:
+    errors = tmp_path / "errors.txt"
+    run = multiprocessing.get_context("fork").Process(target=train_in_two, args=(tmp_path, errors))
+    run.start()
+    while not list(tmp_path.glob("artifacts/sft/*.partial/step-*")) and run.is_alive():
+        time.sleep(0.02)
+    (child,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGKILL)
+    run.join(timeout=60)
+    assert run.exitcode == 2
+    lines = [line for line in errors.read_text().splitlines() if "GLOBAL_RANK" not in line]
+    what = "process 1 of this run has ended with status -9"
+    assert lines == [f"error: {what}; start the run again, it goes on from there"]
 
 
 @pytest.mark.parametrize("stage", ["predict", "export"])

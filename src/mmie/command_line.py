@@ -61,9 +61,7 @@ def refuse_absent(arguments: Sequence[str], conf: Path) -> None:
             chosen.update(dict.fromkeys(_left_out(conf, value), "none"))
     for key, value in pairs:
         if value == "null" and key.isidentifier() and any(conf.glob(f"**/{key}/")):
-            raise InputError(
-                f"{key}: null chooses nothing; leave it out, or name a choice"
-            )
+            raise InputError(f"{key}: null chooses nothing; leave it out, or name a choice")
     chosen.update(pairs)
     for key, _ in pairs:
         group, dot, _ = key.partition(".")

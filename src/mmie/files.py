@@ -172,7 +172,7 @@ def read_and_repair_jsonl(path: Path, *, keys: Sequence[str] = ()) -> list[dict[
     values, size = [], 0
     with path.open("r+b") as file:
         for line in file:
-            value = _complete_object(line, keys)
+            value = complete_object(line, keys)
             if value is None:
                 break
             values.append(value)
@@ -184,7 +184,8 @@ def read_and_repair_jsonl(path: Path, *, keys: Sequence[str] = ()) -> list[dict[
     return values
 
 
-def _complete_object(line: bytes, keys: Sequence[str]) -> dict[str, Any] | None:
+def complete_object(line: bytes, keys: Sequence[str]) -> dict[str, Any] | None:
+    """The JSON object of a line that may be torn; None if it is, or if it lacks one of the keys."""
     if not line.endswith(b"\n"):
         return None
     try:

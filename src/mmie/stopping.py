@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from types import FrameType
 from typing import Any
 
@@ -47,7 +46,7 @@ class _State:
             because that process may be gone before this one ends.
         signum: the signal that arrived; 0 before that.
         closing: whether the run is ending anyway.
-        children: lists of the processes that this one started, as the launchers keep them.
+        children: the processes that this one started, in the order of their ranks.
     """
 
     place: str = ""
@@ -55,7 +54,7 @@ class _State:
     follows: bool = False
     signum: int = 0
     closing: bool = False
-    children: list[list[subprocess.Popen[Any]]] = field(default_factory=list)
+    children: list[subprocess.Popen[Any]] = field(default_factory=list)
 
 
 _state = _State()
@@ -109,11 +108,27 @@ def at(place: str, *, quiet: bool = False) -> Iterator[None]:
 def adopt(children: list[subprocess.Popen[Any]]) -> None:
     """Makes these processes end together with this one.
 
-    The list must be the launcher's own, not a copy. It is emptied before the children are ended, so
-    that the launcher's observer does not kill this process when it sees one of them end.
+    The list must be the launcher's own, not a copy. It is emptied, so that the launcher's observer
+    does not kill this process without a word when it sees one of them end.
     """
-    if not any(children is known for known in _state.children):
-        _state.children.append(children)
+    _state.children += children
+    children.clear()
+
+
+def failed_child() -> str | None:
+    """Which of the processes that this one started has ended with an error, if one has.
+
+    The end by a signal that it passes on, see ``_stop``, is none.
+    """
+    for rank, child in enumerate(_state.children, start=1):
+        if child.poll() and child.returncode - 128 not in SIGNALS:
+            return f"process {rank} of this run has ended with status {child.returncode}"
+    return None
+
+
+def end_children() -> None:
+    """Ends the processes that this one started; they would wait for it in a collective call."""
+    _end_children(_state)
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
@@ -133,10 +148,7 @@ def started_by_leader() -> bool:
 
 
 def _end_children(state: _State) -> None:
-    """Ends the processes that this one started; they would wait for it in a collective call."""
-    children = list(chain.from_iterable(state.children))
-    for started in state.children:
-        started.clear()
+    children = [child for child in state.children if child.poll() is None]
     for child in children:
         child.send_signal(signal.SIGTERM)
     end = time.monotonic() + CHILDREN_GRACE

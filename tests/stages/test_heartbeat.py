@@ -22,7 +22,7 @@ import sys, threading
 from pathlib import Path
 from mmie.stages import heartbeat
 heartbeat.BEAT, heartbeat.SILENCE = 0.2, {silence}
-with heartbeat.watching(Path(sys.argv[1])):
+with heartbeat.watching([heartbeat.first_process(Path(sys.argv[1]))]):
     print("waiting", flush=True)
     held_up = threading.Lock()
     held_up.acquire()

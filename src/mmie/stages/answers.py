@@ -11,7 +11,6 @@ from typing import Any, Generic, TypeVar
 from mmie.data.pictures import picture_from_json, picture_to_json
 from mmie.files import disk_errors, read_and_repair_jsonl, read_jsonl, to_json_types, write_text
 from mmie.stages.context import Context
-from mmie.stages.system import System, answering
 from mmie.tasks.task import Task
 from mmie.types import Example, Responded, Sampling
 
@@ -78,41 +77,31 @@ def answer(
     Returns:
         One answer for each sample, in order, those of the file included.
     """
-    answers = file.load() if file else []
-    left = examples[len(answers) :]
-    with context.progress(label, len(left)) as advance:
-        for start in range(0, len(left), batch_size):
-            batch = left[start : start + batch_size]
+    known = file.load() if file else []
+    left = examples[len(known) :]
+    return known + ask_in_batches(context, left, ask, batch_size=batch_size, file=file, label=label)
+
+
+def ask_in_batches(
+    context: Context,
+    examples: Sequence[Example],
+    ask: Ask[Answer],
+    *,
+    batch_size: int,
+    file: AnswerFile[Answer] | None,
+    label: str,
+) -> list[Answer]:
+    """``answer`` that asks for all samples, whatever the file holds already."""
+    answers: list[Answer] = []
+    with context.progress(label, len(examples)) as advance:
+        for start in range(0, len(examples), batch_size):
+            batch = examples[start : start + batch_size]
             new = ask(batch)
             if file:
                 file.append(batch, new)
             answers += new
             advance(len(batch))
     return answers
-
-
-def answers(
-    context: Context, system: System, examples: Sequence[Example], path: Path
-) -> list[Responded]:
-    """One response of a system to each sample, in order, written to a file as they come.
-
-    A killed run goes on after the last whole line of the file.
-
-    Args:
-        context: the run; ``evaluation`` says how responses are sampled.
-        system: who answers.
-        examples: the samples.
-        path: the file, see ``response_file``.
-    """
-    with answering(context, system):
-        return answer(
-            context,
-            examples,
-            ask_policy(context, system.task),
-            batch_size=context.config.evaluation.batch_size,
-            file=response_file(context, system.task, path),
-            label=f"answering ({system.name})",
-        )
 
 
 def ask_policy(context: Context, task: Task) -> Ask[Responded]:

@@ -10,7 +10,6 @@ from mmie.artifacts import Artifact, versions
 from mmie.data.pictures import picture_to_json
 from mmie.errors import InputError
 from mmie.files import disk_errors, write_json
-from mmie.models.adapters import read_saved_adapter
 from mmie.stages.answers import AnswerFile, answer, ask_policy
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
@@ -62,6 +61,10 @@ def check(context: Context) -> None:
         reason = "this configuration trains none (sft and grpo are none)"
         raise InputError(f"predict.adapter: {reason}; give the folder of one")
     if delivers and config.predict["adapter"] is not None:
+        from mmie.models.adapters import (
+            read_saved_adapter,  # it loads torch, which a report does not need
+        )
+
         read_saved_adapter(Path(config.predict["adapter"]), alpha=config.lora.alpha)
     if "export" in config.stages and not context.follower:
         _export_folder(context)

@@ -8,10 +8,10 @@ from pathlib import Path
 from mmie.artifacts import Artifact
 from mmie.files import write_json
 from mmie.stages import keys
-from mmie.stages.answers import answers
 from mmie.stages.context import Context
 from mmie.stages.prepare import training_examples
 from mmie.stages.samples import Samples
+from mmie.stages.shares import answers
 from mmie.stages.system import System, warmed_up
 from mmie.types import Example
 
@@ -39,6 +39,8 @@ def _write_easy(
     task, lenient = system.task, context.config.evaluation.lenient
     easy = {}
     responses = answers(context, system, examples, folder / "answers.jsonl")
+    if responses is None:
+        return
     for example, response in zip(examples, responses, strict=True):
         reading = task.read(response.text, lenient=lenient)
         easy[example.id] = task.is_right(reading.prediction, example, invalid=reading.invalid)

@@ -19,8 +19,8 @@ from mmie.files import write_json
 from mmie.results import LENIENT, SPLIT, STRICT
 from mmie.stages import keys
 from mmie.stages.analysis import analysis
-from mmie.stages.answers import answers
 from mmie.stages.context import Context
+from mmie.stages.shares import answers
 from mmie.stages.system import System
 from mmie.tasks.task import Task
 from mmie.types import Example, Responded
@@ -33,7 +33,8 @@ def evaluate(context: Context, system: System, data: Artifact) -> Artifact:
         if stage.new:
             examples = context.examples(data.folder, "test")
             responses = answers(context, system, examples, stage.work / "predictions.jsonl")
-            write_scores(context, system.task, examples, responses, stage.work)
+            if responses is not None:
+                write_scores(context, system.task, examples, responses, stage.work)
     return stage.artifact
 
 

@@ -1,7 +1,7 @@
 """Which process of a run this one is, and how the others wait for the first.
 
-The first process does every stage and writes all files. The others train with it and wait for it
-everywhere else.
+The first process does every stage and writes all files. The others train and answer samples with
+it, and wait for it everywhere else.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from __future__ import annotations
 import logging
 import os
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
+from mmie import stopping
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, TrainerConfig
 from mmie.errors import InputError
-from mmie.stages.heartbeat import beating, watching
+from mmie.stages.heartbeat import ADVICE, Pulse, beating, first_process, watching
 
 RANKS = ("LOCAL_RANK", "RANK", "SLURM_PROCID")
+PATIENCE = 2.0  # seconds from an error here to the end of the process that has caused it
 POLL = 0.5  # seconds between two looks at what the first process is doing
 log = logging.getLogger(__name__)
 
@@ -30,6 +34,18 @@ def is_follower(trainer: TrainerConfig) -> bool:
     return trainer.processes > 1 and later
 
 
+def rank_of(trainer: TrainerConfig) -> int:
+    """The number of this process among all of the run, as whoever started it says."""
+    if trainer.processes == 1:
+        return 0
+    if "RANK" in os.environ:
+        return int(os.environ["RANK"])
+    if "LOCAL_RANK" not in os.environ:
+        return int(os.environ.get("SLURM_PROCID", 0))
+    node = int(os.environ.get("NODE_RANK", 0))
+    return node * trainer.devices + int(os.environ["LOCAL_RANK"])
+
+
 def local_rank(trainer: TrainerConfig) -> int:
     """The number of this process on its machine, as Lightning, torchrun or srun gives it."""
     if trainer.processes == 1:
@@ -37,12 +53,44 @@ def local_rank(trainer: TrainerConfig) -> int:
     return int(os.environ.get("LOCAL_RANK", os.environ.get("SLURM_LOCALID", 0)))
 
 
-def in_touch(config: RunConfig, store: Store) -> AbstractContextManager[None]:
+def heartbeat_files(config: RunConfig, store: Store) -> list[Path]:
+    """The file that each process of the run touches as long as it lives, by rank."""
+    first = store.root / "heartbeat" / fingerprint(config=config)
+    others = range(1, config.trainer.processes)
+    return [first, *(first.with_name(f"{first.name}.{rank}") for rank in others)]
+
+
+@contextmanager
+def in_touch(config: RunConfig, store: Store) -> Iterator[None]:
     """Inside, the processes of one run notice each other's end; a single one has nobody to tell."""
     if config.trainer.processes == 1:
-        return nullcontext()
-    path = store.root / "heartbeat" / fingerprint(config=config)
-    return watching(path) if is_follower(config.trainer) else beating(path)
+        yield
+        return
+    files = heartbeat_files(config, store)
+    if is_follower(config.trainer):
+        own, pulses = files[rank_of(config.trainer)], [first_process(files[0])]
+    else:
+        own = files[0]
+        pulses = [Pulse(path, f"process {rank}") for rank, path in enumerate(files) if rank]
+    with beating(own), watching(pulses, own=own), _blaming_the_dead():
+        yield
+
+
+@contextmanager
+def _blaming_the_dead() -> Iterator[None]:
+    """Inside, an error is put down to another process if that one has just ended with an error.
+
+    Collective operations fail in all processes, in words that say nothing of the cause.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        end = time.monotonic() + PATIENCE
+        while (reason := stopping.failed_child()) is None and time.monotonic() < end:
+            time.sleep(POLL)
+        if reason is None:
+            raise
+        raise InputError(f"{reason}; {ADVICE}") from error
 
 
 def wait_for_first(store: Store, stage: str, key: str) -> None:
@@ -51,12 +99,21 @@ def wait_for_first(store: Store, stage: str, key: str) -> None:
     Raises:
         InputError: the first process has ended before that.
     """
-    parent = os.getppid()
     if not store.ready(stage, key):
         path = store.path(stage, key)
         log.info("waiting for the first process of this run to finish %s", path)
-    while not store.ready(stage, key):
+    wait_for(lambda: store.ready(stage, key), stage)
+
+
+def wait_for(ready: Callable[[], bool], stage: str) -> None:
+    """Returns when the first process has come so far.
+
+    Raises:
+        InputError: the first process has ended before that; the message begins with the stage.
+    """
+    parent = os.getppid()
+    while not ready():
         if os.getppid() != parent:
             what = "the first process of this run is gone"
-            raise InputError(f"{stage}: {what}; start the run again, it goes on from there")
+            raise InputError(f"{stage}: {what}; {ADVICE}")
         time.sleep(POLL)

@@ -32,11 +32,11 @@ from mmie.results import (
     Vision,
     Voting,
 )
+from mmie.settings import TRAININGS
 from mmie.significance import paired_randomisation
 from mmie.stages.analysis import by_difficulty
 from mmie.stages.answers import copy_answers
 from mmie.stages.context import Context
-from mmie.stages.stage import COLLECTIVE
 
 
 def results_of(
@@ -116,7 +116,7 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
 
 def _copy_curves(context: Context) -> None:
     """``metrics/<stage>.csv`` and ``rollouts.jsonl``, as the training stages wrote them."""
-    for name in COLLECTIVE:
+    for name in TRAININGS:
         artifact = context.artifact(name)
         targets = {"metrics.csv": f"metrics/{name}.csv", "rollouts.jsonl": "rollouts.jsonl"}
         for source, target in targets.items():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmie.artifacts import Artifact
+from mmie.settings import TRAININGS
 
 # Raise a stage's number whenever its code makes another result of the same configuration. Its old
 # artefacts, and those of all stages after it, are then not used again.
@@ -20,7 +21,8 @@ VERSIONS = {
     "evaluate": 5,
     "vote": 4,
 }
-COLLECTIVE = ("sft", "grpo")  # the stages in which all processes of a run take part
+# The stages in which all processes of a run take part.
+COLLECTIVE = (*TRAININGS, "difficulty", "evaluate", "vote")
 
 
 @dataclass(frozen=True)

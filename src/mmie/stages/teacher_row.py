@@ -33,7 +33,7 @@ def evaluate_teacher(context: Context, data: Artifact) -> tuple[str, Artifact]:
     system = System(teacher.model, task, None)
     parts = keys.evaluate_teacher(context, system, data)
     with context.open("evaluate", parts, label=f"evaluate {system.name}") as stage:
-        if stage.new:
+        if stage.new and not context.follower:
             examples = context.examples(data.folder, "test")
             responses = _answers(context, system, teacher, examples, stage.work)
             write_scores(context, task, examples, responses, stage.work)

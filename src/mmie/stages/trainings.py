@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmie.artifacts import Artifact
@@ -23,6 +23,8 @@ from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader
 from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
+from mmie.training.shares import in_shares
+from mmie.types import Example, Responded
 
 
 def train_sft(
@@ -142,13 +144,19 @@ def _start_of_grpo(context: Context, reference: Artifact | None) -> Policy:
 
 
 def _validation(context: Context, task: Task, data: Artifact) -> Callable[[], float]:
-    """Measures F1 of the policy, as it is at the time, on the validation split."""
+    """Measures F1 of the policy, as it is at the time, on the validation split.
+
+    The processes of a training share the samples, and all of them learn the F1.
+    """
     config = context.config.evaluation
     examples = context.examples(data.folder, "val")[: config.validation_samples]
     ask = ask_policy(context, task)
 
+    def answered(share: Sequence[Example]) -> list[Responded]:
+        return answer(context, share, ask, batch_size=config.batch_size)
+
     def f1() -> float:
-        responses = answer(context, examples, ask, batch_size=config.batch_size)
+        responses = in_shares(examples, answered)
         readings = [task.read(response.text, lenient=config.lenient) for response in responses]
         scores = task.score(
             [reading.prediction for reading in readings],

@@ -22,8 +22,9 @@ from mmie.artifacts import Artifact
 from mmie.files import write_json
 from mmie.response_blocks import think_text
 from mmie.stages import keys
-from mmie.stages.answers import AnswerFile, Ask, answer, sampling
+from mmie.stages.answers import AnswerFile, Ask, sampling
 from mmie.stages.context import Context
+from mmie.stages.shares import answer_in_shares
 from mmie.stages.system import System, answering
 from mmie.tasks.task import Task
 from mmie.types import Example
@@ -49,8 +50,9 @@ def vote(context: Context, system: System, data: Artifact) -> dict[str, Any]:
         if stage.new:
             examples = context.examples(data.folder, "test")
             responses = drawn(context, system, examples, stage.work / "samples.jsonl")
-            scores = _scores(context, system.task, examples, responses)
-            write_json(stage.work / "voting.json", scores)
+            if responses is not None:
+                scores = _scores(context, system.task, examples, responses)
+                write_json(stage.work / "voting.json", scores)
     voting: dict[str, Any] = stage.artifact.load("voting.json")
     return voting
 
@@ -72,8 +74,10 @@ def _scores(
 
 def drawn(
     context: Context, system: System, examples: Sequence[Example], path: Path
-) -> list[list[str]]:
+) -> list[list[str]] | None:
     """The responses to each sample, in order; a killed run goes on after the last whole line.
+
+    All processes of the run must call it; all but the first get None.
 
     Args:
         context: the run; ``evaluation`` says how responses are sampled, and how many rows are
@@ -85,7 +89,7 @@ def drawn(
     """
     config = context.config.evaluation
     with answering(context, system):
-        return answer(
+        return answer_in_shares(
             context,
             examples,
             _ask_often(context, system.task),
@@ -119,7 +123,7 @@ def _sample_file(context: Context, task: Task, path: Path) -> AnswerFile[list[st
         parsed = _predictions(context, task, responses)
         return {"id": example.id, "responses": responses, "parsed": parsed}
 
-    return AnswerFile(path, row, itemgetter("responses"), keys=["responses"])
+    return AnswerFile(path, row, itemgetter("responses"), keys=["id", "responses"])
 
 
 def _predictions(context: Context, task: Task, responses: Sequence[str]) -> list[Any | None]:

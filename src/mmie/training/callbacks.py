@@ -30,10 +30,9 @@ class OwnSignals(pl.Callback):
         self.handler = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
-        """By now Lightning has installed its handler and started the other processes."""
+        """By now Lightning has installed its handler."""
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, self.handler)
-        stopping.adopt(getattr(trainer.strategy.launcher, "procs", []))
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int

@@ -13,10 +13,12 @@ import torch
 from lightning_fabric.plugins.environments import LightningEnvironment
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DeepSpeedStrategy
+from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from pytorch_lightning.utilities import rank_zero_only
 from rich.progress import TextColumn
 from torch import Tensor
 
+from mmie import stopping
 from mmie.settings import LearningConfig, TrainerConfig
 from mmie.training.callbacks import BestAdapter, OwnSignals
 from mmie.training.metrics_log import MetricsLog
@@ -148,6 +150,21 @@ def make_trainer(config: TrainerConfig, **options: Any) -> pl.Trainer:
     )
 
 
+def start_processes(config: TrainerConfig) -> None:
+    """Starts the other processes of a run on this machine, unless somebody has.
+
+    They run the same command. Trainers that are made later find them, and start no others.
+    """
+    if config.processes == 1:
+        return
+    launcher = make_trainer(config, logger=False).strategy.launcher
+    if isinstance(launcher, _SubprocessScriptLauncher):
+        threads = torch.get_num_threads()
+        launcher.launch(lambda: None)
+        torch.set_num_threads(threads)  # Lightning changes the number, and so the rounding
+        stopping.adopt(launcher.procs)
+
+
 def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> BestAdapter:
     """Trains to the end and leaves the adapter with the best validation F1 in the policy.
 
@@ -159,6 +176,7 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
     Returns:
         The callback with the best F1, its step and the history of validations.
     """
+    start_processes(trainer_config)
     module = training.module
     best = BestAdapter(training.validate, steps=module.steps, validations=loop.validations)
     resume = ResumePoint(training.folder, every=loop.checkpoint_every)
