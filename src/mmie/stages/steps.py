@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mmie.config import node
 from mmie.errors import InputError
 from mmie.stages.context import Context
+from mmie.stages.due import due_stages
 from mmie.stages.prepare import training_examples
 from mmie.stages.samples import Samples
 from mmie.training.plan import Schedule, plan_steps
@@ -14,7 +15,7 @@ from mmie.training.schedules.uniform import Uniform
 
 
 def check_steps(context: Context, samples: Samples) -> None:
-    """Refuses trainings that have too few samples for one step, before the teacher is paid.
+    """Refuses trainings of this run that have too few samples for one step, before the teacher is paid.
 
     The filters may still leave too few chains, and what a schedule by difficulty takes is not yet
     known.
@@ -22,8 +23,8 @@ def check_steps(context: Context, samples: Samples) -> None:
     Raises:
         InputError: a training has no step even with all of its samples.
     """
-    config = context.config
-    if config.sft:
+    config, due = context.config, due_stages(context.config)
+    if config.sft and "sft" in due:
         planned_steps(
             Uniform(),
             key="sft.batch_size",
@@ -33,7 +34,7 @@ def check_steps(context: Context, samples: Samples) -> None:
             seed=config.seed,
         )
     schedule = node(config.schedule)
-    if config.grpo and not schedule.by_difficulty:
+    if config.grpo and "grpo" in due and not schedule.by_difficulty:
         planned_steps(
             schedule,
             key="grpo.prompts_per_step",

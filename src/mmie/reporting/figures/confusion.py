@@ -19,7 +19,8 @@ NOTHING = "nothing"
 DARK = 0.55  # share from which a cell's text is white
 CAPTION = (
     "Rows: gold; columns: predicted; number of items, summed over {seeds}. The shade is the share"
-    f" of the row. “{NOTHING}” is a gold item that was missed, or a prediction that fits no gold item."
+    f" of the row. “{NOTHING}” is a gold item that was missed, or a prediction that fits no gold"
+    " item."
 )
 
 
