@@ -10,7 +10,7 @@ from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from helpers.configured import CONF, compose, experiment_files, run_config
-from mmie.config import node
+from mmie.config import node, shipped
 from mmie.errors import InputError
 from mmie.reporting.published import paper_row
 from mmie.results import Settings
@@ -272,3 +272,11 @@ def test_node_passes_errors_of_the_target_on() -> None:
     value = {"_target_": target, "alpha": 0.2, "beta": 0.1, "invalid_zeroes": "all"}
     with pytest.raises(InputError, match=r"^reward\.invalid_zeroes"):
         node(value)
+
+
+def test_the_shipped_configuration_can_be_had_inside_a_job_of_hydra() -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        inside = shipped("+experiment=sft", "profile=paper")
+        assert hydra_compose("config").profile == "toy"  # the job's own Hydra is still there
+    assert inside.sft is not None
+    assert (inside.sft.response, inside.profile) == ("direct", "paper")

@@ -8,11 +8,13 @@ target's signature.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -79,7 +81,9 @@ def shipped(*overrides: str) -> RunConfig:
     Raises:
         InputError: see ``to_run_config``.
     """
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    # A job of Hydra's has its own search path already, and Hydra refuses a second one beside it.
+    running = GlobalHydra.instance().is_initialized()
+    with nullcontext() if running else initialize_config_dir(str(CONF), version_base="1.3"):
         try:
             composed = compose("config", list(overrides))
         except (HydraException, OmegaConfBaseException) as error:

@@ -11,6 +11,7 @@ from mmie.json_types import from_json
 from mmie.reporting.backbones import LLAVA, QWEN, name_of, on_paper_data
 from mmie.reporting.published import paper_row
 from mmie.results import Node, Settings
+from mmie.stages.report import paper_of
 
 TOY = "toy Qwen2.5-VL, 1.1 M"
 QWEN_TARGET, LLAVA_TARGET = "mmie.models.qwen2_5_vl.Qwen25VL", "mmie.models.llava.Llava"
@@ -66,6 +67,15 @@ def test_an_experiment_that_the_paper_has_no_row_of_has_none() -> None:
         (["+experiment=jmere_r1", "profile=paper", "model.path=/mine/Qwen2.5-VL-3B"], None, None),
         (["+experiment=jmere_r1", "profile=paper", "data=jmere_toy"], None, None),
         (["+experiment=jmere_r1"], None, None),
+        # These train another method than the row's.
+        (["+experiment=jmere_r1", "profile=paper", "grpo=none"], None, None),
+        (["+experiment=jmere_r1", "profile=paper", "filter=[]"], None, None),
+        (["+experiment=jmere_r1", "profile=paper", "reward.alpha=0"], None, None),
+        (
+            ["+experiment=jmere_r1", "profile=paper", "memory=fast", "grpo.group_size=4"],
+            "JMERE-R1, Table 1; Qwen2.5-VL-7B",
+            0.5684,
+        ),
     ],
 )
 def test_results_carry_the_row_of_their_own_model(
@@ -73,6 +83,6 @@ def test_results_carry_the_row_of_their_own_model(
 ) -> None:
     config = run_config(*overrides)
     settings = from_json(Settings, {"model": config.model, "data": config.data})
-    found = paper_row(config.experiment, "jmere", settings, profile=config.profile)
+    found = paper_of(config, "jmere", settings)
     assert (found and found["source"]) == source
     assert (found and found["quintuple"]["f1"]) == f1

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmie.artifacts import Artifact, commit, fingerprint, versions
-from mmie.config import RunConfig
+from mmie.config import RunConfig, shipped
 from mmie.files import disk_errors, slug
 from mmie.json_types import from_json
 from mmie.reporting.published import paper_row
@@ -79,11 +79,32 @@ def results_of(
         vision=from_json(Vision, context.vision),
         notes=context.notes,
         voting=from_json(dict[str, Voting], context.voting),
-        paper=paper_row(config.experiment, task.name, settings, profile=config.profile),
+        paper=paper_of(config, task.name, settings),
         config=movable,
         analysis=parts,
         by_difficulty=from_json(dict[str, DifficultyPart], divided),
     )
+
+
+def paper_of(config: RunConfig, task: str, settings: Settings) -> dict[str, Any] | None:
+    """The paper's row, if the run is the method of that row.
+
+    ``+experiment=jmere_r1 grpo=none`` trains something else, and the row's numbers beside it would
+    be read as its own.
+    """
+    row = paper_row(config.experiment, task, settings, profile=config.profile)
+    if row is None:
+        return None
+    published = shipped(f"+experiment={config.experiment}", f"profile={config.profile}")
+    return row if _method(config) == _method(published) else None
+
+
+def _method(config: RunConfig) -> tuple[Any, ...]:
+    """What tells one row of a table from the others."""
+    response = config.sft and config.sft.response
+    trained = config.grpo is not None
+    parts = (config.filter, config.reward, config.schedule, config.sft_share)
+    return response, trained, *parts
 
 
 def report(context: Context, results: Results, evaluated: Mapping[str, Artifact]) -> None:

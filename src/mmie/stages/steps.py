@@ -15,7 +15,7 @@ from mmie.training.schedules.uniform import Uniform
 
 
 def check_steps(context: Context, samples: Samples) -> None:
-    """Refuses trainings of this run that have too few samples for one step, before the teacher is paid.
+    """Refuses trainings with too few samples for one step, before the teacher is paid.
 
     The filters may still leave too few chains, and what a schedule by difficulty takes is not yet
     known.
