@@ -72,7 +72,8 @@ def test_torch_counts_the_same(path: str) -> None:
     """On the meta device nothing is computed; torch counts the products by their shapes."""
     tokens = 64
     config = architecture(path)
-    model = empty_model(config, attention="eager")
+    config._attn_implementation = "eager"
+    model = empty_model(config)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(
             input_ids=torch.zeros(1, tokens, dtype=torch.long, device="meta"),

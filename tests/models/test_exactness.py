@@ -142,7 +142,7 @@ def test_prompts_and_responses_are_unequal(prompts: list[Any]) -> None:
 
 @pytest.mark.parametrize("micro_responses", [None, 1, 5])
 @pytest.mark.parametrize("recompute_layers", [False, True])
-@pytest.mark.parametrize("logits_chunk", [None, 7, 1000])
+@pytest.mark.parametrize("logits_chunk", [None, 7])
 def test_shared_prefix_equals_repeated_rows(
     policy: Any,
     prompts: list[Any],
@@ -151,7 +151,7 @@ def test_shared_prefix_equals_repeated_rows(
     recompute_layers: bool,
     logits_chunk: int | None,
 ) -> None:
-    """Chunks of 7 tokens do not divide the parts, and 1,000 are more than all of them."""
+    """Chunks of 7 tokens do not divide the parts."""
     memory = MemoryConfig(
         micro_responses=micro_responses,
         recompute_layers=recompute_layers,
