@@ -1,4 +1,4 @@
-"""The architecture of a checkpoint without its weights, for the simulation of memory."""
+"""The architecture of a checkpoint without its weights: for simulated memory, and for plans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText
 
 from mmie.models.backbone import load_pretrained, resolve_path
 
-# The architectures of the paper's backbones, so that a simulation needs no network. The numbers are
+# The architectures of the paper's backbones, so that neither needs the network. The numbers are
 # those of the checkpoints' own config.json.
 SHIPPED = {
     "Qwen/Qwen2.5-VL-7B-Instruct": "qwen2_5_vl_7b.json",

@@ -19,3 +19,10 @@ class Samples:
 
     data: Artifact
     division: Artifact | None = None
+
+    def count(self, part: str) -> int:
+        """The number of training samples of the part ``sft`` or ``grpo``; reads none of them."""
+        if self.division is None:
+            total: int = self.data.load("statistics.json")["train"]["samples"]
+            return total
+        return len(self.division.load(f"{part}.json"))

@@ -8,7 +8,6 @@ from mmie.config import node
 from mmie.errors import InputError
 from mmie.stages.context import Context
 from mmie.stages.due import due_stages
-from mmie.stages.prepare import training_examples
 from mmie.stages.samples import Samples
 from mmie.training.plan import Schedule, plan_steps
 from mmie.training.schedules.uniform import Uniform
@@ -29,7 +28,7 @@ def check_steps(context: Context, samples: Samples) -> None:
             Uniform(),
             key="sft.batch_size",
             batch_size=config.sft.batch_size,
-            samples=len(training_examples(context, samples, "sft")),
+            samples=samples.count("sft"),
             epochs=config.sft.epochs,
             seed=config.seed,
         )
@@ -39,7 +38,7 @@ def check_steps(context: Context, samples: Samples) -> None:
             schedule,
             key="grpo.prompts_per_step",
             batch_size=config.grpo.prompts_per_step,
-            samples=len(training_examples(context, samples, "grpo")),
+            samples=samples.count("grpo"),
             epochs=config.grpo.epochs,
             seed=config.seed,
         )
