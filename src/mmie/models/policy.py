@@ -142,9 +142,11 @@ class Policy(AdaptedModel):
     ) -> Completions:
         """Draws G responses per prompt from the active adapter, in eval mode (no dropout).
 
+        The adapter is merged for the time, which changes the rounding of log-probabilities.
+
         The arguments are those of ``mmie.models.sampling.sample``.
         """
-        with self.evaluating():
+        with self.evaluating(), self.merged():
             return sample(
                 self.model,
                 prompts,
