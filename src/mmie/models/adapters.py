@@ -211,11 +211,14 @@ class AdaptedModel(nn.Module):
         per row through every layer, so the number of products is what it costs. No gradient
         reaches the adapter.
 
-        A base in bfloat16 stays as it is: its weights have three significant digits, and rounding
-        the sum to them would lose most of what the adapter has learned.
+        What computes in bfloat16 stays as it is: its weights have three significant digits, and
+        rounding the sum to them would lose most of what the adapter has learned.
         """
+        computes_in_float32 = not torch.is_autocast_enabled(self.device.type)
         layers = [layer for layer in self.model.modules() if isinstance(layer, LoraLayer)]
-        single: list[Any] = [layer for layer in layers if _in_float32(layer)]
+        single: list[Any] = [
+            layer for layer in layers if computes_in_float32 and _in_float32(layer)
+        ]
         for layer in single:
             layer.forward = _as_one_product(layer)
         try:
