@@ -107,6 +107,8 @@ class GRPOConfig(LearningConfig):
     normalise: str = one_of("sequence", "token", "constant")
     clip_low: float | None = share()
     clip_high: float | None = above(0)
+    rollout_correction: str = one_of("none", "truncate", "mask")
+    rollout_threshold: float = above(1)
 
     @property
     def advantage_terms(self) -> dict[str, Any]:
@@ -128,6 +130,15 @@ class GRPOConfig(LearningConfig):
             "ratio": self.ratio,
             "normalise": self.normalise,
         }
+
+    @property
+    def correction_terms(self) -> dict[str, Any]:
+        """How responses are weighted: arguments of ``mmie.importance.importance_weights``."""
+        return {"correction": self.rollout_correction, "threshold": self.rollout_threshold}
+
+    @property
+    def corrects_rollouts(self) -> bool:
+        return self.rollout_correction != "none"
 
 
 @dataclass(kw_only=True)
