@@ -147,11 +147,12 @@ def test_a_token_without_weight_still_counts_in_the_length() -> None:
 @pytest.mark.parametrize("garbage", [-INF, INF, NAN])
 def test_weights_of_padding_reach_neither_loss_nor_gradient(garbage: float) -> None:
     logps, mask = double([[-1, garbage]], grad=True), tensor([[1, 0]])
-    options: Any = {"kl_coef": 0, "weights": double([[2, garbage]])}
-    loss = grpo_loss(logps, logps, None, double([3]), mask, **options)
+    weights = double([[2, garbage]], grad=True)
+    loss = grpo_loss(logps, logps, None, double([3]), mask, kl_coef=0, weights=weights)
     loss.backward()
     assert loss.item() == -6
     assert torch.equal(logps.grad, double([[-6, 0]]))
+    assert weights.grad is None
 
 
 def test_weights_of_one_change_no_bit() -> None:

@@ -201,7 +201,7 @@ def grpo_loss(
     log_ratio = option("ratio", ratio, _RATIOS)(logps - old_logps, lengths)
     per_token = _surrogate(bounded(log_ratio).exp(), advantages.unsqueeze(-1), clip)
     if weights is not None:
-        per_token = per_token * masked(weights.detach(), mask)
+        per_token = per_token * weights.detach()
     if kl_coef != 0:
         if ref_logps is None:
             raise ValueError(f"kl_coef is {kl_coef}, but ref_logps is None: give the reference")
