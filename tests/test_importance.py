@@ -9,16 +9,10 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
+from helpers.tensors import INF, LN2, NAN, double
 from mmie.errors import InputError
 from mmie.importance import effective_sample_size, importance_weights
 from mmie.losses import grpo_loss
-
-LN2 = math.log(2)
-NAN, INF = math.nan, math.inf
-
-
-def double(values: object, *, grad: bool = False) -> Tensor:
-    return tensor(values, dtype=torch.float64, requires_grad=grad)
 
 
 def weights_of(ratios: list[float], correction: str, *, threshold: float = 2.0) -> list[float]:
