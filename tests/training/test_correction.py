@@ -21,6 +21,7 @@ from helpers.training_runs import (
     train_grpo,
 )
 from mmie.losses import grpo_loss
+from mmie.training.actor import Actor
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch, StepLoader
 
@@ -108,7 +109,8 @@ def test_a_sampler_in_bfloat16_is_measured_and_corrected(
     for correction in ("none", "truncate"):
         policy.zero_grad()
         module = module_of(policy, rollout_correction=correction)
-        module.actor.policy = deepcopy(policy).bfloat16()
+        rounded = deepcopy(policy).bfloat16()
+        module.actor = Actor(rounded, WordTask(), length_reward, module.grpo, seed=0)
         module.training_step(MicroBatch(examples, step=0, weight=1.0), 0).backward()
         gradients.append(torch.cat([value.grad.flatten() for value in policy.trainable()]))
         gaps = [float(module.logged[f"train/{name}"]) for name in GAPS]
