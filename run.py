@@ -14,6 +14,7 @@ try:
     from mmie import stopping
     from mmie.command_line import readable, refuse_absent
     from mmie.config import DictConfig, InputError
+    from mmie.launching.job import is_job_of_sweep, run_job_of_sweep
 except KeyboardInterrupt:  # these imports take a second, in which no handler of ours exists yet
     print("stopped by SIGINT before anything was started", file=sys.stderr)
     sys.exit(130)
@@ -41,6 +42,9 @@ def refuse(error: InputError) -> None:
 if __name__ == "__main__":
     with stopping.handle_signals():
         try:
+            if is_job_of_sweep():
+                run_job_of_sweep(main.__wrapped__)
+                sys.exit()
             sys.argv[1:] = readable(sys.argv[1:])
             refuse_absent(sys.argv[1:], Path(__file__).parent / "conf")
         except InputError as error:
