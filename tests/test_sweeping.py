@@ -1,6 +1,5 @@
 """The summary, the figure and the notes of a sweep, and how failed jobs and signals end it."""
 
-import csv
 import json
 import os
 import runpy
@@ -14,21 +13,12 @@ import pytest
 from omegaconf import DictConfig
 
 import mmie
+from helpers.run_py import in_process, picked
 from mmie.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 DATA = ["stages=[data]", "data.sizes.val=2", "data.sizes.test=2"]
 DATA += ["logger.wandb=false", "trainer.threads=1"]
-
-
-def in_process(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
-    """The exit status of ``python run.py`` with the pipeline that is in ``sys.modules``."""
-    monkeypatch.setattr(sys, "argv", ["run.py", *arguments, f"hydra.sweep.dir={folder}"])
-    try:
-        runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
-    except SystemExit as end:
-        return int(str(end.code))
-    return 0
 
 
 @pytest.fixture
@@ -48,15 +38,6 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[DictConfig]
 def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes a second; tests/reporting/test_sweep.py looks at the figures."""
     monkeypatch.setattr("mmie.reporting.sweep_plots.draw", lambda jobs, folder: None)
-
-
-def summary(folder: Path) -> list[dict[str, str]]:
-    with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def picked(folder: Path, *columns: str) -> list[tuple[str, ...]]:
-    return [tuple(row[column] for column in columns) for row in summary(folder)]
 
 
 @pytest.mark.slow

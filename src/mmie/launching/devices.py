@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from mmie.errors import InputError
 
@@ -11,7 +12,7 @@ KEY = "hydra.launcher.devices"
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 
 
-def all_devices(configured: Sequence[int | str] | None) -> list[str]:
+def all_devices(configured: Any) -> list[str]:
     """The devices in the words of ``CUDA_VISIBLE_DEVICES``: numbers, or names such as ``GPU-…``.
 
     Args:
@@ -25,13 +26,19 @@ def all_devices(configured: Sequence[int | str] | None) -> list[str]:
     if configured is None:
         named = [str(number) for number in range(_count())] if visible is None else visible
         return _sound(named, KEY if visible is None else VARIABLE)
-    if isinstance(configured, (str, int)):
+    if not _is_list(configured):
         raise InputError(f"{KEY}: it must be a list such as [0,1]")
     named = _sound([str(device).strip() for device in configured], KEY)
     hidden = [device for device in named if visible and device not in visible]
     if hidden:
         raise InputError(f"{KEY}: {hidden[0]} is not in {VARIABLE}={','.join(visible or [])}")
     return named
+
+
+def _is_list(value: Any) -> bool:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return False
+    return all(type(item) in (int, str) for item in value)
 
 
 def _visible() -> list[str] | None:

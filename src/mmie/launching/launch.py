@@ -152,6 +152,8 @@ class _Turns:
                     self._look_for_ended_ones(advance)
             finally:
                 stop([process for _, process in self.running])
+                for job, _ in self.running:
+                    _file(job).unlink(missing_ok=True)
 
     def _start_those_that_fit(self) -> None:
         while self.waiting and self.waiting[0].wanted <= len(self.free):

@@ -1,0 +1,210 @@
+"""Jobs of a sweep side by side, each with devices of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.run_py import ROOT, in_process, picked
+from helpers.small_runs import SMALL
+
+# Every Python that finds this file imports it at its start, so the jobs do, too. Importing the real
+# pipeline would take each of them five seconds.
+STUB = """
+import os, signal, subprocess, sys, time, types
+from pathlib import Path
+
+SEEN = Path(__file__).parent
+
+def wait_for(path):
+    end = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    return path.exists()
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+def run(cfg):
+    from hydra.core.hydra_config import HydraConfig
+    from mmie.errors import InputError
+    number = HydraConfig.get().job.num
+    (SEEN / f"seen-{number}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+    print("the job prints")
+    if number in (0, 1):
+        assert wait_for(SEEN / f"seen-{1 - number}"), "the other one does not run"
+    if number == 1:
+        raise InputError("seed: not this one")
+    if number == 2:
+        left = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
+        (SEEN / "left").write_text(str(left.pid))
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 3:
+        assert not is_alive(int((SEEN / "left").read_text())), "it still has the device"
+        assert sys.stdin.read() == ""
+    return float(number)
+
+module = sys.modules["mmie.pipeline"] = types.ModuleType("mmie.pipeline")
+module.run = run
+"""
+GPUS = ["hydra/launcher=gpus", "hydra.launcher.devices=[7,GPU-8f]"]
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where the jobs leave their marks."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    folder = tmp_path / "stub"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(STUB)
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{ROOT / 'src'}")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes a second; tests/reporting/test_sweep.py looks at the figures."""
+    monkeypatch.setattr("mmie.reporting.sweep_plots.draw", lambda jobs, folder: None)
+
+
+def test_jobs_take_turns_at_the_devices(
+    stub: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Jobs 0 and 1 wait for each other. Jobs 2 and 3 need both devices and run one by one."""
+    own = tmp_path / "own"
+    sweep = ["-m", "trainer.devices=1,2", "seed=4,5", *GPUS]
+    assert in_process(monkeypatch, own, *sweep) == 1
+    seen = [(stub / f"seen-{number}").read_text() for number in range(4)]
+    assert sorted(seen[:2]) == ["7", "GPU-8f"]
+    assert seen[2:] == ["7,GPU-8f", "7,GPU-8f"]
+    killed = "its process ended by SIGKILL"
+    assert picked(own, "trainer.devices", "seed", "state", "validation_f1", "error") == [
+        ("1", "4", "ok", "0.0", ""),
+        ("1", "5", "failed", "", "seed: not this one"),
+        ("2", "4", "failed", "", killed),
+        ("2", "5", "ok", "3.0", ""),
+    ]
+    assert (own / "2/error.txt").read_text() == f"{killed}\n"
+    assert (own / "0/job.log").read_text() == "the job prints\n"
+    assert not list(own.rglob("job.pickle"))
+
+    output, errors = capfd.readouterr()
+    lines = [line for line in output.splitlines() if line.startswith("job ")]
+    started = [line for line in lines if " started on " in line]
+    assert started[0] == "job 0 started on device 7: trainer.devices=1 seed=4"
+    assert started[2] == "job 2 started on devices 7, GPU-8f: trainer.devices=2 seed=4"
+    (failed,) = [line for line in lines if line.startswith("job 2 failed after ")]
+    assert failed.endswith(f" min on devices 7, GPU-8f: {killed} ({own}/2/job.log)")
+    assert "jobs: 4 of 4 after " in output
+    assert errors.startswith("error: 2 of 4 jobs failed (job 1: trainer.devices=1 seed=5; ")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("stub")
+@pytest.mark.filterwarnings("ignore")
+def test_optuna_gets_the_values_of_each_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(
+        "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper", reason="the extra [sweep] brings it"
+    )
+    sweeper = ["hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2"]
+    sweep = ["+experiment=sweep_optuna", *sweeper, *GPUS]
+    assert in_process(monkeypatch, tmp_path / "own", *sweep) == 1
+    assert picked(tmp_path / "own", "job", "state", "validation_f1") == [
+        ("0", "ok", "0.0"),
+        ("1", "failed", ""),
+        ("2", "failed", ""),
+    ]
+    assert "best_value: 0.0" in (tmp_path / "own/optimization_results.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["-m", "trainer.devices=1,3", *GPUS],
+            "trainer.devices: job 1 wants 3 devices and there are 2 (7, GPU-8f)",
+        ),
+        (["-m", "trainer.num_nodes=2", *GPUS], "trainer.num_nodes: job 0 wants 2 machines"),
+        (["seed=1", *GPUS], "hydra/launcher=gpus: it runs the jobs of a sweep; add -m"),
+    ],
+)
+def test_what_cannot_run_here_is_refused_before_anything_starts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert in_process(monkeypatch, tmp_path, *arguments, f"hydra.run.dir={tmp_path}/run") == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {message}")
+    assert error.count("\n") == 1
+    assert not list(tmp_path.rglob("job.log"))
+
+
+TINY = [item for item in SMALL if not item.startswith(("grpo.epochs", "evaluation.b"))]
+TINY += ["stages=[grpo]", "grpo.epochs=0.25", "reward.alpha=0,0.2", "artifacts=artifacts"]
+BOOKKEEPING = ("seconds", "made_in", "cached")  # how long a job waited, and who was first
+
+
+def results_of(folder: Path) -> dict[str, Any]:
+    """``results.json`` of a job, without its times and without who made a stage."""
+    results: dict[str, Any] = json.loads((folder / "results.json").read_text())
+    del results["date"], results["vision"]
+    for stage in results["stages"].values():
+        for key in BOOKKEEPING:
+            del stage[key]
+    return results
+
+
+def work_in(store: Path) -> dict[str, bytes]:
+    """The files of the trainings, without the lines that are times."""
+    files = [path for stage in ("sft", "grpo") for path in store.glob(f"{stage}/*/**/*.*")]
+    work = {}
+    for path in files:
+        lines = path.read_bytes().splitlines(keepends=True) if path.name != "meta.json" else []
+        kept = [line for line in lines if b",seconds/" not in line]
+        work[path.relative_to(store).as_posix()] = b"".join(kept)
+    return work
+
+
+@pytest.mark.slow
+def test_two_jobs_at_once_warm_up_once_and_give_the_results_of_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    both, each = tmp_path / "both", tmp_path / "each"
+    for folder, launcher in ((both, GPUS), (each, [])):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        assert in_process(monkeypatch, Path("sweep"), "-m", *TINY, *launcher) == 0
+    lines = [line.split(" on ")[0] for line in capfd.readouterr().out.splitlines()]
+    assert lines[:2] == ["job 0 started", "job 1 started"]  # before any of them ended
+
+    logs = [(both / f"sweep/{number}/job.log").read_text() for number in (0, 1)]
+    assert sorted(log.count("sft: kept from before") for log in logs) == [0, 1]
+    work = work_in(both / "artifacts")
+    assert [len(list(both.glob(f"artifacts/{stage}/*/"))) for stage in ("sft", "grpo")] == [1, 2]
+    assert {name.rpartition("/")[2] for name in work} >= {"rollouts.jsonl", "metrics.csv"}
+    assert any(name.endswith(".safetensors") for name in work)
+    assert work == work_in(each / "artifacts")
+    for number in (0, 1):
+        assert results_of(both / f"sweep/{number}") == results_of(each / f"sweep/{number}")
+    assert picked(both / "sweep", "job", "best", "validation_f1") == picked(
+        each / "sweep", "job", "best", "validation_f1"
+    )
