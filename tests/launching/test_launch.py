@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +43,9 @@ def run(cfg):
     number = HydraConfig.get().job.num
     (SEEN / f"seen-{number}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
     print("the job prints")
+    if cfg.seed >= 8:
+        Path(f"pid-{number}").write_text(str(os.getpid()))
+        time.sleep(60)
     if number in (0, 1):
         assert wait_for(SEEN / f"seen-{1 - number}"), "the other one does not run"
     if number == 1:
@@ -75,6 +82,7 @@ def _no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mmie.reporting.sweep_plots.draw", lambda jobs, folder: None)
 
 
+@pytest.mark.slow
 def test_jobs_take_turns_at_the_devices(
     stub: Path,
     tmp_path: Path,
@@ -108,6 +116,29 @@ def test_jobs_take_turns_at_the_devices(
     assert failed.endswith(f" min on devices 7, GPU-8f: {killed} ({own}/2/job.log)")
     assert "jobs: 4 of 4 after " in output
     assert errors.startswith("error: 2 of 4 jobs failed (job 1: trainer.devices=1 seed=5; ")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("stub")
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_all_jobs(tmp_path: Path, signum: signal.Signals, status: int) -> None:
+    command = [sys.executable, str(ROOT / "run.py"), "-m", "seed=8,9", "hydra.sweep.dir=own"]
+    launcher = subprocess.Popen([*command, *GPUS], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    pids = [tmp_path / f"pid-{number}" for number in (0, 1)]
+    while not all(path.exists() and path.read_text() for path in pids):
+        assert launcher.poll() is None
+        time.sleep(0.02)
+    launcher.send_signal(signum)
+    _, errors = launcher.communicate(timeout=60)
+    assert launcher.returncode == status
+    stopped = f"stopped by {signum.name} in the jobs of the sweep (own)"
+    assert errors == f"{stopped}: run the same command again to resume\n"
+    for path in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(path.read_text()), 0)
+    unended = "not ended: killed, or still running"
+    assert picked(tmp_path / "own", "seed", "error") == [("8", unended), ("9", unended)]
+    assert not list(tmp_path.rglob("job.pickle"))
 
 
 @pytest.mark.slow
