@@ -39,14 +39,18 @@ def refuse(error: InputError) -> None:
     sys.exit(2)
 
 
+def start() -> None:
+    if is_job_of_sweep():
+        run_job_of_sweep(main.__wrapped__)
+        return
+    sys.argv[1:] = readable(sys.argv[1:])
+    refuse_absent(sys.argv[1:], Path(__file__).parent / "conf")
+    main()
+
+
 if __name__ == "__main__":
     with stopping.handle_signals():
         try:
-            if is_job_of_sweep():
-                run_job_of_sweep(main.__wrapped__)
-                sys.exit()
-            sys.argv[1:] = readable(sys.argv[1:])
-            refuse_absent(sys.argv[1:], Path(__file__).parent / "conf")
+            start()
         except InputError as error:
             refuse(error)
-        main()

@@ -8,13 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
 
 from helpers.run_py import ROOT, in_process, picked
 from helpers.small_runs import SMALL
+from mmie.launching import processes
+from mmie.resolvers import CONF
+from mmie.sweeping import GPUS as GPUS_TARGET
 
 # Every Python that finds this file imports it at its start, so the jobs do, too. Importing the real
 # pipeline would take each of them five seconds.
@@ -90,6 +96,7 @@ def test_jobs_take_turns_at_the_devices(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Jobs 0 and 1 wait for each other. Jobs 2 and 3 need both devices and run one by one."""
+    monkeypatch.setattr(processes, "LEFT", 0.1)
     own = tmp_path / "own"
     sweep = ["-m", "trainer.devices=1,2", "seed=4,5", *GPUS]
     assert in_process(monkeypatch, own, *sweep) == 1
@@ -185,6 +192,17 @@ def test_what_cannot_run_here_is_refused_before_anything_starts(
     assert error.startswith(f"error: {message}")
     assert error.count("\n") == 1
     assert not list(tmp_path.rglob("job.log"))
+
+
+def test_hydra_finds_the_launcher_where_it_is_installed() -> None:
+    """``setup.cfg`` names its module, which lies in a namespace that other packages share."""
+    parser = ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    module, _, _ = GPUS_TARGET.rpartition(".")
+    assert parser["options"]["py_modules"] == module
+    assert not (ROOT / "src/hydra_plugins/__init__.py").exists()
+    assert OmegaConf.load(CONF / "hydra/launcher/gpus.yaml")._target_ == GPUS_TARGET
+    assert GPUS_TARGET in Plugins.instance().class_name_to_class
 
 
 TINY = [item for item in SMALL if not item.startswith(("grpo.epochs", "evaluation.b"))]

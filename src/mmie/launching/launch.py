@@ -165,11 +165,12 @@ class _Turns:
             self._say(f"{job} started on {_named(own)}: {' '.join(varied)}")
 
     def _look_for_ended_ones(self, advance: Callable[[int], None]) -> None:
-        for job, process in [one for one in self.running if one[1].ended()]:
+        ended = [one for one in self.running if one[1].ended()]
+        for job, process in ended:
             self.running.remove((job, process))
             self.free = sorted([*self.free, *process.devices], key=self.order.index)
             self._say(_ended(job, process))
-            advance(1)
+        advance(len(ended))  # also with 0: outside a terminal, a line per minute says how it goes
 
     def _say(self, line: str) -> None:
         self.console.print(plain_text(line))

@@ -16,6 +16,7 @@ from mmie.launching.devices import VARIABLE
 from mmie.launching.job import JOB
 
 GRACE = 15.0  # seconds from SIGTERM to SIGKILL; less than those of ``mmie.stopping``
+LEFT = 3.0  # seconds for the further processes of a job to end after it
 # What schedulers and torchrun say of the launcher's process does not hold for its jobs.
 OF_ANOTHER = ("LOCAL_RANK", "RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 OF_SLURM = ("SLURM_NTASKS", "SLURM_PROCID", "SLURM_LOCALID")
@@ -37,18 +38,20 @@ class Process:
     devices: Sequence[str]
     popen: subprocess.Popen[bytes]
     start: float = field(default_factory=time.monotonic)
+    _end: float | None = None
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.start
 
     def ended(self) -> bool:
-        """Whether it has ended. What is left of its session is killed then."""
+        """Whether its whole session has ended. Who outlives the job by ``LEFT`` is killed."""
         if self.popen.poll() is None:
             return False
-        self._kill()
-        assert self.popen.stdin is not None
-        self.popen.stdin.close()
+        self._end = self._end or time.monotonic()
+        if self._signal(0) and time.monotonic() - self._end < LEFT:
+            return False
+        self.kill()
         return True
 
     def how(self) -> str:
@@ -56,9 +59,19 @@ class Process:
         status = self.popen.returncode
         return f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
 
-    def _kill(self) -> None:
+    def kill(self) -> None:
+        """Kills the whole session."""
+        self._signal(signal.SIGKILL)
+        self.popen.wait()
+        assert self.popen.stdin is not None
+        self.popen.stdin.close()
+
+    def _signal(self, signum: int) -> bool:
+        """Sends a signal to the session; returns whether anybody was there. 0 only asks."""
         with suppress(ProcessLookupError):
-            os.killpg(self.popen.pid, signal.SIGKILL)
+            os.killpg(self.popen.pid, signum)
+            return True
+        return False
 
 
 def start(script: Path, job: Path, *, devices: Sequence[str], log: Path) -> Process:
@@ -94,6 +107,4 @@ def stop(processes: Sequence[Process]) -> None:
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
             process.popen.wait(max(0.0, end - time.monotonic()))
-        process._kill()
-        process.popen.wait()
-        process.ended()
+        process.kill()
