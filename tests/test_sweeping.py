@@ -4,17 +4,21 @@ import json
 import os
 import runpy
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import mmie
 from helpers.run_py import in_process, picked
+from mmie import sweeping
 from mmie.errors import InputError
+from mmie.reporting.sweep import Job, load_jobs
 
 ROOT = Path(__file__).parents[1]
 DATA = ["stages=[data]", "data.sizes.val=2", "data.sizes.test=2"]
@@ -250,6 +254,34 @@ def test_optuna_proposes_the_same_again_and_lives_with_failures(
     nearest = min((job for job in jobs if job[4] == "ok"), key=lambda job: abs(float(job[0]) - 0.5))
     assert nearest[5] == "1"
     assert nearest[0] in (first / "optimization_results.yaml").read_text()
+
+
+def test_of_two_summaries_at_once_the_fuller_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job that notes something first takes longer to read what all have noted."""
+    read = threading.Event()
+
+    def slowly(folder: Path) -> list[Job]:
+        jobs = load_jobs(folder)
+        if not read.is_set():
+            read.set()
+            time.sleep(0.3)
+        return jobs
+
+    def end(number: int) -> None:
+        hydra = {"sweep": {"dir": str(tmp_path)}, "job": {"num": number}}
+        hydra |= {"overrides": {"task": []}, "runtime": {"output_dir": str(tmp_path / "own")}}
+        config = OmegaConf.create({"hydra": hydra})
+        sweeping._note(config, validation_f1=None, seconds=0.0, error=None)
+
+    monkeypatch.setattr(sweeping, "load_jobs", slowly)
+    first = threading.Thread(target=end, args=(0,))
+    first.start()
+    read.wait()
+    end(1)
+    first.join()
+    assert picked(tmp_path, "job") == [("0",), ("1",)]
 
 
 # Every Python that finds this file imports it at its start, so the launcher's processes do, too.

@@ -25,7 +25,7 @@ from mmie import resolvers  # noqa: F401  (a job's process reads conf/ before it
 from mmie.checks import HYDRAS, foreign
 from mmie.display import terminal
 from mmie.errors import InputError
-from mmie.files import disk_errors, write_json, write_text
+from mmie.files import disk_errors, lock, write_json, write_text
 from mmie.reporting.sweep import (
     FIGURE,
     NOTES,
@@ -203,7 +203,10 @@ def _note(config: DictConfig, **ended: Any) -> None:
         "folder": str(config.hydra.runtime.output_dir),
     }
     write_json(sweep / NOTES / f"{job}.json", {**begun, **ended})
-    write_summary(sweep, load_jobs(sweep))
+    path = sweep / NOTES / ".lock"
+    with disk_errors(path), path.open("w") as alone:
+        lock(alone.fileno(), path)  # else a job could replace the summary by one that knows less
+        write_summary(sweep, load_jobs(sweep))
 
 
 def _failed(error: Exception, number: int, folder: Path) -> str:

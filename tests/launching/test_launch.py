@@ -47,6 +47,8 @@ def run(cfg):
     from hydra.core.hydra_config import HydraConfig
     from mmie.errors import InputError
     number = HydraConfig.get().job.num
+    if os.environ.get("LOCAL_RANK"):
+        raise InputError(f"x: {number} {cfg.seed} {os.environ['CUDA_VISIBLE_DEVICES']}")
     (SEEN / f"seen-{number}").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
     print("the job prints")
     if cfg.seed >= 8:
@@ -63,6 +65,11 @@ def run(cfg):
     if number == 3:
         assert not is_alive(int((SEEN / "left").read_text())), "it still has the device"
         assert sys.stdin.read() == ""
+        command = [sys.executable, *sys.argv, "hydra.output_subdir=null"]  # as Lightning does it
+        environment = {**os.environ, "LOCAL_RANK": "1"}
+        second = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert second.returncode == 2
+        (SEEN / "second").write_text(second.stderr)
     return float(number)
 
 module = sys.modules["mmie.pipeline"] = types.ModuleType("mmie.pipeline")
@@ -95,7 +102,10 @@ def test_jobs_take_turns_at_the_devices(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Jobs 0 and 1 wait for each other. Jobs 2 and 3 need both devices and run one by one."""
+    """Jobs 0 and 1 wait for each other. Jobs 2 and 3 need both devices and run one by one.
+
+    Job 2 is killed and leaves a process behind. Job 3 starts a further process of its own.
+    """
     monkeypatch.setattr(processes, "LEFT", 0.1)
     own = tmp_path / "own"
     sweep = ["-m", "trainer.devices=1,2", "seed=4,5", *GPUS]
@@ -113,6 +123,7 @@ def test_jobs_take_turns_at_the_devices(
     assert (own / "2/error.txt").read_text() == f"{killed}\n"
     assert (own / "0/job.log").read_text() == "the job prints\n"
     assert not list(own.rglob("job.pickle"))
+    assert (stub / "second").read_text() == "error: x: 3 5 7,GPU-8f\n"
 
     output, errors = capfd.readouterr()
     lines = [line for line in output.splitlines() if line.startswith("job ")]
