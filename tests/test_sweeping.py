@@ -275,13 +275,14 @@ def test_of_two_summaries_at_once_the_fuller_one_stays(
         config = OmegaConf.create({"hydra": hydra})
         sweeping._note(config, validation_f1=None, seconds=0.0, error=None)
 
+    end(0)
     monkeypatch.setattr(sweeping, "load_jobs", slowly)
-    first = threading.Thread(target=end, args=(0,))
-    first.start()
+    slow = threading.Thread(target=end, args=(1,))
+    slow.start()
     read.wait()
-    end(1)
-    first.join()
-    assert picked(tmp_path, "job") == [("0",), ("1",)]
+    end(2)
+    slow.join()
+    assert picked(tmp_path, "job") == [("0",), ("1",), ("2",)]
 
 
 # Every Python that finds this file imports it at its start, so the launcher's processes do, too.
