@@ -30,18 +30,15 @@ from pathlib import Path
 
 SEEN = Path(__file__).parent
 
-def wait_for(path):
-    end = time.monotonic() + 60
-    while not path.exists() and time.monotonic() < end:
+def comes_true(condition):
+    end = time.monotonic() + 30
+    while not condition() and time.monotonic() < end:
         time.sleep(0.02)
-    return path.exists()
+    return condition()
 
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def has_ended(pid):
+    state = Path(f"/proc/{pid}/stat")
+    return not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
 
 def run(cfg):
     from hydra.core.hydra_config import HydraConfig
@@ -55,7 +52,8 @@ def run(cfg):
         Path(f"pid-{number}").write_text(str(os.getpid()))
         time.sleep(60)
     if number in (0, 1):
-        assert wait_for(SEEN / f"seen-{1 - number}"), "the other one does not run"
+        other = SEEN / f"seen-{1 - number}"
+        assert comes_true(other.exists), "the other one does not run"
     if number == 1:
         raise InputError("seed: not this one")
     if number == 2:
@@ -63,7 +61,8 @@ def run(cfg):
         (SEEN / "left").write_text(str(left.pid))
         os.kill(os.getpid(), signal.SIGKILL)
     if number == 3:
-        assert not is_alive(int((SEEN / "left").read_text())), "it still has the device"
+        left = int((SEEN / "left").read_text())
+        assert comes_true(lambda: has_ended(left)), "it still has the device"
         assert sys.stdin.read() == ""
         command = [sys.executable, *sys.argv, "hydra.output_subdir=null"]  # as Lightning does it
         environment = {**os.environ, "LOCAL_RANK": "1"}

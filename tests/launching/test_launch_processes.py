@@ -51,6 +51,13 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
+def wait_for_end(pid: int) -> None:
+    end = time.monotonic() + 20
+    while is_alive(pid):
+        assert time.monotonic() < end, "it is still alive"
+        time.sleep(0.02)
+
+
 def wait_for_text(path: Path) -> str:
     end = time.monotonic() + 60
     while not (path.exists() and path.read_text().endswith("\n")):
@@ -73,7 +80,7 @@ def test_a_deaf_job_is_killed_with_all_that_it_has_started(
     assert is_alive(int(child))
     stop([job])
     assert job.how() == "by SIGKILL"
-    assert not is_alive(int(child))
+    wait_for_end(int(child))
 
 
 def test_a_job_ends_when_its_launcher_is_killed(tmp_path: Path) -> None:
@@ -88,10 +95,7 @@ def test_a_job_ends_when_its_launcher_is_killed(tmp_path: Path) -> None:
     assert wait_for_text(tmp_path / "job.log") == "runs\n"
     launcher.kill()
     launcher.communicate()
-    end = time.monotonic() + 20
-    while is_alive(job) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not is_alive(job)
+    wait_for_end(job)
     assert "stopped by SIGTERM" in (tmp_path / "job.log").read_text()
 
 
