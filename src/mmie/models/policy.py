@@ -14,6 +14,7 @@ from mmie.data.pictures import open_picture
 from mmie.models.adapters import AdaptedModel
 from mmie.models.backbone import Backbone, Prompt, defuse_markers, join_features
 from mmie.models.batch import Completions, PromptBatch, pad_completions, pad_prompts
+from mmie.models.prompt_tokens import shape_of
 from mmie.models.rows import row_logps
 from mmie.models.sampling import sample
 from mmie.models.shared_prefix import completion_logps
@@ -30,6 +31,10 @@ class Policy(AdaptedModel):
     Args:
         backbone, rank, alpha, dropout, targets: see ``AdaptedModel``.
         max_pixels: bound of a picture's area before it reaches the image processor.
+
+    Attributes:
+        cache_gb: bounds the keys and values of responses that are decoded side by side; None for
+            no bound.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class Policy(AdaptedModel):
         super().__init__(backbone, rank=rank, alpha=alpha, dropout=dropout, targets=targets)
         self.max_pixels = max_pixels
         self.vision = VisionCache()
+        self.cache_gb: float | None = None
         self._encoded: dict[tuple[str | Picture, ...], tuple[Tensor, Tensor]] = {}
 
     @property
@@ -153,8 +159,20 @@ class Policy(AdaptedModel):
                 suppressed=self.suppressed,
                 eos_ids=self.eos_ids,
                 pad_id=self.pad_id,
-                side_by_side=side_by_side,
+                side_by_side=self._rows_side_by_side(prompts, uniforms, side_by_side),
             )
+
+    def _rows_side_by_side(
+        self, prompts: PromptBatch, uniforms: Tensor, wanted: int | None
+    ) -> int | None:
+        """``wanted`` responses, or fewer where their keys and values would pass ``cache_gb``."""
+        if self.cache_gb is None:
+            return wanted
+        rows, limit = uniforms.shape
+        model = self.backbone.model
+        shape = shape_of(model.config, rank=0, value_bytes=model.dtype.itemsize)
+        tokens = prompts.ids.shape[1] + limit
+        return shape.rows_within(self.cache_gb, tokens=tokens, rows=wanted or rows)
 
     def logps(
         self,

@@ -14,7 +14,7 @@ from mmie.planning.result import Plan
 from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 
-CUDA_GIB = 2.0  # what CUDA's context, NCCL and cuBLAS take; see ``mmie.bench.memory``
+CUDA_GIB = 2.0  # what CUDA's context, NCCL and cuBLAS take; see ``mmie.bench.memory_command``
 RECORD_LINE = 600  # bytes of a recorded answer besides its text
 RESUME_BYTES = 12  # of a weight of the adapter in a resume point: itself and two moments
 RESUME_POINTS = 2  # that are kept; see ``mmie.training.resume``
@@ -39,8 +39,10 @@ def plan_memory(plan: Plan, context: Context, shape: Shape, longest: Longest) ->
         figures = simulate(config, prompt=longest.prompt, response=limit)
     answers = config.evaluation
     rows = max(answers.batch_size, answers.vote_rows if answers.samples > 1 else 1)
-    cache = rows * (longest.prompt + answers.max_new_tokens) * shape.cache_bytes
-    figures["answers_gib"] = cache / GIB
+    tokens = longest.prompt + answers.max_new_tokens
+    decoded = shape.rows_within(config.memory.cache_gb, tokens=tokens, rows=rows)
+    prompts = answers.batch_size * longest.prompt if decoded < rows else 0
+    figures["answers_gib"] = (decoded * tokens + prompts) * shape.cache_bytes / GIB
     fixed = figures["weights_gib"] + figures["optimizer_gib"]
     figures["peak_gib"] = max(figures["peak_gib"], fixed + figures["answers_gib"])
     plan.memory = figures
@@ -70,7 +72,7 @@ def _fits(plan: Plan, name: str, there: float) -> bool:
     assert plan.memory is not None
     needed = plan.memory["peak_gib"] + CUDA_GIB
     if needed > there:
-        remedy = "take memory=lean, a smaller grpo.rollout_prompts or evaluation.batch_size"
+        remedy = "take memory=lean, a smaller memory.cache_gb or evaluation.batch_size"
         plan.warnings.append(
             f"{name}: {needed:.0f} GiB are needed and {there:.0f} are there; {remedy}"
         )

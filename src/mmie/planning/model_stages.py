@@ -236,7 +236,11 @@ class ModelStages:
             golds = [self.tokens.response(task.target(example, None)) for example in examples]
             expected = [min(float(gold), limit) for gold in golds]
         prompts = self._prompt_tokens(task, examples)
-        together = config.batch_size if group == 1 else config.vote_rows
+        together = self.shape.rows_within(
+            self.config.memory.cache_gb,
+            tokens=max(prompts, default=0) + limit,
+            rows=config.batch_size if group == 1 else config.vote_rows,
+        )
         return [
             answering_cost(self.shape, prompts, lengths, side_by_side=together, group=group)
             for lengths in (expected, [limit] * len(examples))
