@@ -34,6 +34,7 @@ from mmie.files import write_json
 from mmie.reporting.formats import markdown_grid
 from mmie.stages.quiet import quiet_libraries
 
+Row = tuple[int, int, tuple[str, ...]]  # tokens of prompts and of responses, and the overrides
 LIST_OR_TEXT = "[{(\"'"  # a value with one of these is taken as a whole
 
 
@@ -45,14 +46,16 @@ def main(arguments: Sequence[str]) -> None:
     """
     given = _parser().parse_args(arguments)
     prompts, responses = lengths("--prompt", given.prompt), lengths("--response", given.response)
-    rows = list(product(prompts, responses, *map(choices, given.overrides)))
-    configs = [shipped(*overrides) for _, _, *overrides in rows]
+    varied = list(product(*map(choices, given.overrides)))
+    rows: list[Row] = list(product(prompts, responses, varied))
+    configs = [shipped(*overrides) for _, _, overrides in rows]
     quiet_libraries()
-    console, simulated = terminal(), []
+    console = terminal()
+    simulated: list[dict[str, Any]] = []
     with console.status("simulating") as status:
-        for row, config in zip(rows, configs, strict=True):
+        for (prompt, response, _), config in zip(rows, configs, strict=True):
             status.update(f"simulating {len(simulated) + 1} of {len(rows)}")
-            figures = simulate(config, prompt=row[0], response=row[1], measure=given.measure)
+            figures = simulate(config, prompt=prompt, response=response, measure=given.measure)
             simulated.append(figures)
     if len(rows) == 1:
         console.print(_one(figures, prompt=prompts[0], response=responses[0]))
@@ -105,18 +108,16 @@ def _one(figures: dict[str, Any], *, prompt: int, response: int) -> Table:
     return table
 
 
-def _labelled(
-    rows: Sequence[Sequence[Any]], simulated: Sequence[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _labelled(rows: Sequence[Row], simulated: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The figures of each row, with what sets it apart from the others."""
     labelled = []
-    for (prompt, response, *overrides), figures in zip(rows, simulated, strict=True):
+    for (prompt, response, overrides), figures in zip(rows, simulated, strict=True):
         values = dict(override.partition("=")[::2] for override in overrides)
         labelled.append({"prompt": prompt, "response": response, **values, **figures})
     return labelled
 
 
-def _all(rows: Sequence[Sequence[Any]], simulated: Sequence[dict[str, Any]]) -> str:
+def _all(rows: Sequence[Row], simulated: Sequence[dict[str, Any]]) -> str:
     """One line in Markdown for each row: what varies, then GiB per GPU."""
     labelled = _labelled(rows, simulated)
     names = list(dict.fromkeys(name for row in labelled for name in row))
