@@ -124,10 +124,12 @@ class Sweep(Callback):
         folder = Path(config.hydra.sweep.dir)
         try:
             jobs = _summarised(folder)
+            planned = _planned(jobs, folder)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
-        terminal().print(score_table(jobs))
+        if not planned:
+            terminal().print(score_table(jobs))
         print(f"summary: {folder / 'summary.md'}", flush=True)
         if any(job.error for job in jobs):
             print(f"error: {_failures(jobs)}; {folder / 'summary.md'} says why", file=sys.stderr)
@@ -193,6 +195,29 @@ def _summarised(folder: Path) -> list[Job]:
     draw(jobs, folder)
     write_summary(folder, jobs)
     return jobs
+
+
+def _planned(jobs: Sequence[Job], folder: Path) -> bool:
+    """Shows what planned jobs cost together and writes their ``plan.json``; whether there are any.
+
+    Raises:
+        InputError: a plan cannot be read, or the file cannot be written.
+    """
+    paths = [folder / job.folder / "plan.json" for job in jobs if not job.error]
+    paths = [path for path in paths if path.is_file()]
+    if not paths:
+        return False
+    from mmie.planning.tables import tables
+    from mmie.planning.total import read_plan, total
+
+    whole = total([read_plan(path) for path in paths])
+    console = terminal()
+    console.rule(f"{len(paths)} jobs together; what they share counts once", align="left")
+    for part in tables(whole):
+        console.print(part)
+    write_json(folder / "plan.json", whole.as_json())
+    print(f"plan: {folder / 'plan.json'}", flush=True)
+    return True
 
 
 def _note(config: DictConfig, **ended: Any) -> None:
