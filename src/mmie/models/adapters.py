@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mmie.errors import InputError
-from mmie.files import disk_errors
+from mmie.files import disk_errors, give_usual_modes
 from mmie.models.backbone import Backbone
 
 POLICY, REFERENCE = "policy", "reference"
@@ -136,22 +136,9 @@ class AdaptedModel(nn.Module):
             for file in nested.iterdir():
                 file.replace(folder / file.name)
             nested.rmdir()
+            give_usual_modes(folder)
 
-    def save_merged(self, folder: Path) -> None:
-        """Writes base plus policy adapter as one ordinary checkpoint folder.
-
-        The model in memory stays as it is.
-
-        Raises:
-            InputError: the folder cannot be written.
-        """
-        weights = self._merged_weights()
-        with disk_errors(folder, also=(SafetensorError,)):
-            self.backbone.model.save_pretrained(folder, state_dict=weights)
-            self.backbone.tokenizer.save_pretrained(folder)
-            self.backbone.processor.save_pretrained(folder)
-
-    def _merged_weights(self) -> dict[str, Tensor]:
+    def merged_weights(self) -> dict[str, Tensor]:
         """The base's weights under their own names, with the policy adapter added."""
         base = self.model.get_base_model()
         weights: dict[str, Tensor] = {}

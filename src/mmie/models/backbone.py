@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,11 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer
+from transformers.utils import cached_file
 
 import mmie
+from mmie import markers
 from mmie.errors import InputError
-from mmie.text import TAGS
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Backbone(Protocol):
         tokenizer, processor: those of the checkpoint.
         lora_targets: regular expression for the layers that get an adapter.
         marker_ids: ids of image and video markers, which are never sampled.
+        hub_names: beginnings of the names of weights: as the model class has them → as the files on
+            the hub have them, which is what servers read.
     """
 
     model: Any
@@ -50,6 +54,11 @@ class Backbone(Protocol):
     processor: Any
     lora_targets: str
     marker_ids: list[int]
+    hub_names: Mapping[str, str]
+
+    @property
+    def processor_settings(self) -> dict[str, Any]:
+        """What ``processor_config.json`` must say for ``AutoProcessor`` to prepare prompts."""
 
     @property
     def vision_modules(self) -> Sequence[nn.Module]:
@@ -129,10 +138,12 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
     Weights that the checkpoint lacks are refused; transformers would fill them with random numbers.
 
     Raises:
-        InputError: the dtype is unknown, or the checkpoint is damaged or of another architecture.
+        InputError: the dtype is unknown, or the checkpoint is damaged, quantised or of another
+            architecture.
     """
     if dtype not in DTYPES:
         raise InputError(f"model.dtype={dtype}: use one of {', '.join(DTYPES)}")
+    refuse_quantised(path)
     config = load_pretrained(AutoConfig, path)
     if config.model_type != loader.config_class.model_type:
         raise InputError(
@@ -157,6 +168,33 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
         )
     model.requires_grad_(False)
     return model.eval()
+
+
+def refuse_quantised(path: str) -> None:
+    """Whether the base is a quantised one is known from its ``config.json`` alone.
+
+    A base that cannot be reached is not refused here: loading it says why.
+
+    Raises:
+        InputError: it is quantised. LoRA weights cannot be merged into it, which would come out
+            only after the training.
+    """
+    file = cached_file(
+        resolve_path(path),
+        "config.json",
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+        _raise_exceptions_for_gated_repo=False,
+    )
+    try:
+        settings = json.loads(Path(file).read_bytes()) if file else {}
+    except ValueError:
+        return
+    if isinstance(settings, dict) and settings.get("quantization_config"):
+        raise InputError(
+            f"model.path={path}: its weights are quantised (quantization_config in config.json), "
+            "and no adapter can be merged into those: take the checkpoint with whole weights"
+        )
 
 
 def load_tokenizer(path: str) -> Any:
@@ -194,15 +232,17 @@ def render_prompt(tokenizer: Any, text: str, placeholder: str, counts: Sequence[
 
 
 def defuse_markers(text: str, tokenizer: Any) -> str:
-    """Text in which no marker of the tokenizer works: each gets a blank after its first letter.
+    """``mmie.markers.defuse_markers`` with the markers of the tokenizer.
 
     Prompts and the responses to learn both pass through here, so that a name is spelled alike in
-    the two. The tags of a response's form stay, as some tokenizers have tokens for them.
+    the two.
     """
-    for token in tokenizer.added_tokens_decoder.values():
-        if token.content not in TAGS:
-            text = text.replace(token.content, f"{token.content[0]} {token.content[1:]}")
-    return text
+    return markers.defuse_markers(text, marker_texts(tokenizer))
+
+
+def marker_texts(tokenizer: Any) -> list[str]:
+    """The texts of the tokenizer's added tokens, in the order of their ids."""
+    return [token.content for token in tokenizer.added_tokens_decoder.values()]
 
 
 def expand_placeholders(rendered: str, placeholder: str, counts: Sequence[int]) -> str:

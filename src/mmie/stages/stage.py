@@ -20,6 +20,7 @@ VERSIONS = {
     "grpo": 1,
     "evaluate": 5,
     "vote": 4,
+    "predict": 1,
 }
 # The stages in which all processes of a run take part.
 COLLECTIVE = (*TRAININGS, "difficulty", "evaluate", "vote")
