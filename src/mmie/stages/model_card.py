@@ -50,7 +50,11 @@ def model_card(context: Context, taken: Delivered, *, base: str, named: bool) ->
         commit=commit(),
         key=fingerprint(config=config),
         prompt=fenced(task.prompt_template()),
+        adapter=taken.key if taken.system else None,
         pictures=len(task.shown),
+        paths=Markup(
+            json.dumps([f"picture_{number + 1}.png" for number in range(len(task.shown))])
+        ),
         markers=marker_texts(tokenizer),
         banned_tokens=[tokenizer.convert_ids_to_tokens(token) for token in policy.suppressed],
         logit_bias=Markup(json.dumps(banned)),

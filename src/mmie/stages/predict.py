@@ -65,7 +65,8 @@ def _answer_all(context: Context, taken: Delivered) -> None:
 
 
 def _fill(context: Context, taken: Delivered, path: Path) -> None:
-    context.console.print(plain_text(f"each answer is written as it comes: {path}", "dim"))
+    message = f"each answer is written as it comes: {path}"
+    context.console.print(plain_text(message, "dim"), soft_wrap=True)
     ask = ask_policy(context, taken.task)
 
     def ask_once(examples: Sequence[Example]) -> list[Responded]:
