@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,8 @@ class _File:
             except InputError as error:
                 problems.append(str(error))
         if problems:
-            others = len(problems) - 1
-            raise InputError(problems[0] + (f" (and {others:,} other lines)" if others else ""))
+            count = f" (bad lines in all: {len(problems):,})" if len(problems) > 1 else ""
+            raise InputError(problems[0] + count)
         if not self.examples:
             reason = "no line in it; write one JSON object per line"
             raise InputError(f"predict.file={self.file}: {reason}")
@@ -96,17 +96,22 @@ class _File:
         name = _name(row.get("id"), where, number)
         if name in self.examples:
             raise InputError(f"{where}id: {name!r} stands twice; give each line an id of its own")
-        example = _question({**row, "id": name, "folder": self.folder}, where, self.task)
+        unused = [key for key in row if key not in (*self.task.asked, "id")]
+        question = {**row, "id": name, "folder": self.folder}
+        example = _question(question, where, self.task, unused)
         if isinstance(row.get("id"), int):
             example = replace(example, extra={**example.extra, "id": row["id"]})
         self.examples[name] = example
-        self.unused.update(key for key in row if key not in (*self.task.asked, "id"))
+        self.unused.update(unused)
 
 
-def _question(row: Mapping[str, Any], where: str, task: Task) -> Example:
+def _question(
+    row: Mapping[str, Any], where: str, task: Task, unused: Sequence[str] = ()
+) -> Example:
     for key in task.asked:
         if row.get(key) in EMPTY:
-            raise InputError(f"{where}{key}: the stage predict needs it; give it there")
+            instead = f" (not asked for: {', '.join(unused)})" if unused else ""
+            raise InputError(f"{where}{key}: the stage predict needs it; give it there{instead}")
     return task.question(row, where)
 
 
