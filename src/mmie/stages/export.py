@@ -15,7 +15,6 @@ from mmie.files import disk_errors, write_json, write_text
 from mmie.stages.answers import sampling
 from mmie.stages.context import Context
 from mmie.stages.delivered import Delivered, delivered
-from mmie.stages.model_card import model_card
 
 NO_NAME = "NAME-OF-THE-BASE-MODEL"  # where the base is a folder and export.base_model says nothing
 # Sections of the configuration that say where things lie, and change nothing of what is trained.
@@ -28,7 +27,9 @@ def export(context: Context) -> Path:
     The latter is a whole checkpoint for ``from_pretrained`` or a serving engine. Each of the two
     has the model card, ``README.md``, which also lies beside them with ``origin.json``.
     """
-    from mmie.models.exporting import export_adapter, export_merged  # they load torch
+    # They load torch, which a run that exports nothing may not need.
+    from mmie.models.exporting import export_adapter, export_merged
+    from mmie.stages.model_card import model_card
 
     taken = delivered(context)
     taken.load(context)
