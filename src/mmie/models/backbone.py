@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer
-from transformers.utils import cached_file
 
 import mmie
 from mmie import markers
@@ -143,8 +141,8 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
     """
     if dtype not in DTYPES:
         raise InputError(f"model.dtype={dtype}: use one of {', '.join(DTYPES)}")
-    refuse_quantised(path)
     config = load_pretrained(AutoConfig, path)
+    require_whole_weights(config.to_dict(), path)
     if config.model_type != loader.config_class.model_type:
         raise InputError(
             f"model.path={path}: it is a checkpoint of {config.model_type}, where "
@@ -170,27 +168,14 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
     return model.eval()
 
 
-def refuse_quantised(path: str) -> None:
-    """Whether the base is a quantised one is known from its ``config.json`` alone.
-
-    A base that cannot be reached is not refused here: loading it says why.
+def require_whole_weights(settings: Mapping[str, Any], path: str) -> None:
+    """``settings`` are those of the base's ``config.json``.
 
     Raises:
-        InputError: it is quantised. LoRA weights cannot be merged into it, which would come out
-            only after the training.
+        InputError: the base is quantised. LoRA weights cannot be merged into it, which would come
+            out only after the training.
     """
-    file = cached_file(
-        resolve_path(path),
-        "config.json",
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-        _raise_exceptions_for_gated_repo=False,
-    )
-    try:
-        settings = json.loads(Path(file).read_bytes()) if file else {}
-    except ValueError:
-        return
-    if isinstance(settings, dict) and settings.get("quantization_config"):
+    if settings.get("quantization_config"):
         raise InputError(
             f"model.path={path}: its weights are quantised (quantization_config in config.json), "
             "and no adapter can be merged into those: take the checkpoint with whole weights"

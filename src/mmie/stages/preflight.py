@@ -38,7 +38,7 @@ def _check_schedule(config: RunConfig) -> None:
 
 
 def _check_base(config: RunConfig) -> None:
-    from mmie.models.backbone import refuse_quantised  # it loads torch, which no plan needs here
+    from mmie.models.base_settings import refuse_quantised  # it loads torch
 
     refuse_quantised(config.model["path"])
 
