@@ -51,15 +51,16 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def policy(kind: str, make_policy: Callable[..., Any]) -> Any:
     return make_policy(kind)
 
 
-@pytest.fixture
-def merged(policy: Any, tmp_path: Path) -> Path:
-    export_merged(policy, tmp_path / "merged", sampling=SAMPLING)
-    return tmp_path / "merged"
+@pytest.fixture(scope="module")
+def merged(policy: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("export") / "merged"
+    export_merged(policy, folder, sampling=SAMPLING)
+    return folder
 
 
 def answers_of_mmie(policy: Any, pictures: list[Any]) -> list[list[int]]:
@@ -160,8 +161,9 @@ def test_the_adapter_on_its_base_answers_as_mmie_does(
 
 
 def test_tokens_that_mmie_never_draws_are_not_drawn_elsewhere(
-    policy: Any, pictures: list[Any], tmp_path: Path
+    kind: str, make_policy: Any, pictures: list[Any], tmp_path: Path
 ) -> None:
+    policy = make_policy(kind)
     prefer_markers(policy)
     export_merged(policy, tmp_path, sampling=SAMPLING)
     model = AutoModelForImageTextToText.from_pretrained(tmp_path, dtype="auto").eval()
@@ -245,7 +247,8 @@ def test_files_have_the_usual_modes_and_no_path_of_this_machine(
     export_adapter(policy, tmp_path / "adapter", base=BASE, sampling=SAMPLING)
     umask = os.umask(0)
     os.umask(umask)
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    folders = (tmp_path, merged)
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     assert len(files) > 8
     for path in files:
         assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask, path
