@@ -222,6 +222,7 @@ def test_processor_and_video_settings_of_the_base_are_carried(
     (base / "processor_config.json").write_text(json.dumps(whole))
     backbone = type(load_backbone(kind))(str(checkpoint_folders[kind]))
     backbone.model.name_or_path = str(base)
+    backbone.model.config.text_config._name_or_path = str(base)
     export_merged(
         build_policy(backbone, rank=4, alpha=8, dropout=0.0, seed=1),
         tmp_path / "merged",
@@ -229,6 +230,7 @@ def test_processor_and_video_settings_of_the_base_are_carried(
     )
     read = json.loads((tmp_path / "merged/processor_config.json").read_text())
     assert (read["more"], read["video_processor"]) == (1, video)
+    assert str(base) not in (tmp_path / "merged/config.json").read_text()
     assert read["image_processor"] == json.loads(backbone.processor.to_json_string())
     assert json.loads((tmp_path / "merged/video_preprocessor_config.json").read_text()) == video
 

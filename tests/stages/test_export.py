@@ -80,6 +80,9 @@ def test_an_export_can_be_given_away(
 def test_without_the_merged_weights_there_is_no_such_folder(context_of: Any) -> None:
     folder = export.export(context_of("export.merged=false"))
     assert {path.name for path in folder.iterdir()} == {"adapter", "README.md", "origin.json"}
+    (folder / "merged").mkdir()
+    with pytest.raises(InputError, match=r"merged/ of an earlier export lies there"):
+        deliver.check(context_of("export.merged=false"))
 
 
 def test_the_base_has_a_name_that_others_know(context_of: Any) -> None:

@@ -258,6 +258,7 @@ def test_a_killed_run_goes_on_and_another_file_is_answered_anew(
     with begun.open("a") as file:
         file.write('{"id": "n2", "resp')  # torn by the kill
     assert answer(*settings) == [2, 1]
+    assert "2 of 5 answers are there already\n" in capsys.readouterr().out
     written = (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["id"] for line in written] == ["n0", "n1", "n2", "n3", "n4"]
     assert answer(*settings) == []

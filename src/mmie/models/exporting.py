@@ -111,6 +111,9 @@ def _model_settings(model: Any) -> Any:
     settings = copy.deepcopy(model.config)
     settings.architectures = [type(model).__name__]
     settings.dtype = model.dtype
+    for part in (settings.text_config, settings.vision_config):
+        if Path(part._name_or_path).is_absolute():  # where somebody once loaded this part from
+            part._name_or_path = ""
     return settings
 
 

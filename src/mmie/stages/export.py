@@ -11,6 +11,7 @@ from typing import Any
 
 from mmie.artifacts import commit, fingerprint, versions
 from mmie.config import RunConfig
+from mmie.errors import InputError
 from mmie.files import disk_errors, write_json, write_text
 from mmie.stages.answers import sampling
 from mmie.stages.context import Context
@@ -49,9 +50,16 @@ def export(context: Context) -> Path:
 
 
 def export_folder(context: Context) -> Path:
-    """The folder of the export, made before the trainings to find out whether it can be made."""
-    folder = context.config.export.folder
-    path = Path(folder) if folder else context.output / "export"
+    """The folder of the export, made before the trainings to find out whether it can be made.
+
+    Raises:
+        InputError: it cannot be made, or would keep the merged weights of an earlier export.
+    """
+    config = context.config.export
+    path = Path(config.folder) if config.folder else context.output / "export"
+    if not config.merged and (path / "merged").exists():
+        reason = "merged/ of an earlier export lies there, and export.merged is false"
+        raise InputError(f"export.folder={path}: {reason}; delete it or take another folder")
     with disk_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     return path

@@ -73,13 +73,17 @@ def _fill(context: Context, taken: Delivered, path: Path) -> None:
         with context.policy.forgetting():
             return ask(examples)
 
-    row = partial(_row, context, taken)
+    row, examples = partial(_row, context, taken), context.questions.examples
+    file = AnswerFile(path, row, _responded, keys=["response", "truncated"])
+    known = len(file.load())
+    if known:
+        context.console.print(f"{known:,} of {len(examples):,} answers are there already")
     answer(
         context,
-        context.questions.examples,
+        examples,
         ask_once,
         batch_size=context.config.evaluation.batch_size,
-        file=AnswerFile(path, row, _responded, keys=["response", "truncated"]),
+        file=file,
         label="answering",
     )
 
