@@ -67,6 +67,7 @@ def test_an_export_can_be_given_away(
     assert "`<image>`, `<pad>`" in card
     assert "--enable-lora --max-lora-rank 8 " in card
     assert "text : {text} . extract the quintuples . think then answer ." in card
+    assert "Put the values in the places of `{text}`. Other braces" in card
     places = [os.fsencode(tmp_path), os.fsencode(checkpoint_folders["llava"])]
     for path in folder.rglob("*"):
         if path.is_file():

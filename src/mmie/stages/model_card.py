@@ -50,6 +50,7 @@ def model_card(context: Context, taken: Delivered, *, base: str, named: bool) ->
         commit=commit(),
         key=fingerprint(config=config),
         prompt=fenced(task.prompt_template()),
+        places=[key for key in task.asked if f"{{{key}}}" in task.prompt_template()],
         adapter=taken.key if taken.system else None,
         pictures=len(task.shown),
         paths=Markup(
