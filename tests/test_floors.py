@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 
 LOWEST = """
-    types errors settings results json_types text answer_items response_blocks templates
+    types errors settings results json_types text answer_items response_blocks templates markers
     reading parsing metrics significance voting files integrity stopping display costs
 """
 HIGHEST = """

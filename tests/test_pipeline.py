@@ -4,6 +4,7 @@ import csv
 import json
 import multiprocessing
 import shlex
+import shutil
 import signal
 import time
 from dataclasses import fields
@@ -332,7 +333,11 @@ def test_predict_and_export_take_a_finished_run_away(
     said = json.loads((tmp_path / "predict/prediction.json").read_text(encoding="utf-8"))
     assert said["text"] == "Ann Lee and Bob Ray"
     assert said["response"].split()[0] in capsys.readouterr().out
-    go(tmp_path, "export", "stages=[export]")
+    for folder in ("data", "distil", "filter", "sft"):  # the last adapter is all that is needed
+        shutil.rmtree(tmp_path / "artifacts" / folder)
+    results = go(tmp_path, "export", "stages=[export]")
+    assert {name: stage["cached"] for name, stage in results["stages"].items()} == {"grpo": True}
+    assert not (tmp_path / "artifacts/distil").exists()
     exported = tmp_path / "export/export"
     assert (exported / "adapter/adapter_config.json").exists()
     assert (exported / "merged/model.safetensors").exists()

@@ -148,7 +148,7 @@ def stages(context: Context) -> dict[str, Artifact]:
     if "evaluate" in due:
         evaluated = _evaluate(context, data, systems(context, sft, grpo))
     if not context.follower:
-        _deliver(context, grpo or sft)
+        _deliver(context)
     return evaluated
 
 
@@ -166,9 +166,9 @@ def _evaluate(context: Context, data: Artifact, rows: Iterable[System]) -> dict[
     return evaluated
 
 
-def _deliver(context: Context, adapter: Artifact | None) -> None:
+def _deliver(context: Context) -> None:
     """Answers questions and exports the adapter, if these stages are chosen."""
     for name, stage in (("predict", deliver.predict), ("export", deliver.export)):
         if name in context.config.stages:
             with stopping.at(f"in stage {name}"):
-                stage(context, adapter)
+                stage(context)

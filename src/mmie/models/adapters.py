@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -25,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from mmie.errors import InputError
-from mmie.files import disk_errors
+from mmie.files import disk_errors, give_usual_modes
 from mmie.models.backbone import Backbone
 
 POLICY, REFERENCE = "policy", "reference"
@@ -140,26 +139,9 @@ class AdaptedModel(nn.Module):
             for file in nested.iterdir():
                 file.replace(folder / file.name)
             nested.rmdir()
+            give_usual_modes(folder)
 
-    def save_merged(self, folder: Path) -> None:
-        """Writes base plus policy adapter as one ordinary checkpoint folder.
-
-        The model in memory stays as it is.
-
-        Raises:
-            InputError: the folder cannot be written.
-        """
-        weights = self._merged_weights()
-        if self.device.type == "cpu":
-            # transformers imports DeepSpeed to save a model, and that warns of a missing GPU
-            # unless it is told what the model computes on.
-            os.environ.setdefault("DS_ACCELERATOR", "cpu")
-        with disk_errors(folder, also=(SafetensorError,)):
-            self.backbone.model.save_pretrained(folder, state_dict=weights)
-            self.backbone.tokenizer.save_pretrained(folder)
-            self.backbone.processor.save_pretrained(folder)
-
-    def _merged_weights(self) -> dict[str, Tensor]:
+    def merged_weights(self) -> dict[str, Tensor]:
         """The base's weights under their own names, with the policy adapter added."""
         base = self.model.get_base_model()
         weights: dict[str, Tensor] = {}

@@ -119,6 +119,19 @@ class Policy(AdaptedModel):
         digest = tower_digest(self.backbone.vision_modules, settings)
         self.vision = VisionCache(FeatureStore(folder / digest), max_bytes=max_bytes)
 
+    @contextlib.contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Inside, prompts and features are kept neither in memory nor on disk once the block ends.
+
+        For questions that are asked once: a long file of them would fill both.
+        """
+        vision, encoded = self.vision, self._encoded
+        self.vision, self._encoded = VisionCache(), {}
+        try:
+            yield
+        finally:
+            self.vision, self._encoded = vision, encoded
+
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
         return pad_prompts(prompts, pad_id=self.pad_id, device=self.device)
 

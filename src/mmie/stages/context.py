@@ -22,6 +22,7 @@ from mmie.settings import TRAININGS
 from mmie.stages import checkpoint
 from mmie.stages.gpu import sees_gpu
 from mmie.stages.progress import progress
+from mmie.stages.questions import Questions
 from mmie.stages.ranks import (
     begin_training,
     is_follower,
@@ -63,7 +64,7 @@ class Context:
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     voting: dict[str, dict[str, Any]] = field(default_factory=dict)
-    questions: list[Example] = field(default_factory=list)
+    questions: Questions = field(default_factory=Questions)
 
     def __post_init__(self) -> None:
         self.console.quiet = self.console.quiet or self.follower
@@ -98,6 +99,17 @@ class Context:
         """The result of a stage, whether it is there or not; see ``open``."""
         key = fingerprint(stage=name, version=VERSIONS[name], **parts)
         return self.store.artifact(name, key)
+
+    def reopen(self, name: str, artifact: Artifact) -> None:
+        """Takes a finished result again, whatever became of the stages before it.
+
+        Raises:
+            InputError: it is not there, or damaged.
+        """
+        if not self.ready(name, artifact):
+            raise InputError(f"{artifact.folder}: there is no finished {name}; run that stage")
+        with self._opened(name, artifact.key, {}, name):
+            pass
 
     def ready(self, name: str, artifact: Artifact) -> bool:
         """Whether the result of the stage is there."""
@@ -219,7 +231,7 @@ class Context:
         with progress(self.console, description, total) as advance:
             yield advance
 
-    def track(self, items: list[Any], description: str) -> Iterable[Any]:
+    def track(self, items: Sequence[Any], description: str) -> Iterable[Any]:
         """The items, with the progress shown while they are used."""
         with self.progress(description, len(items)) as advance:
             for item in items:
