@@ -7,8 +7,8 @@ TRL comes with ``pip install -c constraints.txt -e '.[bench]'``.
 Every engine runs in a process of its own on a random Qwen2.5-VL of 6 M parameters; no data is
 needed. ``--sweep`` repeats the comparison over G and over the prompt length and draws the cost.
 
-``python -m mmie.bench memory`` simulates memory at the paper's scale, and ``python -m mmie.bench gpu``
-measures on a GPU; ``--help`` explains each of them.
+``python -m mmie.bench memory`` simulates memory at the paper's scale, and ``python -m
+mmie.bench.gpu`` measures a whole GPU in minutes; ``--help`` explains each of them.
 """
 
 from __future__ import annotations
@@ -41,12 +41,6 @@ def main() -> None:
 
         with one_line_errors():
             memory.main(sys.argv[2:])
-        return
-    if sys.argv[1:2] == ["gpu"]:
-        from mmie.bench.gpu import command
-
-        with one_line_errors():
-            command.main(sys.argv[2:])
         return
     options = vars(_parser().parse_args())
     engines = options.pop("engines").split(",")

@@ -43,7 +43,7 @@ class Running:
     def __init__(self, part: Part, folder: Path, *, tiny: bool) -> None:
         self.part, self.started = part, time.monotonic()
         self.figures, self.log = folder / f"{part.name}.json", folder / f"{part.name}.log"
-        command = [sys.executable, "-W", "ignore", "-m", "mmie.bench", "gpu"]
+        command = [sys.executable, "-W", "ignore", "-m", "mmie.bench.gpu"]
         command += ["--part", part.name, "--json", str(self.figures), *["--tiny"] * tiny]
         with self.log.open("wb") as log:
             # A session of its own: what the part has started ends with it.
@@ -58,7 +58,8 @@ class Running:
                 error = self._last_words()
         except subprocess.TimeoutExpired:
             error = f"stopped after {limit - self.started:.0f} s"
-        self.stop()
+        finally:
+            self.stop()
         seconds = round(time.monotonic() - self.started, 1)
         return {"part_seconds": seconds, "error": error, **self._measured()}
 

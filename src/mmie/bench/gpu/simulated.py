@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from mmie.bench.gpu.notes import Notes
-from mmie.bench.gpu.size import Size
-from mmie.bench.gpu.step import MEMORY
+from mmie.bench.gpu.size import MEMORY, Size
 from mmie.bench.memory import simulate
 
 

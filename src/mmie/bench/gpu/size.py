@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from mmie.config import RunConfig, shipped
+if TYPE_CHECKING:  # the table needs none of it
+    from mmie.config import RunConfig
 
+MEMORY = ("lean", "balanced", "fast")  # the last needs most, so it comes last
 TOY = "mmie:toy/qwen2_5_vl"
 
 
@@ -41,6 +44,8 @@ class Size:
 
     def config(self, *overrides: str) -> RunConfig:
         """The composed configuration of this work."""
+        from mmie.config import shipped
+
         own = (
             f"grpo.prompts_per_step={self.prompts}",
             f"grpo.group_size={self.group_size}",

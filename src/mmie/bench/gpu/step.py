@@ -15,7 +15,7 @@ from mmie.bench.engines import make_module
 from mmie.bench.gpu.card import matmul_tflops
 from mmie.bench.gpu.model import device
 from mmie.bench.gpu.notes import Notes
-from mmie.bench.gpu.size import Size
+from mmie.bench.gpu.size import MEMORY, Size
 from mmie.bench.gpu.work import autocast, make_examples, make_policy
 from mmie.config import RunConfig
 from mmie.models.policy import Policy
@@ -25,7 +25,6 @@ from mmie.training.rollouts import Rollouts
 from mmie.types import Example
 
 GIB = 2**30
-MEMORY = ("lean", "balanced", "fast")  # the last needs most, so it comes last
 
 
 class PhaseMemory(GRPOModule):

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from mmie.bench.gpu.step import MEMORY
+from mmie.bench.gpu.size import MEMORY
 
 Row = tuple[str, str, str]
 

@@ -1,6 +1,6 @@
 """Measures what one GPU does with this engine, part by part, and writes one JSON file.
 
-    python -m mmie.bench gpu --json gpu.json [--minutes 9] [--parts card,step]
+    python -m mmie.bench.gpu --json gpu.json [--minutes 9] [--parts card,step]
 
 experiments/gpu/README.md explains the parts and their figures. A part that fails or runs out of
 time leaves its error in the file, and the others still run. ``--parts none`` only lists them.
@@ -10,6 +10,7 @@ time leaves its error in the file, and the others still run. ``--parts none`` on
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,12 +24,10 @@ from rich.console import Console
 from mmie.artifacts import commit
 from mmie.bench.gpu.notes import Notes
 from mmie.bench.gpu.process import Part, Running
-from mmie.bench.gpu.size import REAL, TINY
 from mmie.bench.gpu.table import table
 from mmie.display import terminal
 from mmie.errors import InputError
-from mmie.files import write_json
-from mmie.reporting.command import names
+from mmie.reporting.command import names, one_line_errors
 
 # The most valuable first: the later ones get what is left of the time.
 PARTS = (
@@ -44,7 +43,7 @@ LEAST_SECONDS = 15  # less than that is no use to a part
 
 
 def main(arguments: Sequence[str]) -> None:
-    """``python -m mmie.bench gpu``."""
+    """``python -m mmie.bench.gpu``."""
     options = _parser().parse_args(arguments)
     if options.part:
         part(options.part, options.json, tiny=options.tiny)
@@ -66,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mmie.bench gpu",
+        prog="python -m mmie.bench.gpu",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -95,6 +94,8 @@ def choose(listed: str | None) -> list[Part]:
 
 def part(name: str, file: Path, *, tiny: bool) -> None:
     """Runs one part in this process."""
+    from mmie.bench.gpu.size import REAL, TINY  # with the libraries that read conf/
+
     import_module(f"mmie.bench.gpu.{name}").run(TINY if tiny else REAL, Notes(file))
 
 
@@ -133,3 +134,8 @@ def _tell(part: Part, figures: dict[str, Any], notes: Notes, console: Console) -
     notes.add(parts=figures)
     result = figures[part.name]
     console.print(f"{part.name}: {result['error'] or 'done'}, {result['part_seconds']} s")
+
+
+if __name__ == "__main__":
+    with one_line_errors():
+        main(sys.argv[1:])
