@@ -47,12 +47,12 @@ def run(size: Size, notes: Notes) -> None:
 
 
 def choices(size: Size) -> dict[str, RunConfig | None]:
-    """The configuration for each choice of CUDA graphs; None where there is no such choice."""
+    """The configuration without CUDA graphs and with them; None where there is no such choice."""
     try:
-        size.config(f"{GRAPHS}=off")
+        without = size.config(f"{GRAPHS}=never")
     except InputError:
         return {"graphs_off": size.config(), "graphs_on": None}
-    return {f"graphs_{word}": size.config(f"{GRAPHS}={word}") for word in ("off", "on")}
+    return {"graphs_off": without, "graphs_on": size.config(f"{GRAPHS}=auto")}
 
 
 @dataclass

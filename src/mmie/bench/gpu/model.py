@@ -21,7 +21,7 @@ FIRST_END, ENDS = 300, 32  # see ``write_folder``
 
 def device() -> torch.device:
     """The GPU, or the CPU of a machine without one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
 class RandomWeights(Qwen25VL):

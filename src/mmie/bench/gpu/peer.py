@@ -7,6 +7,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from mmie.bench.compare import compare, shipped_work
 from mmie.bench.gpu.model import RandomWeights, device
 from mmie.bench.gpu.notes import Notes
@@ -31,6 +33,7 @@ def run(size: Size, notes: Notes) -> None:
         backbone.tokenizer.save_pretrained(folder)
         backbone.processor.save_pretrained(folder)
         del backbone
+        torch.cuda.empty_cache()  # the engines need it
         work = replace(
             shipped_work(str(folder)),
             group_size=size.group_size,
