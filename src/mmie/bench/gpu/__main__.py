@@ -36,7 +36,7 @@ PARTS = (
     Part("step", 150),
     Part("decode", 100),
     Part("paper", 200),
-    Part("peer", 120),
+    Part("peer", 150),
     Part("zero2", 90),
 )
 LEAST_SECONDS = 15  # less than that is no use to a part
@@ -96,7 +96,9 @@ def part(name: str, file: Path, *, tiny: bool) -> None:
     """Runs one part in this process."""
     from mmie.bench.gpu.size import REAL, TINY  # with the libraries that read conf/
 
-    import_module(f"mmie.bench.gpu.{name}").run(TINY if tiny else REAL, Notes(file))
+    start, notes = time.monotonic(), Notes(file)
+    import_module(f"mmie.bench.gpu.{name}").run(TINY if tiny else REAL, notes)
+    notes.add(part_seconds=round(time.monotonic() - start, 1))
 
 
 def measure(parts: Sequence[Part], notes: Notes, console: Console) -> None:

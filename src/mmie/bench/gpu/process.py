@@ -50,7 +50,7 @@ class Running:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
     def finish(self, deadline: float) -> dict[str, Any]:
-        """Waits for the part, but not beyond its limit; its seconds, its error and its figures."""
+        """Waits for the part, but not beyond its limit; its error, its figures and its seconds."""
         limit = min(deadline, self.started + self.part.seconds)
         error = None
         try:
@@ -76,4 +76,7 @@ class Running:
 
     def _last_words(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return " | ".join(lines[-LAST_LINES:]) or f"ended with status {self.process.returncode}"
+        return (
+            " | ".join(lines[-LAST_LINES:]).removeprefix("error: ")
+            or f"ended with status {self.process.returncode}"
+        )
