@@ -31,6 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.getini("filterwarnings").insert(0, "error")  # the exceptions of setup.cfg come later
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
 def pytest_report_header() -> str:
     if not DRIFT:
         return "versions: those of constraints.txt; warnings are errors"

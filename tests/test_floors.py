@@ -20,7 +20,7 @@ HIGHEST = """
 """
 FLOORS = {
     0: LOWEST.split(),
-    1: ["losses"],
+    1: ["losses", "importance"],
     2: ["tasks", "data", "toy", "distil", "models"],
     3: ["training"],
     4: HIGHEST.split(),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mmie.config import shipped
+from mmie.importance import importance_weights
 from mmie.losses import group_advantages, grpo_loss
 from mmie.settings import GRPOConfig
 
@@ -28,7 +29,9 @@ def options(function: Callable[..., Any]) -> set[str]:
 
 def test_every_option_of_the_equations_is_configured(config: GRPOConfig) -> None:
     assert set(config.advantage_terms) == options(group_advantages)
-    assert set(config.loss_terms) == options(grpo_loss) - {"normaliser"}  # it depends on the batch
+    of_the_batch = {"normaliser", "weights"}
+    assert set(config.loss_terms) == options(grpo_loss) - of_the_batch
+    assert set(config.correction_terms) == options(importance_weights)
 
 
 def test_each_knob_of_the_loss_changes_what_the_loss_is_told(config: GRPOConfig) -> None:
@@ -51,3 +54,10 @@ def test_both_bounds_clip_and_none_does_not(config: GRPOConfig) -> None:
 def test_eq_6_takes_its_knobs(config: GRPOConfig) -> None:
     changed = replace(config, advantage_eps=0.5, unbiased_std=False, advantage_scale="none")
     assert changed.advantage_terms == {"eps": 0.5, "unbiased": False, "scale": "none"}
+
+
+def test_a_correction_takes_its_knobs(config: GRPOConfig) -> None:
+    assert not config.corrects_rollouts
+    changed = replace(config, rollout_correction="mask", rollout_threshold=3.0)
+    assert changed.corrects_rollouts
+    assert changed.correction_terms == {"correction": "mask", "threshold": 3.0}

@@ -16,9 +16,10 @@ Deviations from the paper, and choices where the paper leaves room:
 5. A response without tokens adds 0 to the sum of eq. 7 and still counts in N.
 6. The exponents of e^x, in the ratio of eq. 7 and in k3, are cut at 20. A larger one counts as 20
    and has gradient 0.
-7. Three options are not in the paper and off by default: advantages without the std and division
-   by a constant (Dr. GRPO, Liu et al. 2025), the mean over all tokens of the step (DAPO), and one
-   ratio per response (GSPO, Zheng et al. 2025).
+7. Four options are not in the paper and off by default: advantages without the std and division
+   by a constant (Dr. GRPO, Liu et al. 2025), the mean over all tokens of the step (DAPO), one
+   ratio per response (GSPO, Zheng et al. 2025), and importance weights for responses that another
+   engine has sampled (``mmie.importance``).
 
 An option is a word in the configuration and one small function here: see the tables below.
 """
@@ -57,7 +58,7 @@ def sft_loss(logps: Tensor, mask: Tensor) -> Tensor:
         logps: log-probabilities of the target tokens, [N, T].
         mask: [N, T].
     """
-    return -_masked(logps, mask).sum() / mask.sum().clamp(min=1)
+    return -masked(logps, mask).sum() / mask.sum().clamp(min=1)
 
 
 # Eq. 6
@@ -83,7 +84,7 @@ def group_advantages(rewards: Tensor, *, eps: float, unbiased: bool, scale: str 
     centred = rewards - rewards.mean(-1, keepdim=True)
     degrees = max(rewards.shape[-1] - int(unbiased), 1)
     std = (centred.square().sum(-1, keepdim=True) / degrees).sqrt()
-    scaled = _option("advantage_scale", scale, _SCALES)(centred, std, eps)
+    scaled = option("advantage_scale", scale, _SCALES)(centred, std, eps)
     return torch.where(zero_variance(rewards).unsqueeze(-1), 0.0, scaled)
 
 
@@ -128,7 +129,7 @@ def kl_divergence(logps: Tensor, ref_logps: Tensor, *, estimator: str) -> Tensor
     Raises:
         InputError: the estimator is unknown.
     """
-    return _option("kl_estimator", estimator, _KL_ESTIMATORS)(ref_logps - logps)
+    return option("kl_estimator", estimator, _KL_ESTIMATORS)(ref_logps - logps)
 
 
 def _k1(log_ratio: Tensor) -> Tensor:
@@ -140,8 +141,8 @@ def _k2(log_ratio: Tensor) -> Tensor:
 
 
 def _k3(log_ratio: Tensor) -> Tensor:
-    bounded = _bounded(log_ratio)
-    return bounded.expm1() - bounded
+    cut = bounded(log_ratio)
+    return cut.expm1() - cut
 
 
 _KL_ESTIMATORS: dict[str, Callable[[Tensor], Tensor]] = {"k1": _k1, "k2": _k2, "k3": _k3}
@@ -163,13 +164,14 @@ def grpo_loss(
     ratio: str = "token",
     normalise: str = "sequence",
     normaliser: float | None = None,
+    weights: Tensor | None = None,
 ) -> Tensor:
     """Eq. 7: −1/N Σ_i 1/|o_i| Σ_t [ π/π_old · Â_i − γ·KL(π ‖ π_ref) ].
 
     Args:
         logps: under the policy, [N, T]; the only argument that takes a gradient.
-        old_logps: under the policy that sampled, [N, T] (``logps.detach()`` with one update per
-            group).
+        old_logps: under the policy at the time of sampling, [N, T] (``logps.detach()`` with one
+            update per group).
         ref_logps: under the frozen reference, [N, T]; None where ``kl_coef`` is 0.
         advantages: eq. 6, [N].
         mask: [N, T].
@@ -183,6 +185,8 @@ def grpo_loss(
         normaliser: for ``token`` None stands for the number of tokens in the mask. If this is one
             of M micro-batches whose losses are averaged, give the tokens of all of them divided by
             M. For ``constant`` it is the constant, for example the length limit.
+        weights: factor of each token's first term, [N, T], without gradient; None stands for 1.
+            See ``mmie.importance``. A token of weight 0 still counts in |o_i| and normaliser.
 
     Returns:
         A scalar.
@@ -192,20 +196,22 @@ def grpo_loss(
         ValueError: ``ref_logps`` is None and ``kl_coef`` is not 0, or ``constant`` has no
             normaliser.
     """
-    logps, old_logps = _masked(logps, mask), _masked(old_logps.detach(), mask)
+    logps, old_logps = masked(logps, mask), masked(old_logps.detach(), mask)
     lengths = mask.sum(-1).clamp(min=1)
-    log_ratio = _option("ratio", ratio, _RATIOS)(logps - old_logps, lengths)
-    per_token = _surrogate(_bounded(log_ratio).exp(), advantages.unsqueeze(-1), clip)
+    log_ratio = option("ratio", ratio, _RATIOS)(logps - old_logps, lengths)
+    per_token = _surrogate(bounded(log_ratio).exp(), advantages.unsqueeze(-1), clip)
+    if weights is not None:
+        per_token = per_token * weights.detach()
     if kl_coef != 0:
         if ref_logps is None:
             raise ValueError(f"kl_coef is {kl_coef}, but ref_logps is None: give the reference")
-        kl = kl_divergence(logps, _masked(ref_logps.detach(), mask), estimator=kl_estimator)
+        kl = kl_divergence(logps, masked(ref_logps.detach(), mask), estimator=kl_estimator)
         per_token = per_token - kl_coef * kl
     if normalise == "constant" and normaliser is None:
         raise ValueError("normalise is 'constant', but normaliser is None: give the constant")
     divisor = mask.sum().clamp(min=1) if normaliser is None else normaliser
-    sums = _masked(per_token, mask).sum(-1)
-    return -_option("normalise", normalise, _MEANS)(sums, lengths, divisor)
+    sums = masked(per_token, mask).sum(-1)
+    return -option("normalise", normalise, _MEANS)(sums, lengths, divisor)
 
 
 def _surrogate(
@@ -249,19 +255,25 @@ _MEANS: dict[str, Callable[[Tensor, Tensor, Tensor | float], Tensor]] = {
 }
 
 
-def _option(
+def option(
     key: str, word: str, functions: Mapping[str, Callable[..., Tensor]]
 ) -> Callable[..., Tensor]:
+    """The function behind a word of the configuration.
+
+    Raises:
+        InputError: there is none; the line begins with ``grpo.<key>``.
+    """
     if word not in functions:
         raise InputError(f"grpo.{key}: {word!r} is unknown; use one of {', '.join(functions)}")
     return functions[word]
 
 
-def _bounded(log_ratio: Tensor) -> Tensor:
+def bounded(log_ratio: Tensor) -> Tensor:
+    """What e^x may take without growing out of range."""
     return log_ratio.clamp(max=LARGEST_LOG_RATIO)
 
 
-def _masked(values: Tensor, mask: Tensor) -> Tensor:
+def masked(values: Tensor, mask: Tensor) -> Tensor:
     """The values where the mask is set, and 0 elsewhere.
 
     A product with the mask would let NaN and infinity through, forwards and backwards.

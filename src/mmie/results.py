@@ -1,4 +1,4 @@
-"""``results.json``: its one type, one writer and one reader. Also rollouts and notes of a sweep.
+"""``results.json``: its one type, one writer and one reader.
 
 ``read_results`` checks a file once and whole, so that tables, figures and pages can rely on the
 types below. docs/metrics.md explains every key.
@@ -11,9 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmie.errors import InputError
-from mmie.files import parse_json, write_json
-from mmie.json_types import ShapeError, from_json, read_json, shortened, to_json
+from mmie.files import write_json
+from mmie.json_types import from_json, read_json, to_json
 
 # Ends of the measures that are taken with the reader that is not chosen.
 STRICT, LENIENT = OTHER_READER = ("_strict", "_lenient")
@@ -281,17 +280,6 @@ class Results:
         return self.scores([*self.systems][-1]) if self.systems else {}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rollout:
-    """One line of ``rollouts.jsonl``; ``values`` has its other columns: parts of the reward, …"""
-
-    step: int
-    text: str
-    response: str
-    reward: float | None
-    values: dict[str, Any]
-
-
 def write_results(path: Path, results: Results) -> None:
     """Writes the file, whole or not at all.
 
@@ -310,34 +298,3 @@ def read_results(path: Path) -> Results:
     """
     what, advice = "the results of a run", "leave the file out or run again"
     return read_json(Results, path, what=what, advice=advice, earlier="models")
-
-
-def read_rollouts(path: Path) -> list[Rollout]:
-    """The lines of ``rollouts.jsonl``.
-
-    Raises:
-        InputError: a line is not a rollout; names the file and the line.
-    """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); copy the file anew"
-        ) from error
-    return [_rollout(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line]
-
-
-def _rollout(line: bytes, where: str) -> Rollout:
-    try:
-        row = from_json(dict[str, Any], parse_json(line))
-        known = ("step", "text", "response", "reward")
-        values = {name: value for name, value in row.items() if name not in known}
-        for name, value in values.items():
-            if name != "image" and not isinstance(value, (str, bool, type(None))):
-                from_json(float, value, shortened(name))
-        rollout: Rollout = from_json(Rollout, {**row, "values": values})
-        return rollout
-    except ShapeError as error:
-        raise InputError(f"{where}: not a rollout, {error}; copy the file anew") from error
-    except ValueError as error:
-        raise InputError(f"{where}: not JSON ({error}); copy the file anew") from error

@@ -43,7 +43,9 @@ def test_prompts_have_the_length_that_is_asked_for(tmp_path: Path) -> None:
     write_checkpoint(tmp_path, width=64, layers=1)
     work = replace(shipped_work(str(tmp_path)), prompt_tokens=90, image_size=56)
     backbone = Qwen25VL(str(tmp_path))
-    assert len(backbone.encode(work.text, [Image.new("RGB", (56, 56))]).ids) == 90
+    picture = Image.new("RGB", (56, 56))
+    features = [backbone.vision_features(picture)]
+    assert len(backbone.encode(work.text, [picture], features).ids) == 90
     paths = work.draw_pictures(tmp_path)
     assert len({path.read_bytes() for path in paths}) == len(paths) == 16
 

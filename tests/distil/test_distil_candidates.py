@@ -6,12 +6,11 @@ from collections import Counter
 
 import pytest
 
-from helpers.teachers import LABELS, READ_A, READ_AB, A, B, Scripted, examples, run
+from helpers.teachers import READ_A, READ_AB, A, B, Scripted, examples, run
 from mmie.distil.answer import Answer
-from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, distil
+from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl
 from mmie.distil.record import Record
 from mmie.errors import InputError
-from mmie.tasks.jmere.chains import JMEREChains
 from mmie.types import Candidate
 
 
@@ -139,18 +138,6 @@ def test_an_unusable_chain_counts_as_all_its_requests(tmp_path):
     seen = []
     run(examples(2), Scripted(distil=""), Record(tmp_path / "r"), progress=seen.append)
     assert sum(seen) == 2 * 2 * 3
-
-
-def test_distil_is_a_coroutine_for_those_who_have_a_loop(tmp_path):
-    work = distil(
-        examples(1),
-        Scripted(),
-        Record(tmp_path / "r"),
-        candidates=1,
-        progress=lambda _: None,
-        chains=JMEREChains(**LABELS),
-    )
-    assert [candidate.verdicts["repredicted"] for candidate in asyncio.run(work)] == [[list(A)]]
 
 
 def test_candidates_survive_the_file(tmp_path):

@@ -12,17 +12,29 @@ import torch
 from PIL import Image
 
 from mmie.errors import InputError
-from mmie.models.backbone import defuse_markers, expand_placeholders, load_model, resolve_path
+from mmie.models.backbone import (
+    Prompt,
+    defuse_markers,
+    expand_placeholders,
+    load_model,
+    resolve_path,
+)
 from mmie.models.llava import Llava
 from mmie.models.qwen2_5_vl import Qwen25VL
 
 WIDE, TALL = Image.new("RGB", (112, 56), "red"), Image.new("RGB", (56, 84), "blue")
 
 
+def encoded(backbone: Any, text: str, pictures: list[Image.Image]) -> Prompt:
+    features = [backbone.vision_features(picture) for picture in pictures]
+    prompt: Prompt = backbone.encode(text, pictures, features)
+    return prompt
+
+
 def test_qwen_prompt_with_two_pictures(load_backbone: Any) -> None:
     """28 x 28 pixels are one token: 4 x 2 for the first picture, 2 x 3 for the second."""
     backbone = load_backbone("qwen")
-    prompt = backbone.encode("wow Ann Lee", [WIDE, TALL])
+    prompt = encoded(backbone, "wow Ann Lee", [WIDE, TALL])
     assert backbone.tokenizer.decode(prompt.ids) == (
         "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
         f"<|vision_start|>{'<|image_pad|>' * 8}<|vision_end|>"
@@ -38,7 +50,7 @@ def test_qwen_positions_by_hand(load_backbone: Any) -> None:
     A picture of 4 x 2 tokens takes one time, rows 0..1 and columns 0..3.
     """
     backbone = load_backbone("qwen")
-    prompt = backbone.encode("wow", [WIDE])
+    prompt = encoded(backbone, "wow", [WIDE])
     start = prompt.ids.tolist().index(backbone.tokenizer.get_vocab()["<|image_pad|>"])
     assert prompt.positions[:, :start].tolist() == [list(range(start))] * 3
     inside = prompt.positions[:, start : start + 8] - start
@@ -52,7 +64,7 @@ def test_qwen_positions_by_hand(load_backbone: Any) -> None:
 
 def test_llava_prompt(load_backbone: Any) -> None:
     backbone = load_backbone("llava")
-    prompt = backbone.encode("wow Ann Lee", [WIDE])
+    prompt = encoded(backbone, "wow Ann Lee", [WIDE])
     text = backbone.tokenizer.decode(prompt.ids, clean_up_tokenization_spaces=False)
     assert text == f"<s>USER: {'<image>' * 16}\nwow Ann Lee ASSISTANT:"
     assert prompt.positions.tolist() == [list(range(len(prompt.ids)))]
@@ -61,7 +73,7 @@ def test_llava_prompt(load_backbone: Any) -> None:
 
 def test_max_pixels_bounds_the_tokens(checkpoint_folders: Any) -> None:
     backbone = Qwen25VL(str(checkpoint_folders["qwen"]), max_pixels=28 * 28 * 6)
-    prompt = backbone.encode("x", [Image.new("RGB", (400, 400))])
+    prompt = encoded(backbone, "x", [Image.new("RGB", (400, 400))])
     assert len(prompt.features) == 4  # 2 x 2 is the largest square within 6
     assert int((prompt.ids == backbone.model.config.image_token_id).sum()) == 4
 
@@ -71,7 +83,7 @@ def test_markers_in_the_text_are_defused(load_backbone: Any, kind: str) -> None:
     backbone = load_backbone(kind)
     markers = [token.content for token in backbone.tokenizer.added_tokens_decoder.values()]
     text = f"RT @fan : {' '.join(markers)} <|image_pad|> <image> <image>"
-    prompt, clean = backbone.encode(text, [WIDE]), backbone.encode("x", [WIDE])
+    prompt, clean = encoded(backbone, text, [WIDE]), encoded(backbone, "x", [WIDE])
     live = torch.tensor(list(backbone.tokenizer.added_tokens_decoder))
     assert int(torch.isin(prompt.ids, live).sum()) == int(torch.isin(clean.ids, live).sum())
     assert len(prompt.features) == int((prompt.ids == backbone.model.config.image_token_id).sum())

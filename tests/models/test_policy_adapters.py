@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -272,3 +273,41 @@ def test_layers_that_are_not_there_are_refused(load_backbone: Any) -> None:
     )
     with pytest.raises(InputError, match=message):
         Policy(load_backbone("qwen"), rank=2, alpha=4, targets="q_proj")
+
+
+def test_a_merged_adapter_scores_the_same(policy: Any, score: Any) -> None:
+    move(policy)
+    before = score()
+    with policy.merged():
+        merged = score()
+    assert not torch.equal(before, merged)  # another order of sums
+    torch.testing.assert_close(before, merged, atol=1e-5, rtol=0)
+    assert torch.equal(before, score())
+
+
+def test_merging_follows_the_adapter_that_runs(policy: Any, score: Any) -> None:
+    policy.add_reference()
+    move(policy)
+    chosen = {"policy": nullcontext, "reference": policy.reference, "base": policy.base}
+    values = {}
+    for name, choose in chosen.items():
+        with choose():
+            values[name] = score()
+            with policy.merged():
+                torch.testing.assert_close(values[name], score(), atol=1e-5, rtol=0)
+    assert (values["policy"] - values["reference"]).abs().max() > 1e-3
+    assert (values["policy"] - values["base"]).abs().max() > 1e-3
+
+
+def test_a_model_in_bfloat16_is_not_merged(policy: Any) -> None:
+    """The sum rounded to three digits would lose the adapter."""
+    policy.backbone.model.to(torch.bfloat16)
+    layers = [part for part in policy.model.modules() if isinstance(part, LoraLayer)]
+    with policy.merged():
+        assert not any("forward" in vars(layer) for layer in layers)
+    policy.backbone.model.to(torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16), policy.merged():
+        assert not any("forward" in vars(layer) for layer in layers)
+    with policy.merged():
+        assert all("forward" in vars(layer) for layer in layers)
+    assert not any("forward" in vars(layer) for layer in layers)

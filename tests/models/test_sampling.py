@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Cache
 
-from mmie.models.sampling import draw, sample
+from mmie.models.sampling import NotFiniteLogitsError, Rules, draw, sample
 
 A, B = 100, 200  # two ordinary tokens
+NOTHING = torch.tensor([], dtype=torch.long)
 EVEN = 1e6  # a temperature at which all tokens that may be drawn are equally likely
 
 
@@ -45,15 +47,8 @@ def scripted(
     number_of = {token: (place + 0.5) / len(choice) for place, token in enumerate(choice)}
     numbers = [[number_of[token] for token in row] for row in rows]
     others = set(range(policy.model.config.get_text_config().vocab_size)) - set(allowed)
-    return sample(
-        policy.model,
-        batch,
-        torch.tensor(numbers, dtype=torch.float64),
-        temperature=EVEN,
-        suppressed=sorted(others),
-        eos_ids=list(ends),
-        pad_id=policy.pad_id,
-    )
+    rules = Rules(EVEN, suppressed=sorted(others), eos_ids=list(ends), pad_id=policy.pad_id)
+    return sample(policy.model, batch, torch.tensor(numbers, dtype=torch.float64), rules)
 
 
 def test_every_end_ends_and_belongs_to_the_response(policy: Any, batch: Any) -> None:
@@ -176,16 +171,115 @@ def test_growing_buffers_change_nothing(
 ) -> None:
     """Tokens and log-probabilities do not depend on how often the buffers grow."""
     numbers = torch.rand(9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    options = {"temperature": 1.0, "suppressed": [], "pad_id": policy.pad_id}
+    rules = Rules(1.0, suppressed=[], eos_ids=list(range(14, 140)), pad_id=policy.pad_id)
     drawn = []
     for block in (64, 2):
         monkeypatch.setattr("mmie.models.decode_cache.BLOCK", block)
-        responses = sample(policy.model, batch, numbers, eos_ids=list(range(14, 140)), **options)
+        responses = sample(policy.model, batch, numbers, rules)
         drawn.append(responses)
     large, small = drawn
     assert torch.equal(large.tokens, small.tokens)
     torch.testing.assert_close(large.logps, small.logps, rtol=0, atol=1e-6)
     assert len(set(large.mask.sum(1).tolist())) > 2
+
+
+def test_graphed_rows_draw_the_same(
+    policy: Any, batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the capture itself: fixed buffers, which grow, and rows that are dropped."""
+    captures = []
+
+    def noting(step: Any) -> Any:
+        captures.append(step)
+        return step
+
+    numbers = torch.rand(9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    rules = Rules(1.0, suppressed=[], eos_ids=list(range(14, 140)), pad_id=policy.pad_id)
+    monkeypatch.setattr("mmie.models.sampling.captured", noting)
+    monkeypatch.setattr("mmie.models.decoding.GRAPH_TOKENS", 5)
+    plain = sample(policy.model, batch, numbers, rules, side_by_side=6)
+    graphed = sample(policy.model, batch, numbers, rules, side_by_side=6, graphs=True)
+    assert torch.equal(plain.tokens, graphed.tokens)
+    torch.testing.assert_close(plain.logps, graphed.logps, rtol=0, atol=1e-6)
+    assert len(captures) > 4  # at the start of both parts, for growth and for dropped rows
+
+
+@pytest.mark.gpu
+def test_a_captured_step_draws_the_same(policy: Any, batch: Any) -> None:
+    policy.to("cuda")
+    prompts = policy.batch([policy.encode("wow Ann Lee", []), policy.encode("x", [])])
+    numbers = torch.rand(8, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    drawn = []
+    for graphs in (False, True):
+        policy.cuda_graphs = graphs
+        drawn.append(policy.sample(prompts, numbers, temperature=1.0))
+    plain, graphed = drawn
+    assert torch.equal(plain.tokens, graphed.tokens)
+    torch.testing.assert_close(plain.logps, graphed.logps, rtol=0, atol=1e-4)
+
+
+class HostWaits(TorchDispatchMode):
+    """Counts what makes the host of a GPU wait: values and sizes that it has to know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        waits = ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "equal")
+        self.count += func.overloadpacket.__name__ in waits
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_the_host_waits_only_where_it_looks(
+    policy: Any, batch: Any, graphs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmie.models.sampling.captured", lambda step: step)
+    rules = Rules(1.0, suppressed=[5], eos_ids=[7], pad_id=policy.pad_id)
+
+    def waits(length: int, look_every: int) -> int:
+        monkeypatch.setattr("mmie.models.sampling._look_every", lambda device: look_every)
+        numbers = torch.rand(6, length, dtype=torch.float64)
+        with HostWaits() as counted:
+            sample(policy.model, batch, numbers, rules, graphs=graphs)
+        return counted.count
+
+    assert waits(12, look_every=50) == waits(24, look_every=50)
+    assert waits(24, look_every=50) < waits(24, look_every=8) < waits(24, look_every=1)
+
+
+def test_looking_rarely_changes_nothing(
+    policy: Any, batch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = torch.rand(9, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    rules = Rules(1.0, suppressed=[], eos_ids=list(range(14, 140)), pad_id=policy.pad_id)
+    often = sample(policy.model, batch, numbers, rules)
+    monkeypatch.setattr("mmie.models.sampling._look_every", lambda device: 8)
+    rarely = sample(policy.model, batch, numbers, rules)
+    assert torch.equal(often.tokens, rarely.tokens)
+    assert torch.equal(often.mask, rarely.mask)
+    assert torch.equal(often.finished, rarely.finished)
+    torch.testing.assert_close(often.logps, rarely.logps, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("look_every", [1, 8])
+def test_a_prompt_that_breaks_the_model_is_named(
+    policy: Any, batch: Any, look_every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mmie.models.sampling._look_every", lambda device: look_every)
+
+    def break_second_prompt(module: Any, inputs: Any, logits: Tensor) -> Tensor:
+        logits = logits.clone()
+        logits[2:4] = torch.nan  # rows of the second of three prompts while decoding
+        return logits
+
+    numbers = torch.rand(6, 5, dtype=torch.float64)
+    rules = Rules(1.0, suppressed=[], eos_ids=[], pad_id=policy.pad_id)
+    policy.backbone.model.lm_head.register_forward_hook(break_second_prompt)
+    with pytest.raises(NotFiniteLogitsError) as error:
+        sample(policy.model, batch, numbers, rules)
+    assert error.value.prompt in (1, 2)  # row 2 of the prefill is prompt 2, of decoding prompt 1
 
 
 def test_temperature_zero_takes_the_most_likely_token(policy: Any, pictures: list[Any]) -> None:
@@ -204,10 +298,10 @@ def test_draw_by_hand() -> None:
     """Probabilities 1/2, 1/4, 1/4: the first token below 1/2, the second below 3/4."""
     logits = torch.tensor([[4.0, 2.0, 2.0]]).log().expand(5, -1)
     uniforms = torch.tensor([0.0, 0.499, 0.501, 0.749, 1 - 2**-53], dtype=torch.float64)
-    tokens, logps = draw(logits, uniforms, temperature=1.0, suppressed=[])
+    tokens, logps = draw(logits, uniforms, temperature=1.0, suppressed=NOTHING)
     assert tokens.tolist() == [0, 0, 1, 1, 2]
     torch.testing.assert_close(logps.exp(), torch.tensor([0.5, 0.5, 0.25, 0.25, 0.25]))
-    tokens, logps = draw(logits, uniforms, temperature=0.5, suppressed=[])  # 16 : 4 : 4
+    tokens, logps = draw(logits, uniforms, temperature=0.5, suppressed=NOTHING)  # 16 : 4 : 4
     assert tokens.tolist() == [0, 0, 0, 1, 2]
     torch.testing.assert_close(logps.exp(), torch.tensor([2 / 3, 2 / 3, 2 / 3, 1 / 6, 1 / 6]))
 
@@ -215,7 +309,9 @@ def test_draw_by_hand() -> None:
 def test_draw_skips_suppressed_tokens_at_both_ends() -> None:
     logits = torch.tensor([[9.0, 1.0, 1.0, 9.0]]).expand(3, -1)
     uniforms = torch.tensor([0.0, 0.5, 1 - 2**-53], dtype=torch.float64)
-    tokens, logps = draw(logits, uniforms, temperature=1.0, suppressed=[0, 3])
+    tokens, logps = draw(logits, uniforms, temperature=1.0, suppressed=torch.tensor([0, 3]))
     assert tokens.tolist() == [1, 2, 2]
     torch.testing.assert_close(logps, logits.log_softmax(-1)[:, 1])
-    assert draw(logits, torch.zeros(3), temperature=0.0, suppressed=[0, 3])[0].tolist() == [1, 1, 1]
+    assert draw(logits, torch.zeros(3), temperature=0.0, suppressed=torch.tensor([0, 3]))[
+        0
+    ].tolist() == [1, 1, 1]

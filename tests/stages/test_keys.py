@@ -218,6 +218,7 @@ CHANGES = [
     ("reward.alpha", 0.7, POLICY),
     ("schedule.alpha", 0.9, POLICY),
     ("grpo.group_size", 3, POLICY),
+    ("grpo.rollout_correction", "mask", POLICY),
     ("evaluation.reader", "strict", {*after("sft"), *SCORES, "evaluate teacher"}),
     ("evaluation.validation_samples", 1, after("sft")),
     ("evaluation.bootstrap_samples", 7, {*SCORES, "evaluate teacher"}),

@@ -104,7 +104,7 @@ def test_the_shipped_base_sees_objects_and_knows_no_label() -> None:
 
 @torch.no_grad()
 def answer(backbone: Qwen25VL, question: str, shown: list[Image.Image]) -> str:
-    prompt = backbone.encode(question, shown)
+    prompt = backbone.encode(question, shown, [backbone.vision_features(part) for part in shown])
     ids = prompt.ids[None]
     pixels = backbone.processor(images=shown, return_tensors="pt")
     kinds = (ids == backbone.model.config.image_token_id).int()

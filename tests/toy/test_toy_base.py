@@ -142,5 +142,6 @@ def test_pre_training_writes_a_checkpoint_that_loads(
     )
     base.pretrain(tmp_path, steps=3, batch_size=2, lr=1e-3, seed=0)
     backbone = Qwen25VL(str(tmp_path))
-    prompt = backbone.encode("text : wow .", [draw_scene([("red", "heart", 0)])])
+    scene = draw_scene([("red", "heart", 0)])
+    prompt = backbone.encode("text : wow .", [scene], [backbone.vision_features(scene)])
     assert len(prompt.features) == 16

@@ -102,7 +102,9 @@ def run(
     train = train_sft if kind == "sft" else train_grpo
     epochs, config = 3.0, None
     if kind == "grpo, two updates":
-        epochs, config = 1.5, grpo_config(updates_per_group=2, clip_low=0.2, clip_high=0.2)
+        # With a correction the second update needs what the first one has computed.
+        options = {"clip_low": 0.2, "clip_high": 0.2, "rollout_correction": "truncate"}
+        epochs, config = 1.5, grpo_config(updates_per_group=2, **options)
     best = train(
         policy,
         examples,

@@ -15,6 +15,7 @@ from mmie.training.rollouts import Rollouts
 from mmie.types import Example, Picture
 
 REWARDS = [1.0, 0.0, 0.5, 0.5]
+UNCORRECTED = {"correction": "none", "threshold": 2.0}
 
 
 @pytest.fixture
@@ -58,7 +59,11 @@ def test_rows(rollouts: Rollouts) -> None:
 
 def test_metrics_count_only_the_tokens_of_responses(rollouts: Rollouts) -> None:
     junk = torch.where(rollouts.responses.mask, 0.0, 99.0)
-    metrics = micro_batch_metrics(rollouts, -1.0 + junk, -1.5 - junk, sampled=range(2))
+    metrics = micro_batch_metrics(
+        rollouts, -1.0 + junk, -1.5 - junk, sampled=range(2), correction=UNCORRECTED
+    )
+    # log ratios of the six tokens
+    ratios = [exp(gap) for gap in (0.25, 0.25, -0.75, 0.25, 0.25, 0.25)]
     expected = {
         "train/reward": 0.5,
         "train/r_q": 0.25,
@@ -69,21 +74,31 @@ def test_metrics_count_only_the_tokens_of_responses(rollouts: Rollouts) -> None:
         "train/length_mean": 1.5,
         "train/length_max": 2,
         "train/sampling_logp_gap": 0.75,
+        "train/sampling_logp_gap_mean": 2 / 6,
+        "train/effective_sample_size": sum(ratios) ** 2 / 6 / sum(ratio**2 for ratio in ratios),
+        "train/corrected_tokens": 0,
     }
     assert metrics == pytest.approx(expected)
 
 
 def test_metrics_without_a_reference_after_an_update(rollouts: Rollouts) -> None:
-    metrics = micro_batch_metrics(rollouts, torch.zeros(4, 2), None, sampled=None)
+    metrics = micro_batch_metrics(
+        rollouts, torch.zeros(4, 2), None, sampled=None, correction=UNCORRECTED
+    )
     assert "train/kl" not in metrics
     assert "train/sampling_logp_gap" not in metrics
+    assert "train/effective_sample_size" not in metrics
 
 
 def test_the_gap_to_the_rollout_is_that_of_computed_groups(rollouts: Rollouts) -> None:
     logps = rollouts.responses.logps + torch.tensor([[0.25], [0.0], [9.0], [9.0]])
-    for sampled, expected in (([0], 0.25), ([], 0.0)):
-        metrics = micro_batch_metrics(rollouts, logps, None, sampled=sampled)
-        assert metrics["train/sampling_logp_gap"] == pytest.approx(expected)
+    truncate = {"correction": "truncate", "threshold": 1.2}  # e^0.25 is 1.28
+    for sampled, gap, mean, share in (([0], 0.25, 0.25 / 3, 1 / 3), ([], 0.0, 0.0, 0.0)):
+        metrics = micro_batch_metrics(rollouts, logps, None, sampled=sampled, correction=truncate)
+        assert metrics["train/sampling_logp_gap"] == pytest.approx(gap)
+        assert metrics["train/sampling_logp_gap_mean"] == pytest.approx(mean)
+        assert metrics["train/corrected_tokens"] == pytest.approx(share)
+    assert metrics["train/effective_sample_size"] == 1
 
 
 def test_some_of_the_examples(rollouts: Rollouts) -> None:

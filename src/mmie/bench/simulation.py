@@ -20,8 +20,9 @@ from mmie.bench.meters import LiveBytes, Peak, ProcessPeak
 from mmie.models.architecture import architecture, empty_model
 from mmie.models.batch import Completions, PromptBatch
 from mmie.models.decode_cache import PreallocatedLayer
+from mmie.models.decoding import RunningRows
 from mmie.models.rows import row_logps
-from mmie.models.sampling import RunningRows, draw
+from mmie.models.sampling import draw
 from mmie.models.shared_prefix import logps_of_parts, prefill
 from mmie.settings import MemoryConfig
 
@@ -124,9 +125,9 @@ class Simulation:
         with self._counting() as live, torch.no_grad(), self._autocast():
             cache, _ = prefill(self.model, prompts)
             cache = self._full_cache(cache, rows, length - 1)
-            running = RunningRows(self.model, seen, owners, cache)
+            running = RunningRows(self.model, seen, owners, cache, limit=1)
             logits = running.next_logits(tokens, load.response - 1)
-            draw(logits, uniforms, temperature=1.0, suppressed=[])
+            draw(logits, uniforms, temperature=1.0, suppressed=owners[:0])
         return live
 
     def _full_cache(self, prompts: Cache, rows: int, length: int) -> Cache:

@@ -58,32 +58,9 @@ def run_distillation(
     chains: Chains,
     progress: Callable[[int], None],
 ) -> list[Candidate]:
-    """``distil`` for callers that do not await it, be it in a running event loop (a notebook)."""
-    return run_to_end(
-        distil(examples, teacher, record, candidates=candidates, chains=chains, progress=progress)
-    )
-
-
-def run_to_end(work: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine; where an event loop runs already, another thread does the work."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(max_workers=1) as other:
-        return other.submit(asyncio.run, work).result()
-
-
-async def distil(
-    examples: Sequence[Example],
-    teacher: Teacher,
-    record: Record,
-    *,
-    candidates: int,
-    chains: Chains,
-    progress: Callable[[int], None],
-) -> list[Candidate]:
     """All candidates of all samples, in the samples' order, then by index.
+
+    It may be called within a running event loop, too, as in a notebook.
 
     ``teacher.concurrency`` workers take one candidate after the other, each with one request under
     way. The teacher's connections are closed at the end. A request that the server refuses stops no
@@ -121,8 +98,18 @@ async def distil(
             for index in range(candidates):
                 yield partial(one, example, index)
 
-    await dispatcher.run(jobs())
+    run_to_end(dispatcher.run(jobs()))
     return [finished[example.id, index] for example in examples for index in range(candidates)]
+
+
+def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine; where an event loop runs already, another thread does the work."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(max_workers=1) as other:
+        return other.submit(asyncio.run, work).result()
 
 
 def candidates_to_jsonl(candidates: Sequence[Candidate], path: Path) -> None:

@@ -21,19 +21,9 @@ def run_zero_shot(
     prompt: Callable[[Example], str],
     progress: Callable[[int], None],
 ) -> list[Answer]:
-    """``zero_shot`` for callers that do not await it, even within a running event loop."""
-    return run_to_end(zero_shot(examples, teacher, record, prompt=prompt, progress=progress))
-
-
-async def zero_shot(
-    examples: Sequence[Example],
-    teacher: Teacher,
-    record: Record,
-    *,
-    prompt: Callable[[Example], str],
-    progress: Callable[[int], None],
-) -> list[Answer]:
     """One answer per sample, in the order of the samples and in whatever state.
+
+    It may be called within a running event loop, too.
 
     Args:
         examples: with unique ids.
@@ -55,5 +45,5 @@ async def zero_shot(
         for example in examples:
             yield partial(ask_for, example)
 
-    await dispatcher.run(jobs())
+    run_to_end(dispatcher.run(jobs()))
     return [answers[example.id] for example in examples]

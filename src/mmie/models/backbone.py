@@ -60,14 +60,14 @@ class Backbone(Protocol):
         """What features depend on besides weights: the image processor's settings, the layers."""
 
     def encode(
-        self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None
+        self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor]
     ) -> Prompt:
         """Applies the chat template, expands placeholders and computes positions.
 
         Args:
             text: of the user's turn.
             pictures: shown before the text.
-            features: [image tokens, H] of each picture; None computes them.
+            features: [image tokens, H] of each picture.
         """
 
     @staticmethod

@@ -74,10 +74,8 @@ class Llava:
         return outputs.pooler_output[0]
 
     def encode(
-        self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor] | None = None
+        self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor]
     ) -> Prompt:
-        if features is None:
-            features = [self.vision_features(picture) for picture in pictures]
         counts = [len(feature) for feature in features]
         rendered = render_prompt(self.tokenizer, text, PLACEHOLDER, counts)
         ids = self.tokenizer(rendered, add_special_tokens=True, return_tensors="pt")["input_ids"][0]

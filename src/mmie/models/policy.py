@@ -15,7 +15,7 @@ from mmie.models.adapters import AdaptedModel
 from mmie.models.backbone import Backbone, Prompt, defuse_markers, join_features
 from mmie.models.batch import Completions, PromptBatch, pad_completions, pad_prompts
 from mmie.models.rows import row_logps
-from mmie.models.sampling import sample
+from mmie.models.sampling import Rules, sample
 from mmie.models.shared_prefix import completion_logps
 from mmie.models.vision_cache import FeatureStore, VisionCache, tower_digest
 from mmie.settings import ALL_AT_ONCE, MemoryConfig
@@ -30,6 +30,9 @@ class Policy(AdaptedModel):
     Args:
         backbone, rank, alpha, dropout, targets: see ``AdaptedModel``.
         max_pixels: bound of a picture's area before it reaches the image processor.
+
+    Attributes:
+        cuda_graphs: whether decoding on a CUDA device captures its step as a graph.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Policy(AdaptedModel):
         super().__init__(backbone, rank=rank, alpha=alpha, dropout=dropout, targets=targets)
         self.max_pixels = max_pixels
         self.vision = VisionCache()
+        self.cuda_graphs = True
         self._encoded: dict[tuple[str | Picture, ...], tuple[Tensor, Tensor]] = {}
 
     @property
@@ -142,18 +146,17 @@ class Policy(AdaptedModel):
     ) -> Completions:
         """Draws G responses per prompt from the active adapter, in eval mode (no dropout).
 
-        The arguments are those of ``mmie.models.sampling.sample``.
+        The adapter is merged for the time, which changes the rounding of log-probabilities.
+
+        Args:
+            prompts, uniforms, side_by_side: see ``mmie.models.sampling.sample``.
+            temperature: divides the logits; 0 is greedy.
         """
-        with self.evaluating():
+        rules = Rules(temperature, self.suppressed, self.eos_ids, self.pad_id)
+        graphs = self.cuda_graphs and self.device.type == "cuda"
+        with self.evaluating(), self.merged():
             return sample(
-                self.model,
-                prompts,
-                uniforms,
-                temperature=temperature,
-                suppressed=self.suppressed,
-                eos_ids=self.eos_ids,
-                pad_id=self.pad_id,
-                side_by_side=side_by_side,
+                self.model, prompts, uniforms, rules, side_by_side=side_by_side, graphs=graphs
             )
 
     def logps(

@@ -17,11 +17,14 @@ from torch import Tensor
 
 from mmie.models.batch import Completions, PromptBatch, concatenate
 from mmie.models.decode_cache import decode_cache
-from mmie.models.forward import as_model_positions
+from mmie.models.decoding import GraphedRows, RunningRows, captured, has_sliding_windows
 from mmie.models.shared_prefix import prefill
 
 # Dropping ended rows copies the whole cache, so it waits until at most this share is still running.
 DROP_BELOW = 0.75
+# To see which rows have ended, the host waits for the device. So a GPU is asked only after so many
+# tokens; rows that ended before go on for nothing. The CPU is asked after every token.
+LOOK_EVERY = 8
 
 
 class NotFiniteLogitsError(ArithmeticError):
@@ -38,7 +41,15 @@ class NotFiniteLogitsError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Rules:
-    """How tokens are drawn and responses end; see ``sample``."""
+    """How tokens are drawn and responses end.
+
+    Attributes:
+        temperature: divides the logits; 0 is greedy.
+        suppressed: ids that are never drawn (image and video markers, and padding unless it is an
+            EOS).
+        eos_ids: any of these ends a response and belongs to it.
+        pad_id: fills the rest of a response.
+    """
 
     temperature: float
     suppressed: list[int]
@@ -51,12 +62,10 @@ def sample(
     model: Any,
     prompts: PromptBatch,
     uniforms: Tensor,
+    rules: Rules,
     *,
-    temperature: float,
-    suppressed: list[int],
-    eos_ids: list[int],
-    pad_id: int,
     side_by_side: int | None = None,
+    graphs: bool = False,
 ) -> Completions:
     """Draws G responses for each prompt.
 
@@ -65,13 +74,10 @@ def sample(
         prompts: B prompts.
         uniforms: random numbers in [0, 1), float64 [N, T]. T is the length limit; a response that
             is cut there counts as not finished.
-        temperature: divides the logits; 0 is greedy.
-        suppressed: ids that are never drawn (image and video markers, and padding unless it is an
-            EOS).
-        eos_ids: any of these ends a response and belongs to it.
-        pad_id: fills the rest of a response.
+        rules: how tokens are drawn and responses end.
         side_by_side: how many responses are decoded at once, which bounds memory; None decodes all.
             Each prompt is prefilled only once in any case.
+        graphs: capture the decoding step as a CUDA graph; the model must be on a CUDA device.
 
     Returns:
         N = B·G completions.
@@ -79,8 +85,7 @@ def sample(
     Raises:
         NotFiniteLogitsError: the model gives NaN or infinity.
     """
-    rules = Rules(temperature, suppressed, eos_ids, pad_id)
-    responses = len(uniforms)
+    responses, limit = uniforms.shape
     prompt_places = torch.arange(len(prompts.ids), device=prompts.ids.device)
     owners = prompt_places.repeat_interleave(responses // len(prompts.ids))
     prompt_cache, first_logits = prefill(model, prompts)
@@ -88,12 +93,19 @@ def sample(
     width = side_by_side or responses
     for start in range(0, responses, width):
         part = slice(start, start + width)
-        cache = decode_cache(prompt_cache, owners[part])
+        running: RunningRows
+        if graphs and not has_sliding_windows(model):
+            running = GraphedRows(
+                model, prompts, owners[part], prompt_cache, limit, capture=captured
+            )
+        else:
+            cache = decode_cache(prompt_cache, owners[part])
+            running = RunningRows(model, prompts, owners[part], cache, limit)
+            del cache
         if start + width >= responses:
             del prompt_cache  # the last part has its copy; memory is tightest while decoding
-        running = RunningRows(model, prompts, owners[part], cache)
         parts.append(_decode(running, first_logits[owners[part]], uniforms[part], rules))
-        del cache, running  # frees their memory before the next cache is made
+        del running  # frees its memory before the next cache is made
     return concatenate(parts)
 
 
@@ -104,32 +116,41 @@ def _decode(running: RunningRows, logits: Tensor, uniforms: Tensor, rules: Rules
         running: all rows, prefilled.
         logits: of each row's first token, [N, V].
         uniforms: [N, T].
-        rules: see ``sample``.
+        rules: how tokens are drawn and responses end.
     """
-    uniforms = uniforms.to(logits.device)
-    responses = _Responses(uniforms.shape, rules, logits.device)
+    device = logits.device
+    uniforms = uniforms.to(device)
+    suppressed = torch.tensor(rules.suppressed, dtype=torch.long, device=device)
+    responses = _Responses(uniforms.shape, rules, running.owners)
+    look_every = _look_every(device)
     limit = uniforms.shape[1]
     for step in range(limit):
         tokens, logps = draw(
             logits,
             uniforms[running.rows, step],
             temperature=rules.temperature,
-            suppressed=rules.suppressed,
+            suppressed=suppressed,
         )
-        _require_finite(logps, running.owners)
         responses.record(step, running.rows, tokens, logps)
-        going = ~responses.finished[running.rows]
-        if step + 1 == limit or not going.any():
+        if step + 1 == limit:
             break
-        if going.float().mean() <= DROP_BELOW:
-            running.keep(going)
-            tokens = tokens[going]
+        if (step + 1) % look_every == 0:
+            going = responses.going(running.rows)
+            if not len(going):
+                break
+            if len(going) <= DROP_BELOW * len(running.rows):
+                running.keep(going)
+                tokens = tokens[going]
         logits = running.next_logits(tokens, step)
     return responses.completions()
 
 
+def _look_every(device: torch.device) -> int:
+    return 1 if device.type == "cpu" else LOOK_EVERY
+
+
 def draw(
-    logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: list[int]
+    logits: Tensor, uniforms: Tensor, *, temperature: float, suppressed: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Draws one token per row by inverse transform sampling; at temperature 0 the most likely one.
 
@@ -137,14 +158,13 @@ def draw(
         logits: [N, V].
         uniforms: one number in [0, 1) per row, float64 [N].
         temperature: divides the logits.
-        suppressed: ids that are never drawn.
+        suppressed: ids that are never drawn, int64.
 
     Returns:
         tokens [N], and their log-probabilities under the policy with nothing suppressed [N].
     """
     scaled = logits.float() / (temperature or 1.0)
-    allowed = scaled.clone()
-    allowed[:, suppressed] = -torch.inf
+    allowed = scaled.index_fill(1, suppressed, -torch.inf)
     if temperature == 0:
         tokens = allowed.argmax(-1)
     else:
@@ -159,27 +179,25 @@ def draw(
     return tokens, scaled.log_softmax(-1).gather(1, tokens[:, None])[:, 0]
 
 
-def _require_finite(logps: Tensor, owners: Tensor) -> None:
-    broken = ~logps.isfinite()
-    if broken.any():
-        raise NotFiniteLogitsError(int(owners[broken][0]))
-
-
 class _Responses:
     """What has been drawn so far, with one row per response from beginning to end.
 
     Args:
         shape: (N, T).
-        rules: see ``sample``.
-        device: where the model is.
+        rules: how tokens are drawn and responses end.
+        owners: the prompt of each response, [N].
     """
 
-    def __init__(self, shape: torch.Size, rules: Rules, device: torch.device) -> None:
+    def __init__(self, shape: torch.Size, rules: Rules, owners: Tensor) -> None:
+        device = owners.device
         self.tokens = torch.full(shape, rules.pad_id, device=device)
         self.logps = torch.zeros(shape, device=device)
         self.mask = torch.zeros(shape, dtype=torch.bool, device=device)
         self.finished = torch.zeros(shape[0], dtype=torch.bool, device=device)
+        self._broken = torch.zeros(shape[0], dtype=torch.bool, device=device)
+        self._owners = owners
         self._eos_ids = torch.tensor(rules.eos_ids, device=device)
+        self._pad_id = rules.pad_id
 
     def record(self, step: int, rows: Tensor, tokens: Tensor, logps: Tensor) -> None:
         """Writes the tokens that the given rows have drawn at this step.
@@ -187,14 +205,28 @@ class _Responses:
         A row that has ended may still be among the running ones. What it draws is discarded.
         """
         going = ~self.finished[rows]
-        going_rows = rows[going]
-        self.tokens[going_rows, step] = tokens[going]
-        self.logps[going_rows, step] = logps[going]
-        self.mask[going_rows, step] = True
+        self.tokens[rows, step] = torch.where(going, tokens, self._pad_id)
+        self.logps[rows, step] = torch.where(going, logps, 0.0)
+        self.mask[rows, step] = going
+        self._broken[rows] |= going & ~logps.isfinite()
         self.finished[rows] |= torch.isin(tokens, self._eos_ids)
 
+    def going(self, rows: Tensor) -> Tensor:
+        """Which of the given rows have not ended, as places among them; waits for the device.
+
+        Raises:
+            NotFiniteLogitsError: a log-probability so far is NaN or infinite.
+        """
+        self._require_finite()
+        return (~self.finished[rows]).nonzero()[:, 0]
+
     def completions(self) -> Completions:
-        """All rows, cut to the longest response."""
+        """All rows, cut to the longest response.
+
+        Raises:
+            NotFiniteLogitsError: a log-probability is NaN or infinite.
+        """
+        self._require_finite()
         length = max(1, int(self.mask.any(0).sum()))
         return Completions(
             tokens=self.tokens[:, :length],
@@ -203,43 +235,6 @@ class _Responses:
             finished=self.finished,
         )
 
-
-class RunningRows:
-    """The rows that are still decoded, with what the model needs for their next token.
-
-    Args:
-        model, prompts: see ``sample``.
-        owners: the prompt of each row, [N].
-        cache: of the prompts, one row per response.
-
-    Attributes:
-        rows: places of these rows among the N of ``_Responses``.
-    """
-
-    def __init__(self, model: Any, prompts: PromptBatch, owners: Tensor, cache: Any) -> None:
-        self.rows = torch.arange(len(owners), device=owners.device)
-        self.owners = owners
-        self._model = model
-        self._cache = cache
-        self._mask = prompts.mask[owners]
-        self._first_positions = prompts.next_position[owners]
-        self._channels = len(prompts.positions)
-
-    def keep(self, going: Tensor) -> None:
-        """Drops all other rows; ``going`` is bool [rows]."""
-        self._cache.batch_select_indices(going.nonzero()[:, 0])
-        self.rows, self.owners = self.rows[going], self.owners[going]
-        self._mask, self._first_positions = self._mask[going], self._first_positions[going]
-
-    def next_logits(self, tokens: Tensor, step: int) -> Tensor:
-        """The logits [rows, V] after one more token per row, which joins the cache."""
-        self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], dim=1)
-        positions = (self._first_positions + step)[None, :, None].expand(self._channels, -1, -1)
-        outputs = self._model(
-            input_ids=tokens[:, None],
-            attention_mask=self._mask.long(),
-            position_ids=as_model_positions(positions),
-            cache=self._cache,
-            use_cache=True,
-        )
-        return outputs.logits[:, -1]
+    def _require_finite(self) -> None:
+        if self._broken.any():
+            raise NotFiniteLogitsError(int(self._owners[self._broken][0]))

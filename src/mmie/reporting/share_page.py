@@ -11,10 +11,10 @@ from mmie.reporting.effects import effective
 from mmie.reporting.figures import Drawing
 from mmie.reporting.formats import short_path
 from mmie.reporting.numbers import NOTHING, percent
+from mmie.reporting.rollouts import read_rollouts
 from mmie.reporting.run_selection import varying
 from mmie.reporting.runs import Run
 from mmie.reporting.table import Table
-from mmie.results import read_rollouts
 
 RUN_HEADER = ("#", "experiment", "profile", "seed", "date", "commit", "F1", "command", "results")
 STEPS_SHOWN = 6

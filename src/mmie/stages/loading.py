@@ -24,6 +24,7 @@ def load_policy(config: RunConfig, *, vision: Path, gpu: int | None) -> Policy:
         torch.set_num_threads(config.trainer.threads)
     disable_progress_bar()  # of transformers, one for the files of a checkpoint
     policy = build_policy(node(config.model), **asdict(config.lora), seed=config.seed)
+    policy.cuda_graphs = config.rollout.cuda_graphs == "auto"
     if gpu is not None:
         policy.to(torch.device("cuda", gpu))
     folder = vision if config.vision.on_disk else None

@@ -15,11 +15,11 @@ VERSIONS = {
     "divide": 2,
     "distil": 4,
     "filter": 2,
-    "sft": 1,
-    "difficulty": 2,
-    "grpo": 1,
-    "evaluate": 5,
-    "vote": 4,
+    "sft": 2,
+    "difficulty": 3,
+    "grpo": 2,
+    "evaluate": 6,
+    "vote": 5,
 }
 # The stages in which all processes of a run take part.
 COLLECTIVE = (*TRAININGS, "difficulty", "evaluate", "vote")

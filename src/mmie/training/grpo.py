@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mmie.importance import importance_weights
 from mmie.losses import group_advantages, grpo_loss
 from mmie.models.policy import Policy
 from mmie.settings import ALL_AT_ONCE, GRPOConfig, MemoryConfig
@@ -63,6 +64,7 @@ class GRPOModule(MeasuredModule):
         self.memory = memory
         self.last_rollouts: Rollouts | None = None
         self.normaliser: float | None = None
+        self.first_logps: dict[int, Tensor] = {}  # of each micro-batch's start
 
     def training_step(self, batch: MicroBatch, index: int) -> Tensor:
         """Sample → reward → advantage → log-probabilities → loss."""
@@ -72,11 +74,18 @@ class GRPOModule(MeasuredModule):
         ref_logps = self.reference_logps(rollouts, groups)  # log π_ref
         with self.phase("update"):
             logps = self.logps(rollouts, groups)  # log π
-            loss = self.loss(rollouts, advantages, logps, ref_logps)  # eq. 7
+            old_logps = self.old_logps(batch, rollouts, logps.detach())  # log π_old
+            loss = self.loss(rollouts, advantages, logps, old_logps, ref_logps)  # eq. 7
         self.require_finite(loss, batch)
         # Before the first update the policy is the one that sampled: the two must agree on log π.
         sampled = groups if batch.update == 0 else None
-        metrics = micro_batch_metrics(rollouts, logps.detach(), ref_logps, sampled=sampled)
+        metrics = micro_batch_metrics(
+            rollouts,
+            logps.detach(),
+            ref_logps,
+            sampled=sampled,
+            correction=self.grpo.correction_terms,
+        )
         self.log_step_metrics(batch, loss * batch.weight, metrics)
         return loss * batch.weight
 
@@ -125,17 +134,38 @@ class GRPOModule(MeasuredModule):
             memory=self.memory,
         )
 
-    def loss(
-        self, rollouts: Rollouts, advantages: Tensor, logps: Tensor, ref_logps: Tensor | None
-    ) -> Tensor:
-        """Eq. 7, a scalar.
+    def old_logps(self, batch: MicroBatch, rollouts: Rollouts, logps: Tensor) -> Tensor:
+        """log π_old, [N, T]: under the policy at the time of sampling.
 
-        With one update per group the policy has not moved since it sampled, so π_old is π itself
-        and the ratio exactly 1. The log-probabilities recorded while sampling would be the same up
-        to rounding, which differs between decoding and this forward pass.
+        With one update per group the policy has not moved since then, so π_old is π itself and the
+        ratio of eq. 7 exactly 1. With several it is what the sampler recorded. That equals π up to
+        rounding, which differs between decoding and this forward pass.
+
+        A correction puts the difference between sampler and trainer into weights of its own. The
+        ratio must not hold it a second time, so π_old is then the trainer's, at the first update.
+
+        Args:
+            batch: the micro-batch.
+            rollouts: its responses.
+            logps: log π before this update, without gradient, [N, T].
         """
-        one_update = self.grpo.updates_per_group == 1
-        old_logps = logps.detach() if one_update else rollouts.responses.logps
+        if self.grpo.updates_per_group == 1:
+            return logps
+        if not self.grpo.corrects_rollouts:
+            return rollouts.responses.logps
+        if batch.update == 0:
+            self.first_logps[batch.start] = logps
+        return self.first_logps[batch.start]
+
+    def loss(
+        self,
+        rollouts: Rollouts,
+        advantages: Tensor,
+        logps: Tensor,
+        old_logps: Tensor,
+        ref_logps: Tensor | None,
+    ) -> Tensor:
+        """Eq. 7, a scalar."""
         return grpo_loss(
             logps,
             old_logps,
@@ -143,8 +173,17 @@ class GRPOModule(MeasuredModule):
             advantages.flatten().to(logps),
             rollouts.responses.mask,
             normaliser=self.normaliser,
+            weights=self.weights(rollouts, old_logps),
             **self.grpo.loss_terms,
         )
+
+    def weights(self, rollouts: Rollouts, old_logps: Tensor) -> Tensor | None:
+        """The weight of each token, [N, T]; None without a correction."""
+        if not self.grpo.corrects_rollouts:
+            return None
+        responses = rollouts.responses
+        terms = self.grpo.correction_terms
+        return importance_weights(old_logps, responses.logps, responses.mask, **terms)
 
     def _loss_normaliser(self, rollouts: Rollouts, prompts: int) -> float | None:
         """What ``grpo_loss`` divides by, if it is not each response's own length.

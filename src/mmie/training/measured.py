@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmie.losses import kl_divergence, zero_variance
+from mmie.importance import effective_sample_size, importance_weights
+from mmie.losses import kl_divergence, masked, zero_variance
 from mmie.models.policy import Policy
 from mmie.settings import LearningConfig
 from mmie.training.module import AdapterModule
@@ -97,6 +98,7 @@ def micro_batch_metrics(
     ref_logps: Tensor | None,
     *,
     sampled: Sequence[int] | None,
+    correction: Mapping[str, Any],
 ) -> dict[str, float]:
     """The metrics of a micro-batch; docs/metrics.md explains each name.
 
@@ -106,6 +108,7 @@ def micro_batch_metrics(
         ref_logps: under the reference, [N, T]; None if there is no KL term.
         sampled: the groups in which ``logps`` should equal those of the rollout; None if the policy
             has been updated since.
+        correction: arguments of ``importance_weights``.
     """
     responses, parts = rollouts.responses, rollouts.parts
     lengths = responses.mask.sum(1).float()
@@ -118,17 +121,29 @@ def micro_batch_metrics(
     metrics["train/length_mean"] = lengths.mean()
     metrics["train/length_max"] = lengths.max()
     if sampled is not None:
-        metrics["train/sampling_logp_gap"] = _largest_gap(rollouts, logps, sampled)
+        metrics |= _gap_to_sampler(rollouts, logps, sampled, correction)
     if ref_logps is not None:
         kl = kl_divergence(logps, ref_logps, estimator="k3")
         metrics["train/kl"] = torch.where(responses.mask, kl, 0.0).sum() / rollouts.tokens
     return {name: float(value) for name, value in metrics.items()}
 
 
-def _largest_gap(rollouts: Rollouts, logps: Tensor, groups: Sequence[int]) -> Tensor | float:
-    """The largest difference between ``logps`` and those recorded while sampling."""
-    if not groups:
-        return 0.0
+def _gap_to_sampler(
+    rollouts: Rollouts, logps: Tensor, groups: Sequence[int], correction: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """How far ``logps`` are from those recorded while sampling, in the given groups."""
     responses = rollouts.responses
-    gaps = torch.where(responses.mask, (logps - responses.logps).abs(), 0.0)
-    return gaps.unflatten(0, (-1, rollouts.group_size))[list(groups)].max()
+    mask = torch.zeros_like(responses.mask)
+    rows = rollouts.rows_of(groups).to(mask.device)
+    mask[rows] = responses.mask[rows]
+    tokens = mask.sum().clamp(min=1)
+    gaps = masked((logps - responses.logps).abs(), mask)
+    weights = importance_weights(logps, responses.logps, mask, **correction)
+    plain = {**correction, "correction": "none"}
+    ratios = importance_weights(logps, responses.logps, mask, **plain)
+    return {
+        "train/sampling_logp_gap": gaps.max(),
+        "train/sampling_logp_gap_mean": gaps.sum() / tokens,
+        "train/effective_sample_size": effective_sample_size(weights, mask),
+        "train/corrected_tokens": (weights != ratios).sum() / tokens,
+    }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from mmie.data.labels import Spellings
-from mmie.data.pictures import PictureFolder, Track
+from mmie.data.pictures import PictureFolder, Track, untracked
+from mmie.data.source import SPLITS, digest, known_split, limits
 from mmie.errors import InputError
 from mmie.tasks.jmere.relations import RelationPairs, relation_pairs
 from mmie.text import clean, fold
@@ -102,6 +105,59 @@ class KnownLabels:
                 f"{where}: relation {relation!r} is unknown; correct it or extend task.relations"
             )
         return known
+
+
+class AnnotatedFiles(ABC):
+    """A data set of one file per split and a folder of pictures; a subclass reads the format.
+
+    Args:
+        root: folder of the files.
+        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
+        types: entity types.
+        relations: relation → type pairs such as ``per-org``.
+        missing_images: ``error`` or ``blank``.
+        limit: the number of samples to take of a split, the first ones; all without a number.
+
+    Raises:
+        InputError: also from ``load`` and ``content``: a file is missing or broken, a label is
+            unknown, or pictures are missing.
+    """
+
+    places: ClassVar[tuple[str, ...]] = ("root", "images")
+
+    def __init__(
+        self,
+        root: str | Path,
+        images: str | Path,
+        *,
+        types: Collection[str],
+        relations: RelationPairs,
+        missing_images: str = "error",
+        limit: Mapping[str, int | None] | None = None,
+    ) -> None:
+        self.root = Path(root)
+        self.pictures = PictureFolder(images, missing_images)
+        self.labels = KnownLabels(types, relations)
+        self.limit = limits(limit)
+
+    @abstractmethod
+    def _file(self, split: str) -> Path:
+        """The file of a split; InputError where there is none."""
+
+    @abstractmethod
+    def _samples(self, path: Path) -> Iterator[Sample]:
+        """The samples of a file, in its order."""
+
+    @property
+    def images(self) -> Path:
+        return self.pictures.folder
+
+    def content(self) -> str:
+        return digest(map(self._file, SPLITS), self.pictures)
+
+    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
+        samples = self._samples(self._file(known_split(split)))
+        return to_examples(split, samples, limit=self.limit, pictures=self.pictures, track=track)
 
 
 def to_examples(

@@ -8,49 +8,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from mmie.data.files import fault_in, file_of, read_text
-from mmie.data.pictures import PictureFolder, Track, untracked
-from mmie.data.source import (
-    SPLITS,
-    by_split,
-    digest,
-    known_split,
-    limits,
-    picture_name,
-    text_of,
-)
+from mmie.data.source import by_split, picture_name, text_of
 from mmie.errors import InputError
-from mmie.tasks.jmere.annotations import KnownLabels, Sample, to_examples
+from mmie.tasks.jmere.annotations import AnnotatedFiles, Sample
 from mmie.tasks.jmere.relations import RelationPairs
-from mmie.types import Example, Quintuple
+from mmie.types import Quintuple
 
 FILES = {"train": "train.json", "val": "val.json", "test": "test.json"}
 OTHER_NAME = {"val.json": "dev.json"}
 NEEDED = "needs a list token, img_id (a name or a number) and a list label_list"
 
 
-class JMEREJson:
+class JMEREJson(AnnotatedFiles):
     """Records in one list, or one on each line.
 
     ``{"token": […], "img_id": …, "label_list": [[{"beg_ent", "sec_ent", "relation"}], …]}``.
 
     Args:
-        root: folder of the files.
-        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
-        types: entity types.
-        relations: relation → type pairs such as ``per-org``.
-        missing_images: ``error`` or ``blank``.
-        limit: the number of samples to take of a split, the first ones; all without a number.
         files: split → file name; ``dev.json`` is taken where ``val.json`` is not there.
+        root, images, types, relations, missing_images, limit: see ``AnnotatedFiles``.
 
     Raises:
-        InputError: also from ``load`` and ``content``: a file is missing or broken (with the line
-            or the record's index), a label is unknown, or pictures are missing.
+        InputError: see ``AnnotatedFiles``; a broken file is named with the line or the record's
+            index.
     """
-
-    places: ClassVar[tuple[str, ...]] = ("root", "images")
 
     def __init__(
         self,
@@ -63,25 +47,18 @@ class JMEREJson:
         limit: Mapping[str, int | None] | None = None,
         files: Mapping[str, str] | None = None,
     ) -> None:
-        self.root = Path(root)
-        self.pictures = PictureFolder(images, missing_images)
-        self.labels = KnownLabels(types, relations)
-        self.limit = limits(limit)
+        super().__init__(
+            root,
+            images,
+            types=types,
+            relations=relations,
+            missing_images=missing_images,
+            limit=limit,
+        )
         self.files = by_split("data.files", files, FILES)
         for split, name in self.files.items():
             if not (isinstance(name, str) and name.strip()):
                 raise InputError(f"data.files.{split}={name}: give the name of a file in data.root")
-
-    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
-        samples = self._samples(self._file(known_split(split)))
-        return to_examples(split, samples, limit=self.limit, pictures=self.pictures, track=track)
-
-    @property
-    def images(self) -> Path:
-        return self.pictures.folder
-
-    def content(self) -> str:
-        return digest(map(self._file, SPLITS), self.pictures)
 
     def _file(self, split: str) -> Path:
         name = self.files[split]

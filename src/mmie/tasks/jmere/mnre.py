@@ -7,27 +7,17 @@ with 4,503 / 624 / 640 quintuples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import ClassVar
 
 from mmie.data.files import file_of
 from mmie.data.literals import literals
-from mmie.data.pictures import PictureFolder, Track, untracked
-from mmie.data.source import (
-    SPLITS,
-    digest,
-    known_split,
-    limits,
-    picture_name,
-    text_of,
-)
+from mmie.data.source import picture_name, text_of
 from mmie.errors import InputError
-from mmie.tasks.jmere.annotations import KnownLabels, Sample, to_examples
-from mmie.tasks.jmere.relations import RelationPairs
-from mmie.types import Example, Quintuple
+from mmie.tasks.jmere.annotations import AnnotatedFiles, Sample
+from mmie.types import Quintuple
 
 FILES = {
     "train": ["mnre_train.txt"],
@@ -45,55 +35,20 @@ class _Line:
     where: str
 
 
-class MNRE:
+class MNRE(AnnotatedFiles):
     """Python-literal dicts, one per line: ``token``, ``h``, ``t``, ``img_id`` and ``relation``.
 
-    ``h`` and ``t`` are the two entities, each with ``name``.
+    ``h`` and ``t`` are the two entities, each with ``name``. In the folder lie ``mnre_train.txt``,
+    ``mnre_val .txt`` (with or without the blank) and ``mnre_test.txt``.
 
-    Args:
-        root: folder of ``mnre_train.txt``, ``mnre_val .txt`` (with or without the blank) and
-            ``mnre_test.txt``.
-        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
-        types: entity types.
-        relations: relation → type pairs such as ``per-org``.
-        missing_images: ``error`` or ``blank``.
-        limit: the number of samples to take of a split, the first ones; all without a number.
-
-    Raises:
-        InputError: also from ``load`` and ``content``: a file is missing or broken (with its line),
-            a label is unknown, or pictures are missing.
+    Args, Raises: see ``AnnotatedFiles``; a broken file is named with its line.
     """
 
-    places: ClassVar[tuple[str, ...]] = ("root", "images")
+    def _file(self, split: str) -> Path:
+        return file_of(self.root, *FILES[split])
 
-    def __init__(
-        self,
-        root: str | Path,
-        images: str | Path,
-        *,
-        types: Sequence[str],
-        relations: RelationPairs,
-        missing_images: str = "error",
-        limit: Mapping[str, int | None] | None = None,
-    ) -> None:
-        self.root = Path(root)
-        self.pictures = PictureFolder(images, missing_images)
-        self.labels = KnownLabels(types, relations)
-        self.limit = limits(limit)
-
-    def load(self, split: str, *, track: Track = untracked) -> list[Example]:
-        samples = self._samples(known_split(split))
-        return to_examples(split, samples, limit=self.limit, pictures=self.pictures, track=track)
-
-    @property
-    def images(self) -> Path:
-        return self.pictures.folder
-
-    def content(self) -> str:
-        return digest((file_of(self.root, *FILES[split]) for split in SPLITS), self.pictures)
-
-    def _samples(self, split: str) -> Iterator[Sample]:
-        lines = self._lines(file_of(self.root, *FILES[split]))
+    def _samples(self, path: Path) -> Iterator[Sample]:
+        lines = self._lines(path)
         for (labelled, _), run in groupby(
             lines, key=lambda line: (line.quintuple is not None, line.tokens)
         ):
