@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Fills a folder with the wheels that a GPU machine without a network lacks, 63 MiB in all.
+# Fills a folder with the wheels that a GPU machine without a network lacks, 64 MB in all.
 #
 #   experiments/gpu/carry.sh FOLDER
 #
 # They are for Linux on x86-64 and the Python that runs this (PYTHON, default: python3.12). The
-# machine itself has torch, numpy, peft, pytorch-lightning and what these bring along.
+# machine itself has torch, pytorch-lightning, numpy, pandas and what these bring along.
 set -euo pipefail
 folder=${1:?usage: carry.sh FOLDER}
 python=${PYTHON:-python3.12}
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 # The versions of constraints.txt, without what that says of Python 3.11 alone.
 packages=(
-    transformers hydra-core omegaconf editdistance
+    transformers peft hydra-core omegaconf editdistance
     py-cpuinfo hjson einops ninja msgpack
     trl datasets dill multiprocess xxhash pydantic pydantic_core annotated-types typing-inspection
 )
@@ -30,4 +30,4 @@ for package in antlr4-python3-runtime deepspeed; do
     DS_BUILD_OPS=0 "${pip[@]}" wheel --quiet --no-deps --wheel-dir "$folder" \
         "$(grep "^$package==" "$here/constraints.txt")"
 done
-du -sm "$folder"
+du --apparent-size -sk "$folder"

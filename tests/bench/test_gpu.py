@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 import torch
 
 from mmie.bench.gpu import __main__ as command
-from mmie.bench.gpu.decode import NOT_AVAILABLE, Decoding, choices
+from mmie.bench.gpu.decode import Decoding
 from mmie.bench.gpu.model import FIRST_END, RandomWeights, write_folder
 from mmie.bench.gpu.notes import Notes
 from mmie.bench.gpu.paper import OVERRIDES, difference, metrics
@@ -70,7 +71,7 @@ def policy() -> Any:
 def test_a_step_is_measured_by_phase(policy: Any, tmp_path: Path) -> None:
     size = replace(TINY, new_tokens=12)
     examples = make_examples(policy, size, tmp_path)
-    optimizer = torch.optim.AdamW(policy.trainable(), lr=1e-3)
+    optimizer = torch.optim.AdamW(policy.trainable(), lr=1e-6)
     step = Step(policy, size.config("memory=lean"), optimizer, examples)
     logged: list[dict[str, float]] = []
     step.module.log_step_metrics = lambda batch, loss, metrics: logged.append(metrics)
@@ -87,8 +88,12 @@ def test_a_step_is_measured_by_phase(policy: Any, tmp_path: Path) -> None:
     # What the training itself logs as the gap is the same number.
     assert len(logged) == size.prompts
     largest = max(metrics["train/sampling_logp_gap"] for metrics in logged)
-    assert 0 < step.gaps["largest_logp_gap"] == pytest.approx(largest, abs=1e-6)
-    assert step.gaps["mean_logp_gap"] < largest
+    assert step.gaps["largest_logp_gap"] == pytest.approx(largest, abs=1e-6)
+    step.rollouts.responses.logps[0, 0] -= 9
+    gaps, tokens = step.logp_gaps(), figures["response_tokens"]
+    assert gaps["largest_logp_gap"] == pytest.approx(9, abs=0.5)
+    assert gaps["mean_logp_gap"] == pytest.approx(9 / tokens, abs=0.1)
+    assert gaps["largest_response_ratio"] == pytest.approx(math.e**9, rel=0.5)
 
 
 def test_decoding_stands_beside_its_floor(policy: Any, tmp_path: Path) -> None:
@@ -106,14 +111,6 @@ def test_decoding_stands_beside_its_floor(policy: Any, tmp_path: Path) -> None:
     assert figures["floor_tokens_per_second"] == pytest.approx(4 / (figures["weight_gb"] / 2.0))
     kept = 4 * 2 * 2 * 32  # layers, keys and values, heads, channels of each token
     assert decoding.cache_bytes(4) == kept * 2 * 4 * (TINY.prompt_tokens + 4)
-
-
-def test_graphs_are_measured_where_the_configuration_has_them() -> None:
-    offered = choices(TINY)
-    has_graphs = hasattr(getattr(shipped(), "rollout", None), "cuda_graphs")
-    assert offered["graphs_off"] is not None
-    assert (offered["graphs_on"] is not None) == has_graphs
-    assert NOT_AVAILABLE == "not available"
 
 
 def test_random_weights_have_the_architecture_and_the_tokens(tmp_path: Path) -> None:
@@ -214,11 +211,12 @@ def test_a_part_that_fails_or_hangs_leaves_its_error(
 def test_the_table_shows_what_there_is() -> None:
     assert table({}).row_count == 0
     seconds = {"sample": 1.0, "step": 1.0}
+    decoding = {"tokens_per_second": 9.0, "share_of_floor": 0.5, "warnings": ["no graph"]}
     step = {"seconds": seconds, "peak_gib": {"sample": 3.0}, "update_tflops": 50.0}
     parts = {
         "step": {"matmul_tflops": 100.0, "lean": step, "fast": {"error": "out of memory"}},
         "simulated": {"lean": {"peak_gib": 2.5}},
-        "decode": {"graphs_on": NOT_AVAILABLE},
+        "decode": {"graphs_on": {"64 rows": decoding}},
         "paper": {"error": "stopped after 9 s"},
     }
     columns = [[*column.cells] for column in table(parts).columns]
@@ -226,4 +224,5 @@ def test_the_table_shows_what_there_is() -> None:
     assert ("  peak memory", "3.0 GiB", "simulated 2.5 GiB") in rows
     assert ("  update", "50 TFLOP/s", "50% of a bare product") in rows
     assert ("step, fast", "out of memory", "") in rows
+    assert rows[rows.index(("  warning", "no graph", "")) - 1][1] == "9 tokens/s"
     assert ("error in paper", "stopped after 9 s", "") in rows

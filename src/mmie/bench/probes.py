@@ -46,9 +46,12 @@ def logp_difference(policy: Policy, prompts: PromptBatch, rollouts: Rollouts, wo
 
 def step_flops(module: GRPOModule, rollouts: Rollouts) -> int:
     """Floating-point operations of one step, forward and backward."""
+    policy = module.policy
+    graphs, policy.cuda_graphs = policy.cuda_graphs, False  # what a graph repeats is not counted
     with FlopCounterMode(display=False) as counter:
         loss = module.training_step(MicroBatch(rollouts.examples, step=0, weight=1.0), 0)
         loss.backward()
+    policy.cuda_graphs = graphs
     return counter.get_total_flops()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,23 +17,19 @@ from mmie.bench.gpu.size import Size
 from mmie.bench.gpu.work import autocast, make_examples, make_policy
 from mmie.bench.meters import seconds_of
 from mmie.config import RunConfig
-from mmie.errors import InputError
 from mmie.models.batch import PromptBatch
 from mmie.models.policy import Policy
 from mmie.models.shared_prefix import prefill
 
-GRAPHS = "rollout.cuda_graphs"
-NOT_AVAILABLE = "not available"
+GRAPHS = {"graphs_off": "never", "graphs_on": "auto"}  # auto captures them on every GPU
 
 
 def run(size: Size, notes: Notes) -> None:
     """Decodes the responses of all prompts, and of one, with CUDA graphs and without."""
     bandwidth = bandwidth_gb(size.copied)
     notes.add(bandwidth_gb=bandwidth)
-    for name, config in choices(size).items():
-        if config is None:
-            notes.add(**{name: NOT_AVAILABLE})
-            continue
+    for name, word in GRAPHS.items():
+        config = size.config(f"rollout.cuda_graphs={word}")
         policy = make_policy(config)
         with tempfile.TemporaryDirectory() as folder:
             examples = make_examples(policy, size, Path(folder))
@@ -44,15 +41,6 @@ def run(size: Size, notes: Notes) -> None:
             notes.add(**{name: measured})
         del policy, decoding
         torch.cuda.empty_cache()
-
-
-def choices(size: Size) -> dict[str, RunConfig | None]:
-    """The configuration without CUDA graphs and with them; None where there is no such choice."""
-    try:
-        without = size.config(f"{GRAPHS}=never")
-    except InputError:
-        return {"graphs_off": size.config(), "graphs_on": None}
-    return {"graphs_off": without, "graphs_on": size.config(f"{GRAPHS}=auto")}
 
 
 @dataclass
@@ -79,12 +67,15 @@ class Decoding:
         """
         assert self.config.grpo is not None
         rows, length = self._rows, self.config.grpo.max_new_tokens
-        self.seconds(2)  # untimed: it starts the libraries
-        first = self.seconds(1)
-        step = (self.seconds(length) - first) / (length - 1)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")  # a step that cannot be a graph is reported like that
+            self.seconds(2)  # untimed: it starts the libraries
+            first = self.seconds(1)
+            step = (self.seconds(length) - first) / (length - 1)
         weights, cache = self.weight_bytes(), self.cache_bytes(length // 2)
         floor = weights / bandwidth / 1e9
         return {
+            "warnings": sorted({str(warning.message) for warning in caught}),
             "prefill_seconds": first,
             "step_seconds": step,
             "tokens_per_second": rows / step,

@@ -59,13 +59,12 @@ def _seconds(seconds: Mapping[str, float]) -> str:
 def _decoding(parts: Mapping[str, Any]) -> Iterator[Row]:
     for name in ("graphs_off", "graphs_on"):
         measured = parts.get("decode", {}).get(name, {})
-        if isinstance(measured, str):
-            yield f"decoding, {name}", measured, ""
-            continue
         for rows, figures in measured.items():
             share = f"{figures['share_of_floor']:.0%} of what reading the weights allows"
             speed = f"{figures['tokens_per_second']:.0f} tokens/s"
             yield f"decoding, {name}, {rows}", speed, share
+            for warning in figures["warnings"]:
+                yield "  warning", warning, ""
 
 
 def _training(parts: Mapping[str, Any]) -> Iterator[Row]:
