@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fills a folder with the wheels that a GPU machine without a network lacks, 64 MB in all.
+# Fills a folder with the wheels that a GPU machine without a network lacks, 63 MiB in all.
 #
 #   experiments/gpu/carry.sh FOLDER
 #

@@ -32,5 +32,4 @@ export PYTHONPATH="$here/src:$site${PYTHONPATH:+:$PYTHONPATH}"
 export HF_HUB_OFFLINE=1 MPLBACKEND=agg TOKENIZERS_PARALLELISM=false
 # What the installation has taken counts, too.
 left=$("$python" -c "print($minutes - $SECONDS / 60)")
-cd "$here"
 "$python" -W ignore -m mmie.bench.gpu --minutes "$left" "${others[@]}"

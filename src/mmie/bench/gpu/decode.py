@@ -21,26 +21,24 @@ from mmie.models.batch import PromptBatch
 from mmie.models.policy import Policy
 from mmie.models.shared_prefix import prefill
 
-GRAPHS = {"graphs_off": "never", "graphs_on": "auto"}  # auto captures them on every GPU
+GRAPHS = {"graphs_off": False, "graphs_on": True}
 
 
 def run(size: Size, notes: Notes) -> None:
     """Decodes the responses of all prompts, and of one, with CUDA graphs and without."""
     bandwidth = bandwidth_gb(size.copied)
     notes.add(bandwidth_gb=bandwidth)
-    for name, word in GRAPHS.items():
-        config = size.config(f"rollout.cuda_graphs={word}")
-        policy = make_policy(config)
-        with tempfile.TemporaryDirectory() as folder:
-            examples = make_examples(policy, size, Path(folder))
-            prompts = [policy.encode(example.text, example.pictures) for example in examples]
-        measured = {}
+    config = size.config()
+    policy = make_policy(config)
+    with tempfile.TemporaryDirectory() as folder:
+        examples = make_examples(policy, size, Path(folder))
+        prompts = [policy.encode(example.text, example.pictures) for example in examples]
+    for name, graphs in GRAPHS.items():
+        policy.cuda_graphs, measured = graphs, {}
         for count in (len(prompts), 1):
             decoding = Decoding(policy, config, policy.batch(prompts[:count]))
             measured[f"{count * size.group_size} rows"] = decoding.figures(bandwidth)
             notes.add(**{name: measured})
-        del policy, decoding
-        torch.cuda.empty_cache()
 
 
 @dataclass
