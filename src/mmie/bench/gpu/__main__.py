@@ -31,9 +31,9 @@ from mmie.reporting.command import names, one_line_errors
 
 # The most valuable first: the later ones get what is left of the time.
 PARTS = (
-    Part("card", 45),
+    Part("card", 60),
     Part("simulated", 200, beside=True),
-    Part("step", 150),
+    Part("step", 180),
     Part("decode", 100),
     Part("paper", 200),
     Part("peer", 150),
