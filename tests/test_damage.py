@@ -214,7 +214,7 @@ def test_an_export_folder_that_is_a_file_is_one_line(make_policy: Any, tmp_path:
     (tmp_path / "out").touch()
     policy = make_policy("qwen")
     policy.save_adapter(tmp_path / "adapter")
-    with pytest.raises(InputError, match=r"out: cannot be written \(File exists\)"):
+    with pytest.raises(InputError, match=r"out: no folder can be made there \(File exists\)"):
         exported(policy, tmp_path / "out", tmp_path / "adapter")
 
 

@@ -16,7 +16,7 @@ LOWEST = """
 """
 HIGHEST = """
     stages pipeline job artifacts config checks contradictions resolvers command_line sweeping
-    reporting bench planning
+    reporting bench planning launching
 """
 FLOORS = {
     0: LOWEST.split(),
@@ -31,7 +31,7 @@ MODULES = sorted(
 )
 NO_TORCH = set("torch transformers peft pytorch_lightning lightning deepspeed safetensors".split())
 CONFIGURATION = {"hydra", "omegaconf"}
-MAY_CONFIGURE = {"config", "job", "resolvers", "pipeline", "sweeping", "command_line"}
+MAY_CONFIGURE = {"config", "job", "resolvers", "pipeline", "sweeping", "command_line", "launching"}
 
 
 def imports(source: str, *, package: str) -> Iterator[str]:

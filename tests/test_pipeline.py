@@ -93,6 +93,33 @@ def test_a_training_without_a_step_is_refused_before_the_teacher_is_asked(
     assert not (tmp_path / "artifacts/distil").exists()
 
 
+def test_a_schedule_by_difficulty_without_a_step_is_refused_before_the_teacher_is_asked(
+    tmp_path: Path,
+) -> None:
+    """9 samples are left for GRPO, and half an epoch of any mixture of them has 8 at most."""
+    values = ["task=more", "schedule.alpha=1.0", "sft.batch_size=4", "sft.micro_batch_size=4"]
+    config = config_of(tmp_path, *values, "grpo.prompts_per_step=10", "grpo.epochs=0.5")
+    message = r"^grpo\.prompts_per_step=10 is more than what the schedule takes of 9 samples"
+    with pytest.raises(InputError, match=message):
+        execute(config, tmp_path / "run")
+    assert not (tmp_path / "artifacts/distil").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "key"), [("report", "report.folder"), ("export", "export.folder")]
+)
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_done(
+    stage: str, key: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    config = config_of(tmp_path, f"stages=[{stage}]", f"{key}={tmp_path / 'file' / 'x'}")
+    with pytest.raises(
+        InputError, match=rf"^{key}=\S*/file/x: no folder can be made there \(Not a"
+    ):
+        execute(config, tmp_path)
+    assert not (tmp_path / "artifacts").exists()
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^trainer\.accelerator=gpu: torch sees no GPU"):

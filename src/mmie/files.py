@@ -243,5 +243,19 @@ def disk_errors(
         raise InputError(_unwritable(path, str(error).split("\n")[0])) from error
 
 
+def make_folder(path: Path, *, key: str) -> Path:
+    """Makes the folder that a configuration key names, and returns it.
+
+    Raises:
+        InputError: it cannot be made; begins with the key.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"no folder can be made there ({error.strerror})"
+        raise InputError(f"{key}={path}: {reason}; name another one") from error
+    return path
+
+
 def _unwritable(path: Path, reason: str) -> str:
     return f"{path}: cannot be written ({reason}); make room there or choose another folder"

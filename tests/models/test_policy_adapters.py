@@ -235,7 +235,7 @@ def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Pat
     file = tmp_path / "torn" / "adapter_model.safetensors"
     file.write_bytes(file.read_bytes()[:500])
     complaints = {
-        "rank": "belongs to another checkpoint or lora.rank",
+        "rank": "trained with lora.rank=2, not 4: set lora.rank=2",
         "model": "belongs to another checkpoint or lora.rank",
         "alpha": "trained with lora.alpha=16, not 8",
         "torn": "no whole adapter there",

@@ -167,7 +167,7 @@ def test_which_fields_of_the_computing_sections_are_in_no_key() -> None:
     sections = ("lora.", "sft.", "grpo.", "evaluation.", "zero_shot.", "trainer.")
     expected = """
         sft.checkpoint_every sft.micro_batch_size
-        grpo.checkpoint_every grpo.micro_prompts grpo.rollout_prompts
+        grpo.checkpoint_every grpo.micro_prompts
         evaluation.batch_size evaluation.vote_rows
         zero_shot.systems
         trainer.devices trainer.num_nodes trainer.strategy

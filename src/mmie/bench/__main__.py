@@ -37,10 +37,10 @@ PROMPT_TOKENS = (256, 560, 1024)
 
 def main() -> None:
     if sys.argv[1:2] == ["memory"]:
-        from mmie.bench import memory
+        from mmie.bench import memory_command
 
         with one_line_errors():
-            memory.main(sys.argv[2:])
+            memory_command.main(sys.argv[2:])
         return
     options = vars(_parser().parse_args())
     engines = options.pop("engines").split(",")

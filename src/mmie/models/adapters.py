@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -124,7 +125,8 @@ class AdaptedModel(nn.Module):
         Raises:
             InputError: it is missing, damaged, or does not fit this model.
         """
-        self.load_adapter_state(read_saved_adapter(folder, alpha=self.lora.lora_alpha))
+        settings = {"rank": self.lora.r, "alpha": self.lora.lora_alpha}
+        self.load_adapter_state(read_saved_adapter(folder, **settings))
 
     def save_adapter(self, folder: Path) -> None:
         """Writes ``adapter_model.safetensors`` and ``adapter_config.json`` as PEFT reads them.
@@ -148,6 +150,10 @@ class AdaptedModel(nn.Module):
             InputError: the folder cannot be written.
         """
         weights = self._merged_weights()
+        if self.device.type == "cpu":
+            # transformers imports DeepSpeed to save a model, and that warns of a missing GPU
+            # unless it is told what the model computes on.
+            os.environ.setdefault("DS_ACCELERATOR", "cpu")
         with disk_errors(folder, also=(SafetensorError,)):
             self.backbone.model.save_pretrained(folder, state_dict=weights)
             self.backbone.tokenizer.save_pretrained(folder)
@@ -255,23 +261,26 @@ def _usable_targets(backbone: Backbone, targets: str | None) -> str:
     return targets
 
 
-def read_saved_adapter(folder: Path, *, alpha: int) -> dict[str, Tensor]:
+def read_saved_adapter(folder: Path, *, rank: int, alpha: int) -> dict[str, Tensor]:
     """The weights of a saved adapter.
 
     Raises:
-        InputError: it is missing or damaged, or was trained with another ``lora.alpha``.
+        InputError: it is missing or damaged, or was trained with another ``lora.rank`` or
+            ``lora.alpha``.
     """
     settings = folder / "adapter_config.json"
     try:
         state: dict[str, Tensor] = load_file(folder / "adapter_model.safetensors")
-        saved = json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"]
+        saved = json.loads(settings.read_text(encoding="utf-8"))
+        trained_with = {"rank": saved["r"], "alpha": saved["lora_alpha"]}
     except UNREADABLE as error:
         raise InputError(
             f"{folder}: no whole adapter there ({error}): run the training stage that writes it"
         ) from error
-    if saved != alpha:
-        raise InputError(
-            f"{settings}: the adapter was trained with lora.alpha={saved}, "
-            f"not {alpha}: set lora.alpha={saved}"
-        )
+    for name, value in {"rank": rank, "alpha": alpha}.items():
+        theirs = f"lora.{name}={trained_with[name]}"
+        if trained_with[name] != value:
+            raise InputError(
+                f"{settings}: the adapter was trained with {theirs}, not {value}: set {theirs}"
+            )
     return state

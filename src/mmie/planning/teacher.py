@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from mmie.config import node
 from mmie.distil.estimate import (
+    Asked,
     Ledger,
     Sizes,
     dollars,
@@ -44,11 +45,13 @@ def plan_teacher(plan: Plan, context: Context, samples: Samples, foreseen: Fores
         Sizes(assumed.chars_per_token, recorded, assumed.answer_tokens, _pictures(teacher.price)),
     )
     _count_distillation(plan, ledger, context, samples, foreseen)
+    asks = {purpose: foreseen.distil.key for purpose in ledger.asked if foreseen.distil}
     # A chain is the first thing that is asked for, now and in the record.
     first = next(iter(ledger.asked), next(iter(recorded), ""))
-    _count_zero_shot(plan, ledger, context, samples, teacher)
+    evaluation = _count_zero_shot(plan, ledger, context, samples, teacher)
     if ledger.asked:
-        _note(plan, ledger, teacher, recorded, assumed.answer_tokens)
+        asks = {purpose: asks.get(purpose, evaluation) for purpose in ledger.asked}
+        _note(plan, ledger, teacher, recorded, assumed.answer_tokens, asks)
     return recorded.get(first, float(assumed.answer_tokens))
 
 
@@ -72,17 +75,19 @@ def _count_distillation(
 
 def _count_zero_shot(
     plan: Plan, ledger: Ledger, context: Context, samples: Samples, teacher: Teacher
-) -> None:
+) -> str:
+    """Returns the key of the teacher's evaluation; empty without one."""
     config = context.config
     if "teacher" not in config.zero_shot.systems:
-        return
+        return ""
     task = node(config.task, response=Direct(config.zero_shot.teacher_instruction))
     parts = keys.evaluate_teacher(context, System(teacher.model, task, None), samples.data)
-    ready = context.ready("evaluate", context.foreseen("evaluate", parts))
-    if plan.has(f"evaluate {teacher.model}", ready=ready):
-        return
-    for example in context.examples(samples.data.folder, "test"):
-        ledger.ask(Request("answer", example, 0, task.prompt(example)))
+    artifact = context.foreseen("evaluate", parts)
+    ready = context.ready("evaluate", artifact)
+    if not plan.has(f"evaluate {teacher.model}", ready=ready):
+        for example in context.examples(samples.data.folder, "test"):
+            ledger.ask(Request("answer", example, 0, task.prompt(example)))
+    return artifact.key
 
 
 def _note(
@@ -91,16 +96,23 @@ def _note(
     teacher: Teacher,
     recorded: Mapping[str, float],
     default: int,
+    asks: Mapping[str, str],
 ) -> None:
     asked = list(ledger.asked.values())
     limit = teacher.parameters.get("max_tokens")
-    longest = [replace(one, answer_tokens=one.requests * int(limit or 0)) for one in asked]
-    plan.teacher = {
-        "model": teacher.model,
-        "purposes": {purpose: asdict(one) for purpose, one in ledger.asked.items()},
-        "dollars": dollars(asked, teacher.price),
-        "dollars_at_most": dollars(longest, teacher.price) if limit else None,
+
+    def cost(counts: Sequence[Asked]) -> dict[str, float | None]:
+        longest = [replace(one, answer_tokens=one.requests * int(limit or 0)) for one in counts]
+        return {
+            "dollars": dollars(counts, teacher.price),
+            "dollars_at_most": dollars(longest, teacher.price) if limit else None,
+        }
+
+    purposes = {
+        purpose: {**asdict(one), **cost([one]), "key": asks[purpose]}
+        for purpose, one in ledger.asked.items()
     }
+    plan.teacher = {"model": teacher.model, "purposes": purposes, **cost(asked)}
     unknown = ", ".join(purpose for purpose in ledger.asked if purpose not in recorded)
     if unknown:
         plan.assumptions.append(f"an answer of the teacher ({unknown}) has {default} tokens")

@@ -18,10 +18,17 @@ from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
 from mmie.display import plain_text, terminal
 from mmie.errors import InputError, NotFiniteError
+from mmie.settings import TRAININGS
 from mmie.stages import checkpoint
 from mmie.stages.gpu import sees_gpu
 from mmie.stages.progress import progress
-from mmie.stages.ranks import is_follower, local_rank, wait_for_first
+from mmie.stages.ranks import (
+    begin_training,
+    is_follower,
+    local_rank,
+    takes_part_in_training,
+    wait_for_first,
+)
 from mmie.stages.stage import COLLECTIVE, VERSIONS, Stage
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example
@@ -111,6 +118,8 @@ class Context:
             stage = Stage(self.store.artifact(name, key), new, self.store.partial(name, key))
             if new:
                 self.console.rule(plain_text(label, "bold"), align="left")
+                if name in TRAININGS:
+                    begin_training(self.config, self.store, key)
             else:
                 kept = f"{label}: kept from before ({stage.artifact.folder})"
                 self.console.print(plain_text(kept, "dim"))
@@ -126,6 +135,8 @@ class Context:
     def _following(self, name: str, key: str) -> Iterator[Stage]:
         """A process that is not the first takes part in a training and waits for all else."""
         takes_part = name in COLLECTIVE and not self.store.ready(name, key)
+        if takes_part and name in TRAININGS:
+            takes_part = takes_part_in_training(self.config, self.store, name, key)
         stage = Stage(self.store.artifact(name, key), takes_part, self.store.partial(name, key))
         if not takes_part:
             wait_for_first(self.store, name, key)

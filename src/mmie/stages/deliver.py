@@ -9,7 +9,7 @@ from typing import Any
 from mmie.artifacts import Artifact, versions
 from mmie.data.pictures import picture_to_json
 from mmie.errors import InputError
-from mmie.files import disk_errors, write_json
+from mmie.files import make_folder, write_json
 from mmie.stages.answers import AnswerFile, answer, ask_policy
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
@@ -65,7 +65,8 @@ def check(context: Context) -> None:
             read_saved_adapter,  # it loads torch, which a report does not need
         )
 
-        read_saved_adapter(Path(config.predict["adapter"]), alpha=config.lora.alpha)
+        folder, lora = Path(config.predict["adapter"]), config.lora
+        read_saved_adapter(folder, rank=lora.rank, alpha=lora.alpha)
     if "export" in config.stages and not context.follower:
         _export_folder(context)
 
@@ -125,9 +126,7 @@ def _export_folder(context: Context) -> Path:
     """The folder of the export, made before the trainings to find out whether it can be made."""
     folder = context.config.export.folder
     path = Path(folder) if folder else context.output / "export"
-    with disk_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
-    return path
+    return make_folder(path, key="export.folder")
 
 
 def _task(context: Context) -> Task:

@@ -8,6 +8,7 @@ from mmie.stages import deliver
 from mmie.stages.context import Context
 from mmie.stages.due import due_stages
 from mmie.stages.gpu import sees_gpu
+from mmie.stages.report import report_folder
 
 WITHOUT_MODEL = {"data", "divide", "distil", "filter", "plan"}
 
@@ -17,13 +18,16 @@ def check(context: Context) -> None:
 
     Raises:
         InputError: a part cannot be built, parts contradict each other, what the stages predict
-            and export need is not there, or there is no GPU although one is asked for.
+            and export need is not there, a folder cannot be made, or there is no GPU although one
+            is asked for.
     """
     config = context.config
     for part in (config.reward, config.teacher, config.cot.chains, *config.filter.values()):
         node(part)
     _check_schedule(config)
     deliver.check(context)
+    if "report" in config.stages and not context.follower:
+        report_folder(config)
     if due_stages(config) - WITHOUT_MODEL:
         _check_gpu(config)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from mmie.artifacts import Artifact, commit, fingerprint, versions
 from mmie.config import RunConfig, shipped
-from mmie.files import disk_errors, slug
+from mmie.files import disk_errors, make_folder, slug
 from mmie.json_types import from_json
 from mmie.reporting.published import paper_row
 from mmie.reporting.runs import load_runs
@@ -130,9 +130,19 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
     """
     from mmie.reporting.page import write_page  # it loads matplotlib, which no other run needs
 
-    folder = Path(config.report.folder or output / "report")
+    folder = report_folder(config) or output / "report"
     runs = load_runs([*own, *config.report.sources])
     return write_page(runs, folder)
+
+
+def report_folder(config: RunConfig) -> Path | None:
+    """The folder that the configuration names, which is made; None if it names none.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    named = config.report.folder
+    return make_folder(Path(named), key="report.folder") if named else None
 
 
 def _copy_curves(context: Context) -> None:
