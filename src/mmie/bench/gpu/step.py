@@ -96,6 +96,7 @@ class Step:
         self, policy: Policy, config: RunConfig, optimizer: Any, examples: list[Example]
     ) -> None:
         assert config.grpo is not None
+        policy.cache_gb = config.memory.cache_gb  # as a run loads it
         self.config, self.optimizer, self.examples = config, optimizer, examples
         self.clip, self.width = config.grpo.max_grad_norm, config.grpo.micro_prompts
         self.module: Any = make_module(
