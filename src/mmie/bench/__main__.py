@@ -7,7 +7,8 @@ TRL comes with ``pip install -c constraints.txt -e '.[bench]'``.
 Every engine runs in a process of its own on a random Qwen2.5-VL of 6 M parameters; no data is
 needed. ``--sweep`` repeats the comparison over G and over the prompt length and draws the cost.
 
-``python -m mmie.bench memory`` simulates memory at the paper's scale; ``--help`` explains it.
+``python -m mmie.bench memory`` simulates memory at the paper's scale, and ``python -m
+mmie.bench.gpu`` measures a whole GPU in minutes; ``--help`` explains each of them.
 """
 
 from __future__ import annotations
