@@ -86,7 +86,7 @@ class Loopback(ThreadingHTTPServer):
     def fail(self, handler: Handler, fault: str) -> None:
         good = self.completion({"role": "assistant", "content": "Fine."})
         match fault:
-            case "401" | "403" | "404" | "429" | "500":
+            case "401" | "403" | "404" | "429" | "500" | "503":
                 handler.send(int(fault), b'{"error": {"message": "not\\nnow"}}')
             case "half a body":
                 handler.send(200, good[:40], length=len(good))

@@ -86,7 +86,7 @@ class Connection:
             return reply, _retry_after(error.response.headers)
         except (TimeoutError, openai.APITimeoutError):
             reason = f"timed out after {self._timeout:g} s (teacher.timeout)"
-            return Complaint("retry", reason), None
+            return Complaint("retry", reason, lone=True), None
         except openai.APIConnectionError as error:
             return Complaint("retry", f"{error} {error.__cause__ or ''}"), None
         except (*SETUP_ERRORS, openai.OpenAIError) as error:

@@ -6,13 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 from mmie.distil.answer import Answer
-from mmie.distil.record import Record
+from mmie.distil.budget import Purse
+from mmie.distil.record import Record, Unanswered
 from mmie.distil.teacher import Request, Teacher
 from mmie.errors import InputError
 
 # A run stops after this many requests if all were refused: the fault is in the configuration then,
 # not in the samples.
 EARLY = 20
+# A run stops after requests about this many samples have failed without an answer in between: the
+# server is broken then, and not one sample.
+FAILED_SAMPLES = 3
 
 Job = Callable[[], Awaitable[None]]
 
@@ -35,7 +39,12 @@ class Dispatcher:
         self._teacher = teacher
         self._record = record
         self._progress = progress
+        self._purse: Purse | None = None
+        if teacher.budget is not None:
+            self._purse = Purse(teacher.budget, lambda: record.spent(teacher.price))
         self._failure: InputError | None = None
+        self._failed: set[str] = set()  # samples, since the last request that has not failed
+        self._others = 0  # fetched answers that had not failed by then
 
     async def ask(self, request: Request) -> Answer:
         """The answer, in whatever state.
@@ -45,9 +54,11 @@ class Dispatcher:
         """
         if self._failure is not None:
             raise self._failure
-        answer = await self._record.answer(self._teacher, request)
+        answer = await self._record.answer(self._teacher, request, self._purse)
         self._progress(1)
         self._stop_if_all_are_refused()
+        if answer.state == "failed":
+            self._stop_if_others_fail_too(request, answer)
         return answer
 
     async def run(self, jobs: Iterable[Job]) -> None:
@@ -85,9 +96,24 @@ class Dispatcher:
             reason = _describe_refusals(self._teacher, self._record)
             raise InputError(f"{reason}; fix what the server complains about")
 
+    def _stop_if_others_fail_too(self, request: Request, answer: Answer) -> None:
+        """A server that has broken down is not tried for every request that is left."""
+        others = self._record.asked - self._record.fetched["failed"]
+        if others != self._others:
+            self._failed.clear()
+            self._others = others
+        self._failed.add(request.example.id)
+        if len(self._failed) >= FAILED_SAMPLES:
+            raise InputError(
+                f"teacher {self._teacher.model}: the server failed at {FAILED_SAMPLES} samples one "
+                f"after the other (the last, {request.example.id}: {answer.details['reason']}); "
+                f"check the server, then run again: the answers so far are kept in "
+                f"{self._record.path}"
+            )
+
 
 def check_refused(teacher: Teacher, record: Record, listed: object) -> None:
-    """Checks the share of refused requests at the end of a run.
+    """Checks the share of refused and failed requests at the end of a run.
 
     Args:
         teacher, record: of that run.
@@ -96,7 +122,7 @@ def check_refused(teacher: Teacher, record: Record, listed: object) -> None:
     Raises:
         InputError: the share is above ``teacher.max_refused``.
     """
-    refused = sum(entry.state == "refused" for entry in record.unanswered)
+    refused = len(_refused(record))
     if refused > teacher.max_refused * (record.asked + record.reused):
         raise InputError(
             f"{_describe_refusals(teacher, record)}, which is more than "
@@ -106,7 +132,11 @@ def check_refused(teacher: Teacher, record: Record, listed: object) -> None:
 
 
 def _describe_refusals(teacher: Teacher, record: Record) -> str:
-    refused = [entry for entry in record.unanswered if entry.state == "refused"]
+    refused = _refused(record)
     count = f"{len(refused):,} of {record.asked + record.reused:,} requests were refused"
     first = f"the first, for {refused[0].example_id}: {refused[0].reason or 'no reason given'}"
     return f"teacher {teacher.model}: {count} ({first})"
+
+
+def _refused(record: Record) -> list[Unanswered]:
+    return [entry for entry in record.unanswered if entry.state in ("refused", "failed")]

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +22,7 @@ from mmie.distil.answer import Answer
 from mmie.distil.replies import Complaint
 from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
+from mmie.spending import Tokens, price_of
 from mmie.types import Example
 
 if TYPE_CHECKING:
@@ -31,6 +32,11 @@ FIRST_PAUSE = 0.5  # seconds before the second try; every further pause is twice
 LONGEST_PAUSE = 8.0  # seconds
 # Fields of a request that we set ourselves: each request wants one whole answer to our question.
 RESERVED = ("model", "messages", "stream", "n")
+LIMITS = ("max_completion_tokens", "max_tokens")  # names that servers give the limit of an answer
+# What the worst case of a request is made of: a token is at least one byte of text, and a picture
+# has at most 4 × 2 tiles, see ``mmie.distil.estimate``.
+FRAME = 32  # tokens of the message around the text
+MOST_TILES = 8
 
 
 @dataclass(frozen=True)
@@ -74,14 +80,25 @@ class Teacher(Protocol):
 
     @property
     def max_refused(self) -> float:
-        """The share of refused requests above which a run fails."""
+        """The share of refused and failed requests above which a run fails."""
 
     @property
     def price(self) -> Mapping[str, float] | None:
         """Dollars for a million tokens of ``input`` and ``output``; None where they are unknown.
 
-        ``picture`` and ``tile`` are the tokens of a picture and of each of its tiles.
+        ``cached`` input may have a price of its own. ``picture`` and ``tile`` are the tokens of a
+        picture and of each of its tiles.
         """
+
+    @property
+    def budget(self) -> float | None:
+        """Dollars that all recorded answers may have cost; None for any."""
+
+    def worst_case(self, request: Request) -> float:
+        """Dollars that a request costs at most; asked for only if there is a budget."""
+
+    def foretell(self, request: Request) -> Answer | None:
+        """The answer, if it is known without asking and paying; None if it is not."""
 
     async def ask(self, request: Request) -> Answer:
         """The teacher's answer; raises InputError if this request and all others would fail."""
@@ -106,6 +123,7 @@ class OpenAITeacher:
         max_pixels: int = 1 << 22,
         request: Mapping[str, Any] | None = None,
         prices: Mapping[str, Mapping[str, float]] | None = None,
+        budget: float | None = None,
         api_key_env: str = "OPENAI_API_KEY",
         base_url_env: str = "OPENAI_BASE_URL",
     ) -> None:
@@ -117,23 +135,26 @@ class OpenAITeacher:
             concurrency: how many requests may be under way at once.
             max_retries: further tries of one request, after errors that may pass.
             timeout: seconds for one try, from the question to the last byte of the answer.
-            max_refused: the share of refused requests above which a run fails.
+            max_refused: the share of refused and failed requests above which a run fails.
             max_pixels: larger pictures are scaled down to this width × height.
             request: further fields of the request's body, as the server names them. null removes
                 ``temperature`` or ``max_tokens``.
-            prices: model → what it costs, see ``Teacher.price``; plans alone read it.
+            prices: model → what it costs, see ``Teacher.price``.
+            budget: dollars that all recorded answers of this model may have cost. Nothing is asked
+                whose worst case would pass it. It needs prices.
             api_key_env, base_url_env: the environment variables. Without an address it is OpenAI.
 
         Raises:
             InputError: a value is out of range.
         """
-        fields = {"temperature": temperature, "max_tokens": max_tokens, **(request or {})}
+        own = {"temperature": temperature, "max_tokens": max_tokens}
         self.model = model
-        self.parameters: Mapping[str, Any] = _request_fields(fields)
+        self.parameters: Mapping[str, Any] = _request_fields(own, request or {})
         self.concurrency = concurrency
         self.max_pixels = max_pixels
         self.max_refused = max_refused
         self.price = (prices or {}).get(model)
+        self.budget = budget
         self._max_retries = max_retries
         self._timeout = timeout
         self._api_key_env = api_key_env
@@ -144,27 +165,51 @@ class OpenAITeacher:
     async def ask(self, request: Request) -> Answer:
         """The model's answer, complete or not, or the server's refusal of this one request.
 
+        Status 500 and time-outs that persist may come of this one request: it has failed then.
+
         Raises:
-            InputError: there is no key, a picture cannot be read, or the error persists or concerns
-                every request.
+            InputError: there is no key, a picture cannot be read, or another error persists or
+                concerns every request.
         """
         connection = self._connect()
-        content = _message_parts(request, self.max_pixels)
-        for attempt in range(self._max_retries + 1):
+        reply = await self._tried(connection, _message_parts(request, self.max_pixels))
+        if isinstance(reply, Answer):
+            return reply
+        details = {"reason": connection.printable(reply.reason)}
+        if reply.verdict == "refused":
+            return Answer("", "refused", details, final=reply.by_content)
+        if reply.verdict == "retry" and reply.lone:
+            return Answer("", "failed", details, final=False)
+        raise self._failure(connection, reply)
+
+    async def _tried(
+        self, connection: Connection, content: Sequence[Mapping[str, Any]]
+    ) -> Answer | Complaint:
+        """The outcome of the first try that needs no other one, or of the last."""
+        attempt = 0
+        while True:
             start = time.monotonic()
             reply, retry_after = await connection.send(content, self.parameters)
             if isinstance(reply, Answer):
                 seconds = round(time.monotonic() - start, 2)
                 return replace(reply, details={**reply.details, "seconds": seconds})
-            if reply.verdict == "refused":
-                details = {"reason": connection.printable(reply.reason)}
-                return Answer("", "refused", details, final=reply.by_content)
-            failure = self._failure(connection, reply)
-            if reply.verdict == "stop":
-                break
-            if attempt < self._max_retries:
-                await asyncio.sleep(_pause(attempt) if retry_after is None else retry_after)
-        raise failure
+            if reply.verdict != "retry" or attempt == self._max_retries:
+                return reply
+            await asyncio.sleep(_pause(attempt) if retry_after is None else retry_after)
+            attempt += 1
+
+    def foretell(self, request: Request) -> Answer | None:
+        """Nobody knows what a model will answer."""
+        return None
+
+    def worst_case(self, request: Request) -> float:
+        """Dollars that a request costs at most, if its answer is as long as it may be."""
+        prices = self.price or {}
+        pictures = sum(one.path is not None for one in request.example.pictures)
+        picture = int(prices["picture"] + MOST_TILES * prices["tile"])
+        prompt = len(request.prompt.encode()) + FRAME + pictures * picture
+        answer = answer_limit(self.parameters) or 0
+        return price_of(Tokens(prompt, 0, answer), prices) or 0.0
 
     async def close(self) -> None:
         """Ends the connections; the next ``ask`` opens new ones."""
@@ -184,6 +229,24 @@ class OpenAITeacher:
         for name, value, in_range, rule in ranges:
             if not in_range:
                 raise InputError(f"teacher.{name} is {value}: set it to {rule}")
+        if self.budget is not None:
+            self._check_budget(self.budget)
+
+    def _check_budget(self, budget: float) -> None:
+        """Raises InputError if nobody could say whether a request still fits."""
+        if budget <= 0:
+            raise InputError(f"teacher.budget is {budget}: set it to more than 0 dollars, or null")
+        missing = {"input", "output", "picture", "tile"} - set(self.price or {})
+        if missing:
+            raise InputError(
+                f"teacher.budget: teacher.prices says nothing of {self.model}: "
+                f"{', '.join(sorted(missing))}; add it, or set teacher.budget=null"
+            )
+        if answer_limit(self.parameters) is None:
+            raise InputError(
+                "teacher.budget: the answers have no limit; set teacher.max_tokens, or "
+                "max_completion_tokens in teacher.request"
+            )
 
     def _connect(self) -> Connection:
         if self._connection is None:
@@ -216,11 +279,29 @@ class OpenAITeacher:
         return InputError(f"teacher {self.model} at {connection.server}: {reason}; {remedy}")
 
 
-def _request_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that have a value."""
-    for name in fields:
+def answer_limit(parameters: Mapping[str, Any]) -> int | None:
+    """Tokens of an answer at most, of all that the model writes; None if there is no limit."""
+    limits = [parameters[name] for name in LIMITS if name in parameters]
+    return int(limits[0]) if limits else None
+
+
+def _request_fields(own: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields that have a value.
+
+    Raises:
+        InputError: a further field would replace one of ours.
+    """
+    for name, value in further.items():
         if name in RESERVED:
             raise InputError(f"teacher.request.{name}: mmie sets it itself; remove it")
+        if name in own and value is not None:
+            raise InputError(f"teacher.request.{name}: set teacher.{name} instead")
+        if name == "extra_body":
+            raise InputError(
+                "teacher.request.extra_body: the server has no such field; put its fields into "
+                "teacher.request itself"
+            )
+    fields = {**own, **further}
     return {name: value for name, value in fields.items() if value is not None}
 
 

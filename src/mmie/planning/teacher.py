@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from mmie.config import node
 from mmie.distil.estimate import (
-    Ledger,
+    Estimate,
     Sizes,
     dollars,
     estimate_distillation,
@@ -15,13 +15,14 @@ from mmie.distil.estimate import (
     tile_tokens,
 )
 from mmie.distil.record import Record
-from mmie.distil.teacher import Request, Teacher
+from mmie.distil.teacher import Request, Teacher, answer_limit
 from mmie.models.prompt_tokens import picture_size
 from mmie.planning.foresight import Foreseen
 from mmie.planning.result import Plan
 from mmie.stages import keys
+from mmie.stages.asking import record_path
 from mmie.stages.context import Context
-from mmie.stages.prepare import record_path, training_examples
+from mmie.stages.prepare import training_examples
 from mmie.stages.samples import Samples
 from mmie.stages.system import System
 from mmie.tasks.responses import Direct
@@ -38,22 +39,25 @@ def plan_teacher(plan: Plan, context: Context, samples: Samples, foreseen: Fores
     assumed, teacher = context.config.plan, node(context.config.teacher)
     path = record_path(context.store.root / "record", teacher.model)
     recorded = recorded_tokens(path, chars_per_token=assumed.chars_per_token)
-    ledger = Ledger(
+    estimate = Estimate(
         teacher,
         Record(path) if path.is_file() else None,
         Sizes(assumed.chars_per_token, recorded, assumed.answer_tokens, _pictures(teacher.price)),
     )
-    _count_distillation(plan, ledger, context, samples, foreseen)
+    _count_distillation(plan, estimate, context, samples, foreseen)
     # A chain is the first thing that is asked for, now and in the record.
-    first = next(iter(ledger.asked), next(iter(recorded), ""))
-    _count_zero_shot(plan, ledger, context, samples, teacher)
-    if ledger.asked:
-        _note(plan, ledger, teacher, recorded, assumed.answer_tokens)
+    first = next(iter(estimate.asked), next(iter(recorded), ""))
+    _count_zero_shot(plan, estimate, context, samples, teacher)
+    if estimate.asked:
+        _note(plan, estimate, teacher, recorded, assumed.answer_tokens)
+    left = estimate.asked.get(first)
+    if left is not None and left.foretold:
+        return left.answer_tokens / left.requests
     return recorded.get(first, float(assumed.answer_tokens))
 
 
 def _count_distillation(
-    plan: Plan, ledger: Ledger, context: Context, samples: Samples, foreseen: Foreseen
+    plan: Plan, estimate: Estimate, context: Context, samples: Samples, foreseen: Foreseen
 ) -> None:
     distil = foreseen.distil
     if distil is None or plan.has("distil", ready=context.ready("distil", distil)):
@@ -63,7 +67,7 @@ def _count_distillation(
     with context.progress("counting requests", len(examples) * config.candidates) as advance:
         estimate_distillation(
             examples,
-            ledger,
+            estimate,
             candidates=config.candidates,
             chains=node(config.chains),
             progress=advance,
@@ -71,7 +75,7 @@ def _count_distillation(
 
 
 def _count_zero_shot(
-    plan: Plan, ledger: Ledger, context: Context, samples: Samples, teacher: Teacher
+    plan: Plan, estimate: Estimate, context: Context, samples: Samples, teacher: Teacher
 ) -> None:
     config = context.config
     if "teacher" not in config.zero_shot.systems:
@@ -82,29 +86,30 @@ def _count_zero_shot(
     if plan.has(f"evaluate {teacher.model}", ready=ready):
         return
     for example in context.examples(samples.data.folder, "test"):
-        ledger.ask(Request("answer", example, 0, task.prompt(example)))
+        estimate.ask(Request("answer", example, 0, task.prompt(example)))
 
 
 def _note(
     plan: Plan,
-    ledger: Ledger,
+    estimate: Estimate,
     teacher: Teacher,
     recorded: Mapping[str, float],
     default: int,
 ) -> None:
-    asked = list(ledger.asked.values())
-    limit = teacher.parameters.get("max_tokens")
+    asked = list(estimate.asked.values())
+    limit = answer_limit(teacher.parameters)
     longest = [replace(one, answer_tokens=one.requests * int(limit or 0)) for one in asked]
     plan.teacher = {
         "model": teacher.model,
-        "purposes": {purpose: asdict(one) for purpose, one in ledger.asked.items()},
+        "purposes": {purpose: asdict(one) for purpose, one in estimate.asked.items()},
         "dollars": dollars(asked, teacher.price),
         "dollars_at_most": dollars(longest, teacher.price) if limit else None,
     }
-    unknown = ", ".join(purpose for purpose in ledger.asked if purpose not in recorded)
+    guessed = {name for name, one in estimate.asked.items() if one.requests > one.foretold}
+    unknown = ", ".join(name for name in estimate.asked if name in guessed - recorded.keys())
     if unknown:
         plan.assumptions.append(f"an answer of the teacher ({unknown}) has {default} tokens")
-    if any(one.requests for one in asked):
+    if guessed:
         plan.assumptions.append("every chain is usable, and all is asked about it")
     if teacher.parameters and teacher.price is None and limit:
         plan.warnings.append(
