@@ -87,6 +87,66 @@ def test_a_refused_sample_is_skipped_counted_and_listed(server, tmp_path, capsys
     assert "2 refused" in told
     assert str(only(tmp_path, "distil/*/unanswered.jsonl")) in told
     assert "36 of 36" in told  # requests, and no terminal is needed to see them
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert results["notes"]["unanswered"] == {"distil": {"refused": 2}}
+    assert (results["cost"]["requests"], results["cost"]["tokens"]) == (32, None)
+
+
+def counted(server, text, *, finish="stop"):
+    choice = {"finish_reason": finish, "message": {"role": "assistant", "content": text}}
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+    return json.dumps({"model": "m", "choices": [choice], "usage": usage}).encode()
+
+
+def test_results_tell_what_the_teacher_cost_and_paid_text_is_kept(server, tmp_path, capsys):
+    def reply(handler, question, number):
+        text = "A chain." if "The 5-tuple is" in str(question["messages"]) else "Score: 0.9"
+        finish = "length" if number == 1 else "stop"
+        handler.send(200, counted(server, text, finish=finish))
+
+    server.reply = reply
+    overrides = [*DISTIL, "teacher.concurrency=1", "cot.candidates=1"]
+    found = go(tmp_path, *overrides)
+    cost = {"prompt_tokens": 1000, "answer_tokens": 100, "dollars": 0.0035, "paid": 0.0035}
+    asked = {"distil": 6, "repredict": 5, "score": 5}
+    purposes = {
+        name: {"asked": n, **{k: v * n for k, v in cost.items()}} for name, n in asked.items()
+    }
+    rounded = {
+        name: {key: round(value, 6) for key, value in spent.items()}
+        for name, spent in found["cost"].pop("purposes").items()
+    }
+    assert rounded == purposes
+    assert found["cost"] == {
+        "requests": 16,
+        "tokens": 16 * 1100,
+        "dollars": pytest.approx(16 * 0.0035),
+        "paid": pytest.approx(16 * 0.0035),
+    }
+    assert found["notes"]["unanswered"] == {"distil": {"cut": 1}}
+    record = lines_of(only(tmp_path, "record/*.jsonl"))
+    (cut,) = (line for line in record if line["state"] == "cut")
+    assert (cut["answer"], cut["finish_reason"]) == ("A chain.", "length")
+    told = capsys.readouterr().out
+    assert "16,000 tokens in, 1,600 out, $0.06" in told
+    assert re.search(r"^ ?all +16 +0 +16,000 +0 +1,600 +\$0.06 +\$0.06", told, re.MULTILINE)
+    again = go(tmp_path, *overrides)
+    assert again["notes"] == found["notes"]
+    assert (again["cost"]["dollars"], again["cost"]["paid"]) == (found["cost"]["dollars"], 0.0)
+    assert again["cost"]["purposes"]["distil"]["reused"] == 6
+    assert len(server.received) == 16
+
+
+def test_a_stage_of_an_earlier_version_leaves_its_cost_unknown(tmp_path):
+    overrides = ["stages=[distil]", "cot.candidates=1"]
+    assert go(tmp_path, *overrides)["cost"]["dollars"] == 0.0
+    path = only(tmp_path, "distil/*/requests.json")
+    path.write_text('{"asked": 18, "reused": 0, "cut": 0, "refused": 0, "empty": 0}')
+    meta = json.loads(path.with_name("meta.json").read_text())
+    del meta["files"]["requests.json"]
+    path.with_name("meta.json").write_text(json.dumps(meta))
+    cost = go(tmp_path, *overrides)["cost"]
+    assert cost == {"requests": 18, "tokens": None, "dollars": None}
 
 
 def test_where_no_chain_is_left_it_says_where_the_answers_are(server, tmp_path):
@@ -134,6 +194,8 @@ def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
         "teacher.max_refused=0.3",
     ]
     found = go(tmp_path, *overrides)
+    assert found["notes"]["unanswered"] == {"other/m-1": {"refused": 1}}
+    assert (found["cost"]["requests"], found["cost"]["dollars"]) == (4, None)
     assert list(found["systems"]) == ["other/m-1"]
     assert found["systems"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
     assert len(lines_of(tmp_path / "out/predictions/other-m-1.jsonl")) == 4
