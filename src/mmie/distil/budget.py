@@ -46,12 +46,20 @@ class Purse:
     @contextmanager
     def under_way(self, worst: float) -> Iterator[None]:
         """Inside, so much is taken as spent."""
-        self._under_way.append(worst)
+        self.reserve(worst)
         try:
             yield
         finally:
-            self._under_way.remove(worst)
-            self._ended.set()
+            self.release(worst)
+
+    def reserve(self, worst: float) -> None:
+        """Takes so much as spent, until it is released."""
+        self._under_way.append(worst)
+
+    def release(self, worst: float) -> None:
+        """What was reserved has been spent, or will not be."""
+        self._under_way.remove(worst)
+        self._ended.set()
 
     def empty(self, worst: float) -> InputError:
         """The error where a request does not fit."""

@@ -113,15 +113,14 @@ async def distil(
             return (await dispatcher.ask(Request(purpose, example, index, prompt, chain))).usable
 
         finished[example.id, index] = await chains(ask, example, index)
-        if asked < chains.requests:
-            progress(chains.requests - asked)
+        dispatcher.skip(chains.requests - asked)
 
     def jobs() -> Iterator[Job]:
         for example in examples:
             for index in range(candidates):
                 yield partial(one, example, index)
 
-    await dispatcher.run(jobs())
+    await dispatcher.run(jobs)
     return [finished[example.id, index] for example in examples for index in range(candidates)]
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 
 from mmie.distil.answer import Answer
 from mmie.distil.budget import Purse
+from mmie.distil.locks import sole_claim
+from mmie.distil.open_batches import batches_path, check_no_batches
 from mmie.distil.record import Record, Unanswered
 from mmie.distil.teacher import Request, Teacher
 from mmie.errors import InputError
@@ -19,6 +22,10 @@ EARLY = 20
 FAILED_SAMPLES = 3
 
 Job = Callable[[], Awaitable[None]]
+
+
+class _Unrecorded(Exception):  # noqa: N818  it is no error
+    """A job needs an answer that the record does not have yet."""
 
 
 class Dispatcher:
@@ -43,6 +50,7 @@ class Dispatcher:
         if teacher.budget is not None:
             self._purse = Purse(teacher.budget, lambda: record.spent(teacher.price))
         self._failure: InputError | None = None
+        self._wanted: dict[str, Request] | None = None  # while requests are only collected
         self._failed: set[str] = set()  # samples, since the last request that has not failed
         self._others = 0  # fetched answers that had not failed by then
 
@@ -52,23 +60,38 @@ class Dispatcher:
         Raises:
             InputError: the request failed, or another job's request failed before.
         """
+        if self._wanted is not None:
+            return self._recorded(request, self._wanted)
         if self._failure is not None:
             raise self._failure
         answer = await self._record.answer(self._teacher, request, self._purse)
         self._progress(1)
-        self._stop_if_all_are_refused()
-        if answer.state == "failed":
-            self._stop_if_others_fail_too(request, answer)
+        if self._teacher.in_batches is None:
+            self._stop_if_all_are_refused()
+            if answer.state == "failed":
+                self._stop_if_others_fail_too(request, answer)
         return answer
 
-    async def run(self, jobs: Iterable[Job]) -> None:
+    def skip(self, requests: int) -> None:
+        """A job needed fewer requests than it might have."""
+        if requests and self._wanted is None:
+            self._progress(requests)
+
+    async def run(self, jobs: Callable[[], Iterable[Job]]) -> None:
         """Runs the jobs, ``teacher.concurrency`` of them at a time.
+
+        If the teacher answers in batches, these come first, and the jobs find all answers in the
+        record.
+
+        Args:
+            jobs: gives them, each time anew. A job may be run several times.
 
         Raises:
             InputError: the first one of any job, after all requests under way have ended.
         """
-        queue = iter(jobs)  # shared by all workers: each takes the next job when it is free
         try:
+            await self._fetch_batches(jobs)
+            queue = iter(jobs())  # shared by all workers: each takes the next job when it is free
             async with asyncio.TaskGroup() as workers:
                 for _ in range(self._teacher.concurrency):
                     workers.create_task(self._work(queue))
@@ -79,6 +102,34 @@ class Dispatcher:
             await self._teacher.close()
         if self._failure is not None:
             raise self._failure
+
+    async def _fetch_batches(self, jobs: Callable[[], Iterable[Job]]) -> None:
+        """Fetches all answers in batches if the teacher does so."""
+        path, make, batches = self._record.path, self._teacher.in_batches, None
+        if make is None:
+            check_no_batches(path)
+            return
+        async with sole_claim(path, "batches"):
+            while (wanted := await self._unrecorded(jobs())) or batches_path(path).is_file():
+                batches = batches or make(self._record, self._purse, self._progress)
+                await batches.answer(wanted)
+
+    async def _unrecorded(self, jobs: Iterable[Job]) -> dict[str, Request]:
+        """The next request of each job that has one without a recorded answer, by its key."""
+        self._wanted = {}
+        for job in jobs:
+            with suppress(_Unrecorded):
+                await job()
+        wanted, self._wanted = self._wanted, None
+        return wanted
+
+    def _recorded(self, request: Request, wanted: dict[str, Request]) -> Answer:
+        key = self._record.key(self._teacher, request)
+        answer = self._record.get(key)
+        if answer is None:
+            wanted[key] = request
+            raise _Unrecorded
+        return answer
 
     async def _work(self, queue: Iterable[Job]) -> None:
         for job in queue:

@@ -36,10 +36,12 @@ class Ledger:
 
     Attributes:
         purposes: purpose → what its answers cost.
+        under_way: what to say of requests that wait for their answers together; mostly nothing.
     """
 
     def __init__(self) -> None:
         self.purposes: dict[str, Spent] = defaultdict(Spent)
+        self.under_way = ""
 
     def add(
         self, purpose: str, answer: Answer, prices: Mapping[str, float] | None, *, asked: bool
@@ -84,4 +86,6 @@ class Ledger:
             parts.append(f"of which {in_dollars(total.paid)} in this run")
         if total.uncounted:
             parts.append(f"without {total.uncounted:,} answers whose tokens nobody counted")
+        if self.under_way:
+            parts.append(self.under_way)
         return ", ".join(parts)

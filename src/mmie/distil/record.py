@@ -33,7 +33,7 @@ from weakref import WeakValueDictionary
 from mmie.distil.answer import STATES, Answer
 from mmie.distil.budget import Purse
 from mmie.distil.ledger import NOTHING, Ledger, dollars_of, tokens_of
-from mmie.distil.locks import Claim, open_locked
+from mmie.distil.locks import POLL, Claim, open_locked
 from mmie.distil.teacher import Request, Teacher
 from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
@@ -41,7 +41,6 @@ from mmie.files import parse_json
 from mmie.spending import Tokens, price_of, tokens_in
 from mmie.types import Picture
 
-POLL = 0.1  # seconds between two checks whether another run has its answer
 # Keys of a line that the server's own details must not replace.
 BASIC = ("key", "purpose", "example_id", "candidate", "model", "answer", "state", "final")
 
@@ -147,7 +146,11 @@ class Record:
 
     def known(self, teacher: Teacher, request: Request) -> Answer | None:
         """The recorded answer, if there is one; nobody is asked."""
-        return self._answers.get(self.key(teacher, request)) if self._answers else None
+        return self.get(self.key(teacher, request)) if self._answers else None
+
+    def get(self, key: str) -> Answer | None:
+        """The recorded answer under a key, if there is one."""
+        return self._answers.get(key)
 
     def key(self, teacher: Teacher, request: Request) -> str:
         """SHA-256 of everything that the teacher sees, and of the candidate's number.

@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mmie.distil.answer import Answer
+from mmie.distil.batch_limits import BatchLimits
 from mmie.distil.replies import Complaint
 from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
@@ -26,7 +27,12 @@ from mmie.spending import Tokens, price_of
 from mmie.types import Example
 
 if TYPE_CHECKING:
+    from mmie.distil.batches import Batches
+    from mmie.distil.budget import Purse
     from mmie.distil.connection import Connection
+    from mmie.distil.record import Record
+
+    MakeBatches = Callable[[Record, Purse | None, Callable[[int], None]], Batches]
 
 FIRST_PAUSE = 0.5  # seconds before the second try; every further pause is twice as long
 LONGEST_PAUSE = 8.0  # seconds
@@ -35,6 +41,7 @@ RESERVED = ("model", "messages", "stream", "n")
 LIMITS = ("max_completion_tokens", "max_tokens")  # names that servers give the limit of an answer
 # What the worst case of a request is made of: a token is at least one byte of text, and a picture
 # has at most 4 × 2 tiles, see ``mmie.distil.estimate``.
+MODES = ("online", "batch")
 FRAME = 32  # tokens of the message around the text
 MOST_TILES = 8
 
@@ -97,6 +104,10 @@ class Teacher(Protocol):
     def worst_case(self, request: Request) -> float:
         """Dollars that a request costs at most; asked for only if there is a budget."""
 
+    @property
+    def in_batches(self) -> MakeBatches | None:
+        """Makes what asks many requests together; None if they are asked one by one."""
+
     def foretell(self, request: Request) -> Answer | None:
         """The answer, if it is known without asking and paying; None if it is not."""
 
@@ -124,6 +135,11 @@ class OpenAITeacher:
         request: Mapping[str, Any] | None = None,
         prices: Mapping[str, Mapping[str, float]] | None = None,
         budget: float | None = None,
+        mode: str = "online",
+        batch_requests: int = 50_000,
+        batch_megabytes: float = 200,
+        batch_interval: float = 60,
+        batch_price_factor: float = 0.5,
         api_key_env: str = "OPENAI_API_KEY",
         base_url_env: str = "OPENAI_BASE_URL",
     ) -> None:
@@ -142,6 +158,10 @@ class OpenAITeacher:
             prices: model → what it costs, see ``Teacher.price``.
             budget: dollars that all recorded answers of this model may have cost. Nothing is asked
                 whose worst case would pass it. It needs prices.
+            mode: ``online`` asks one by one, ``batch`` in files through OpenAI's Batch API.
+            batch_requests, batch_megabytes: of one such file at most.
+            batch_interval: seconds between two looks at the batches.
+            batch_price_factor: what a batch costs in relation to the prices.
             api_key_env, base_url_env: the environment variables. Without an address it is OpenAI.
 
         Raises:
@@ -154,7 +174,13 @@ class OpenAITeacher:
         self.max_pixels = max_pixels
         self.max_refused = max_refused
         self.price = (prices or {}).get(model)
+        if self.price is not None and mode == "batch":
+            self.price = _reduced(self.price, batch_price_factor)
         self.budget = budget
+        self._mode = mode
+        self._limits = BatchLimits(
+            batch_requests, int(batch_megabytes * 1e6), batch_interval, max_retries + 1
+        )
         self._max_retries = max_retries
         self._timeout = timeout
         self._api_key_env = api_key_env
@@ -172,15 +198,63 @@ class OpenAITeacher:
                 concerns every request.
         """
         connection = self._connect()
-        reply = await self._tried(connection, _message_parts(request, self.max_pixels))
+        return self.settle(await self._tried(connection, self._content(request)))
+
+    def settle(self, reply: Answer | Complaint) -> Answer:
+        """What stands in the record for the last reply to a request.
+
+        Raises:
+            InputError: the complaint concerns every request.
+        """
         if isinstance(reply, Answer):
             return reply
-        details = {"reason": connection.printable(reply.reason)}
+        details = {"reason": self._connect().printable(reply.reason)}
         if reply.verdict == "refused":
             return Answer("", "refused", details, final=reply.by_content)
         if reply.verdict == "retry" and reply.lone:
             return Answer("", "failed", details, final=False)
-        raise self._failure(connection, reply)
+        remedy = f"check the server, {self._base_url_env}, {self._api_key_env} and teacher.model"
+        if reply.field:
+            remedy = (
+                "give teacher.request the fields that the server takes and set "
+                f"{reply.field} to null there, for example "
+                "teacher.request='{max_tokens: null, max_completion_tokens: 1024}'"
+            )
+        raise self.failure(reply.reason, remedy)
+
+    def failure(self, reason: str, remedy: str) -> InputError:
+        """The error that ends the run, with the server's reason and what to do about it."""
+        connection = self._connect()
+        told = connection.printable(reason)
+        return InputError(f"teacher {self.model} at {connection.server}: {told}; {remedy}")
+
+    @property
+    def in_batches(self) -> MakeBatches | None:
+        """Makes what asks many requests together, if the mode is ``batch``."""
+        return self._batches if self._mode == "batch" else None
+
+    def _batches(
+        self, record: Record, purse: Purse | None, progress: Callable[[int], None]
+    ) -> Batches:
+        """What asks many requests together.
+
+        Raises:
+            InputError: there is no key, or the file of open batches is broken.
+        """
+        connection = self._connect()
+        from mmie.distil.batch_server import BatchServer
+        from mmie.distil.batches import Batches
+
+        server = BatchServer(connection, max_retries=self._max_retries)
+        return Batches(self, server, self._limits, record=record, purse=purse, progress=progress)
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The whole body of a request, as ``ask`` sends it."""
+        message = {"role": "user", "content": self._content(request)}
+        return {"model": self.model, "messages": [message], **self.parameters}
+
+    def _content(self, request: Request) -> list[dict[str, Any]]:
+        return _message_parts(request, self.max_pixels)
 
     async def _tried(
         self, connection: Connection, content: Sequence[Mapping[str, Any]]
@@ -225,6 +299,10 @@ class OpenAITeacher:
             ("timeout", self._timeout, self._timeout > 0, "more than 0 seconds"),
             ("max_refused", self.max_refused, 0 <= self.max_refused <= 1, "a share from 0 to 1"),
             ("max_pixels", self.max_pixels, self.max_pixels >= 100, "100 or more"),
+            ("mode", self._mode, self._mode in MODES, " or ".join(MODES)),
+            ("batch_requests", self._limits.requests, self._limits.requests >= 1, "1 or more"),
+            ("batch_megabytes", self._limits.size / 1e6, self._limits.size > 0, "more than 0"),
+            ("batch_interval", self._limits.interval, self._limits.interval > 0, "more than 0 s"),
         )
         for name, value, in_range, rule in ranges:
             if not in_range:
@@ -266,17 +344,11 @@ class OpenAITeacher:
             )
         return self._connection
 
-    def _failure(self, connection: Connection, complaint: Complaint) -> InputError:
-        """The error that ends the run, with the server's reason and what to do about it."""
-        reason = connection.printable(complaint.reason)
-        remedy = f"check the server, {self._base_url_env}, {self._api_key_env} and teacher.model"
-        if complaint.field:
-            remedy = (
-                "give teacher.request the fields that the server takes and set "
-                f"{complaint.field} to null there, for example "
-                "teacher.request='{max_tokens: null, max_completion_tokens: 1024}'"
-            )
-        return InputError(f"teacher {self.model} at {connection.server}: {reason}; {remedy}")
+
+def _reduced(price: Mapping[str, float], factor: float) -> dict[str, float]:
+    """Prices of tokens times a factor; how many tokens a picture has stays."""
+    tokens = ("input", "cached", "output")
+    return {name: value * factor if name in tokens else value for name, value in price.items()}
 
 
 def answer_limit(parameters: Mapping[str, Any]) -> int | None:

@@ -55,5 +55,5 @@ async def zero_shot(
         for example in examples:
             yield partial(ask_for, example)
 
-    await dispatcher.run(jobs())
+    await dispatcher.run(jobs)
     return [answers[example.id] for example in examples]

@@ -51,6 +51,7 @@ class ScriptedTeacher(ABC):
     max_refused = 0.0
     price: ClassVar[Mapping[str, float] | None] = {"input": 0.0, "output": 0.0}
     budget = None
+    in_batches = None
 
     def __init__(self, *, seed: int, rates: Mapping[str, float]) -> None:
         for name, rate in rates.items():
