@@ -25,35 +25,20 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from weakref import WeakValueDictionary
 
-from mmie.distil.answer import STATES, Answer
+from mmie.distil.answer import Answer
 from mmie.distil.budget import Purse
 from mmie.distil.ledger import NOTHING, Ledger, dollars_of, tokens_of
 from mmie.distil.locks import POLL, Claim, open_locked
+from mmie.distil.record_line import Unanswered, from_line, to_line
 from mmie.distil.teacher import Request, Teacher
 from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
-from mmie.files import parse_json
 from mmie.spending import Tokens, price_of, tokens_in
 from mmie.types import Picture
-
-# Keys of a line that the server's own details must not replace.
-BASIC = ("key", "purpose", "example_id", "candidate", "model", "answer", "state", "final")
-
-
-@dataclass(frozen=True, order=True)
-class Unanswered:
-    """A request without a whole answer."""
-
-    example_id: str
-    candidate: int
-    purpose: str
-    state: str
-    reason: str
 
 
 class Record:
@@ -139,7 +124,7 @@ class Record:
         dollars = None if tokens is None else price_of(tokens, teacher.price)
         if dollars is not None:
             answer = replace(answer, details={**answer.details, "dollars": round(dollars, 8)})
-        self._append(_to_line(key, teacher.model, request=request, answer=answer))
+        self._append(to_line(key, teacher.model, request=request, answer=answer))
         self._count(answer)
         self._answers[key] = answer
         self._fresh.add(key)
@@ -242,7 +227,7 @@ class Record:
             self._dollars, self._unpriced = 0.0, NOTHING
         for line in _read_bytes(descriptor, self._size, size).split(b"\n")[:-1]:
             self._lines += 1
-            key, answer = _from_line(line, f"{self.path}:{self._lines}")
+            key, answer = from_line(line, f"{self.path}:{self._lines}")
             self._count(answer)
             if answer.final:
                 self._answers[key] = answer
@@ -276,34 +261,3 @@ def _read_bytes(descriptor: int, start: int, end: int) -> bytes:
         parts.append(part)
         start += len(part)
     return b"".join(parts)
-
-
-def _to_line(key: str, model: str, *, request: Request, answer: Answer) -> bytes:
-    entry: dict[str, Any] = {
-        "key": key,
-        "purpose": request.purpose,
-        "example_id": request.example.id,
-        "candidate": request.candidate,
-        "model": model,
-        "answer": answer.text,
-        "state": answer.state,
-        **({} if answer.final else {"final": False}),
-        **{name: value for name, value in answer.details.items() if name not in BASIC},
-    }
-    return json.dumps(entry).encode() + b"\n"
-
-
-def _from_line(line: bytes, where: str) -> tuple[str, Answer]:
-    try:
-        entry = parse_json(line)
-    except ValueError:
-        entry = None
-    match entry:
-        case {"key": str(key), "answer": str(text)} if entry.get("state", "whole") in STATES:
-            details = {name: value for name, value in entry.items() if name not in BASIC}
-            # A lone surrogate, which JSON can hold, would break every file that is written later.
-            valid = text.encode(errors="replace").decode()
-            state, final = entry.get("state", "whole"), entry.get("final") is not False
-            return key, Answer(valid, state, details, final)
-    reason = "not a recorded answer of the teacher"
-    raise InputError(f"{where}: {reason}; delete that line and run again")

@@ -12,7 +12,6 @@ Deviations from the paper:
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,10 +19,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mmie.distil.answer import Answer
 from mmie.distil.batch_limits import BatchLimits
+from mmie.distil.body import answer_limit, message_parts, reduced, request_fields, worst_case
 from mmie.distil.replies import Complaint
-from mmie.distil.teacher_pictures import encode_for_teacher
 from mmie.errors import InputError
-from mmie.spending import Tokens, price_of
 from mmie.types import Example
 
 if TYPE_CHECKING:
@@ -36,14 +34,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.5  # seconds before the second try; every further pause is twice as long
 LONGEST_PAUSE = 8.0  # seconds
-# Fields of a request that we set ourselves: each request wants one whole answer to our question.
-RESERVED = ("model", "messages", "stream", "n")
-LIMITS = ("max_completion_tokens", "max_tokens")  # names that servers give the limit of an answer
-# What the worst case of a request is made of: a token is at least one byte of text, and a picture
-# has at most 4 × 2 tiles, see ``mmie.distil.estimate``.
 MODES = ("online", "batch")
-FRAME = 32  # tokens of the message around the text
-MOST_TILES = 8
 
 
 @dataclass(frozen=True)
@@ -169,13 +160,13 @@ class OpenAITeacher:
         """
         own = {"temperature": temperature, "max_tokens": max_tokens}
         self.model = model
-        self.parameters: Mapping[str, Any] = _request_fields(own, request or {})
+        self.parameters: Mapping[str, Any] = request_fields(own, request or {})
         self.concurrency = concurrency
         self.max_pixels = max_pixels
         self.max_refused = max_refused
         self.price = (prices or {}).get(model)
         if self.price is not None and mode == "batch":
-            self.price = _reduced(self.price, batch_price_factor)
+            self.price = reduced(self.price, batch_price_factor)
         self.budget = budget
         self._mode = mode
         self._limits = BatchLimits(
@@ -254,7 +245,7 @@ class OpenAITeacher:
         return {"model": self.model, "messages": [message], **self.parameters}
 
     def _content(self, request: Request) -> list[dict[str, Any]]:
-        return _message_parts(request, self.max_pixels)
+        return message_parts(request.example, request.prompt, max_pixels=self.max_pixels)
 
     async def _tried(
         self, connection: Connection, content: Sequence[Mapping[str, Any]]
@@ -278,12 +269,12 @@ class OpenAITeacher:
 
     def worst_case(self, request: Request) -> float:
         """Dollars that a request costs at most, if its answer is as long as it may be."""
-        prices = self.price or {}
-        pictures = sum(one.path is not None for one in request.example.pictures)
-        picture = int(prices["picture"] + MOST_TILES * prices["tile"])
-        prompt = len(request.prompt.encode()) + FRAME + pictures * picture
-        answer = answer_limit(self.parameters) or 0
-        return price_of(Tokens(prompt, 0, answer), prices) or 0.0
+        return worst_case(
+            request.example,
+            request.prompt,
+            limit=answer_limit(self.parameters) or 0,
+            prices=self.price or {},
+        )
 
     async def close(self) -> None:
         """Ends the connections; the next ``ask`` opens new ones."""
@@ -345,50 +336,6 @@ class OpenAITeacher:
         return self._connection
 
 
-def _reduced(price: Mapping[str, float], factor: float) -> dict[str, float]:
-    """Prices of tokens times a factor; how many tokens a picture has stays."""
-    tokens = ("input", "cached", "output")
-    return {name: value * factor if name in tokens else value for name, value in price.items()}
-
-
-def answer_limit(parameters: Mapping[str, Any]) -> int | None:
-    """Tokens of an answer at most, of all that the model writes; None if there is no limit."""
-    limits = [parameters[name] for name in LIMITS if name in parameters]
-    return int(limits[0]) if limits else None
-
-
-def _request_fields(own: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
-    """All fields that have a value.
-
-    Raises:
-        InputError: a further field would replace one of ours.
-    """
-    for name, value in further.items():
-        if name in RESERVED:
-            raise InputError(f"teacher.request.{name}: mmie sets it itself; remove it")
-        if name in own and value is not None:
-            raise InputError(f"teacher.request.{name}: set teacher.{name} instead")
-        if name == "extra_body":
-            raise InputError(
-                "teacher.request.extra_body: the server has no such field; put its fields into "
-                "teacher.request itself"
-            )
-    fields = {**own, **further}
-    return {name: value for name, value in fields.items() if value is not None}
-
-
 def _pause(attempt: int) -> float:
     """Seconds to wait after the given try, counted from 0."""
     return min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
-
-
-def _message_parts(request: Request, max_pixels: int) -> list[dict[str, Any]]:
-    """The pictures of the sample, then the question."""
-    parts: list[dict[str, Any]] = []
-    for picture in request.example.pictures:
-        if picture.path is not None:
-            encoded = encode_for_teacher(picture, max_pixels=max_pixels)
-            data = base64.b64encode(encoded.data).decode()
-            url = f"data:image/{encoded.kind};base64,{data}"
-            parts.append({"type": "image_url", "image_url": {"url": url}})
-    return [*parts, {"type": "text", "text": request.prompt}]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
 from mmie.config import node
+from mmie.distil.body import answer_limit
 from mmie.distil.estimate import (
     Estimate,
     Sizes,
@@ -15,10 +16,11 @@ from mmie.distil.estimate import (
     tile_tokens,
 )
 from mmie.distil.record import Record
-from mmie.distil.teacher import Request, Teacher, answer_limit
+from mmie.distil.teacher import Request, Teacher
 from mmie.models.prompt_tokens import picture_size
 from mmie.planning.foresight import Foreseen
 from mmie.planning.result import Plan
+from mmie.settings import PlanConfig
 from mmie.stages import keys
 from mmie.stages.asking import record_path
 from mmie.stages.context import Context
@@ -49,7 +51,7 @@ def plan_teacher(plan: Plan, context: Context, samples: Samples, foreseen: Fores
     first = next(iter(estimate.asked), next(iter(recorded), ""))
     _count_zero_shot(plan, estimate, context, samples, teacher)
     if estimate.asked:
-        _note(plan, estimate, teacher, recorded, assumed.answer_tokens)
+        _note(plan, estimate, teacher, recorded, assumed)
     left = estimate.asked.get(first)
     if left is not None and left.foretold:
         return left.answer_tokens / left.requests
@@ -94,7 +96,7 @@ def _note(
     estimate: Estimate,
     teacher: Teacher,
     recorded: Mapping[str, float],
-    default: int,
+    assumed: PlanConfig,
 ) -> None:
     asked = list(estimate.asked.values())
     limit = answer_limit(teacher.parameters)
@@ -108,8 +110,11 @@ def _note(
     guessed = {name for name, one in estimate.asked.items() if one.requests > one.foretold}
     unknown = ", ".join(name for name in estimate.asked if name in guessed - recorded.keys())
     if unknown:
-        plan.assumptions.append(f"an answer of the teacher ({unknown}) has {default} tokens")
+        default = f"{assumed.answer_tokens} tokens"
+        plan.assumptions.append(f"an answer of the teacher ({unknown}) has {default}")
     if guessed:
+        counted = f"characters / {assumed.chars_per_token:g}"
+        plan.assumptions.append(f"tokens of the teacher's texts are {counted}")
         plan.assumptions.append("every chain is usable, and all is asked about it")
     if teacher.parameters and teacher.price is None and limit:
         plan.warnings.append(
