@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from helpers.batch_api import BatchAPI
+from helpers.batch_api import ALL_STEPS, BatchAPI
 from helpers.teacher_server import against_the_server, honest, pictures, teacher
 from mmie.distil.candidates import candidates_to_jsonl
 from mmie.distil.open_batches import batches_path
@@ -66,7 +66,7 @@ def leftovers(folder):
 
 
 def test_they_give_the_same_candidates_as_single_requests(server, api, tmp_path, png):
-    server.reply = honest(server)
+    server.reply, api.steps = honest(server), ALL_STEPS
     folders = [pictures(tmp_path / name, png) for name in ("online", "batch")]
     for folder, changes in zip(folders, ({}, BATCH), strict=True):
         candidates, record = against_the_server(folder, **changes)
@@ -182,8 +182,7 @@ def test_where_too_many_tokens_wait_the_rest_is_sent_later(api, tmp_path, png):
     api.before_reply = fill
     against_the_server(pictures(tmp_path / "one", png), batch_requests=4, **BATCH)
     assert [len(batch) for batch in api.requests()] == [4, 2, 2, 4, 2, 4, 2]
-    states = [batch["status"] for batch in api.batches.values()]
-    assert states == ["completed", "failed"] + ["completed"] * 5
+    assert [batch["status"] for batch in api.batches.values()].count("failed") == 1
 
 
 def test_a_lost_reply_starts_no_batch_twice(api, tmp_path, png):
@@ -231,7 +230,7 @@ def test_single_requests_wait_for_open_batches(api, tmp_path, png):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "number"),
-    [(("POST", "/v1/files"), 1), (("POST", "/v1/batches"), 2), (("GET", "/v1/batches/"), 5)],
+    [(("POST", "/v1/files"), 1), (("POST", "/v1/batches"), 2), (("GET", "/v1/batches/"), 3)],
 )
 def test_a_killed_run_submits_nothing_twice(api, tmp_path, png, call, number):
     calls = Counter()

@@ -183,13 +183,26 @@ class Batches:
             f"{len(states)} batches under way, {done:,} of {total:,} requests done"
         )
         self._progress(0)
-        for batch, state in states:
-            if state.status in ENDED:
-                await self._collect(batch, state)
-        self._record.ledger.under_way = "" if not self._open else self._record.ledger.under_way
+        ended = [(batch, state) for batch, state in states if state.status in ENDED]
+        others = any(state.status != "failed" for _, state in states)
+        for batch, state in ended:
+            await self._collect(batch, state, may_wait=others)
+        if ended:
+            self._full = bool(self._open) and any(is_full(state) for _, state in ended)
+        if not self._open:
+            self._record.ledger.under_way = ""
 
-    async def _collect(self, batch: OpenBatch, state: Batch) -> None:
-        """Records the answers of a batch that has ended, in the order of its requests."""
+    async def _collect(self, batch: OpenBatch, state: Batch, *, may_wait: bool) -> None:
+        """Records the answers of a batch that has ended, in the order of its requests.
+
+        Args:
+            batch, state: what we and the server know of it.
+            may_wait: whether there are other batches, for which the server had no room for this
+                one.
+
+        Raises:
+            InputError: a reply concerns every request, or the batch was not accepted.
+        """
         lines = {line.key: line for line in await self._server.lines(state)}
         failure: InputError | None = None
         for key, waiting in batch.requests.items():
@@ -204,8 +217,7 @@ class Batches:
         self._open.remove(batch)
         self._release(batch.worst)
         write_batches(self._path, self._open)
-        self._full = is_full(state) and bool(self._open)
-        if state.status == "failed" and not self._full:
+        if state.status == "failed" and not (may_wait and is_full(state)):
             failure = self._teacher.failure(
                 f"a batch was not accepted: {errors_of(state)}",
                 "make teacher.batch_requests or teacher.batch_megabytes smaller, or correct what "

@@ -112,7 +112,10 @@ class Dispatcher:
         async with sole_claim(path, "batches"):
             while (wanted := await self._unrecorded(jobs())) or batches_path(path).is_file():
                 batches = batches or make(self._record, self._purse, self._progress)
-                await batches.answer(wanted)
+                try:
+                    await batches.answer(wanted)
+                except InputError as error:
+                    raise self._record.with_advice(error) from error
 
     async def _unrecorded(self, jobs: Iterable[Job]) -> dict[str, Request]:
         """The next request of each job that has one without a recorded answer, by its key."""
@@ -155,12 +158,12 @@ class Dispatcher:
             self._others = others
         self._failed.add(request.example.id)
         if len(self._failed) >= FAILED_SAMPLES:
-            raise InputError(
+            error = InputError(
                 f"teacher {self._teacher.model}: the server failed at {FAILED_SAMPLES} samples one "
                 f"after the other (the last, {request.example.id}: {answer.details['reason']}); "
-                f"check the server, then run again: the answers so far are kept in "
-                f"{self._record.path}"
+                "check the server"
             )
+            raise self._record.with_advice(error)
 
 
 def check_refused(teacher: Teacher, record: Record, listed: object) -> None:

@@ -129,6 +129,11 @@ class Record:
         self._answers[key] = answer
         self._fresh.add(key)
 
+    def with_advice(self, error: InputError) -> InputError:
+        """The error with what to do after it."""
+        advice = f"then run again: the answers so far are kept in {self.path}"
+        return InputError(f"{error}; {advice}")
+
     def known(self, teacher: Teacher, request: Request) -> Answer | None:
         """The recorded answer, if there is one; nobody is asked."""
         return self.get(self.key(teacher, request)) if self._answers else None
@@ -180,8 +185,7 @@ class Record:
                 with purse.under_way(worst):
                     answer = await teacher.ask(request)
         except InputError as error:
-            advice = f"then run again: the answers so far are kept in {self.path}"
-            raise InputError(f"{error}; {advice}") from error
+            raise self.with_advice(error) from error
         self.add(teacher, request, key, answer)
 
     def _note(self, teacher: Teacher, request: Request, key: str, answer: Answer) -> None:
