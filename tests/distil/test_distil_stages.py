@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from helpers.batch_api import BatchAPI
 from helpers.configured import run_config
 from mmie.errors import InputError
 from mmie.pipeline import execute
@@ -135,6 +136,28 @@ def test_results_tell_what_the_teacher_cost_and_paid_text_is_kept(server, tmp_pa
     assert (again["cost"]["dollars"], again["cost"]["paid"]) == (found["cost"]["dollars"], 0.0)
     assert again["cost"]["purposes"]["distil"]["reused"] == 6
     assert len(server.received) == 16
+
+
+def test_batches_cost_half_and_give_the_same_candidates(server, tmp_path, capsys):
+    def text_for(question):
+        return "A chain." if "The 5-tuple is" in str(question["messages"]) else "Score: 0.9"
+
+    server.reply = lambda handler, asked, _: handler.send(200, counted(server, text_for(asked)))
+    server.batch_api = BatchAPI(lambda asked: (200, json.loads(counted(server, text_for(asked)))))
+    for name in ("online", "batch"):
+        (tmp_path / name).mkdir()
+        mode = [f"teacher.mode={name}", "teacher.batch_interval=0.01", "cot.candidates=1"]
+        go(tmp_path / name, *DISTIL, *mode)
+    files = [only(tmp_path / name, "distil/*/candidates.jsonl") for name in ("online", "batch")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert files[0].parent.name == files[1].parent.name  # how it is asked is part of no key
+    costs = [
+        json.loads((tmp_path / name / "out/results.json").read_text())["cost"]
+        for name in ("online", "batch")
+    ]
+    assert costs[1]["paid"] == pytest.approx(costs[0]["paid"] / 2)
+    assert costs[1]["tokens"] == costs[0]["tokens"]
+    assert "18 of 18" in capsys.readouterr().out
 
 
 def test_a_stage_of_an_earlier_version_leaves_its_cost_unknown(tmp_path):
