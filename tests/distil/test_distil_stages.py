@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -246,6 +247,21 @@ def test_request_options_can_be_typed():
         "teacher=openai", "teacher.request={max_tokens: null, max_completion_tokens: 64}"
     )
     assert config.teacher["request"] == {"max_tokens": None, "max_completion_tokens": 64}
+
+
+def test_a_terminal_shows_the_ledger_under_the_bar():
+    console = Console(file=StringIO(), force_terminal=True, width=80)
+    with progress(console, "asking", 5, lambda: "9 tokens in, 3 out, $0.10") as advance:
+        advance(2)
+    shown = console.file.getvalue()
+    assert "2/5" in shown
+    assert "9 tokens in, 3 out, $0.10" in shown
+
+
+def test_a_line_without_a_terminal_has_the_ledger_as_well(capsys):
+    with progress(Console(), "asking", 5, lambda: "$0.10") as advance:
+        advance(2)
+    assert capsys.readouterr().out == "asking: 2 of 5 after 0 s; $0.10\n"
 
 
 def test_without_a_terminal_there_is_one_line_per_period_and_a_last_one(monkeypatch, capsys):

@@ -45,7 +45,9 @@ class Chains(Protocol):
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
         """Asks for a chain and for the verdicts that the task's filters read.
 
-        An answer that cannot be read is the verdict None.
+        An answer that cannot be read is the verdict None. Where the teacher answers in batches, a
+        call ends at the first question without an answer and is made again when it is there. So
+        what is asked must follow from the sample and the answers alone.
         """
 
 

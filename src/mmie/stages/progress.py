@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +15,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from mmie.display import plain_text
 
 PERIOD = 60.0  # seconds between two lines
 
@@ -42,11 +44,23 @@ def progress(
             lines.show()
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    first = TextColumn("{task.description}", markup=False)
-    last = TextColumn("{task.fields[note]}", markup=False)
-    with Progress(first, *columns, last, console=console) as bar:
-        task = bar.add_task(description, total=total, note="")
-        yield lambda done: bar.update(task, advance=done, note=note())
+    with _Bar(TextColumn("{task.description}", markup=False), *columns, console=console) as bar:
+        bar.note = note
+        task = bar.add_task(description, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+class _Bar(Progress):
+    """A bar with the note on a line of its own."""
+
+    note: Callable[[], str] = staticmethod(str)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """The bar, and the note if there is anything to say."""
+        yield from super().get_renderables()
+        note = self.note()
+        if note:
+            yield plain_text(note, "dim")
 
 
 class _Lines:
