@@ -91,6 +91,23 @@ def test_a_budget_that_nobody_can_keep_is_refused_at_once(changes, message):
         teacher(**{"budget": 1.0, **changes})
 
 
+@pytest.mark.parametrize(
+    "price",
+    [
+        {"input": 1.0},
+        {"input": 1.0, "output": "2"},
+        {"input": 1.0, "output": -2.0},
+        {"input": 1.0, "output": 2.0, "image": 85},
+        {"input": 1.0, "output": 2.0, "picture": 85},
+        5.0,
+    ],
+)
+def test_a_price_that_could_not_be_counted_is_refused_before_anything_is_paid(price):
+    with pytest.raises(InputError, match=r"^teacher\.prices\.m-1: it needs numbers for input"):
+        teacher(prices={"m-1": price})
+    assert teacher(prices={"other": price}).price is None
+
+
 def test_it_holds_against_a_server(server, tmp_path, png):
     def reply(handler, *_):
         usage = {"prompt_tokens": 40, "completion_tokens": 64}

@@ -56,7 +56,8 @@ class BatchServer:
     async def upload(self, path: Path) -> str:
         """Uploads a file of requests; returns its id."""
         client = self._client.with_options(timeout=TRANSFER)
-        file = await self._call(lambda: client.files.create(file=path, purpose="batch"))
+        content = ("requests.jsonl", path)
+        file = await self._call(lambda: client.files.create(file=content, purpose="batch"))
         return file.id
 
     async def create(self, file: str, mark: str, *, since: float) -> str:

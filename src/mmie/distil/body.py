@@ -18,6 +18,7 @@ LIMITS = ("max_completion_tokens", "max_tokens")  # names that servers give the 
 # has at most 4 × 2 tiles, see ``mmie.distil.estimate``.
 FRAME = 32  # tokens of the message around the text
 MOST_TILES = 8
+PRICES = ("input", "cached", "output", "picture", "tile")
 
 
 def request_fields(own: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +72,28 @@ def worst_case(example: Example, prompt: str, *, limit: int, prices: Mapping[str
     picture = int(prices["picture"] + MOST_TILES * prices["tile"])
     tokens = len(prompt.encode()) + FRAME + pictures * picture
     return price_of(Tokens(tokens, 0, limit), prices) or 0.0
+
+
+def price_in(prices: Mapping[str, Any], model: str) -> Mapping[str, float] | None:
+    """What a model costs; None if it is not listed.
+
+    Raises:
+        InputError: its line lacks a price, or has something else.
+    """
+    price = prices.get(model)
+    if price is None:
+        return None
+    where = f"teacher.prices.{model}"
+    good = isinstance(price, Mapping) and all(
+        type(value) in (int, float) and value >= 0 for value in price.values()
+    )
+    names = set(price) if good else set()
+    if not {"input", "output"} <= names <= set(PRICES) or ("picture" in names) != ("tile" in names):
+        raise InputError(
+            f"{where}: it needs numbers for input and output, and may have cached, and picture "
+            "with tile; correct it"
+        )
+    return {name: float(price[name]) for name in price}
 
 
 def reduced(price: Mapping[str, float], factor: float) -> dict[str, float]:

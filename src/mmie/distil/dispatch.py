@@ -109,7 +109,9 @@ class Dispatcher:
         if make is None:
             check_no_batches(path)
             return
-        async with sole_claim(path, "batches"):
+        self._record.ledger.under_way = "waiting for the batches of another run"
+        async with sole_claim(path, "batches", meanwhile=lambda: self._progress(0)):
+            self._record.ledger.under_way = ""
             while (wanted := await self._unrecorded(jobs())) or batches_path(path).is_file():
                 batches = batches or make(self._record, self._purse, self._progress)
                 try:

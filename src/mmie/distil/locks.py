@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -92,10 +92,18 @@ class Claim:
 
 
 @asynccontextmanager
-async def sole_claim(record: Path, key: str) -> AsyncIterator[None]:
-    """Inside, no other process has the claim; one that has it is waited for."""
+async def sole_claim(
+    record: Path, key: str, *, meanwhile: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Inside, no other process has the claim. One that has it is waited for.
+
+    Args:
+        record, key: of the claim.
+        meanwhile: called again and again while this waits.
+    """
     claim = Claim(record, key)
     while not claim.take():
+        meanwhile()
         await asyncio.sleep(POLL)
     try:
         yield

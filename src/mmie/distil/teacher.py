@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mmie.distil.answer import Answer
 from mmie.distil.batch_limits import BatchLimits
-from mmie.distil.body import answer_limit, message_parts, reduced, request_fields, worst_case
+from mmie.distil.body import (
+    answer_limit,
+    message_parts,
+    price_in,
+    reduced,
+    request_fields,
+    worst_case,
+)
 from mmie.distil.replies import Complaint
 from mmie.errors import InputError
 from mmie.types import Example
@@ -164,7 +171,7 @@ class OpenAITeacher:
         self.concurrency = concurrency
         self.max_pixels = max_pixels
         self.max_refused = max_refused
-        self.price = (prices or {}).get(model)
+        self.price = price_in(prices or {}, model)
         if self.price is not None and mode == "batch":
             self.price = reduced(self.price, batch_price_factor)
         self.budget = budget
