@@ -12,8 +12,11 @@ import pytest
 
 from helpers.batch_api import ALL_STEPS, BatchAPI
 from helpers.teacher_server import against_the_server, honest, pictures, teacher
+from helpers.teachers import examples, run
 from mmie.distil.candidates import candidates_to_jsonl
+from mmie.distil.locks import Claim
 from mmie.distil.open_batches import batches_path
+from mmie.distil.record import Record
 from mmie.errors import InputError
 
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 100}
@@ -225,6 +228,23 @@ def test_single_requests_wait_for_open_batches(api, tmp_path, png):
     _, record = against_the_server(folder, **BATCH)
     assert (record.asked, api.created) == (18, 3)
     assert not path.exists()
+
+
+def test_a_run_waits_for_the_batches_of_another(api, tmp_path):
+    record = Record(tmp_path / "record.jsonl")
+    api.steps = ALL_STEPS
+    other, told = Claim(record.path, "batches"), []
+    assert other.take()
+
+    def progress(done):
+        told.append(record.ledger.line())
+        other.give_back()
+
+    run(examples(1), teacher(**BATCH), record, candidates=1, progress=progress)
+    assert told[0].endswith(", waiting for the batches of another run")
+    assert told[1].endswith(", batches under way: 1, with 0 of 1 requests done")
+    assert told[-1] == "3,000 tokens in, 300 out, $?"
+    assert record.asked == 3
 
 
 @pytest.mark.slow

@@ -180,7 +180,7 @@ class Batches:
         done = sum(count.completed + count.failed for count in counts if count)
         total = sum(len(batch.requests) for batch in self._open)
         self._record.ledger.under_way = (
-            f"{len(states)} batches under way, {done:,} of {total:,} requests done"
+            f"batches under way: {len(states)}, with {done:,} of {total:,} requests done"
         )
         self._progress(0)
         ended = [(batch, state) for batch, state in states if state.status in ENDED]

@@ -85,7 +85,7 @@ class Ledger:
         if total.reused and total.dollars:
             parts.append(f"of which {in_dollars(total.paid)} in this run")
         if total.uncounted:
-            parts.append(f"without {total.uncounted:,} answers whose tokens nobody counted")
+            parts.append(f"answers whose tokens nobody counted: {total.uncounted:,}")
         if self.under_way:
             parts.append(self.under_way)
         return ", ".join(parts)
