@@ -276,6 +276,7 @@ def test_a_killed_run_submits_nothing_twice(api, tmp_path, png, call, number):
     candidates, _ = against_the_server(folder, **few)
     assert [len(batch) for batch in api.requests()] == [4, 2] * 3
     assert len(lines_of(folder)) == 18
+    assert leftovers(folder) == ["record.jsonl"]
     expected, _ = against_the_server(pictures(tmp_path / "unharmed", png), **few)
     assert [one.verdicts for one in candidates] == [one.verdicts for one in expected]
 

@@ -98,6 +98,7 @@ class Batches:
 
     async def _adopt(self) -> None:
         """Finds out whether batches without an id were started before a run was killed."""
+        self._file.unlink(missing_ok=True)
         for batch in [batch for batch in self._open if not batch.id]:
             found = await self._server.find(batch.mark, since=batch.since)
             self._open.remove(batch)

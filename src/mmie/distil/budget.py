@@ -6,11 +6,42 @@ A request begins only if its worst case, with those under way at theirs, still f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from mmie.errors import InputError
 from mmie.spending import in_dollars
+
+NEEDED = ("input", "output", "picture", "tile")  # prices that a worst case is made of
+
+
+def check_budget(
+    budget: float, model: str, prices: Mapping[str, float], *, limit: int | None
+) -> None:
+    """Checks that somebody could say whether a request still fits.
+
+    Args:
+        budget: dollars.
+        model: the teacher's.
+        prices: of this model.
+        limit: tokens of an answer at most; None if there is no limit.
+
+    Raises:
+        InputError: the budget is not positive, or a price or the limit is missing.
+    """
+    if budget <= 0:
+        raise InputError(f"teacher.budget is {budget}: set it to more than 0 dollars, or null")
+    missing = [name for name in NEEDED if name not in prices]
+    if missing:
+        raise InputError(
+            f"teacher.budget: teacher.prices says nothing of {model}: {', '.join(missing)}; "
+            "add it, or set teacher.budget=null"
+        )
+    if limit is None:
+        raise InputError(
+            "teacher.budget: the answers have no limit; set teacher.max_tokens, or "
+            "max_completion_tokens in teacher.request"
+        )
 
 
 class Purse:

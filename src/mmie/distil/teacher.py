@@ -27,13 +27,13 @@ from mmie.distil.body import (
     request_fields,
     worst_case,
 )
+from mmie.distil.budget import Purse, check_budget
 from mmie.distil.replies import Complaint
 from mmie.errors import InputError
 from mmie.types import Example
 
 if TYPE_CHECKING:
     from mmie.distil.batches import Batches
-    from mmie.distil.budget import Purse
     from mmie.distil.connection import Connection
     from mmie.distil.record import Record
 
@@ -306,22 +306,8 @@ class OpenAITeacher:
             if not in_range:
                 raise InputError(f"teacher.{name} is {value}: set it to {rule}")
         if self.budget is not None:
-            self._check_budget(self.budget)
-
-    def _check_budget(self, budget: float) -> None:
-        """Raises InputError if nobody could say whether a request still fits."""
-        if budget <= 0:
-            raise InputError(f"teacher.budget is {budget}: set it to more than 0 dollars, or null")
-        missing = {"input", "output", "picture", "tile"} - set(self.price or {})
-        if missing:
-            raise InputError(
-                f"teacher.budget: teacher.prices says nothing of {self.model}: "
-                f"{', '.join(sorted(missing))}; add it, or set teacher.budget=null"
-            )
-        if answer_limit(self.parameters) is None:
-            raise InputError(
-                "teacher.budget: the answers have no limit; set teacher.max_tokens, or "
-                "max_completion_tokens in teacher.request"
+            check_budget(
+                self.budget, self.model, self.price or {}, limit=answer_limit(self.parameters)
             )
 
     def _connect(self) -> Connection:
