@@ -64,6 +64,13 @@ def lines_of(folder):
     return [json.loads(line) for line in (folder / "record.jsonl").read_text().splitlines()]
 
 
+def by_key(folder):
+    """The lines of the record, without what the server says of single requests or of batches."""
+    names = ("key", "purpose", "example_id", "candidate", "model", "answer", "state")
+    rows = [tuple(line[name] for name in names) for line in lines_of(folder)]
+    return sorted(rows)
+
+
 def leftovers(folder):
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".png")
 
@@ -77,14 +84,7 @@ def test_they_give_the_same_candidates_as_single_requests(server, api, tmp_path,
         candidates_to_jsonl(candidates, folder / "candidates.jsonl")
     one, other = ((folder / "candidates.jsonl").read_bytes() for folder in folders)
     assert one == other
-    asked = [{"key", "purpose", "example_id", "candidate", "model", "answer", "state"}] * 2
-    rows = [
-        [{name: line[name] for name in names} for line in lines_of(folder)]
-        for folder, names in zip(folders, asked, strict=True)
-    ]
-    assert sorted(rows[0], key=lambda row: row["key"]) == sorted(
-        rows[1], key=lambda row: row["key"]
-    )
+    assert by_key(folders[0]) == by_key(folders[1])
     assert [len(batch) for batch in api.requests()] == [6, 6, 6]  # chains, re-predictions, scores
     sent = [line["body"] for batch in api.requests() for line in batch]
     assert sorted(map(str, sent)) == sorted(map(str, server.received))
