@@ -184,7 +184,11 @@ def test_results_have_every_key_and_every_file(
     results = go(tmp_path, "run", "+experiment=jmere_r1")
     assert set(results) == {field.name for field in fields(Results)}
     assert results["main_measure"] == "quintuple"
-    assert results["cost"] == {"requests": 16 * 2 * 3, "tokens": None, "dollars": None}
+    cost = results["cost"]
+    assert (cost["requests"], cost["dollars"], cost["paid"]) == (16 * 2 * 3, 0, 0)
+    assert cost["tokens"] == sum(
+        spent["prompt_tokens"] + spent["answer_tokens"] for spent in cost["purposes"].values()
+    )
     names = [results[key] for key in ("experiment", "task", "profile", "seed")]
     assert names == ["jmere_r1", "jmere", "toy", 0]
     assert results["paper"] is None  # a toy run is not compared with the paper

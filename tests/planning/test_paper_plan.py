@@ -81,6 +81,15 @@ def test_the_teacher_as_a_system_is_asked_about_the_test_split(tmp_path: Path) -
     assert made["stages"] == []
 
 
+def test_batches_are_planned_at_their_price(tmp_path: Path) -> None:
+    root = write_mnre(tmp_path / "mnre")
+    dollars = [
+        planned(tmp_path, f"data.root={root}", f"teacher.mode={mode}")["teacher"]["dollars"]
+        for mode in ("online", "batch")
+    ]
+    assert dollars[1] == pytest.approx(dollars[0] / 2)
+
+
 def test_a_model_without_a_price_costs_nobody_knows_what(tmp_path: Path) -> None:
     root = write_mnre(tmp_path / "mnre")
     made = planned(tmp_path, f"data.root={root}", "teacher.model=other")

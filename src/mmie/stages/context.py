@@ -226,9 +226,11 @@ class Context:
         return examples_from_jsonl(path, revive=revive, images=self.source.images)
 
     @contextmanager
-    def progress(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
+    def progress(
+        self, description: str, total: int, note: Callable[[], str] = str
+    ) -> Iterator[Callable[[int], None]]:
         """See ``mmie.stages.progress``."""
-        with progress(self.console, description, total) as advance:
+        with progress(self.console, description, total, note) as advance:
             yield advance
 
     def track(self, items: Sequence[Any], description: str) -> Iterable[Any]:
