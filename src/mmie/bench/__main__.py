@@ -25,7 +25,7 @@ from typing import Any
 from rich.console import Console
 
 from mmie.artifacts import commit, versions
-from mmie.bench.compare import compare, shipped_work, table
+from mmie.bench.compare import ENGINES, compare, shipped_work, table
 from mmie.bench.work import Work, write_checkpoint
 from mmie.display import terminal
 from mmie.files import write_json
@@ -42,8 +42,12 @@ def main() -> None:
         with one_line_errors():
             memory_command.main(sys.argv[2:])
         return
-    options = vars(_parser().parse_args())
+    parser = _parser()
+    options = vars(parser.parse_args())
     engines = options.pop("engines").split(",")
+    unknown = sorted({*engines} - {*ENGINES})
+    if unknown or "shared" not in engines:
+        parser.error(f"--engines: shared and any of {', '.join(ENGINES[1:])}, with commas")
     json_file, sweep_folder = options.pop("json"), options.pop("sweep")
     console = terminal()
     if "trl" not in engines or importlib.util.find_spec("trl") is None:
@@ -80,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     parser.add_argument("--model", help="a Qwen2.5-VL checkpoint folder; default: a random one")
     parser.add_argument(
-        "--engines", default="shared,repeated,trl", help="which of shared, repeated, trl"
+        "--engines", default="shared,repeated,trl", help=f"which of {', '.join(ENGINES)}"
     )
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--sweep", type=Path, help="folder for the figures and plots of a sweep")

@@ -1,8 +1,9 @@
 """One engine in a process of its own.
 
-``python -m mmie.bench.engines ENGINE WORK GRPO`` prints its figures as one line of JSON. WORK and
-GRPO, the shipped values of the ``grpo`` node, are JSON, too. They are handed in because the
-libraries that read ``conf/`` would count towards the peak memory of our engine and not of TRL's.
+``python -m mmie.bench.engines ENGINE WORK GRPO MEMORY`` prints its figures as one line of JSON.
+WORK, and GRPO and MEMORY, which are shipped values of these two nodes, are JSON, too. They are
+handed in because the libraries that read ``conf/`` would count towards the peak memory of our
+engine and not of TRL's.
 """
 
 from __future__ import annotations
@@ -64,19 +65,23 @@ def grpo_config(work: Work, shipped: Mapping[str, Any]) -> GRPOConfig:
     return GRPOConfig(**{**shipped, **of_work})
 
 
-def run_ours(work: Work, kind: type[Policy], shipped: Mapping[str, Any]) -> dict[str, Any]:
+def run_ours(
+    work: Work, kind: type[Policy], shipped: Mapping[str, Any], memory: MemoryConfig
+) -> dict[str, Any]:
     """Times ``GRPOModule.training_step`` with backward pass and optimizer.
 
     Args:
         work: what a step consists of.
         kind: ``FixedLength`` or ``Repeated``.
         shipped: every value of the ``grpo`` node.
+        memory: what the step holds at once.
     """
     torch.manual_seed(0)
     backbone = Qwen25VL(work.model, dtype=work.dtype)
     policy = kind(backbone, rank=work.rank, alpha=2 * work.rank)
     policy.add_reference()
-    module = make_module(policy, grpo_config(work, shipped)).to(work.device)
+    policy.cache_gb = memory.cache_gb
+    module = make_module(policy, grpo_config(work, shipped), memory=memory).to(work.device)
     optimizer = torch.optim.AdamW(policy.trainable(), lr=work.lr)
     forwards = _count_vision_forwards(policy)
     with tempfile.TemporaryDirectory() as folder:
@@ -161,7 +166,7 @@ def _count_vision_forwards(policy: Policy) -> list[Any]:
 
 
 def main() -> None:
-    engine, work_json, grpo_json = sys.argv[1:]
+    engine, work_json, grpo_json, memory_json = sys.argv[1:]
     work = Work(**json.loads(work_json))
     torch.set_num_threads(work.threads)
     if engine == "trl":
@@ -169,8 +174,9 @@ def main() -> None:
 
         figures = run_trl(work)
     else:
-        kind = {"shared": FixedLength, "repeated": Repeated}[engine]
-        figures = run_ours(work, kind, json.loads(grpo_json))
+        kind = Repeated if engine == "repeated" else FixedLength
+        memory = MemoryConfig(**json.loads(memory_json))
+        figures = run_ours(work, kind, json.loads(grpo_json), memory)
     print(json.dumps(figures))
 
 
