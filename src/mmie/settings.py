@@ -325,6 +325,7 @@ class RunConfig:
     reward: Any
     schedule: Any
     memory: MemoryConfig = anything(key=False)
+    rollout: Any
     evaluation: EvaluationConfig
     zero_shot: ZeroShotConfig
     trainer: TrainerConfig

@@ -117,6 +117,7 @@ def ask_policy(context: Context, task: Task) -> Ask[Responded]:
             sampling=sampling(context),
             batch_size=len(examples),
             seed=context.config.seed,
+            engine=context.engine,
         )
 
     return ask

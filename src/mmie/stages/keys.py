@@ -129,6 +129,7 @@ def _answers(context: Context, system: System, stage: str) -> Parts:
         "evaluation": key_of(config.evaluation, stage),
         "trainer": _trainer(context, stage),
         "seed": config.seed,
+        **_engine(context),
     }
 
 
@@ -143,7 +144,14 @@ def _training(context: Context, task: Task, stage: str) -> Parts:
         "validation": key_of(config.evaluation, stage),
         "trainer": _trainer(context, stage),
         "seed": config.seed,
+        **_engine(context),
     }
+
+
+def _engine(context: Context) -> Parts:
+    """Who samples, if it is not this process. Where it is and how it is asked is left out."""
+    identity = context.rollout.identity
+    return {"engine": dict(identity)} if identity else {}
 
 
 def _trainer(context: Context, stage: str) -> Parts:

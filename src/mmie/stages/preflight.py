@@ -26,6 +26,7 @@ def check(context: Context) -> None:
     deliver.check(context)
     if due_stages(config) - WITHOUT_MODEL:
         _check_gpu(config)
+        context.rollout.check(context.use)
 
 
 def _check_schedule(config: RunConfig) -> None:

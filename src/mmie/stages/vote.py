@@ -113,6 +113,7 @@ def _ask_often(context: Context, task: Task) -> Ask[list[str]]:
             side_by_side=config.vote_rows,
             sampling=sampling(context),
             seed=context.config.seed,
+            engine=context.engine,
         )
 
     return ask
