@@ -47,12 +47,8 @@ class Rollout(Protocol):
     """One choice.
 
     Attributes:
-        name: who samples, as the predictions say it; "" for this process.
         identity: what the results depend on; part of the keys. Empty for this process.
     """
-
-    @property
-    def name(self) -> str: ...
 
     @property
     def identity(self) -> Mapping[str, Any]: ...
@@ -72,7 +68,6 @@ class Rollout(Protocol):
 class Local:
     """This process samples."""
 
-    name: str = field(default="", init=False)
     identity: Mapping[str, Any] = field(default_factory=dict, init=False)
 
     def check(self, use: Use) -> None:
@@ -127,8 +122,6 @@ class VLLM:
     max_lora_rank: int | None
     start_timeout: float
 
-    name = "vllm"
-
     def __post_init__(self) -> None:
         least = {"concurrency": 1, "retries": 0, "max_model_len": 1}
         for key, bound in least.items():
@@ -147,7 +140,7 @@ class VLLM:
     @property
     def identity(self) -> Mapping[str, Any]:
         """Where the server is and how it is asked is left out: its answers are the same."""
-        return {"engine": self.name, "dtype": self.dtype, "arguments": list(self.arguments)}
+        return {"name": "vllm", "dtype": self.dtype, "arguments": list(self.arguments)}
 
     def check(self, use: Use) -> None:
         """See ``Rollout.check``. A server that runs is asked what it can do."""

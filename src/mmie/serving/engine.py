@@ -27,7 +27,13 @@ class Question:
 
 
 class Engine(Protocol):
-    """Samples from the policy as it is at the time, with the adapter that is active."""
+    """Samples from the policy as it is at the time, with the adapter that is active.
+
+    Attributes:
+        name: as the files of answers say it, with the version; "" for this process.
+    """
+
+    name: str
 
     def sample(
         self,

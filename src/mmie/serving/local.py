@@ -17,6 +17,8 @@ from mmie.types import Sampling
 class LocalEngine:
     """Samples with the policy itself. A response depends on its key and on nothing else."""
 
+    name = ""
+
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
 

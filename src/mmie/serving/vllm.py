@@ -98,6 +98,7 @@ class VLLMEngine:
         self.policy = policy
         self.choice = choice
         self.server = server
+        self.name = f"vllm {client.version()}"
         self._compared: set[tuple[str, float]] = set()
 
     def sample(

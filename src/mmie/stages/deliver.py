@@ -10,7 +10,7 @@ from mmie.artifacts import Artifact, versions
 from mmie.data.pictures import picture_to_json
 from mmie.errors import InputError
 from mmie.files import disk_errors, write_json
-from mmie.stages.answers import AnswerFile, answer, ask_policy
+from mmie.stages.answers import AnswerFile, answer, ask_policy, made_by
 from mmie.stages.context import Context
 from mmie.stages.questions import questions
 from mmie.tasks.task import Task
@@ -98,6 +98,7 @@ def _row(context: Context, example: Example, response: Responded) -> dict[str, A
         "truncated": response.truncated,
         "parsed": reading.prediction,
         "invalid": reading.invalid,
+        **made_by(context.engine.name),
     }
 
 
