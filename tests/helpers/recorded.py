@@ -136,7 +136,7 @@ def recording(session: Session, upstream: str, key: str) -> Iterator[str]:
 
     def answer(path: str, body: Any) -> Answer:
         reply = client.get(path) if body is None else client.post(path, json=body)
-        plain = reply.headers["content-type"].startswith("application/json")
+        plain = reply.headers.get("content-type", "").startswith("application/json")
         said = reply.json() if plain else reply.text
         if path == LOAD and "lora_name" in body:
             session.note_load(body["lora_name"])

@@ -239,4 +239,5 @@ def test_the_recorded_refusals_are_those_of_a_real_server(
                 cast_to=object,
                 body={**body, "sampling_params": {"max_tokens": 1}},
             )
+        client.close()
     compare("picture_gone", session)
