@@ -38,9 +38,12 @@ class Session:
         self._count = 0
 
     @classmethod
-    def read(cls, name: str) -> Session:
+    def read(cls, name: str, *, loaded_before: int = 0) -> Session:
+        """A recorded session, begun after some of its adapters were loaded."""
         rows = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-        return cls({row["request"]: (row["status"], row["answer"]) for row in rows})
+        session = cls({row["request"]: (row["status"], row["answer"]) for row in rows})
+        session._count = loaded_before
+        return session
 
     def write(self, name: str) -> None:
         rows = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -62,8 +63,11 @@ def use_of(folder: Path, *, rank: int = RANK) -> Use:
     return Use(model=CONFIG.model, rank=rank, targets=None, processes=1, leader=True, folder=folder)
 
 
-def opened(address: str, policy: Policy, folder: Path, **changes: Any) -> VLLMEngine:
-    return open_engine(choice_of(address, **changes), policy, use_of(folder))
+@contextmanager
+def opened(address: str, policy: Policy, folder: Path, **changes: Any) -> Iterator[VLLMEngine]:
+    """An engine on a server that goes on running, as one at ``rollout.address`` does."""
+    with closing(open_engine(choice_of(address, **changes), policy, use_of(folder))) as engine:
+        yield engine
 
 
 def questions(policy: Policy, folder: Path) -> list[Question]:

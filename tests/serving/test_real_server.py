@@ -41,14 +41,12 @@ CLOSE = 1e-3  # log-probabilities in float32; 1e-5 is usual
 
 
 @contextmanager
-def engine_on(server: Any, policy: Any, folder: Path, **changes: Any) -> Iterator[VLLMEngine]:
-    """An engine on a server that goes on running, as one at ``rollout.address`` does."""
+def engine_on(server: Any, policy: Any, folder: Path) -> Iterator[VLLMEngine]:
     os.environ["VLLM_API_KEY"] = server.key
-    engine = opened(server.address, policy, folder, **changes)
     try:
-        yield engine
+        with opened(server.address, policy, folder) as engine:
+            yield engine
     finally:
-        engine.close()
         del os.environ["VLLM_API_KEY"]
 
 
@@ -210,10 +208,11 @@ def assert_alike(served: Any, kept: Any) -> None:
 def test_the_recorded_session_is_that_of_a_real_server(whole: Any, tmp_path: Path) -> None:
     policy, session = toy_policy(), Session()
     asked = questions(policy, tmp_path)
-    with recording(session, whole.address, whole.key) as address:
-        engine = opened(address, policy, tmp_path)
+    with (
+        recording(session, whole.address, whole.key) as address,
+        opened(address, policy, tmp_path) as engine,
+    ):
         whole_session(engine, policy, asked)
-        engine.close()
     compare("whole", session)
 
 
@@ -226,7 +225,7 @@ def test_the_recorded_refusals_are_those_of_a_real_server(
     compare("too_small", session)
     session = Session()
     with recording(session, partial.address, partial.key) as address, pytest.raises(InputError):
-        opened(address, toy_policy(), tmp_path)
+        open_engine(choice_of(address), toy_policy(), use_of(tmp_path))
     compare("ignoring", session)
     session = Session()
     with recording(session, whole.address, whole.key) as address:

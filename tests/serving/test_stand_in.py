@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from helpers.served import (
 )
 from mmie.errors import InputError
 from mmie.models.policy import Policy
+from mmie.serving.adapters import ServedAdapter
 from mmie.serving.client import Client
 from mmie.serving.local import LocalEngine
 from mmie.serving.vllm import open_engine, seed_of
@@ -35,15 +37,20 @@ def policy() -> Policy:
     return toy_policy()
 
 
+@pytest.fixture
+def unproven(monkeypatch: pytest.MonkeyPatch) -> Session:
+    """The session after its proof, which takes a second."""
+    monkeypatch.setattr(ServedAdapter, "prove", lambda self: None)
+    return Session.read("whole", loaded_before=1)
+
+
 def test_a_session_gives_what_the_policy_itself_gives(policy: Policy, tmp_path: Path) -> None:
     asked, session = questions(policy, tmp_path), Session.read("whole")
     before = adapter_hash(policy)
-    with standing_in(session) as address:
-        engine = opened(address, policy, tmp_path)
+    with standing_in(session) as address, opened(address, policy, tmp_path) as engine:
         assert adapter_hash(policy) == before
         seen = whole_session(engine, policy, asked)
         second = LocalEngine(policy).sample(asked, ["", "", ""], sampling=GREEDY)
-        engine.close()
     assert torch.equal(seen.second.tokens[seen.second.mask], second.tokens[second.mask])
     assert torch.equal(seen.second.mask, second.mask)
     assert torch.allclose(seen.second.logps, second.logps, atol=1e-3)
@@ -56,14 +63,13 @@ def test_a_session_gives_what_the_policy_itself_gives(policy: Policy, tmp_path: 
     assert shares == pytest.approx([1.0, 1.0], abs=0.01)
 
 
-def test_what_a_request_says(policy: Policy, tmp_path: Path) -> None:
+def test_what_a_request_says(policy: Policy, tmp_path: Path, unproven: Session) -> None:
     """All that decides about a token is set, and a picture is sent once."""
-    asked, session = questions(policy, tmp_path), Session.read("whole")
-    with standing_in(session) as address:
-        engine = opened(address, policy, tmp_path, concurrency=1)
+    asked = questions(policy, tmp_path)
+    one = {"concurrency": 1}
+    with standing_in(unproven) as address, opened(address, policy, tmp_path, **one) as engine:
         whole_session(engine, policy, asked)
-        engine.close()
-    bodies = [body for path, body in session.asked if path == GENERATE and body]
+    bodies = [body for path, body in unproven.asked if path == GENERATE and body]
     groups = [body["sampling_params"] for body in bodies if body["sampling_params"].get("n") == 3]
     assert [group["seed"] for group in groups] == [seed_of(f"key-q{n}") for n in range(3)]
     neutral = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "logprobs": 0}
@@ -93,17 +99,15 @@ def test_a_server_that_cannot_serve_the_adapter_is_refused(
     assert adapter_hash(policy) == before
 
 
-def test_an_adapter_of_before_is_refused(policy: Policy, tmp_path: Path) -> None:
-    asked, session = questions(policy, tmp_path), Session.read("whole")
-    compared = session.compared
+def test_an_adapter_of_before_is_refused(policy: Policy, tmp_path: Path, unproven: Session) -> None:
+    asked, compared = questions(policy, tmp_path), unproven.compared
 
     def stale(path: str, body: Any) -> str:
         """adapter-1 is the one of random weights, adapter-2 and -3 are the policy's."""
         return compared(path, body).replace("adapter-3", "adapter-2")
 
-    with standing_in(session) as address:
-        engine = opened(address, policy, tmp_path)
-        session.compared = stale  # type: ignore[method-assign]
+    with standing_in(unproven) as address, opened(address, policy, tmp_path) as engine:
+        unproven.compared = stale  # type: ignore[method-assign]
         with pytest.raises(InputError, match=r"it shows (-?0|1)% of the change"):
             whole_session(engine, policy, asked)
 
@@ -151,19 +155,16 @@ def broken(body: Any, answer: Any) -> tuple[int, Any]:
     ],
 )
 def test_an_answer_that_is_not_what_was_asked_for_is_refused(
-    policy: Policy, tmp_path: Path, change: Change, message: str
+    policy: Policy, tmp_path: Path, unproven: Session, change: Change, message: str
 ) -> None:
     asked = questions(policy, tmp_path)
-    broken_from_here: list[bool] = []
-
-    def changed(body: Any, answer: Any) -> tuple[int, Any]:
-        return change(body, answer) if broken_from_here else (200, answer)
-
-    with standing_in(Session.read("whole"), generate=changed) as address:
-        engine = opened(address, policy, tmp_path)
-        broken_from_here.append(True)
-        with pytest.raises(InputError, match=message), policy.base():
-            engine.sample(asked, ["key-q0", "key-q1", "key-q2"], sampling=GREEDY)
+    with (
+        standing_in(unproven, generate=change) as address,
+        opened(address, policy, tmp_path) as engine,
+        pytest.raises(InputError, match=message),
+        policy.base(),
+    ):
+        engine.sample(asked, ["key-q0", "key-q1", "key-q2"], sampling=GREEDY)
 
 
 def test_a_picture_that_the_server_has_dropped_is_sent_again(tmp_path: Path) -> None:
@@ -187,13 +188,16 @@ def test_a_picture_that_the_server_has_dropped_is_sent_again(tmp_path: Path) -> 
     assert dropped == [1]
 
 
-def test_a_server_that_is_gone_ends_the_run_with_one_line(policy: Policy, tmp_path: Path) -> None:
-    asked, session = questions(policy, tmp_path), Session.read("whole")
-    with standing_in(session) as address:
-        engine = opened(address, policy, tmp_path)
-    with pytest.raises(InputError, match=r"is not there .* goes on from its last resume point$"):
-        engine.sample(asked, ["a", "b", "c"], sampling=GREEDY)
-    engine.close()
+def test_a_server_that_is_gone_ends_the_run_with_one_line(
+    policy: Policy, tmp_path: Path, unproven: Session
+) -> None:
+    gone = r"is not there .* goes on from its last resume point$"
+    asked = questions(policy, tmp_path)
+    with ExitStack() as stack:
+        with standing_in(unproven) as address:
+            engine = stack.enter_context(opened(address, policy, tmp_path))
+        with pytest.raises(InputError, match=gone):
+            engine.sample(asked, ["a", "b", "c"], sampling=GREEDY)
 
 
 @pytest.mark.parametrize(
@@ -219,20 +223,20 @@ def test_a_server_of_another_model_is_refused_before_the_run(tmp_path: Path) -> 
         choice_of(address).check(use_of(tmp_path))
         with pytest.raises(InputError, match=r"^rollout\.model=other: .* serves base; name one"):
             choice_of(address, model="other").check(use_of(tmp_path))
-    with pytest.raises(InputError, match=r"^rollout: http://127\.0\.0\.1:9/v1/models is not there"):
+    with pytest.raises(InputError, match=r"^rollout: http://127\.0\.0\.1:9 is not there"):
         choice_of("http://127.0.0.1:9/v1").check(use_of(tmp_path))
 
 
-def test_nothing_is_asked_while_nothing_has_changed(policy: Policy, tmp_path: Path) -> None:
-    asked, session = questions(policy, tmp_path), Session.read("whole")
+def test_nothing_is_loaded_while_nothing_has_changed(
+    policy: Policy, tmp_path: Path, unproven: Session
+) -> None:
+    asked = questions(policy, tmp_path)
     keys = ["key-q0", "key-q1", "key-q2"]
-    with standing_in(session) as address:
-        engine = opened(address, policy, tmp_path)
+    with standing_in(unproven) as address, opened(address, policy, tmp_path) as engine:
         adapt(policy, 2)
         adapt(policy, 1)
         for _ in range(2):
             engine.sample(asked, keys, sampling=NEUTRAL, group_size=3)
-        paths = [path for path, body in session.asked if body]
-        assert paths.count(LOAD) == 2  # the one of random weights, and the policy's
-        assert paths.count(UNLOAD) == 1
-        engine.close()
+        paths = [path for path, body in unproven.asked if body]
+        assert (paths.count(LOAD), paths.count(UNLOAD)) == (1, 0)
+    assert unproven.asked[-1][0] == UNLOAD
