@@ -44,6 +44,7 @@ class ServedAdapter:
         folder: where adapters are written, which the server must be able to read.
         max_gap: see ``VLLM``.
         leader: whether this process loads and proves; the others of a run wait for it.
+        run: see ``Use``; part of the adapters' names.
         patience: seconds that these wait.
     """
 
@@ -55,6 +56,7 @@ class ServedAdapter:
         *,
         max_gap: float,
         leader: bool,
+        run: str,
         patience: float,
     ) -> None:
         self.client = client
@@ -62,6 +64,7 @@ class ServedAdapter:
         self.folder = folder.resolve()
         self.max_gap = max_gap
         self.leader = leader
+        self.run = run
         self.patience = patience
         self.name = ""
         self._mark: list[int] = []
@@ -210,8 +213,8 @@ class ServedAdapter:
         return own
 
     def _name(self, mark: list[int]) -> str:
-        """Weights and run name an adapter, so no two adapters share a name."""
-        return f"mmie-{hashlib.sha256(f'{self.folder} {mark}'.encode()).hexdigest()[:12]}"
+        """Run and weights name an adapter, so no two adapters share a name."""
+        return f"mmie-{hashlib.sha256(f'{self.run} {mark}'.encode()).hexdigest()[:12]}"
 
     def _load(self, mark: list[int]) -> str:
         name = self._name(mark)

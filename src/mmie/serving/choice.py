@@ -33,6 +33,7 @@ class Use:
         processes: of the run.
         leader: whether this is the first of them.
         folder: of the run, for adapters and the server's log.
+        run: tells this run from others that use the same server; the same in all its processes.
     """
 
     model: Mapping[str, Any]
@@ -41,6 +42,7 @@ class Use:
     processes: int
     leader: bool
     folder: Path
+    run: str
 
 
 class Rollout(Protocol):

@@ -61,6 +61,7 @@ def open_engine(choice: VLLM, policy: Policy, use: Use) -> VLLMEngine:
         Path(choice.folder) if choice.folder else folder / "adapters",
         max_gap=choice.max_gap,
         leader=use.leader,
+        run=use.run,
         patience=choice.timeout,
     )
     engine = VLLMEngine(client, adapter, policy, choice, server=server)

@@ -21,7 +21,7 @@ from mmie.errors import InputError, NotFiniteError
 from mmie.stages import checkpoint
 from mmie.stages.gpu import sees_gpu
 from mmie.stages.progress import progress
-from mmie.stages.ranks import is_follower, local_rank, wait_for_first
+from mmie.stages.ranks import heartbeat_files, is_follower, local_rank, wait_for_first
 from mmie.stages.stage import COLLECTIVE, VERSIONS, Stage
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example
@@ -192,6 +192,7 @@ class Context:
             processes=config.trainer.processes,
             leader=not self.follower,
             folder=self.output,
+            run=str(heartbeat_files(config, self.store)[0].resolve()),
         )
 
     @cached_property
