@@ -34,7 +34,7 @@ def predict(context: Context, adapter: Artifact | None) -> None:
     (response,) = ask_policy(context, _task(context))([question])
     row = _row(context, question, response)
     written = {key: row[key] for key in ("text", "response", "parsed", "invalid")}
-    write_json(context.output / "prediction.json", written)
+    write_json(context.output / "prediction.json", written | made_by(context.engine.name))
     print(row["response"])
     if row["parsed"] is None:
         context.console.print("no valid answer in this response", style="yellow")
