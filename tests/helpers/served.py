@@ -60,7 +60,15 @@ def choice_of(address: str | None, **changes: Any) -> VLLM:
 
 
 def use_of(folder: Path, *, rank: int = RANK) -> Use:
-    return Use(model=CONFIG.model, rank=rank, targets=None, processes=1, leader=True, folder=folder)
+    return Use(
+        model=CONFIG.model,
+        rank=rank,
+        targets=None,
+        processes=1,
+        leader=True,
+        folder=folder,
+        run="test",
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,9 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Callback
 
+from helpers.adapters import adapter_hash
 from helpers.recorded import Session, recording
 from helpers.served import (
     GREEDY,
@@ -28,6 +31,7 @@ from helpers.served import (
     use_of,
     whole_session,
 )
+from helpers.training_runs import loop_config, make_examples, train_grpo
 from mmie.errors import InputError
 from mmie.models.batch import Completions
 from mmie.serving.adapters import ServedAdapter
@@ -176,6 +180,43 @@ def test_tokens_that_were_tokenised_again_are_refused(whole: Any, tmp_path: Path
         engine.client.generate = again  # type: ignore[method-assign]
         with pytest.raises(InputError, match=r"has tokenised a text again"):
             engine.sample(asked, ["a", "b", "c"], sampling=NEUTRAL)
+
+
+class Killing(Callback):
+    """Kills the server before the rollout of a step."""
+
+    def __init__(self, server: Any, *, step: int) -> None:
+        self.server = server
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, index: int) -> None:
+        if trainer.global_step == self.step and batch.opens_group:
+            os.kill(self.server._process.pid, signal.SIGKILL)
+
+
+def test_a_training_whose_server_dies_goes_on_from_its_resume_point(
+    whole: Any, start: Any, tmp_path: Path, pictures: list[Any]
+) -> None:
+    examples = make_examples(pictures)
+
+    def train(server: Any, folder: Path, *callbacks: Any) -> str:
+        """Five updates with a resume point after each second one."""
+        policy = toy_policy()
+        folder.mkdir(exist_ok=True)
+        with engine_on(server, policy, folder) as engine:
+            engine.server = None if server is whole else server  # else it would be ended, too
+            loop = loop_config(checkpoint_every=2)
+            options = {"engine": engine, "loop": loop, "callbacks": callbacks}
+            train_grpo(policy, examples, folder, epochs=2.5, **options)
+        return adapter_hash(policy)
+
+    expected = train(whole, tmp_path / "whole")
+    mortal = start()
+    gone = r"the server of this run is gone: it has ended with signal 9; .* last resume point$"
+    with pytest.raises(InputError, match=gone):
+        train(mortal, tmp_path / "killed", Killing(mortal, step=3))
+    assert [path.name for path in (tmp_path / "killed").glob("step-*.ckpt")] == ["step-2.ckpt"]
+    assert train(whole, tmp_path / "killed") == expected
 
 
 def compare(name: str, session: Session) -> None:

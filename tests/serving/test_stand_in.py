@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ from mmie.models.policy import Policy
 from mmie.serving.adapters import ServedAdapter
 from mmie.serving.client import Client
 from mmie.serving.local import LocalEngine
+from mmie.serving.server import Server
 from mmie.serving.vllm import open_engine, seed_of
 
 
@@ -197,6 +199,20 @@ def test_a_server_that_is_gone_ends_the_run_with_one_line(
         with standing_in(unproven) as address:
             engine = stack.enter_context(opened(address, policy, tmp_path))
         with pytest.raises(InputError, match=gone):
+            engine.sample(asked, ["a", "b", "c"], sampling=GREEDY)
+
+
+def test_the_end_of_a_server_of_our_own_is_told_with_its_last_words(
+    policy: Policy, tmp_path: Path, unproven: Session
+) -> None:
+    script = "print('killed for its memory'); raise SystemExit(9)"
+    asked, log = questions(policy, tmp_path), tmp_path / "server.log"
+    with ExitStack() as stack:
+        with standing_in(unproven) as address:
+            engine = stack.enter_context(opened(address, policy, tmp_path))
+        engine.server = Server([sys.executable, "-c", script], environment={}, log=log)
+        engine.server._process.wait()
+        with pytest.raises(InputError, match=r"is gone: .* status 9; .*\(killed for its memory\)"):
             engine.sample(asked, ["a", "b", "c"], sampling=GREEDY)
 
 
