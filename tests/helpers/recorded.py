@@ -117,7 +117,7 @@ def standing_in(session: Session, **changes: Callable[[Any, Any], Answer]) -> It
         if path == LOAD and "lora_name" in body:
             session.note_load(body["lora_name"])
         if path == UNLOAD:
-            del session.loaded[body["lora_name"]]
+            session.loaded.pop(body["lora_name"], None)
             return 200, "Success"
         found = session.exchanges[session.compared(path, body)]
         if path == LOAD and found[0] != 200 and body:
@@ -146,7 +146,7 @@ def recording(session: Session, upstream: str, key: str) -> Iterator[str]:
         if path in (GENERATE, LOAD):
             session.exchanges[session.compared(path, body)] = (reply.status_code, essence(said))
         if path == UNLOAD or (path == LOAD and body and reply.status_code != 200):
-            del session.loaded[body["lora_name"]]
+            session.loaded.pop(body["lora_name"], None)
         return reply.status_code, said
 
     with client, _listening(session, answer) as address:

@@ -13,7 +13,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ class ServedAdapter:
         self.patience = patience
         self.name = ""
         self._mark: list[int] = []
+        self._held: list[str] = []  # adapters that this process has written and loaded
         self._probes: list[Probe] = make_probes(policy)
         self._before = torch.empty(0)  # scores under the base, then under the last adapter
 
@@ -79,6 +80,7 @@ class ServedAdapter:
         """
         if self.policy.active is None:
             return self.client.model
+        assert self.policy.active == POLICY
         mark = _mark(self.policy)
         if mark != self._mark:
             self._replace(mark)
@@ -108,13 +110,16 @@ class ServedAdapter:
                 raise InputError(f"rollout: with an adapter of random weights {self._too_far(gap)}")
         finally:
             self.policy.load_adapter_state(state)
-        self._unload(name)
+            self.close(unload=True)
 
-    def close(self) -> None:
-        """Leaves nothing on a server that goes on running."""
-        if self.leader and self.name:
-            self._unload(self.name)
-            self.name = ""
+    def close(self, *, unload: bool) -> None:
+        """Removes what was written, and takes it off a server that goes on running."""
+        for name in self._held:
+            if unload:
+                with suppress(InputError):  # the run has ended, and says why if it has failed
+                    self.client.unload(name)
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self._held, self.name, self._mark = [], "", []
 
     def _replace(self, mark: list[int]) -> None:
         start, old = time.perf_counter(), self.name
@@ -218,12 +223,14 @@ class ServedAdapter:
 
     def _load(self, mark: list[int]) -> str:
         name = self._name(mark)
+        self._held.append(name)
         self.policy.save_adapter(self.folder / name)
         self.client.load(name, str(self.folder / name))
         return name
 
     def _unload(self, name: str) -> None:
         self.client.unload(name)
+        self._held.remove(name)
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _note(self, row: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,29 +48,28 @@ def open_engine(choice: VLLM, policy: Policy, use: Use) -> VLLMEngine:
     Raises:
         InputError: it cannot be started or asked, or computes another model.
     """
-    folder = use.folder / "server"
-    server = None
+    folder, server = use.folder / "server", None
     address, key = choice.address, choice.key
-    if address is None:
-        server = start_server(choice, use, folder / "server.log")
-        address, key = server.address, server.key
-    client = Client(choice, address, key=key)
-    adapter = ServedAdapter(
-        client,
-        policy,
-        Path(choice.folder) if choice.folder else folder / "adapters",
-        max_gap=choice.max_gap,
-        leader=use.leader,
-        run=use.run,
-        patience=choice.timeout,
-    )
-    engine = VLLMEngine(client, adapter, policy, choice, server=server)
-    try:
+    with ExitStack() as undo:
+        if address is None:
+            server = start_server(choice, use, folder / "server.log")
+            undo.callback(server.stop)
+            address, key = server.address, server.key
+        client = Client(choice, address, key=key)
+        undo.callback(client.close)
         client.check()
+        adapter = ServedAdapter(
+            client,
+            policy,
+            Path(choice.folder) if choice.folder else folder / "adapters",
+            max_gap=choice.max_gap,
+            leader=use.leader,
+            run=use.run,
+            patience=choice.timeout,
+        )
         adapter.prove()
-    except BaseException:
-        engine.close()
-        raise
+        engine = VLLMEngine(client, adapter, policy, choice, server=server)
+        undo.pop_all()
     return engine
 
 
@@ -132,13 +131,10 @@ class VLLMEngine:
 
     def close(self) -> None:
         """Takes the adapter off a server that goes on running, and ends one of our own."""
-        if self.server is not None:
-            self.client.close()
-            self.server.stop()
-            return
-        with suppress(InputError):  # the run has ended, and says why if it has failed
-            self.adapter.close()
+        self.adapter.close(unload=self.server is None)
         self.client.close()
+        if self.server is not None:
+            self.server.stop()
 
     def _asked(self, question: Question) -> Asked:
         backbone, prompt = self.policy.backbone, question.prompt
