@@ -21,6 +21,7 @@ PYTHON = {"address": None, "command": [sys.executable, "-c"]}
     ("changes", "message"),
     [
         ({"concurrency": 0}, "rollout.concurrency: 0 is out of range; it is at least 1"),
+        ({"command": "vllm serve"}, "rollout.command: 'vllm serve' is no list"),
         ({"max_gap": 0.0}, "rollout.max_gap: 0.0 is not above 0"),
         ({"max_lora_rank": 24}, "rollout.max_lora_rank: 24: vLLM takes 1, 8, 16, 32"),
         ({"address": None, "command": []}, "rollout.command: it is empty; name what starts vLLM"),

@@ -12,8 +12,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,10 @@ from mmie.files import disk_errors
 from mmie.models.adapters import POLICY
 from mmie.models.policy import Policy
 from mmie.serving.client import Client
+from mmie.serving.layers import ignored_layers, randomise
 from mmie.serving.probes import Probe, make_probes, own_scores, rms, served_scores, share_shown
 
 VISIBLE = 10.0  # an adapter of random weights changes the scores by this many times ``max_gap``
-FIRST_SIZE = 0.01  # of its random weights; doubled until the change is visible
-DOUBLINGS = 12
 HALF = 0.5  # of a change: a server that shows less of it has not got it
 RESTART = "end the server, start it anew and run again"
 POLL = 0.5  # seconds between two looks for the adapter that the first process loads
@@ -101,7 +100,7 @@ class ServedAdapter:
         self._before = base
         state = self.policy.adapter_state()
         try:
-            own = self._randomise(state, base)
+            own = randomise(self.policy, self._probes, base, effect=VISIBLE * self.max_gap)
             name = self._load(_mark(self.policy))
             served = served_scores(self.client, name, self._probes)
             self._refuse_ignored(served, own)
@@ -148,9 +147,7 @@ class ServedAdapter:
                     f"(it shows {share:.0%} of the change); {RESTART}"
                 )
         if gap > self.max_gap:
-            ignored = self._ignored(served, own)
-            if ignored:
-                raise InputError(self._ignores(ignored))
+            self._refuse_ignored(served, own)
             raise InputError(f"rollout: with the adapter {name} {self._too_far(gap)}")
         return {"gap": gap, "share_of_change": share}
 
@@ -167,55 +164,17 @@ class ServedAdapter:
         )
 
     def _refuse_ignored(self, served: Tensor, own: Tensor) -> None:
-        ignored = self._ignored(served, own)
+        visible = self.max_gap / VISIBLE
+        ignored = ignored_layers(self.policy, self._probes, served=served, own=own, visible=visible)
         if ignored:
-            raise InputError(self._ignores(ignored))
-
-    def _ignores(self, layers: list[str]) -> str:
-        return (
-            f"rollout: {self.client.address} ignores the adapter's {', '.join(layers)}: serve all "
-            "layers that lora.targets fits, or fit fewer"
-        )
-
-    def _ignored(self, served: Tensor, own: Tensor) -> list[str]:
-        """The kinds of layers whose part of the adapter the server does not show.
-
-        The difference of the scores is taken as a sum of what is missing without each kind; the
-        weights of the sum are 1 for a kind that is ignored and 0 for one that counts.
-        """
-        kinds = _kinds(self.policy)
-        missing = []
-        for kind in kinds:
-            with _without(self.policy, kind):
-                missing.append(own_scores(self.policy, self._probes) - own)
-        changes = torch.stack(missing, dim=1)
-        weights = torch.linalg.lstsq(changes, (served - own)[:, None]).solution[:, 0]
-        visible = changes.square().mean(0).sqrt() > self.max_gap / VISIBLE
-        return [
-            kind
-            for kind, weight, seen in zip(kinds, weights, visible, strict=True)
-            if seen and weight > HALF
-        ]
+            raise InputError(
+                f"rollout: {self.client.address} ignores the adapter's {', '.join(ignored)}: serve "
+                "all layers that lora.targets fits, or fit fewer"
+            )
 
     def _base_scores(self) -> Tensor:
         with self.policy.base():
             return own_scores(self.policy, self._probes)
-
-    def _randomise(self, state: dict[str, Tensor], base: Tensor) -> Tensor:
-        """Gives the policy an adapter of random weights with a visible effect; its scores."""
-        generator = torch.Generator().manual_seed(0)
-        noise = {
-            key: torch.randn(value.shape, generator=generator).to(value.dtype)
-            for key, value in state.items()
-        }
-        size = FIRST_SIZE
-        for _ in range(DOUBLINGS):
-            self.policy.load_adapter_state({key: size * value for key, value in noise.items()})
-            own = own_scores(self.policy, self._probes)
-            if rms(own - base) > VISIBLE * self.max_gap:
-                break
-            size *= 2
-        return own
 
     def _name(self, mark: list[int]) -> str:
         """Run and weights name an adapter, so no two adapters share a name."""
@@ -254,27 +213,3 @@ def _mark(policy: Policy) -> list[int]:
     values = [value.detach() for name, value in named if f".{POLICY}." in name]
     hashes = torch.stack([torch.hash_tensor(value) for value in values])
     return [int(value) for value in hashes.view(torch.int64).tolist()]
-
-
-def _kinds(policy: Policy) -> list[str]:
-    """The names of the layers with an adapter, without their places: q_proj, k_proj, …."""
-    return sorted({_kind(key) for key in policy.adapter_state()})
-
-
-def _kind(key: str) -> str:
-    return key.partition(".lora_")[0].rpartition(".")[2]
-
-
-@contextmanager
-def _without(policy: Policy, kind: str) -> Iterator[None]:
-    """Inside, the adapter of one kind of layers is zero."""
-    state = policy.adapter_state()
-    reduced = {
-        key: torch.zeros_like(value) if _kind(key) == kind else value
-        for key, value in state.items()
-    }
-    policy.load_adapter_state(reduced)
-    try:
-        yield
-    finally:
-        policy.load_adapter_state(state)

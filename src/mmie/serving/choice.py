@@ -125,6 +125,9 @@ class VLLM:
     start_timeout: float
 
     def __post_init__(self) -> None:
+        for key, kind in {"command": list, "arguments": list, "environment": dict}.items():
+            if not isinstance(getattr(self, key), kind):
+                raise InputError(f"rollout.{key}: {getattr(self, key)!r} is no {kind.__name__}")
         least = {"concurrency": 1, "retries": 0, "max_model_len": 1}
         for key, bound in least.items():
             value = getattr(self, key)
