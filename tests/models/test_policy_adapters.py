@@ -272,3 +272,14 @@ def test_layers_that_are_not_there_are_refused(load_backbone: Any) -> None:
     )
     with pytest.raises(InputError, match=message):
         Policy(load_backbone("qwen"), rank=2, alpha=4, targets="q_proj")
+
+
+def test_which_adapter_is_active(make_policy: Any) -> None:
+    policy = make_policy()
+    policy.add_reference()
+    assert policy.active == POLICY
+    with policy.reference():
+        assert policy.active == REFERENCE
+    with policy.base():
+        assert policy.active is None
+    assert policy.active == POLICY
