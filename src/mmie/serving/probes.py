@@ -26,6 +26,7 @@ TEXTS = (
     "so proud of the team tonight ! @ the arena with my brother # champions",
 )
 MEMORY = MemoryConfig(micro_responses=1, recompute_layers=False, logits_chunk=256)
+HIDDEN = 0.1  # the standard error of a share above which it says nothing
 SCORING = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0, "detokenize": False}
 
 
@@ -106,6 +107,3 @@ def share_shown(served: Tensor, before: Tensor, now: Tensor) -> float | None:
     share = float((served - before) @ change) / size**2
     noise = float((served - before - share * change).norm()) / len(change) ** 0.5 / size
     return share if noise < HIDDEN else None
-
-
-HIDDEN = 0.1  # the standard error of a share above which it says nothing
