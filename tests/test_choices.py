@@ -28,7 +28,7 @@ CHOICES = {
     for group in ("model", "reward", "filter")
 }
 FILTERS = ([], ["reprediction"], ["six_steps"], ["rule_score", "reprediction"])
-READ_AT_MOST = 10
+READ_AT_MOST = 11
 
 
 class Case(NamedTuple):
