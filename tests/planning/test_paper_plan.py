@@ -105,8 +105,7 @@ def test_a_budget_that_will_not_do_is_told(tmp_path: Path) -> None:
     line = {"key": "k", "purpose": "distil", "answer": "Fine.", "dollars": 3.0}
     record.write_text(json.dumps(line) + "\n", encoding="utf-8")
     little, enough = (
-        planned(tmp_path, f"data.root={root}", f"teacher.budget={budget}")
-        for budget in (3.001, 4)
+        planned(tmp_path, f"data.root={root}", f"teacher.budget={budget}") for budget in (3.001, 4)
     )
     assert [line for line in enough["warnings"] if "budget" in line] == []
     (told,) = (line for line in little["warnings"] if "budget" in line)
