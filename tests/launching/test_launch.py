@@ -227,6 +227,8 @@ def results_of(folder: Path) -> dict[str, Any]:
     for stage in results["stages"].values():
         for key in BOOKKEEPING:
             del stage[key]
+    for purpose in results["cost"]["purposes"].values():
+        purpose["answers"] = purpose.pop("asked") + purpose.pop("reused")
     return results
 
 
