@@ -79,6 +79,9 @@ def test_bytes_that_are_no_text_are_one_line(argument: str) -> None:
         (["sft.epochs=1", "sft=none"], "sft.epochs"),
         (["+experiment=only_rl", "sft.epochs=1"], "sft.epochs"),
         (["-m", "+experiment=cot_sft", "+grpo.kl_coef=0,1"], "grpo.kl_coef"),
+        # In a sweep one job without the group is enough: Hydra composes all of them first.
+        (["-m", "sft=none,cot", "sft.epochs=1"], "sft.epochs"),
+        (["-m", "+experiment=jmere_r1,only_rl", "sft.epochs=1"], "sft.epochs"),
     ],
 )
 def test_a_key_of_a_group_that_is_none_is_one_line(arguments: list[str], key: str) -> None:
@@ -91,7 +94,7 @@ def test_a_key_of_a_group_that_is_none_is_one_line(arguments: list[str], key: st
     [
         ["+experiment=only_rl", "grpo.group_size=4"],
         ["+experiment=only_rl", "sft=cot_warmup", "sft.epochs=1"],
-        ["-m", "sft=none,cot", "sft.epochs=1"],
+        ["-m", "+experiment=jmere_r1,only_rl", "sft=cot", "sft.epochs=1"],
         ["+experiment=unknown", "sft.epochs=1"],
         ["+experiment=../config", "predict.text=grpo.x=none"],
         ["logger=none", "logger.entity=x"],

@@ -107,13 +107,13 @@ def test_a_schedule_by_difficulty_without_a_step_is_refused_before_the_teacher_i
 
 
 @pytest.mark.parametrize(
-    ("stage", "key"), [("report", "report.folder"), ("export", "export.folder")]
+    ("stages", "key"), [("report", "report.folder"), ("grpo,export", "export.folder")]
 )
 def test_a_folder_that_cannot_be_made_is_told_before_anything_is_done(
-    stage: str, key: str, tmp_path: Path
+    stages: str, key: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    config = config_of(tmp_path, f"stages=[{stage}]", f"{key}={tmp_path / 'file' / 'x'}")
+    config = config_of(tmp_path, f"stages=[{stages}]", f"{key}={tmp_path / 'file' / 'x'}")
     with pytest.raises(
         InputError, match=rf"^{key}=\S*/file/x: no folder can be made there \(Not a"
     ):

@@ -18,6 +18,10 @@ while [ $# -gt 0 ]; do
         *) others+=("$1"); shift ;;
     esac
 done
+if ! [[ $minutes =~ ^[0-9]+([.][0-9]+)?$ ]]; then
+    echo "$0: --minutes needs a number" >&2
+    exit 2
+fi
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

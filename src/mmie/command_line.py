@@ -58,14 +58,15 @@ def refuse_absent(arguments: Sequence[str], conf: Path) -> None:
     chosen: dict[str, str] = {}
     for key, value in pairs:
         if key == "experiment":
-            chosen.update(dict.fromkeys(_left_out(conf, value), "none"))
+            for one in value.split(","):  # those of a sweep
+                chosen.update(dict.fromkeys(_left_out(conf, one), "none"))
     for key, value in pairs:
         if value == "null" and key.isidentifier() and any(conf.glob(f"**/{key}/")):
             raise InputError(f"{key}: null chooses nothing; leave it out, or name a choice")
     chosen.update(pairs)
     for key, _ in pairs:
         group, dot, _ = key.partition(".")
-        if dot and group in SWITCHED_OFF and chosen.get(group) == "none":
+        if dot and group in SWITCHED_OFF and "none" in chosen.get(group, "").split(","):
             raise InputError(f"{key}: {group} is none here and has no keys; leave one of them out")
 
 

@@ -62,6 +62,23 @@ def test_an_unknown_part_is_refused() -> None:
         command.choose("card,fast")
 
 
+@pytest.mark.parametrize("minutes", ["nan", "inf", "0", "-1"])
+def test_no_time_is_refused_before_anything_is_written(tmp_path: Path, minutes: str) -> None:
+    file = tmp_path / "gpu.json"
+    with pytest.raises(InputError, match=r"^--minutes: .*; give more than 0"):
+        command.main(["--parts", "card", f"--minutes={minutes}", "--json", str(file)])
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("minutes", ["abc", ""])
+def test_the_script_refuses_what_is_no_number(minutes: str) -> None:
+    call = ["bash", str(SCRIPTS / "run.sh"), "--parts", "none", "--minutes", minutes]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "--minutes needs a number" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.fixture(scope="module")
 def policy() -> Any:
     torch.manual_seed(0)

@@ -46,6 +46,10 @@ def test_places_on_a_machine_without_gpus(monkeypatch: pytest.MonkeyPatch) -> No
         ([0, 4], "3,4", "hydra.launcher.devices: 0 is not in CUDA_VISIBLE_DEVICES=3,4"),
         (2, None, "hydra.launcher.devices: it must be a list such as [0,1]"),
         ("0,1", None, "hydra.launcher.devices: it must be a list such as [0,1]"),
+        ([-1], None, "hydra.launcher.devices: '-1' is no device; "),
+        ([""], None, "hydra.launcher.devices: '' is no device; "),
+        ([0, "0,1"], None, "hydra.launcher.devices: '0,1' is no device; "),
+        (None, "0,no device", "CUDA_VISIBLE_DEVICES: 'no device' is no device; "),
         ([[0, 1], 2], None, "hydra.launcher.devices: it must be a list such as [0,1]"),
     ],
 )

@@ -234,6 +234,7 @@ def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Pat
     make_policy("llava").save_adapter(tmp_path / "model")
     make_policy("qwen", alpha=16).save_adapter(tmp_path / "alpha")
     policy.save_adapter(tmp_path / "torn")
+    policy.save_adapter(tmp_path / "export" / "adapter")
     file = tmp_path / "torn" / "adapter_model.safetensors"
     file.write_bytes(file.read_bytes()[:500])
     complaints = {
@@ -242,6 +243,7 @@ def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Pat
         "alpha": "trained with lora.alpha=16, not 8",
         "torn": "no whole adapter there",
         "none": "no whole adapter there",
+        "export": f"no whole adapter there .*: name {tmp_path}/export/adapter",
     }
     for name, complaint in complaints.items():
         with pytest.raises(InputError, match=complaint) as error:

@@ -97,6 +97,24 @@ def test_a_model_without_a_price_costs_nobody_knows_what(tmp_path: Path) -> None
     assert any(line.startswith("teacher.prices: other") for line in made["warnings"])
 
 
+def test_a_budget_that_will_not_do_is_told(tmp_path: Path) -> None:
+    """What the record has cost counts against it, too."""
+    root = write_mnre(tmp_path / "mnre")
+    record = tmp_path / "artifacts" / "record" / "gpt-4o-2024-11-20.jsonl"
+    record.parent.mkdir(parents=True)
+    line = {"key": "k", "purpose": "distil", "answer": "Fine.", "dollars": 3.0}
+    record.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    little, enough = (
+        planned(tmp_path, f"data.root={root}", f"teacher.budget={budget}") for budget in (3.001, 4)
+    )
+    assert [line for line in enough["warnings"] if "budget" in line] == []
+    (told,) = (line for line in little["warnings"] if "budget" in line)
+    needed = little["teacher"]["dollars"]
+    assert told == (
+        f"teacher.budget=3.001: $3.00 are spent and what is left costs ${needed:.2f}; raise it"
+    )
+
+
 def test_a_plan_stands_alone() -> None:
     with pytest.raises(InputError, match="^stages: plan runs nothing but the stage data"):
         run_config("stages=[plan,sft]")

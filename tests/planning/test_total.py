@@ -53,6 +53,11 @@ def test_shared_stages_count_once() -> None:
     assert whole.assumptions == ["a", "g1", "g2"]
 
 
+def test_the_first_job_pays_at_its_own_prices() -> None:
+    """As with stages: online requests of the first job are not asked again in batches."""
+    assert total([job("g1"), job("g2", dollars=2.0)]).teacher["dollars"] == 4.0
+
+
 def test_other_requests_are_paid_again() -> None:
     whole = total([job("g1"), job("g2", distil="other")])
     assert whole.teacher["purposes"]["distil"]["requests"] == 12

@@ -83,5 +83,12 @@ def test_a_server_that_never_answers_is_ended(tmp_path: Path) -> None:
 
 
 def test_this_process_is_no_part_of_a_key(tmp_path: Path) -> None:
-    Local().check(use_of(tmp_path))
-    assert Local().identity == {}
+    here = Local(cuda_graphs="never")
+    here.check(use_of(tmp_path))
+    assert here.identity == Local(cuda_graphs="auto").identity == {}
+
+
+@pytest.mark.parametrize("word", ["always", True, None])
+def test_a_capture_that_is_none_is_refused(word: Any) -> None:
+    with pytest.raises(InputError, match=f"rollout.cuda_graphs: {word!r} is none of auto, never"):
+        Local(cuda_graphs=word)

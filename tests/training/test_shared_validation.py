@@ -15,6 +15,7 @@ from torch import distributed
 
 from helpers.training_runs import WordTask, end_early
 from mmie.artifacts import Artifact, Store
+from mmie.serving.local import LocalEngine
 from mmie.stages import trainings
 from mmie.stages.answers import answer, ask_policy
 from mmie.stages.context import Context
@@ -43,6 +44,7 @@ def context_of(folder: Path, policy: Any, examples: list[Example]) -> Context:
     config: Any = SimpleNamespace(trainer=trainer, evaluation=evaluation, seed=0)
     context = Context(config, Store(folder), folder)
     context.policy = policy
+    context.engine = LocalEngine(policy)
     context.examples = lambda folder, split: examples  # type: ignore[method-assign]
     return context
 

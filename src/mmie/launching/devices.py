@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from mmie.errors import InputError
 
 KEY = "hydra.launcher.devices"
 VARIABLE = "CUDA_VISIBLE_DEVICES"
+_DEVICE = re.compile(r"\d+|[A-Za-z][\w./-]*", re.ASCII)
 
 
 def all_devices(configured: Any) -> list[str]:
@@ -20,7 +22,7 @@ def all_devices(configured: Any) -> list[str]:
             variable names, or without it for all that torch sees.
 
     Raises:
-        InputError: there is none, one is named twice, or one is hidden from this process.
+        InputError: there is none, one is no device, is named twice or is hidden from this process.
     """
     visible = _visible()
     if configured is None:
@@ -62,6 +64,9 @@ def _sound(devices: list[str], where: str) -> list[str]:
         remedy = f"name devices, as in {KEY}=[0,1], or leave hydra/launcher=gpus out"
         raise InputError(f"{where}: no GPU found; {remedy}")
     for place, device in enumerate(devices):
+        if not _DEVICE.fullmatch(device):
+            remedy = "name each by its number from 0 on, or like GPU-8f…"
+            raise InputError(f"{where}: {device!r} is no device; {remedy}")
         if device in devices[:place]:
             raise InputError(f"{where}: {device} is named twice; each job has devices of its own")
     return devices

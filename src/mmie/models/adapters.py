@@ -263,9 +263,10 @@ def read_saved_adapter(folder: Path, *, rank: int, alpha: int) -> dict[str, Tens
         saved = json.loads(settings.read_text(encoding="utf-8"))
         trained_with = {"rank": saved["r"], "alpha": saved["lora_alpha"]}
     except UNREADABLE as error:
-        raise InputError(
-            f"{folder}: no whole adapter there ({error}): run the training stage that writes it"
-        ) from error
+        remedy = "run the training stage that writes it"
+        if (folder / "adapter" / settings.name).is_file():
+            remedy = f"name {folder / 'adapter'}"  # an export or a stage, which holds it
+        raise InputError(f"{folder}: no whole adapter there ({error}): {remedy}") from error
     for name, value in {"rank": rank, "alpha": alpha}.items():
         theirs = f"lora.{name}={trained_with[name]}"
         if trained_with[name] != value:

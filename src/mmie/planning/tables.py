@@ -43,6 +43,9 @@ def tables(plan: Plan) -> Iterator[RenderableType]:
         yield _teacher(plan)
     if plan.finished:
         yield plain_text(f"finished, and not planned again: {', '.join(plan.finished)}")
+    if not plan.stages and not _requests_left(plan):
+        yield plain_text("nothing is left to compute or to ask")
+        return
     if plan.stages:
         yield _stages(plan)
         if plan.memory is not None:
@@ -56,6 +59,10 @@ def tables(plan: Plan) -> Iterator[RenderableType]:
         yield plain_text(f"- {line}")
     for line in plan.warnings:
         yield plain_text(f"warning: {line}", "yellow")
+
+
+def _requests_left(plan: Plan) -> int:
+    return sum(one["requests"] for one in plan.teacher["purposes"].values()) if plan.teacher else 0
 
 
 def _teacher(plan: Plan) -> Table:

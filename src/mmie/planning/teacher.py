@@ -22,6 +22,7 @@ from mmie.models.prompt_tokens import picture_size
 from mmie.planning.foresight import Foreseen
 from mmie.planning.result import Plan
 from mmie.settings import PlanConfig
+from mmie.spending import in_dollars
 from mmie.stages import keys
 from mmie.stages.asking import record_path
 from mmie.stages.context import Context
@@ -42,9 +43,10 @@ def plan_teacher(plan: Plan, context: Context, samples: Samples, foreseen: Fores
     assumed, teacher = context.config.plan, node(context.config.teacher)
     path = record_path(context.store.root / "record", teacher.model)
     recorded = recorded_tokens(path, chars_per_token=assumed.chars_per_token)
+    record = Record(path) if path.is_file() else None
     estimate = Estimate(
         teacher,
-        Record(path) if path.is_file() else None,
+        record,
         Sizes(assumed.chars_per_token, recorded, assumed.answer_tokens, _pictures(teacher.price)),
     )
     _count_distillation(plan, estimate, context, samples, foreseen)
@@ -55,6 +57,7 @@ def plan_teacher(plan: Plan, context: Context, samples: Samples, foreseen: Fores
     if estimate.asked:
         asks = {purpose: asks.get(purpose, evaluation) for purpose in estimate.asked}
         _note(plan, estimate, teacher, recorded, assumed, asks)
+        _warn_of_budget(plan, teacher, record.spent(teacher.price) if record else 0.0)
     left = estimate.asked.get(first)
     if left is not None and left.foretold:
         return left.answer_tokens / left.requests
@@ -132,6 +135,15 @@ def _note(
         plan.warnings.append(
             f"teacher.prices: {teacher.model} is not listed, so the dollars are not known; add it"
         )
+
+
+def _warn_of_budget(plan: Plan, teacher: Teacher, spent: float) -> None:
+    """Warns where the run would stop before its last request."""
+    needed = plan.teacher["dollars"]
+    if teacher.budget is None or needed is None or spent + needed <= teacher.budget:
+        return
+    costs = f"{in_dollars(spent)} are spent and what is left costs {in_dollars(needed)}"
+    plan.warnings.append(f"teacher.budget={teacher.budget:g}: {costs}; raise it")
 
 
 def _pictures(price: Mapping[str, float] | None) -> Callable[[Picture], int]:

@@ -96,10 +96,10 @@ def _teacher(teachers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Requests and dollars of all jobs; empty where no job asks for anything."""
     if not teachers:
         return {}
-    once = {}
+    once: dict[tuple[str, str], dict[str, Any]] = {}
     for teacher in teachers:
         for purpose, asked in teacher["purposes"].items():
-            once[purpose, asked["key"]] = asked
+            once.setdefault((purpose, asked["key"]), asked)
     purposes: dict[str, dict[str, Any]] = {}
     for (purpose, _), asked in once.items():
         so_far = purposes.setdefault(purpose, dict.fromkeys(COUNTS, 0))

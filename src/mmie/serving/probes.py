@@ -7,7 +7,7 @@ the policy. So both score the same ids, and nothing is sampled.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from mmie.models.backbone import Prompt
 from mmie.models.policy import Policy
 from mmie.serving.client import Client
 from mmie.serving.pictures import one_placeholder_each, png
-from mmie.settings import MemoryConfig
+from mmie.settings import ALL_AT_ONCE
 from mmie.types import Picture
 
 TEXTS = (
@@ -25,7 +25,7 @@ TEXTS = (
     "What does the picture show? List the names, one after the other, and say who knows whom.",
     "so proud of the team tonight ! @ the arena with my brother # champions",
 )
-MEMORY = MemoryConfig(micro_responses=1, recompute_layers=False, logits_chunk=256)
+MEMORY = replace(ALL_AT_ONCE, micro_responses=1, logits_chunk=256)
 HIDDEN = 0.1  # the standard error of a share above which it says nothing
 SCORING = {"max_tokens": 1, "temperature": 0.0, "prompt_logprobs": 0, "detokenize": False}
 

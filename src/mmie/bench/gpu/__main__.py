@@ -10,6 +10,7 @@ time leaves its error in the file, and the others still run. ``--parts none`` on
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str]) -> None:
         )
     if not chosen:
         return
+    if not 0 < options.minutes < math.inf:
+        raise InputError(f"--minutes: {options.minutes:g} is no time; give more than 0")
     facts = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "tiny": options.tiny}
     notes = Notes(options.json)
     notes.add(**facts, commit=options.commit or commit(), minutes=options.minutes, parts={})
