@@ -7,6 +7,7 @@ the image processor of the exported folder.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -183,6 +184,34 @@ def test_the_generation_settings_are_those_of_mmie(policy: Any, merged: Path) ->
     assert (written["top_k"], written["max_new_tokens"]) == (0, 12)
     assert "repetition_penalty" not in written  # the base of Qwen2.5-VL asks for 1.05
     assert generation_settings(policy, Sampling(0.0, 5)).do_sample is False
+
+
+def test_the_exported_template_gives_all_special_tokens_of_a_prompt(
+    kind: str, policy: Any, merged: Path, tmp_path: Path, pictures: list[Any]
+) -> None:
+    """LLaVA's own template leaves ``<s>`` to the tokenizer, which servers then tell not to add."""
+    export_adapter(policy, tmp_path, base=BASE, sampling=SAMPLING)
+    tokenizer = AutoTokenizer.from_pretrained(merged)
+    content = [{"type": "image"}, {"type": "text", "text": "Ann Lee"}]
+    turns = [{"role": "user", "content": content}]
+    rendered = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    ids = tokenizer(rendered, add_special_tokens=False)["input_ids"]
+    picture = pictures[0]
+    expected = policy.encode("Ann Lee", [picture]).ids.tolist()
+    assert without_repeats(ids) == without_repeats(expected)
+    served = tmp_path / "chat_template.jinja"
+    if served.exists():
+        assert served.read_text() == (merged / served.name).read_text()
+    assert served.exists() == (kind == "llava")
+    again = type(policy.backbone)(str(merged))
+    image = Image.open(picture.path).convert("RGB")
+    features = [policy.features(picture)]
+    assert again.encode("Ann Lee", [image], features).ids.tolist() == expected
+
+
+def without_repeats(ids: list[int]) -> list[int]:
+    """A row of placeholders counts as one."""
+    return [ids[0], *(b for a, b in itertools.pairwise(ids) if a != b)]
 
 
 def weight_names(folder: Path) -> set[str]:

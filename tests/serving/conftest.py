@@ -14,19 +14,46 @@ ON_CPU = {
     "OMP_NUM_THREADS": "1",
     "HF_HUB_OFFLINE": "1",
 }
+PATIENCE = 600.0  # seconds until a server answers
 
 
 @pytest.fixture(scope="session")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
-    """``start(*arguments)``: a real vLLM that serves the toy model, as a run starts it."""
+def command() -> list[str]:
+    """What starts a real vLLM."""
     folder = os.environ.get("MMIE_SERVER_VENV")
     if not folder:
         pytest.skip("no vLLM: MMIE_SERVER_VENV names no environment with one; see .ci/server")
+    python = str(Path(folder).resolve() / "bin" / "python")
+    return [python, "-m", "vllm.entrypoints.openai.api_server"]
+
+
+@pytest.fixture
+def serve(command: list[str], tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """``serve(*arguments)``: a real vLLM with these arguments alone."""
+    from mmie.serving.server import Server
+
+    servers = []
+
+    def started(*arguments: str) -> Any:
+        log = tmp_path / "server.log"
+        whole = [*command, *arguments, "--enforce-eager"]
+        servers.append(Server(whole, environment=ON_CPU, log=log))
+        servers[-1].wait(PATIENCE)
+        return servers[-1]
+
+    yield started
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def start(
+    command: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Any]]:
+    """``start(*arguments)``: a real vLLM that serves the toy model, as a run starts it."""
     from helpers.served import choice_of, use_of
     from mmie.serving.server import start_server
 
-    python = str(Path(folder).resolve() / "bin" / "python")
-    command = [python, "-m", "vllm.entrypoints.openai.api_server"]
     servers = []
 
     def started(*arguments: str) -> Any:

@@ -66,6 +66,8 @@ def test_an_export_can_be_given_away(
     assert '{"3": -100, "4": -100}' in card
     assert "`<image>`, `<pad>`" in card
     assert "--enable-lora --max-lora-rank 8 " in card
+    assert "--generation-config adapter --chat-template adapter/chat_template.jinja --limit" in card
+    assert (folder / "adapter/chat_template.jinja").is_file()
     assert "text : {text} . extract the quintuples . think then answer ." in card
     assert "Put the values in the places of `{text}`. Other braces" in card
     places = [os.fsencode(tmp_path), os.fsencode(checkpoint_folders["llava"])]

@@ -200,6 +200,8 @@ def load_tokenizer(path: str) -> Any:
 def render_prompt(tokenizer: Any, text: str, placeholder: str, counts: Sequence[int]) -> str:
     """One user turn in the model's chat template: the pictures, then the text.
 
+    What the tokenizer adds itself is left out where the template writes it, too.
+
     Args:
         tokenizer: has the template.
         text: of the turn; markers in it are defused.
@@ -213,7 +215,13 @@ def render_prompt(tokenizer: Any, text: str, placeholder: str, counts: Sequence[
     content.append({"type": "text", "text": defuse_markers(text, tokenizer)})
     turn = [{"role": "user", "content": content}]
     rendered = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    rendered = rendered.removeprefix(start_of_text(tokenizer))
     return expand_placeholders(rendered, placeholder, counts)
+
+
+def start_of_text(tokenizer: Any) -> str:
+    """What the tokenizer puts before every text, such as ``<s>``; "" for nothing."""
+    return str(tokenizer.decode(tokenizer("")["input_ids"]))
 
 
 def defuse_markers(text: str, tokenizer: Any) -> str:

@@ -2,7 +2,9 @@
 
 Whoever loads the two folders answers as mmie does. So what mmie decides outside the weights goes
 into ``generation_config.json``: neutral sampling, the tokens that are never drawn, and every token
-that ends a response. What the base's own file says of sampling is not carried over.
+that ends a response. What the base's own file says of sampling is not carried over. A token that
+only the tokenizer puts before a prompt goes into the chat template, because servers have the
+tokenizer add none.
 """
 
 from __future__ import annotations
@@ -18,19 +20,22 @@ from torch import Tensor
 from transformers import GenerationConfig
 from transformers.utils import cached_file
 
-from mmie.files import disk_errors, give_usual_modes, write_json
+from mmie.files import disk_errors, give_usual_modes, write_json, write_text
+from mmie.models.backbone import start_of_text
 from mmie.models.policy import Policy
 from mmie.types import Sampling
 
 BLANK_CARD = "README.md"
 ADAPTER_SETTINGS = "adapter_config.json"
+TEMPLATE = "chat_template.jinja"
 PROCESSOR, VIDEO = "processor_config.json", "video_preprocessor_config.json"
 
 
 def export_adapter(policy: Policy, folder: Path, *, base: str, sampling: Sampling) -> None:
     """Writes the policy adapter for ``PeftModel.from_pretrained``.
 
-    ``generation_config.json`` lies beside it, for whoever serves it on the base.
+    For whoever serves it on the base, ``generation_config.json`` lies beside it, and
+    ``chat_template.jinja`` if servers need another one than the base's.
 
     Args:
         policy: the model; the adapter is its ``policy``.
@@ -47,6 +52,9 @@ def export_adapter(policy: Policy, folder: Path, *, base: str, sampling: Samplin
         path = folder / ADAPTER_SETTINGS
         settings = json.loads(path.read_text(encoding="utf-8"))
         write_json(path, {**settings, "base_model_name_or_path": base})
+        (folder / TEMPLATE).unlink(missing_ok=True)
+        if needs_template(policy):
+            write_text(folder / TEMPLATE, template_for_servers(policy))
         generation_settings(policy, sampling).save_pretrained(folder)
 
 
@@ -72,6 +80,7 @@ def export_merged(policy: Policy, folder: Path, *, sampling: Sampling) -> None:
         _model_settings(backbone.model).save_pretrained(folder)
         generation_settings(policy, sampling).save_pretrained(folder)
         backbone.tokenizer.save_pretrained(folder)
+        write_text(folder / TEMPLATE, template_for_servers(policy))
         backbone.processor.save_pretrained(folder)
         _write_processor_settings(policy, folder)
         give_usual_modes(folder)
@@ -90,6 +99,24 @@ def generation_settings(policy: Policy, sampling: Sampling) -> GenerationConfig:
         pad_token_id=policy.pad_id,
         bos_token_id=policy.backbone.model.generation_config.bos_token_id,
     )
+
+
+def template_for_servers(policy: Policy) -> str:
+    """The chat template with everything that stands before a prompt.
+
+    transformers looks whether it begins with that, and then has the tokenizer add nothing.
+    """
+    tokenizer = policy.backbone.tokenizer
+    start: str = start_of_text(tokenizer)
+    template: str = tokenizer.get_chat_template()
+    turn = [{"role": "user", "content": [{"type": "text", "text": ""}]}]
+    complete = tokenizer.apply_chat_template(turn, tokenize=False).startswith(start)
+    return template if complete else start + template
+
+
+def needs_template(policy: Policy) -> bool:
+    """Whether a server that has the base needs ``template_for_servers``."""
+    return template_for_servers(policy) != policy.backbone.tokenizer.get_chat_template()
 
 
 def _under_hub_names(policy: Policy) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from mmie.artifacts import commit, fingerprint
 from mmie.files import slug
 from mmie.models.backbone import marker_texts
+from mmie.models.exporting import TEMPLATE, needs_template
 from mmie.reporting.rendering import markdown
 from mmie.stages import keys
 from mmie.stages.context import Context
@@ -62,6 +63,7 @@ def model_card(context: Context, taken: Delivered, *, base: str, named: bool) ->
         max_lora_rank=next(
             (rank for rank in LORA_RANKS if rank >= config.lora.rank), LORA_RANKS[-1]
         ),
+        chat_template=TEMPLATE if needs_template(policy) else "",
         max_pixels=policy.max_pixels,
         image_pixels=config.model.get("max_pixels"),
         dtype=str(policy.backbone.model.dtype).removeprefix("torch."),
