@@ -228,7 +228,7 @@ def results_of(folder: Path) -> dict[str, Any]:
         for key in BOOKKEEPING:
             del stage[key]
     for purpose in results["cost"]["purposes"].values():
-        purpose["answers"] = purpose.pop("asked") + purpose.pop("reused")
+        purpose["answers"] = purpose.pop("asked", 0) + purpose.pop("reused", 0)
     return results
 
 
