@@ -155,7 +155,7 @@ def test_a_sample_at_which_the_server_breaks_stops_no_other(tmp_path):
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_a_server_that_breaks_at_every_sample_stops_the_run(tmp_path, concurrency):
-    names = [f"train-{number}" for number in range(1, 9)]
+    names = [f"train-{number}" for number in range(9)]
     teacher = Scripted(concurrency=concurrency, distil=refusing(*names, answer=FAILED))
     teacher.max_refused = 1.0
     record = Record(tmp_path / "r")
