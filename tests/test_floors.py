@@ -1,6 +1,7 @@
 """Imports only go down the floors, and each heavy package stays on its floor."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,3 +138,22 @@ def test_the_pipeline_is_imported_without_the_libraries_of_a_model() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_packages_for_servers_are_imported_by_those_who_ask_one() -> None:
+    """A GPU machine without a network need not have them."""
+    askers = {
+        "distil/batch_server.py",
+        "distil/batches.py",
+        "distil/connection.py",
+        "serving/client.py",
+        "serving/server.py",
+    }
+    root = SRC / "mmie"
+    at_the_top = re.compile(r"^(import|from) (openai|httpx2?|wandb)\b", re.MULTILINE)
+    importers = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        if at_the_top.search(path.read_text(encoding="utf-8"))
+    }
+    assert importers == askers

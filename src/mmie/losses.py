@@ -166,7 +166,7 @@ def grpo_loss(
     normaliser: float | None = None,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """Eq. 7: −1/N Σ_i 1/|o_i| Σ_t [ π/π_old · Â_i − γ·KL(π ‖ π_ref) ].
+    """Eq. 7, a scalar: −1/N Σ_i 1/|o_i| Σ_t [ π/π_old · Â_i − γ·KL(π ‖ π_ref) ].
 
     Args:
         logps: under the policy, [N, T]; the only argument that takes a gradient.
@@ -187,9 +187,6 @@ def grpo_loss(
             M. For ``constant`` it is the constant, for example the length limit.
         weights: factor of each token's first term, [N, T], without gradient; None stands for 1.
             See ``mmie.importance``. A token of weight 0 still counts in |o_i| and normaliser.
-
-    Returns:
-        A scalar.
 
     Raises:
         InputError: ``kl_estimator``, ``ratio`` or ``normalise`` is an unknown word.

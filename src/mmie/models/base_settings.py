@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx2
-from huggingface_hub import get_session, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import errors, get_session, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.utils import build_hf_headers
 
 from mmie.files import parse_json
@@ -14,7 +13,8 @@ from mmie.models.backbone import require_whole_weights, resolve_path
 
 CONFIG = "config.json"
 PATIENCE = 10.0  # seconds for the hub; a run that has all it needs must not wait for a network
-UNREACHABLE = (OSError, ValueError, httpx2.HTTPError)
+# The hub's library has changed its HTTP library once, so the error is taken from there.
+UNREACHABLE = (OSError, ValueError, errors.HTTPError)
 
 
 def refuse_quantised(path: str) -> None:
