@@ -17,10 +17,10 @@ from mmie.toy.base import SPECIAL, build_model, positions, scene_lessons
 from mmie.toy.drawing import draw_scene
 from mmie.toy.lessons import LESSONS, Lesson, make_lesson
 from mmie.toy.tokenizer import CHATML, build_tokenizer
-from mmie.toy.world import describe, make_scene
+from mmie.toy.world import describe, make_scene, meaning
 
 RELATION_NAMES = {relation for relations in words.RELATIONS.values() for relation in relations}
-TWEET = re.compile(r"text : (.*) \. name the entities \.")
+TWEET = re.compile(r"text : (.*?) \. (?:name the entities|link the names|reason :.*) \.")
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,20 @@ def lessons(held_out: set[str]) -> list[Lesson]:
     return [make_lesson(rng, make_scene(again), held_out) for _ in range(400)]
 
 
+LINKED = re.compile(r"(\w+ \w+) \w+ (\w+)(?= [;.])")
+REASON = re.compile(
+    r"(\w+ \w+) (per|org|loc|misc) (\w+) and (\w+ \w+) (per|org|loc|misc) (\w+)"
+    r" means (.+?)(?= [;.])"
+)
+STARTS = {"describe the": "describe", "copy the list": "copy", "link :": "reason"}
+ENDS = {"name the entities": "name", "link the names": "link", "extract the quintuples": "write"}
+
+
 def kind_of(lesson: Lesson) -> str:
-    starts = {"describe the": "describe", "text :": "name", "copy the": "copy"}
-    kind = next(
-        (kind for start, kind in starts.items() if lesson.question.startswith(start)), "ask"
-    )
-    return f"think_{kind}" if lesson.question.endswith("think then answer .") else kind
+    question = lesson.question.removesuffix(" think then answer .").removesuffix(" .")
+    kinds = [kind for start, kind in STARTS.items() if question.startswith(start)]
+    kinds += [kind for end, kind in ENDS.items() if question.endswith(end)]
+    return kinds[0] if kinds else "ask"
 
 
 def test_all_kinds_of_lessons_come(lessons: list[Lesson]) -> None:
@@ -60,35 +68,59 @@ def test_no_lesson_uses_a_held_out_tweet(lessons: list[Lesson], held_out: set[st
     ]
 
 
-def test_no_lesson_says_a_relation(lessons: list[Lesson]) -> None:
-    """Word lists to copy hold any word of the world, and mean nothing."""
+def test_no_lesson_goes_from_a_picture_to_a_relation(lessons: list[Lesson]) -> None:
+    """A relation is read off icons that the question tells, is told itself, or is a word to copy.
+
+    Nothing is asked in the words of the task.
+    """
     for lesson in lessons:
-        if kind_of(lesson) != "copy":
-            assert not [
-                name for name in RELATION_NAMES if re.search(rf"\b{name}\b", lesson.response)
-            ], lesson
-        assert "extract" not in lesson.question or kind_of(lesson) == "copy"
+        told = kind_of(lesson) in ("reason", "write", "copy")
+        found = [name for name in RELATION_NAMES if re.search(rf"\b{name}\b", lesson.response)]
+        assert told or not found, lesson
+        if "extract the quintuples" in lesson.question:
+            assert "reason : " in lesson.question
 
 
 def test_responses_are_right(lessons: list[Lesson]) -> None:
     for lesson in lessons:
         icons = {icon: colour for colour, icon, _ in lesson.scene.icons}
+        colours = {colour: icon for icon, colour in icons.items()}
         answer = lesson.response.removesuffix(" </answer>").rpartition("<answer> ")[2]
-        if kind_of(lesson).startswith("think_"):
+        if kind_of(lesson) in ("name", "link", "ask") and "<think>" in lesson.response:
             assert lesson.response.startswith(f"<think> picture : {describe(lesson.scene.icons)} .")
-        match lesson.question.split():
+        match [kind_of(lesson), *lesson.question.split()]:
             case ["describe", *_]:
                 assert answer == describe(lesson.scene.icons)
-            case ["what", "colour", "is", "the", icon, *_]:
+            case ["ask", "what", "colour", "is", "the", icon, *_]:
                 assert answer == icons[icon]
-            case ["is", "there", "a", icon, *_]:
+            case ["ask", "is", "there", "a", icon, *_]:
                 assert answer == ("yes" if icon in icons else "no")
-            case ["copy", "the", "list", ":", *listed]:
+            case ["copy", "copy", "the", "list", ":", *listed]:
                 assert answer == f"[{' '.join(listed).removesuffix(' .').replace(' ; ', ', ')}]"
-            case ["text", *_]:
+            case ["name", *_]:
                 names = re.findall(r"\[([^,\]]+), (per|org|loc|misc)\]", answer)
                 assert 2 <= len(names) <= 3
                 assert all(name in lesson.question for name, _ in names)
+            case ["link", *_]:
+                for one in answer.split(" ; "):
+                    name, colour, icon = one.rsplit(" ", 2)
+                    assert f"{name} in {colour}" in lesson.question
+                    assert colours[colour] == icon
+            case ["reason", *_]:
+                icon_of = dict(LINKED.findall(lesson.question))
+                clauses = REASON.findall(lesson.response)
+                assert clauses or "reason :" not in lesson.response
+                for head, head_type, head_icon, tail, tail_type, tail_icon, relation in clauses:
+                    assert (icon_of[head], icon_of[tail]) == (head_icon, tail_icon)
+                    assert relation == meaning(head_icon, tail_icon, (head_type, tail_type))
+            case ["write", *_]:
+                told = [
+                    [head, head_type, tail, tail_type, relation]
+                    for head, head_type, _, tail, tail_type, _, relation in REASON.findall(
+                        lesson.question
+                    )
+                ]
+                assert answer == f"[{'], ['.join(', '.join(one) for one in told)}]"
 
 
 def test_no_tweet_of_the_data_is_in_a_lesson(monkeypatch: pytest.MonkeyPatch) -> None:

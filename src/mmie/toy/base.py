@@ -133,10 +133,12 @@ def lesson_batches(
         size: lessons in a batch.
     """
     while True:
-        chosen = rng.choices(pool, k=size)
-        texts = [lesson(subject) for subject, _ in chosen]
-        batch = _collate(tokenizer, texts, sides)
-        yield {**batch, "pixel_values": torch.cat([patches.float() for _, patches in chosen])}
+        chosen = [(lesson(subject), patches) for subject, patches in rng.choices(pool, k=8 * size)]
+        chosen.sort(key=lambda made: len(" ".join(made[0]).split()))  # to pad little
+        for start in rng.sample(range(0, 8 * size, size), 8):
+            part = chosen[start : start + size]
+            batch = _collate(tokenizer, [texts for texts, _ in part], sides)
+            yield {**batch, "pixel_values": torch.cat([patches.float() for _, patches in part])}
 
 
 def _collate(
@@ -182,7 +184,8 @@ def scene_lessons(
     """Batches of the lessons of ``mmie.toy.lessons``, about ``pool`` pictures."""
     rng, data = random.Random(f"lessons-{seed}"), random.Random(f"{STREAM}-0")
     held_out: set[str] = set()
-    distinct_scenes(data, sum(SIZES.values()), held_out)
+    for split in ("test", "val", "train"):
+        distinct_scenes(data, SIZES[split], held_out, new=split != "train")
     scenes = [make_scene(rng) for _ in range(pool)]
     shown = [(scene, encode_picture(draw_scene(scene.icons))) for scene in scenes]
 

@@ -1,29 +1,33 @@
-"""What the tiny base is pre-trained on: general skills of the world, never a task.
+"""What the tiny base is pre-trained on: single skills of the world, never a task.
 
 It describes pictures, answers questions about their icons, names and types the entities of a tweet,
-copies lists, and thinks before it answers. No lesson asks for a relation, and no lesson uses a
-tweet of the toy data.
+finds the icon of each name, reads the table of icons, writes quintuples that are told, copies
+lists, and thinks before it answers. No lesson goes from a picture to a relation, and no lesson uses
+a tweet of the toy data.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mmie.parsing import format_quintuples
 from mmie.toy import words
 from mmie.toy.tokenizer import world_words
-from mmie.toy.world import Scene, describe, make_scene
+from mmie.toy.world import Fact, Scene, describe, link, make_scene, meaning, reason
 
 THINK_FIRST = "think then answer ."
 LESSONS = {
-    "describe": 0.26,
-    "name": 0.26,
-    "copy": 0.2,
-    "ask": 0.08,
-    "think_ask": 0.08,
-    "think_name": 0.12,
+    "describe": 0.12,
+    "name": 0.1,
+    "link": 0.15,
+    "reason": 0.35,
+    "write": 0.13,
+    "copy": 0.1,
+    "ask": 0.05,
 }
+THOUGHT = 0.35  # share of the lessons that think first
 
 
 @dataclass(frozen=True)
@@ -36,47 +40,96 @@ class Lesson:
 
 
 def make_lesson(rng: random.Random, scene: Scene, held_out: Collection[str]) -> Lesson:
-    """One lesson about the scene's picture.
-
-    A tweet among ``held_out`` is replaced by that of another scene.
+    """One lesson about the scene's picture, with a tweet that is not among ``held_out``.
 
     Args:
         rng: the only source of randomness.
-        scene: gives the picture, and the tweet where that is not held out.
+        scene: gives the picture.
         held_out: the tweets of all the splits of the toy data.
     """
-    tweet = scene
-    while tweet.text in held_out or rng.random() < 0.7:
-        tweet = make_scene(rng)
+    tweet = make_scene(rng, scene.icons)
+    while tweet.text in held_out:
+        tweet = make_scene(rng, scene.icons)
     kind = rng.choices(list(LESSONS), list(LESSONS.values()))[0]
-    named = ", ".join(f"[{name}, {type_}]" for name, type_ in tweet.entities)
-    if kind == "describe":
-        return Lesson(scene, "describe the picture .", describe(scene.icons))
-    if kind == "name":
-        return Lesson(scene, f"text : {tweet.text} . name the entities .", named)
-    if kind == "think_name":
-        said = " and ".join(name for name, _ in tweet.entities)
-        chain = f"picture : {describe(scene.icons)} . the text says {said} ."
-        return Lesson(
-            scene,
-            f"text : {tweet.text} . name the entities . {THINK_FIRST}",
-            _reasoned(chain, named),
-        )
-    if kind == "copy":
-        listed = _word_list(rng)
-        return Lesson(scene, f"copy the list : {' ; '.join(listed)} .", f"[{', '.join(listed)}]")
-    question, answer = _question(rng, scene)
-    if kind == "ask":
+    question, chain, answer = _MAKERS[kind](rng, tweet)
+    if not chain or rng.random() >= THOUGHT:
         return Lesson(scene, question, answer)
-    return Lesson(
-        scene,
-        f"{question} {THINK_FIRST}",
-        _reasoned(f"picture : {describe(scene.icons)} .", answer),
-    )
+    thought = f"<think> {chain} </think> <answer> {answer} </answer>"
+    return Lesson(scene, f"{question} {THINK_FIRST}", thought)
 
 
-def _reasoned(chain: str, answer: str) -> str:
-    return f"<think> {chain} </think> <answer> {answer} </answer>"
+Made = tuple[str, str, str]  # a question, the thoughts that go before its answer, and the answer
+
+
+def _describe(rng: random.Random, tweet: Scene) -> Made:
+    return "describe the picture .", "", describe(tweet.icons)
+
+
+def _name(rng: random.Random, tweet: Scene) -> Made:
+    named = ", ".join(f"[{name}, {type_}]" for name, type_ in tweet.entities)
+    question = f"text : {tweet.text} . name the entities ."
+    return question, f"picture : {describe(tweet.icons)} .", named
+
+
+def _link(rng: random.Random, tweet: Scene) -> Made:
+    question = f"text : {tweet.text} . link the names ."
+    return question, f"picture : {describe(tweet.icons)} .", link(tweet)
+
+
+def _reason(rng: random.Random, tweet: Scene) -> Made:
+    """Reads the table of icons, without a tweet and with other icons than those of the picture."""
+    while len(tweet.entities) > len(tweet.facts) + 1:  # a name that takes part in nothing
+        tweet = make_scene(rng)
+    told = _with_other_icons(rng, tweet)
+    reasons = f"reason : {' ; '.join(reason(fact) for fact in told.facts)} ."
+    question = f"link : {link(told)} . reason ."
+    if rng.random() < 0.5:
+        return question, "", reasons
+    return question, reasons, " ; ".join(fact.quintuple.relation for fact in told.facts)
+
+
+def _write(rng: random.Random, tweet: Scene) -> Made:
+    """Writes the quintuples of a reasoning that is told, whatever the picture shows."""
+    told = _with_other_icons(rng, tweet)
+    chain = f"reason : {' ; '.join(reason(fact) for fact in told.facts)} ."
+    question = f"text : {tweet.text} . {chain} extract the quintuples ."
+    return question, chain, format_quintuples(told.quintuples)
+
+
+def _with_other_icons(rng: random.Random, tweet: Scene) -> Scene:
+    """The scene with badges drawn anew, and with the facts that these tell."""
+    count = len(tweet.entities)
+    colours, icons = rng.sample(list(words.COLOURS), count), rng.sample(words.SIGNS, count)
+    icon_of = {name: icon for (name, _), icon in zip(tweet.entities, icons, strict=True)}
+    facts = []
+    for fact in tweet.facts:
+        q = fact.quintuple
+        two = icon_of[q.head], icon_of[q.tail]
+        relation = meaning(*two, (q.head_type, q.tail_type))
+        facts.append(Fact(q._replace(relation=relation), two, ""))
+    badges = tuple(zip(colours, icons, strict=True))
+    return replace(tweet, badges=badges, facts=tuple(facts))
+
+
+def _copy(rng: random.Random, tweet: Scene) -> Made:
+    listed = _word_list(rng)
+    return f"copy the list : {' ; '.join(listed)} .", "", f"[{', '.join(listed)}]"
+
+
+def _ask(rng: random.Random, tweet: Scene) -> Made:
+    question, answer = _question(rng, tweet)
+    return question, f"picture : {describe(tweet.icons)} .", answer
+
+
+_MAKERS = {
+    "describe": _describe,
+    "name": _name,
+    "link": _link,
+    "reason": _reason,
+    "write": _write,
+    "copy": _copy,
+    "ask": _ask,
+}
 
 
 def _word_list(rng: random.Random) -> list[str]:
