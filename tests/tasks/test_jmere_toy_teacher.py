@@ -88,9 +88,9 @@ def test_a_chain_by_hand() -> None:
     chain, read, score = judge(Example("x", "Ann Lee in blue weds Bob Ray", (), (), extra))
     assert chain == (
         "picture : a red heart , a blue boat , a pink tree . "
-        "link : Ann Lee blue boat ; Bob Ray red heart ; Apex Club pink tree . "
+        "link : Ann Lee blue boat fun ; Bob Ray red heart love ; Apex Club pink tree love . "
         "reason : Ann Lee per weds Bob Ray per means couple ; "
-        "Bob Ray per heart and Apex Club org tree means member of ."
+        "Bob Ray per love and Apex Club org love means member of ."
     )
     assert read == [Quintuple(*fact["quintuple"]) for fact in extra["facts"]]  # type: ignore[index]
     assert score == 1.0
@@ -106,7 +106,7 @@ def test_a_wrong_icon_is_caught_by_the_score(
 
 
 @pytest.mark.parametrize("kind", ["wrong_description", "wrong_alignment"])
-def test_a_wrong_icon_is_caught_by_re_prediction_unless_it_means_the_same(
+def test_a_wrong_icon_is_caught_by_re_prediction_unless_its_mood_means_the_same(
     samples: list[Example], kind: str
 ) -> None:
     """The chain ends in the gold answer all the same: the teacher was given it."""

@@ -20,7 +20,7 @@ from mmie.toy.tokenizer import CHATML, build_tokenizer
 from mmie.toy.world import describe, make_scene, meaning
 
 RELATION_NAMES = {relation for relations in words.RELATIONS.values() for relation in relations}
-TWEET = re.compile(r"text : (.*?) \. (?:name the entities|link the names|reason :.*) \.")
+TWEET = re.compile(r"text : (.*) \. (?:name the entities|link the names|extract the quintuples) \.")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def lessons(held_out: set[str]) -> list[Lesson]:
     return [make_lesson(rng, make_scene(again), held_out) for _ in range(400)]
 
 
-LINKED = re.compile(r"(\w+ \w+) \w+ (\w+)(?= [;.])")
+LINKED = re.compile(r"(\w+ \w+) \w+ (\w+) (\w+)(?= [;.])")
 REASON = re.compile(
     r"(\w+ \w+) (per|org|loc|misc) (\w+) and (\w+ \w+) (per|org|loc|misc) (\w+)"
     r" means (.+?)(?= [;.])"
@@ -103,16 +103,16 @@ def test_responses_are_right(lessons: list[Lesson]) -> None:
                 assert all(name in lesson.question for name, _ in names)
             case ["link", *_]:
                 for one in answer.split(" ; "):
-                    name, colour, icon = one.rsplit(" ", 2)
+                    name, colour, icon, mood = one.rsplit(" ", 3)
                     assert f"{name} in {colour}" in lesson.question
-                    assert colours[colour] == icon
+                    assert (colours[colour], words.MOOD_OF[icon]) == (icon, mood)
             case ["reason", *_]:
-                icon_of = dict(LINKED.findall(lesson.question))
+                mood_of = {name: mood for name, _, mood in LINKED.findall(lesson.question)}
                 clauses = REASON.findall(lesson.response)
-                assert clauses or "reason :" not in lesson.response
-                for head, head_type, head_icon, tail, tail_type, tail_icon, relation in clauses:
-                    assert (icon_of[head], icon_of[tail]) == (head_icon, tail_icon)
-                    assert relation == meaning(head_icon, tail_icon, (head_type, tail_type))
+                assert clauses
+                for head, head_type, head_mood, tail, tail_type, tail_mood, relation in clauses:
+                    assert (mood_of[head], mood_of[tail]) == (head_mood, tail_mood)
+                    assert relation == meaning(head_mood, tail_mood, (head_type, tail_type))
             case ["write", *_]:
                 told = [
                     [head, head_type, tail, tail_type, relation]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from dataclasses import replace
 from itertools import combinations, permutations
 from pathlib import Path
 
@@ -14,9 +16,9 @@ from mmie.errors import InputError
 from mmie.tasks.jmere.toy_source import ToySource
 from mmie.toy import words
 from mmie.toy.drawing import DRAWERS, HALF, draw_scene
-from mmie.toy.world import Scene, describe, is_new, link, make_scene, meaning
+from mmie.toy.world import Scene, describe, fact_of, is_new, link, make_scene, meaning, reason
+from mmie.types import Quintuple
 
-PAIRS = list(permutations(words.SIGNS, 2))
 SMALL = {"train": 60, "val": 15, "test": 25}
 
 
@@ -70,34 +72,41 @@ def test_each_name_wears_the_colour_of_one_icon(scenes: list[Scene]) -> None:
             assert f"{name} in {colour}" in scene.text
 
 
-def test_two_icons_in_their_order_tell_the_relation(scenes: list[Scene]) -> None:
+def test_two_moods_in_their_order_tell_the_relation(scenes: list[Scene]) -> None:
     """A verb, where there is one, says the same."""
     said = 0
     for scene in scenes:
-        icons = {
-            name: icon for (name, _), (_, icon) in zip(scene.entities, scene.badges, strict=True)
-        }
         for fact in scene.facts:
             head, head_type, tail, tail_type, relation = fact.quintuple
-            pair = head_type, tail_type
-            assert fact.icons == (icons[head], icons[tail])
-            assert meaning(*fact.icons, pair) == relation
+            icons = tuple(scene.badge_of[name][1] for name in (head, tail))
+            assert fact.icons == icons
+            moods = [words.MOOD_OF[icon] for icon in icons]
+            assert meaning(*moods, (head_type, tail_type)) == relation
             if fact.verb:
-                assert words.RELATIONS[pair][relation][1] == fact.verb
+                assert words.RELATIONS[head_type, tail_type][relation] == fact.verb
                 assert f" {fact.verb} " in scene.text
                 said += 1
     assert 0.1 < said / sum(len(scene.facts) for scene in scenes) < 0.25
 
 
-def test_one_icon_alone_tells_nothing() -> None:
-    """Each icon of a head goes with several relations, and so does each icon of a tail."""
-    pair = "per", "per"
-    for icon in words.SIGNS:
-        others = [other for other in words.SIGNS if other != icon]
-        assert len({meaning(icon, other, pair) for other in others}) >= 2
-        assert len({meaning(other, icon, pair) for other in others}) >= 2
-    swapped = [meaning(*two, pair) == meaning(*two[::-1], pair) for two in PAIRS]
-    assert sum(swapped) < len(PAIRS) / 3
+def test_every_icon_has_one_mood() -> None:
+    assert sorted(words.MOOD_OF) == sorted(words.ICONS)
+    assert sum(len(icons) for icons in words.MOODS.values()) == len(words.ICONS)
+
+
+@pytest.mark.parametrize("pair", words.RELATIONS)
+def test_one_mood_alone_tells_nothing(pair: tuple[str, str]) -> None:
+    """Whatever the mood of one end, all relations of the types are equally frequent."""
+    often = len(words.MOODS) // len(words.RELATIONS[pair])
+    for mood in words.MOODS:
+        for told in ([(mood, o) for o in words.MOODS], [(o, mood) for o in words.MOODS]):
+            counts = Counter(meaning(*moods, pair) for moods in told)
+            assert counts == dict.fromkeys(words.RELATIONS[pair], often)
+
+
+def test_the_order_of_two_moods_matters() -> None:
+    for one, other in permutations(words.MOODS, 2):
+        assert words.TABLE[one][other] != words.TABLE[other][one]
 
 
 def test_some_pairs_of_icons_are_not_in_the_training_split() -> None:
@@ -140,11 +149,14 @@ def test_describe_names_the_icons_in_reading_order() -> None:
     assert describe((("red", "heart", 0), ("blue", "boat", 3))) == "a red heart , a blue boat"
 
 
-def test_link_names_the_icon_of_each_name() -> None:
-    scene = make_scene(random.Random(4))
-    (first, _), (colour, icon) = scene.entities[0], scene.badges[0]
-    assert link(scene).startswith(f"{first} {colour} {icon} ; ")
-    assert link(scene).count(" ; ") == len(scene.entities) - 1
+def test_a_chain_says_icon_and_mood_of_each_name() -> None:
+    assert link({"Ann Lee": ("red", "kite"), "Bob Ray": ("blue", "ring")}) == (
+        "Ann Lee red kite fun ; Bob Ray blue ring love"
+    )
+    fact = fact_of(Quintuple("Ann Lee", "per", "Bob Ray", "per", ""), "kite", "ring")
+    assert fact.quintuple.relation == "siblings"
+    assert reason(fact) == "Ann Lee per fun and Bob Ray per love means siblings"
+    assert reason(replace(fact, verb="hugs")) == "Ann Lee per hugs Bob Ray per means siblings"
 
 
 def test_all_icons_look_different_in_every_colour() -> None:

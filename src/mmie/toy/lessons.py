@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from mmie.parsing import format_quintuples
 from mmie.toy import words
 from mmie.toy.tokenizer import world_words
-from mmie.toy.world import Fact, Scene, describe, link, make_scene, meaning, reason
+from mmie.toy.world import Scene, describe, fact_of, link, make_scene, reason
 
 THINK_FIRST = "think then answer ."
 LESSONS = {
@@ -54,8 +54,11 @@ def make_lesson(rng: random.Random, scene: Scene, held_out: Collection[str]) -> 
     question, chain, answer = _MAKERS[kind](rng, tweet)
     if not chain or rng.random() >= THOUGHT:
         return Lesson(scene, question, answer)
-    thought = f"<think> {chain} </think> <answer> {answer} </answer>"
-    return Lesson(scene, f"{question} {THINK_FIRST}", thought)
+    return Lesson(scene, f"{question} {THINK_FIRST}", _thought(chain, answer))
+
+
+def _thought(chain: str, answer: str) -> str:
+    return f"<think> {chain} </think> <answer> {answer} </answer>"
 
 
 Made = tuple[str, str, str]  # a question, the thoughts that go before its answer, and the answer
@@ -73,42 +76,40 @@ def _name(rng: random.Random, tweet: Scene) -> Made:
 
 def _link(rng: random.Random, tweet: Scene) -> Made:
     question = f"text : {tweet.text} . link the names ."
-    return question, f"picture : {describe(tweet.icons)} .", link(tweet)
+    return question, f"picture : {describe(tweet.icons)} .", link(tweet.badge_of)
 
 
 def _reason(rng: random.Random, tweet: Scene) -> Made:
-    """Reads the table of icons, without a tweet and with other icons than those of the picture."""
+    """Reads the table of moods, without a tweet and with other icons than those of the picture."""
     while len(tweet.entities) > len(tweet.facts) + 1:  # a name that takes part in nothing
         tweet = make_scene(rng)
     told = _with_other_icons(rng, tweet)
-    reasons = f"reason : {' ; '.join(reason(fact) for fact in told.facts)} ."
-    question = f"link : {link(told)} . reason ."
-    if rng.random() < 0.5:
-        return question, "", reasons
-    return question, reasons, " ; ".join(fact.quintuple.relation for fact in told.facts)
+    chain = _reasons(told)
+    question = f"link : {link(told.badge_of)} . reason ."
+    if rng.random() < 0.7:
+        return question, "", chain
+    return f"{question} {THINK_FIRST}", "", _thought(chain, told.facts[-1].quintuple.relation)
 
 
 def _write(rng: random.Random, tweet: Scene) -> Made:
     """Writes the quintuples of a reasoning that is told, whatever the picture shows."""
     told = _with_other_icons(rng, tweet)
-    chain = f"reason : {' ; '.join(reason(fact) for fact in told.facts)} ."
-    question = f"text : {tweet.text} . {chain} extract the quintuples ."
-    return question, chain, format_quintuples(told.quintuples)
+    question = f"{_reasons(told)} text : {tweet.text} . extract the quintuples ."
+    return question, _reasons(told), format_quintuples(told.quintuples)
+
+
+def _reasons(scene: Scene) -> str:
+    return f"reason : {' ; '.join(reason(fact) for fact in scene.facts)} ."
 
 
 def _with_other_icons(rng: random.Random, tweet: Scene) -> Scene:
     """The scene with badges drawn anew, and with the facts that these tell."""
-    count = len(tweet.entities)
-    colours, icons = rng.sample(list(words.COLOURS), count), rng.sample(words.SIGNS, count)
-    icon_of = {name: icon for (name, _), icon in zip(tweet.entities, icons, strict=True)}
-    facts = []
-    for fact in tweet.facts:
-        q = fact.quintuple
-        two = icon_of[q.head], icon_of[q.tail]
-        relation = meaning(*two, (q.head_type, q.tail_type))
-        facts.append(Fact(q._replace(relation=relation), two, ""))
-    badges = tuple(zip(colours, icons, strict=True))
-    return replace(tweet, badges=badges, facts=tuple(facts))
+    icons = rng.sample(words.ICONS, len(tweet.entities))
+    colours = rng.sample(list(words.COLOURS), len(icons))
+    told = replace(tweet, badges=tuple(zip(colours, icons, strict=True)))
+    ends = [fact.quintuple for fact in tweet.facts]
+    facts = [fact_of(q, told.badge_of[q.head][1], told.badge_of[q.tail][1]) for q in ends]
+    return replace(told, facts=tuple(facts))
 
 
 def _copy(rng: random.Random, tweet: Scene) -> Made:

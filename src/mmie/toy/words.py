@@ -29,35 +29,27 @@ NAMES = {
     ),
 }
 
-# (head type, tail type) → {relation: (share of the pair's facts, verb that may tell it)}.
-RELATIONS: dict[tuple[str, str], dict[str, tuple[float, str]]] = {
+# (head type, tail type) → {relation: verb that may tell it}.
+RELATIONS: dict[tuple[str, str], dict[str, str]] = {
     ("per", "per"): {
-        "peer": (0.2, "joins"),
-        "couple": (0.2, "weds"),
-        "siblings": (0.2, "hugs"),
-        "neighbor": (0.2, "visits"),
-        "parent": (0.1, ""),
-        "alumi": (0.1, ""),
+        "peer": "joins",
+        "couple": "weds",
+        "siblings": "hugs",
+        "neighbor": "visits",
     },
-    ("per", "loc"): {
-        "place of residence": (0.5, "lives"),
-        "place of birth": (0.5, "born"),
-    },
+    ("per", "loc"): {"place of residence": "lives", "place of birth": "born"},
     ("per", "misc"): {
-        "present in": (0.3, "plays"),
-        "awarded": (0.25, "wins"),
-        "nationality": (0.25, "cheers"),
-        "religion": (0.2, ""),
+        "present in": "plays",
+        "awarded": "wins",
+        "nationality": "cheers",
+        "religion": "",
     },
-    ("org", "org"): {
-        "subsidiary": (0.5, "buys"),
-        "alternate names": (0.5, "becomes"),
-    },
-    ("per", "org"): {"member of": (1.0, "")},
-    ("org", "loc"): {"locate at": (1.0, "")},
-    ("loc", "loc"): {"contain": (1.0, "")},
-    ("misc", "loc"): {"held on": (1.0, "")},
-    ("misc", "misc"): {"part of": (1.0, "")},
+    ("org", "org"): {"subsidiary": "buys", "alternate names": "becomes"},
+    ("per", "org"): {"member of": ""},
+    ("org", "loc"): {"locate at": ""},
+    ("loc", "loc"): {"contain": ""},
+    ("misc", "loc"): {"held on": ""},
+    ("misc", "misc"): {"part of": ""},
 }
 
 PAIR_SHARES = {
@@ -72,9 +64,26 @@ PAIR_SHARES = {
     ("misc", "misc"): 0.02,
 }
 
-VERBS = [verb for relations in RELATIONS.values() for _, verb in relations.values() if verb]
+VERBS = [verb for relations in RELATIONS.values() for verb in relations.values() if verb]
 ICONS = "ball heart kite fence house crib mic medal flag tree ring boat star cake".split()
-SIGNS = "ball heart kite house mic tree boat star".split()  # icons that mean something in pairs
+
+# What an icon stands for.
+MOODS = {
+    "love": ("heart", "ring", "crib", "tree"),
+    "fun": ("ball", "kite", "cake", "boat"),
+    "news": ("mic", "flag", "fence"),
+    "proud": ("medal", "star", "house"),
+}
+MOOD_OF = {icon: mood for mood, icons in MOODS.items() for icon in icons}
+
+# The moods of head and tail → the number of the relation, from 0. In each row and in each column
+# every number occurs once, so one mood alone tells nothing.
+TABLE = {
+    "love": {"love": 0, "fun": 1, "news": 2, "proud": 3},
+    "fun": {"love": 2, "fun": 3, "news": 0, "proud": 1},
+    "news": {"love": 3, "fun": 2, "news": 1, "proud": 0},
+    "proud": {"love": 1, "fun": 0, "news": 3, "proud": 2},
+}
 
 OPENINGS = ["", "wow", "today :", "RT @fan :", "look ,", "so proud !", "news :"]
 LINKS = ["and", "with", "@", "x", "near"]

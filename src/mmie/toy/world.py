@@ -1,17 +1,18 @@
 """The generator: a scene is a tweet, the icons of its picture and the quintuples that hold in it.
 
-Every entity of a tweet wears a colour, and its icon is the one of that colour in the picture. The
-icons of the head and of the tail, in this order, tell the relation: ``meaning`` is the table. So it
-takes three steps: the colour of each name in the text, the icon of each colour in the picture, and
-what the two icons mean together for their pair of types. For a quarter of the facts a verb of the
-tweet says the relation as well.
+Every entity of a tweet wears a colour, and its icon is the one of that colour in the picture. Each
+icon stands for a mood, and the moods of head and tail, in this order, tell the relation. So it
+takes four steps to a relation: the colour of each name in the text, the icon of each colour in the
+picture, the mood of each icon, and what the two moods mean together for their pair of types. For
+some facts a verb of the tweet says the relation as well.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from itertools import accumulate, permutations
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import permutations
 
 from mmie.toy import words
 from mmie.toy.drawing import Icon
@@ -48,27 +49,24 @@ class Scene:
     facts: tuple[Fact, ...]
 
     @property
+    def badge_of(self) -> dict[str, Badge]:
+        """The badge of each name."""
+        names = (name for name, _ in self.entities)
+        return dict(zip(names, self.badges, strict=True))
+
+    @property
     def quintuples(self) -> tuple[Quintuple, ...]:
         return tuple(fact.quintuple for fact in self.facts)
 
 
-def _shuffled(name: str) -> dict[tuple[str, str], float]:
-    """Every ordered pair of icons with its place in a fixed random order, from 0 to below 1."""
-    pairs = list(permutations(words.SIGNS, 2))
-    random.Random(name).shuffle(pairs)
-    return {pair: place / len(pairs) for place, pair in enumerate(pairs)}
+_PAIRS = list(permutations(words.ICONS, 2))
+_NEW = set(random.Random("new").sample(_PAIRS, round(NEW_SHARE * len(_PAIRS))))
 
 
-_PLACE = _shuffled("meaning")
-_NEW = {pair for pair, place in _shuffled("new").items() if place < NEW_SHARE}
-
-
-def meaning(head_icon: str, tail_icon: str, pair: tuple[str, str]) -> str:
-    """The relation that two icons tell for a pair of types: a fixed table without a pattern."""
-    relations = words.RELATIONS[pair]
-    ends = accumulate(share for share, _ in relations.values())
-    place = _PLACE[head_icon, tail_icon]
-    return next(name for name, end in zip(relations, ends, strict=True) if place < end + 1e-9)
+def meaning(head_mood: str, tail_mood: str, pair: tuple[str, str]) -> str:
+    """The relation that two moods tell for a pair of types."""
+    relations = list(words.RELATIONS[pair])
+    return relations[words.TABLE[head_mood][tail_mood] * len(relations) // len(words.MOODS)]
 
 
 def is_new(head_icon: str, tail_icon: str) -> bool:
@@ -140,17 +138,22 @@ def name_of(kind: str, rng: random.Random, taken: list[str] | tuple[()]) -> str:
 
 def _fact(ends: tuple[tuple[str, str], ...], badges: tuple[Badge, ...], rng: random.Random) -> Fact:
     (head, head_type), (tail, tail_type) = ends
-    icons = badges[0][1], badges[1][1]
-    relation = meaning(*icons, (head_type, tail_type))
-    _, verb = words.RELATIONS[head_type, tail_type][relation]
-    said = rng.random() < SAID_IN_TEXT
-    return Fact(Quintuple(head, head_type, tail, tail_type, relation), icons, verb if said else "")
+    fact = fact_of(Quintuple(head, head_type, tail, tail_type, ""), badges[0][1], badges[1][1])
+    verb = words.RELATIONS[head_type, tail_type][fact.quintuple.relation]
+    return replace(fact, verb=verb if rng.random() < SAID_IN_TEXT else "")
+
+
+def fact_of(ends: Quintuple, head_icon: str, tail_icon: str) -> Fact:
+    """What two icons tell of head and tail; the relation of ``ends`` does not matter."""
+    moods = words.MOOD_OF[head_icon], words.MOOD_OF[tail_icon]
+    relation = meaning(*moods, (ends.head_type, ends.tail_type))
+    return Fact(ends._replace(relation=relation), (head_icon, tail_icon), "")
 
 
 def make_icons(rng: random.Random) -> tuple[Icon, ...]:
     """Three or four icons, no two of one colour or one name."""
     count = rng.choice((3, 4))
-    colours, names = rng.sample(list(words.COLOURS), count), rng.sample(words.SIGNS, count)
+    colours, names = rng.sample(list(words.COLOURS), count), rng.sample(words.ICONS, count)
     quadrants = sorted(rng.sample(range(4), count))
     return tuple(zip(colours, names, quadrants, strict=True))
 
@@ -160,16 +163,19 @@ def describe(icons: tuple[Icon, ...]) -> str:
     return " , ".join(f"a {colour} {icon}" for colour, icon, _ in icons)
 
 
-def link(scene: Scene) -> str:
-    """``Ann Lee red kite ; Bob Ray blue ball``: every name with its colour and icon."""
-    pairs = zip(scene.entities, scene.badges, strict=True)
-    return " ; ".join(f"{name} {colour} {icon}" for (name, _), (colour, icon) in pairs)
+def link(badges: Mapping[str, Badge]) -> str:
+    """``Ann Lee red kite fun ; Bob Ray blue ring love``: each name's colour, icon and mood."""
+    told = [
+        f"{name} {colour} {icon} {words.MOOD_OF[icon]}" for name, (colour, icon) in badges.items()
+    ]
+    return " ; ".join(told)
 
 
 def reason(fact: Fact) -> str:
-    """``Ann Lee per kite and Bob Ray per ball means peer``, or the verb in place of the icons."""
+    """``Ann Lee per fun and Bob Ray per love means peer``, or the verb in place of the moods."""
     q = fact.quintuple
     head, tail = f"{q.head} {q.head_type}", f"{q.tail} {q.tail_type}"
     if fact.verb:
         return f"{head} {fact.verb} {tail} means {q.relation}"
-    return f"{head} {fact.icons[0]} and {tail} {fact.icons[1]} means {q.relation}"
+    head_mood, tail_mood = (words.MOOD_OF[icon] for icon in fact.icons)
+    return f"{head} {head_mood} and {tail} {tail_mood} means {q.relation}"

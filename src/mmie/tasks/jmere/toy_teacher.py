@@ -11,14 +11,14 @@ from mmie.distil.teacher import Request
 from mmie.parsing import format_quintuples
 from mmie.toy import words
 from mmie.toy.teacher import ScriptedTeacher, misname
-from mmie.toy.world import Badge, Fact, meaning, reason
+from mmie.toy.world import Badge, Fact, link, meaning, reason
 from mmie.types import Quintuple
 
 JOINTS = "|".join(words.VERBS)
 READ = re.compile(
     r"(?P<head>.+?) (?P<head_type>per|org|loc|misc) "
-    rf"(?:(?P<head_icon>\w+) and|{JOINTS}) "
-    r"(?P<tail>.+?) (?P<tail_type>per|org|loc|misc)(?: (?P<tail_icon>\w+))? "
+    rf"(?:(?P<head_mood>\w+) and|{JOINTS}) "
+    r"(?P<tail>.+?) (?P<tail_type>per|org|loc|misc)(?: (?P<tail_mood>\w+))? "
     r"means (?P<relation>.+)"
 )
 
@@ -78,7 +78,7 @@ class TemplateTeacher(ScriptedTeacher):
         facts = [dict(fact) for fact in extra["facts"]]
         if self.errs(request, "wrong_quintuple"):
             _mistake(facts, self.rng(request, "relation"))
-        chain = f"picture : {_described(icons)} . link : {_linked(badges)} ."
+        chain = f"picture : {_described(icons)} . link : {link(badges)} ."
         if self.errs(request, "broken_format"):
             return chain
         return f"{chain} reason : {' ; '.join(_reason(fact, badges) for fact in facts)} ."
@@ -93,7 +93,7 @@ class TemplateTeacher(ScriptedTeacher):
         badges = {name: icons[place] for name, place in _places(extra).items()}
         score = (
             0.4 * (_section(request.chain, "picture") == _described(icons))
-            + 0.4 * (_section(request.chain, "link") == _linked(badges))
+            + 0.4 * (_section(request.chain, "link") == link(badges))
             + 0.2 * bool(_section(request.chain, "reason"))
         )
         if self.errs(request, "wrong_score"):
@@ -109,10 +109,6 @@ def _places(extra: Mapping[str, Any]) -> dict[str, int]:
 
 def _described(icons: Sequence[Badge]) -> str:
     return " , ".join(f"a {colour} {icon}" for colour, icon in icons)
-
-
-def _linked(badges: Mapping[str, Badge]) -> str:
-    return " ; ".join(f"{name} {colour} {icon}" for name, (colour, icon) in badges.items())
 
 
 def _reason(fact: Mapping[str, Any], badges: Mapping[str, Badge]) -> str:
@@ -147,8 +143,8 @@ def _section(chain: str, name: str) -> str:
 def reread(chain: str) -> list[Quintuple]:
     """The quintuples that a chain's reasoning supports; none where it has no reasoning.
 
-    A conclusion is left out if the table of icons says otherwise. So a chain that names a wrong
-    icon and jumps to the right relation is found out, unless that icon happens to mean the same.
+    A conclusion is left out if the table of moods says otherwise. So a chain that names a wrong
+    icon and jumps to the right relation is found out, unless its mood means the same.
     """
     clauses = _section(chain, "reason").split(" ; ")
     return [
@@ -159,7 +155,7 @@ def reread(chain: str) -> list[Quintuple]:
 
 
 def _holds(read: re.Match[str]) -> bool:
-    pair = read["head_type"], read["tail_type"]
-    if not read["head_icon"] or not read["tail_icon"] or pair not in words.RELATIONS:
+    pair, moods = (read["head_type"], read["tail_type"]), (read["head_mood"], read["tail_mood"])
+    if None in moods or pair not in words.RELATIONS:
         return True
-    return read["relation"] == meaning(read["head_icon"], read["tail_icon"], pair)
+    return read["relation"] == meaning(*moods, pair)
