@@ -16,17 +16,20 @@ from mmie.parsing import format_quintuples
 from mmie.toy import words
 from mmie.toy.tokenizer import world_words
 from mmie.toy.world import Scene, describe, fact_of, link, make_scene, reason
+from mmie.types import Quintuple
 
 THINK_FIRST = "think then answer ."
 LESSONS = {
-    "describe": 0.12,
+    "describe": 0.1,
     "name": 0.1,
-    "link": 0.15,
-    "reason": 0.35,
-    "write": 0.13,
-    "copy": 0.1,
+    "link": 0.1,
+    "reason": 0.4,
+    "write": 0.08,
+    "form": 0.1,
+    "copy": 0.07,
     "ask": 0.05,
 }
+ALL_RELATIONS = [name for relations in words.RELATIONS.values() for name in relations]
 THOUGHT = 0.35  # share of the lessons that think first
 
 
@@ -98,6 +101,19 @@ def _write(rng: random.Random, tweet: Scene) -> Made:
     return question, _reasons(told), format_quintuples(told.quintuples)
 
 
+def _form(rng: random.Random, tweet: Scene) -> Made:
+    """Shows the form of an answer: two names of the tweet with a relation drawn from all."""
+    (head, head_type), (tail, tail_type) = rng.sample(tweet.entities, 2)
+    relation = rng.choice(ALL_RELATIONS)
+    question = f"text : {tweet.text} . extract the quintuples ."
+    chain = f"picture : {describe(tweet.icons)} . link : {link(tweet.badge_of)} ."
+    return (
+        question,
+        chain,
+        format_quintuples([Quintuple(head, head_type, tail, tail_type, relation)]),
+    )
+
+
 def _reasons(scene: Scene) -> str:
     return f"reason : {' ; '.join(reason(fact) for fact in scene.facts)} ."
 
@@ -128,6 +144,7 @@ _MAKERS = {
     "link": _link,
     "reason": _reason,
     "write": _write,
+    "form": _form,
     "copy": _copy,
     "ask": _ask,
 }

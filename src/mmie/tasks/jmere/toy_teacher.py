@@ -35,7 +35,7 @@ class TemplateTeacher(ScriptedTeacher):
         wrong_score: share of scores that are off by 0.4.
     """
 
-    model: ClassVar[str] = "template"
+    model: ClassVar[str] = "mood-template"
     known_by: ClassVar[str] = "facts"
     choice: ClassVar[str] = "jmere_toy"
 
