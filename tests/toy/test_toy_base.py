@@ -182,6 +182,25 @@ def test_the_shipped_base_is_small_and_loads() -> None:
     assert backbone.vision_features(draw_scene([("red", "heart", 0)])).shape == (16, 128)
 
 
+def test_an_earlier_base_is_taken_over_word_by_word(tmp_path: Path) -> None:
+    """Its words stand in another order, and it lacks one."""
+    how = {"end": "<|im_end|>", "pad": "<|endoftext|>", "chat_template": CHATML}
+    now, then = (build_tokenizer(markers, **how) for markers in (["<|new|>", *SPECIAL], SPECIAL))
+    earlier, model = (build_model(words_of, width=64, layers=1) for words_of in (then, now))
+    base.save(earlier, then, tmp_path)
+    missing = now.get_vocab()["<|new|>"]
+    before = model.get_input_embeddings().weight[missing].clone()
+    base.take_over(model, now, tmp_path)
+    for word in ("▁kite", "Ann", "<|im_end|>"):
+        mine, other = now.get_vocab()[word], then.get_vocab()[word]
+        taken = model.get_input_embeddings().weight[mine]
+        assert torch.equal(taken, earlier.get_input_embeddings().weight[other].bfloat16().float())
+    assert now.get_vocab()["▁kite"] != then.get_vocab()["▁kite"]
+    assert torch.equal(model.get_input_embeddings().weight[missing], before)
+    name = "model.language_model.layers.0.mlp.up_proj.weight"
+    assert torch.equal(model.state_dict()[name], earlier.state_dict()[name].bfloat16().float())
+
+
 @pytest.mark.slow
 def test_pre_training_writes_a_checkpoint_that_loads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,9 +1,15 @@
 """Builds and pre-trains the tiny base: a real Qwen2.5-VL of about a million parameters.
 
-    python -m mmie.toy.base OUT [--steps 3000]
+    python -m mmie.toy.base OUT [--steps 3000] [--start FOLDER]
 
-OUT has the layout of a Hugging Face folder. The checkpoint that the toy profile loads was made by
-this command with its defaults. The model sees the lessons of ``lessons.py`` and nothing else.
+OUT has the layout of a Hugging Face folder. The model sees the lessons of ``lessons.py`` and
+nothing else. With ``--start`` it goes on from an earlier base, whose words may stand in another
+order.
+
+The checkpoint that the toy profile loads was made in five parts, as the world and its lessons grew:
+from nothing to the base of an earlier world (3,000 steps), and from there by 1,300, 900, 600 and
+500 steps. So its lessons were not always those of ``lessons.py``. A base made from nothing with
+these lessons alone has not been tried.
 """
 
 from __future__ import annotations
@@ -21,6 +27,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
+    AutoTokenizer,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
@@ -196,16 +203,44 @@ def scene_lessons(
     return lesson_batches(tokenizer, shown, lesson, rng=rng, sides=[SIZE], size=size)
 
 
-def pretrain(out: Path, *, steps: int, batch_size: int, lr: float, seed: int) -> None:
-    """Trains all weights of a random model on the lessons and writes the folder."""
+def pretrain(
+    out: Path, *, steps: int, batch_size: int, lr: float, seed: int, start: Path | None = None
+) -> None:
+    """Trains all weights on the lessons and writes the folder.
+
+    Args:
+        out: the folder.
+        steps, batch_size, lr, seed: of the training.
+        start: the folder of an earlier base; None starts from a random model.
+    """
     torch.manual_seed(seed)
     tokenizer = build_tokenizer(
         SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
     )
     model = build_model(tokenizer)
+    if start is not None:
+        take_over(model, tokenizer, start)
     lessons = scene_lessons(tokenizer, pool=4000, seed=seed, size=batch_size)
     teach(model, lessons, steps=steps, lr=lr)
     save(model, tokenizer, out)
+
+
+def take_over(
+    model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, start: Path
+) -> None:
+    """Gives the model the weights of an earlier base of its size, word by word.
+
+    A word that the earlier base did not have keeps its random embedding.
+    """
+    earlier = Qwen2_5_VLForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
+    place = AutoTokenizer.from_pretrained(start).get_vocab()
+    common = {token: at for token, at in tokenizer.get_vocab().items() if token in place}
+    tied = ("embed_tokens.weight", "lm_head.weight")
+    weights = {k: value for k, value in earlier.state_dict().items() if not k.endswith(tied)}
+    model.load_state_dict(weights, strict=False)
+    with torch.no_grad():
+        known = earlier.get_input_embeddings().weight[[place[token] for token in common]]
+        model.get_input_embeddings().weight[list(common.values())] = known
 
 
 def teach(
@@ -252,8 +287,8 @@ def save(
     image_processor().save_pretrained(out)
 
 
-def parse_arguments(description: str | None, **defaults: float) -> argparse.Namespace:
-    """The folder to write and the numbers of a training, from the command line.
+def argument_parser(description: str | None, **defaults: float) -> argparse.ArgumentParser:
+    """Reads the folder to write and the numbers of a training from the command line.
 
     Args:
         description: of the command.
@@ -268,11 +303,13 @@ def parse_arguments(description: str | None, **defaults: float) -> argparse.Name
     parser.add_argument("--lr", type=float)
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(**defaults)
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
-    pretrain(**vars(parse_arguments(__doc__, batch_size=32, lr=2e-3)))
+    parser = argument_parser(__doc__, batch_size=32, lr=2e-3)
+    parser.add_argument("--start", type=Path)
+    pretrain(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":
