@@ -238,9 +238,9 @@ def take_over(
     tied = ("embed_tokens.weight", "lm_head.weight")
     weights = {k: value for k, value in earlier.state_dict().items() if not k.endswith(tied)}
     model.load_state_dict(weights, strict=False)
+    mine, other = (one.model.language_model.embed_tokens.weight for one in (model, earlier))
     with torch.no_grad():
-        known = earlier.get_input_embeddings().weight[[place[token] for token in common]]
-        model.get_input_embeddings().weight[list(common.values())] = known
+        mine[list(common.values())] = other[[place[token] for token in common]]
 
 
 def teach(

@@ -1,9 +1,10 @@
 """What the tiny base is pre-trained on: single skills of the world, never a task.
 
-It describes pictures, answers questions about their icons, names and types the entities of a tweet,
-finds the icon of each name, reads the table of icons, writes quintuples that are told, copies
-lists, and thinks before it answers. No lesson goes from a picture to a relation, and no lesson uses
-a tweet of the toy data.
+It describes pictures and answers questions about their icons. It names and types the entities of a
+tweet, and finds the colour, the icon and the mood of each. It reads the table of moods, and writes
+the quintuples of a reasoning that it is told. It copies lists, and thinks before it answers. No
+lesson goes from a picture to a relation, and no lesson uses a tweet of the toy data. The form of an
+answer is shown in the task's own words, but with a relation and an order of names that are drawn.
 """
 
 from __future__ import annotations
