@@ -131,7 +131,7 @@ def test_paradigms(
     name: str, response: str | None, long: bool | None, reinforced: bool, profile: str
 ) -> None:
     run = run_config(f"+experiment={name}", f"profile={profile}")
-    epochs = {"toy": {True: 8, False: 4}, "paper": {True: 20, False: 5}}[profile]
+    epochs = {"toy": {True: 8, False: 8}, "paper": {True: 20, False: 5}}[profile]
     assert (run.sft and run.sft.response) == response
     assert (run.sft and run.sft.epochs) == (None if long is None else epochs[long])
     assert (run.grpo is not None) == reinforced
