@@ -178,7 +178,7 @@ def test_the_grid_is_as_large_as_its_header_says() -> None:
     assert "Cost: 72 jobs" in EXPERIMENTS["sweep_grid"].read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("profile", "lr"), [("toy", 2e-4), ("paper", 2e-6)])
+@pytest.mark.parametrize(("profile", "lr"), [("toy", 5e-4), ("paper", 2e-6)])
 def test_the_search_goes_on_around_the_profile(profile: str, lr: float) -> None:
     cfg = compose("+experiment=sweep_optuna", f"profile={profile}", whole=True)
     override = f"grpo.lr={cfg.hydra.sweeper.params['grpo.lr']}"

@@ -315,7 +315,11 @@ def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> 
     assert len(adapters[0]) == 2
     assert adapters[0] == adapters[1]
     answers = [
-        len((folder / "artifacts/record/template.jsonl").read_text(encoding="utf-8").splitlines())
+        len(
+            (folder / "artifacts/record/mood-template.jsonl")
+            .read_text(encoding="utf-8")
+            .splitlines()
+        )
         for folder in (whole, broken)
     ]
     assert answers[0] == answers[1] == 16 * 2 * 3

@@ -21,7 +21,7 @@ from mmie.tasks.jmere.rule_score import parse_score
 from mmie.tasks.jmere.toy_source import ToySource
 from mmie.tasks.jmere.toy_teacher import TemplateTeacher, reread
 from mmie.toy import words
-from mmie.types import Example
+from mmie.types import Example, Quintuple
 
 RIGHT: dict[str, float] = {
     "wrong_description": 0.0,
@@ -66,41 +66,61 @@ def test_a_teacher_without_faults_is_always_right(samples: list[Example]) -> Non
 
 def test_a_chain_by_hand() -> None:
     extra = {
-        "icons": [["red", "heart", 0], ["blue", "boat", 2]],
+        "icons": [["red", "heart", 0], ["blue", "boat", 2], ["pink", "tree", 3]],
+        "badges": {
+            "Ann Lee": ["blue", "boat"],
+            "Bob Ray": ["red", "heart"],
+            "Apex Club": ["pink", "tree"],
+        },
         "facts": [
             {
                 "quintuple": ["Ann Lee", "per", "Bob Ray", "per", "couple"],
-                "clue": "heart",
-                "verb": "",
+                "icons": ["boat", "heart"],
+                "verb": "weds",
             },
             {
                 "quintuple": ["Bob Ray", "per", "Apex Club", "org", "member of"],
-                "clue": "",
+                "icons": ["heart", "tree"],
                 "verb": "",
             },
         ],
     }
-    chain, _, _ = judge(Example("x", "Ann Lee x Bob Ray of Apex Club", (), (), extra))
+    chain, read, score = judge(Example("x", "Ann Lee in blue weds Bob Ray", (), (), extra))
     assert chain == (
-        "picture : a red heart , a blue boat . link : heart goes with Ann Lee and Bob Ray ; "
-        "the text goes with Bob Ray and Apex Club . "
-        "reason : Ann Lee per , Bob Ray per , heart means couple ; "
-        "Bob Ray per , Apex Club org , member of ."
+        "picture : a red heart , a blue boat , a pink tree . "
+        "link : Ann Lee blue boat fun ; Bob Ray red heart love ; Apex Club pink tree love . "
+        "reason : Ann Lee per weds Bob Ray per means couple ; "
+        "Bob Ray per love and Apex Club org love means member of ."
     )
+    assert read == [Quintuple(*fact["quintuple"]) for fact in extra["facts"]]  # type: ignore[index]
+    assert score == 1.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "score"), [("wrong_description", {0.2, 0.6}), ("wrong_alignment", {0.6})]
+)
+def test_a_wrong_icon_is_caught_by_the_score(
+    samples: list[Example], kind: str, score: set[float]
+) -> None:
+    assert {judge(example, **{kind: 1.0})[2] for example in samples} == score
 
 
 @pytest.mark.parametrize("kind", ["wrong_description", "wrong_alignment"])
-def test_a_wrong_picture_or_link_is_caught_by_the_score(samples: list[Example], kind: str) -> None:
+def test_a_wrong_icon_is_caught_by_re_prediction_unless_its_mood_means_the_same(
+    samples: list[Example], kind: str
+) -> None:
+    """The chain ends in the gold answer all the same: the teacher was given it."""
+    passed = 0
     for example in samples:
-        _, read, score = judge(example, **{kind: 1.0})
-        assert read == list(example.gold)
-        assert score == pytest.approx(0.6)
+        chain, read, _ = judge(example, **{kind: 1.0})
+        assert all(chain.count(f"means {quintuple.relation}") for quintuple in example.gold)
+        passed += read == list(example.gold)
+    assert 0.1 < passed / len(samples) < 0.8
 
 
 def test_a_wrong_quintuple_is_caught_by_re_prediction(samples: list[Example]) -> None:
     for example in samples:
         _, read, _ = judge(example, wrong_quintuple=1.0)
-        assert read
         assert set(read) != set(example.gold)
 
 
@@ -113,9 +133,7 @@ def test_missing_reasoning_is_caught_by_re_prediction(samples: list[Example]) ->
 
 def test_a_wrong_score_is_off_by_four_tenths(samples: list[Example]) -> None:
     assert {judge(example, wrong_score=1.0)[2] for example in samples} == {0.6}
-    assert {judge(example, wrong_score=1.0, wrong_description=1.0)[2] for example in samples} == {
-        0.2
-    }
+    assert {judge(example, wrong_score=1.0, wrong_alignment=1.0)[2] for example in samples} == {0.2}
 
 
 def test_errors_come_at_their_rates_and_belong_to_the_candidate(samples: list[Example]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from itertools import combinations
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations, permutations
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from mmie.errors import InputError
 from mmie.tasks.jmere.toy_source import ToySource
 from mmie.toy import words
 from mmie.toy.drawing import DRAWERS, HALF, draw_scene
-from mmie.toy.world import Scene, describe, make_scene
+from mmie.toy.world import Scene, describe, fact_of, is_new, link, make_scene, meaning, reason
+from mmie.types import Quintuple
 
 SMALL = {"train": 60, "val": 15, "test": 25}
 
@@ -60,25 +63,61 @@ def test_entities_stand_in_the_tweet_in_their_order(scenes: list[Scene]) -> None
         assert " ".join(scene.text.split()) == scene.text
 
 
-def test_a_relation_can_be_told_from_one_clue_and_no_other_contradicts(scenes: list[Scene]) -> None:
-    kinds = {"icon": 0, "verb": 0, "none": 0}
+def test_each_name_wears_the_colour_of_one_icon(scenes: list[Scene]) -> None:
     for scene in scenes:
-        shown = {icon for _, icon, _ in scene.icons}
+        shown = {(colour, icon) for colour, icon, _ in scene.icons}
+        assert set(scene.badges) <= shown
+        assert len(set(scene.badges)) == len(scene.entities)
+        for (name, _), (colour, _) in zip(scene.entities, scene.badges, strict=True):
+            assert f"{name} in {colour}" in scene.text
+
+
+def test_two_moods_in_their_order_tell_the_relation(scenes: list[Scene]) -> None:
+    """A verb, where there is one, says the same."""
+    said = 0
+    for scene in scenes:
         for fact in scene.facts:
-            _, head_type, _, tail_type, relation = fact.quintuple
-            options = words.RELATIONS[head_type, tail_type]
-            clues = {clue for _, clue, _ in options.values() if clue}
-            assert shown & clues == ({fact.clue} if fact.clue else set())
-            if fact.clue:
-                assert options[relation][1] == fact.clue
+            head, head_type, tail, tail_type, relation = fact.quintuple
+            icons = tuple(scene.badge_of[name][1] for name in (head, tail))
+            assert fact.icons == icons
+            moods = [words.MOOD_OF[icon] for icon in icons]
+            assert meaning(*moods, (head_type, tail_type)) == relation
             if fact.verb:
-                assert options[relation][2] == fact.verb
+                assert words.RELATIONS[head_type, tail_type][relation] == fact.verb
                 assert f" {fact.verb} " in scene.text
-            assert not (fact.clue and fact.verb)
-            assert bool(fact.clue or fact.verb) == (len(options) > 1)
-            kinds["icon" if fact.clue else "verb" if fact.verb else "none"] += 1
-    assert kinds["icon"] > 2 * kinds["verb"] > 0
-    assert kinds["none"] > 0
+                said += 1
+    assert 0.1 < said / sum(len(scene.facts) for scene in scenes) < 0.25
+
+
+def test_every_icon_has_one_mood() -> None:
+    assert sorted(words.MOOD_OF) == sorted(words.ICONS)
+    assert sum(len(icons) for icons in words.MOODS.values()) == len(words.ICONS)
+
+
+@pytest.mark.parametrize("pair", words.RELATIONS)
+def test_one_mood_alone_tells_nothing(pair: tuple[str, str]) -> None:
+    """Whatever the mood of one end, all relations of the types are equally frequent."""
+    often = len(words.MOODS) // len(words.RELATIONS[pair])
+    for mood in words.MOODS:
+        for told in ([(mood, o) for o in words.MOODS], [(o, mood) for o in words.MOODS]):
+            counts = Counter(meaning(*moods, pair) for moods in told)
+            assert counts == dict.fromkeys(words.RELATIONS[pair], often)
+
+
+def test_the_order_of_two_moods_matters() -> None:
+    for one, other in permutations(words.MOODS, 2):
+        assert words.TABLE[one][other] != words.TABLE[other][one]
+
+
+def test_some_pairs_of_icons_are_not_in_the_training_split() -> None:
+    source = ToySource()
+    shares = {}
+    for split in ("train", "val", "test"):
+        facts = [fact for scene in source.scenes(split) for fact in scene.facts]
+        shares[split] = sum(is_new(*fact.icons) for fact in facts) / len(facts)
+    assert shares["train"] == 0
+    assert shares["val"] > 0.1
+    assert shares["test"] > 0.1
 
 
 def test_icons_stand_in_different_quadrants(scenes: list[Scene]) -> None:
@@ -86,8 +125,14 @@ def test_icons_stand_in_different_quadrants(scenes: list[Scene]) -> None:
         quadrants = [quadrant for _, _, quadrant in scene.icons]
         assert quadrants == sorted(set(quadrants))
         assert len({icon for _, icon, _ in scene.icons}) == len(scene.icons)
-        assert 2 <= len(scene.icons) <= 4
+        assert len({colour for colour, _, _ in scene.icons}) == len(scene.icons)
+        assert len(scene.icons) in (3, 4)
         assert all(colour in words.COLOURS for colour, _, _ in scene.icons)
+
+
+def test_a_given_picture_stays(scenes: list[Scene]) -> None:
+    rng = random.Random(0)
+    assert all(make_scene(rng, scene.icons).icons == scene.icons for scene in scenes[:50])
 
 
 def test_names_of_two_types_never_look_alike() -> None:
@@ -102,6 +147,16 @@ def test_names_of_two_types_never_look_alike() -> None:
 
 def test_describe_names_the_icons_in_reading_order() -> None:
     assert describe((("red", "heart", 0), ("blue", "boat", 3))) == "a red heart , a blue boat"
+
+
+def test_a_chain_says_icon_and_mood_of_each_name() -> None:
+    assert link({"Ann Lee": ("red", "kite"), "Bob Ray": ("blue", "ring")}) == (
+        "Ann Lee red kite fun ; Bob Ray blue ring love"
+    )
+    fact = fact_of(Quintuple("Ann Lee", "per", "Bob Ray", "per", ""), "kite", "ring")
+    assert fact.quintuple.relation == "siblings"
+    assert reason(fact) == "Ann Lee per fun and Bob Ray per love means siblings"
+    assert reason(replace(fact, verb="hugs")) == "Ann Lee per hugs Bob Ray per means siblings"
 
 
 def test_all_icons_look_different_in_every_colour() -> None:

@@ -1,9 +1,15 @@
 """Builds and pre-trains the tiny base: a real Qwen2.5-VL of about a million parameters.
 
-    python -m mmie.toy.base OUT [--steps 3000]
+    python -m mmie.toy.base OUT [--steps 3000] [--start FOLDER]
 
-OUT has the layout of a Hugging Face folder. The checkpoint that the toy profile loads was made by
-this command with its defaults. The model sees the lessons of ``lessons.py`` and nothing else.
+OUT has the layout of a Hugging Face folder. The model sees the lessons of ``lessons.py`` and
+nothing else. With ``--start`` it goes on from an earlier base, whose words may stand in another
+order.
+
+The checkpoint that the toy profile loads was made in five parts, as the world and its lessons grew:
+from nothing to the base of an earlier world (3,000 steps), and from there by 1,300, 900, 600 and
+500 steps. So its lessons were not always those of ``lessons.py``. A base made from nothing with
+these lessons alone has not been tried.
 """
 
 from __future__ import annotations
@@ -21,6 +27,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import (
+    AutoTokenizer,
     PreTrainedTokenizerFast,
     Qwen2_5_VLConfig,
     Qwen2_5_VLForConditionalGeneration,
@@ -133,10 +140,12 @@ def lesson_batches(
         size: lessons in a batch.
     """
     while True:
-        chosen = rng.choices(pool, k=size)
-        texts = [lesson(subject) for subject, _ in chosen]
-        batch = _collate(tokenizer, texts, sides)
-        yield {**batch, "pixel_values": torch.cat([patches.float() for _, patches in chosen])}
+        chosen = [(lesson(subject), patches) for subject, patches in rng.choices(pool, k=8 * size)]
+        chosen.sort(key=lambda made: len(" ".join(made[0]).split()))  # to pad little
+        for start in rng.sample(range(0, 8 * size, size), 8):
+            part = chosen[start : start + size]
+            batch = _collate(tokenizer, [texts for texts, _ in part], sides)
+            yield {**batch, "pixel_values": torch.cat([patches.float() for _, patches in part])}
 
 
 def _collate(
@@ -182,7 +191,8 @@ def scene_lessons(
     """Batches of the lessons of ``mmie.toy.lessons``, about ``pool`` pictures."""
     rng, data = random.Random(f"lessons-{seed}"), random.Random(f"{STREAM}-0")
     held_out: set[str] = set()
-    distinct_scenes(data, sum(SIZES.values()), held_out)
+    for split in ("test", "val", "train"):
+        distinct_scenes(data, SIZES[split], held_out, new=split != "train")
     scenes = [make_scene(rng) for _ in range(pool)]
     shown = [(scene, encode_picture(draw_scene(scene.icons))) for scene in scenes]
 
@@ -193,16 +203,44 @@ def scene_lessons(
     return lesson_batches(tokenizer, shown, lesson, rng=rng, sides=[SIZE], size=size)
 
 
-def pretrain(out: Path, *, steps: int, batch_size: int, lr: float, seed: int) -> None:
-    """Trains all weights of a random model on the lessons and writes the folder."""
+def pretrain(
+    out: Path, *, steps: int, batch_size: int, lr: float, seed: int, start: Path | None = None
+) -> None:
+    """Trains all weights on the lessons and writes the folder.
+
+    Args:
+        out: the folder.
+        steps, batch_size, lr, seed: of the training.
+        start: the folder of an earlier base; None starts from a random model.
+    """
     torch.manual_seed(seed)
     tokenizer = build_tokenizer(
         SPECIAL, end="<|im_end|>", pad="<|endoftext|>", chat_template=CHATML
     )
     model = build_model(tokenizer)
+    if start is not None:
+        take_over(model, tokenizer, start)
     lessons = scene_lessons(tokenizer, pool=4000, seed=seed, size=batch_size)
     teach(model, lessons, steps=steps, lr=lr)
     save(model, tokenizer, out)
+
+
+def take_over(
+    model: Qwen2_5_VLForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, start: Path
+) -> None:
+    """Gives the model the weights of an earlier base of its size, word by word.
+
+    A word that the earlier base did not have keeps its random embedding.
+    """
+    earlier = Qwen2_5_VLForConditionalGeneration.from_pretrained(start, dtype=torch.float32)
+    place = AutoTokenizer.from_pretrained(start).get_vocab()
+    common = {token: at for token, at in tokenizer.get_vocab().items() if token in place}
+    tied = ("embed_tokens.weight", "lm_head.weight")
+    weights = {k: value for k, value in earlier.state_dict().items() if not k.endswith(tied)}
+    model.load_state_dict(weights, strict=False)
+    mine, other = (one.model.language_model.embed_tokens.weight for one in (model, earlier))
+    with torch.no_grad():
+        mine[list(common.values())] = other[[place[token] for token in common]]
 
 
 def teach(
@@ -249,8 +287,8 @@ def save(
     image_processor().save_pretrained(out)
 
 
-def parse_arguments(description: str | None, **defaults: float) -> argparse.Namespace:
-    """The folder to write and the numbers of a training, from the command line.
+def argument_parser(description: str | None, **defaults: float) -> argparse.ArgumentParser:
+    """Reads the folder to write and the numbers of a training from the command line.
 
     Args:
         description: of the command.
@@ -265,11 +303,13 @@ def parse_arguments(description: str | None, **defaults: float) -> argparse.Name
     parser.add_argument("--lr", type=float)
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(**defaults)
-    return parser.parse_args()
+    return parser
 
 
 def main() -> None:
-    pretrain(**vars(parse_arguments(__doc__, batch_size=32, lr=2e-3)))
+    parser = argument_parser(__doc__, batch_size=32, lr=2e-3)
+    parser.add_argument("--start", type=Path)
+    pretrain(**vars(parser.parse_args()))
 
 
 if __name__ == "__main__":

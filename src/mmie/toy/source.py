@@ -60,8 +60,8 @@ class GeneratedSource(ABC):
         return self._images
 
     @abstractmethod
-    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Any]:
-        """The next scenes of the stream, ``count`` samples in all.
+    def distinct(self, split: str, rng: random.Random, count: int, seen: set[str]) -> list[Any]:
+        """The next scenes of the stream for a split, ``count`` samples in all.
 
         Their texts are not among ``seen``, to which they are added.
         """
@@ -84,7 +84,7 @@ class GeneratedSource(ABC):
         seen: set[str] = set()
         scenes: list[Any] = []
         for name in ("test", "val", "train"):
-            scenes = self.distinct(rng, self.sizes[name], seen)
+            scenes = self.distinct(name, rng, self.sizes[name], seen)
             if name == split:
                 break
         return scenes

@@ -1,4 +1,4 @@
-"""The words of the toy world: names by type, icons and the relations that they hint at."""
+"""The words of the toy world: names by type, icons, and the relations of each pair of types."""
 
 COLOURS = {
     "red": (214, 40, 40),
@@ -29,51 +29,61 @@ NAMES = {
     ),
 }
 
-# (head type, tail type) → {relation: (share of the pair's facts, icon that tells it, verb)}.
-# Where there is one relation only, neither icon nor verb is needed.
-RELATIONS: dict[tuple[str, str], dict[str, tuple[float, str, str]]] = {
+# (head type, tail type) → {relation: verb that may tell it}.
+RELATIONS: dict[tuple[str, str], dict[str, str]] = {
     ("per", "per"): {
-        "peer": (0.4, "ball", "joins"),
-        "couple": (0.25, "heart", "weds"),
-        "siblings": (0.2, "kite", "hugs"),
-        "neighbor": (0.15, "fence", "visits"),
+        "peer": "joins",
+        "couple": "weds",
+        "siblings": "hugs",
+        "neighbor": "visits",
     },
-    ("per", "loc"): {
-        "place of residence": (0.6, "house", "lives"),
-        "place of birth": (0.4, "crib", "born"),
-    },
+    ("per", "loc"): {"place of residence": "lives", "place of birth": "born"},
     ("per", "misc"): {
-        "present in": (0.45, "mic", "plays"),
-        "awarded": (0.3, "medal", "wins"),
-        "nationality": (0.25, "flag", "cheers"),
+        "present in": "plays",
+        "awarded": "wins",
+        "nationality": "cheers",
+        "religion": "",
     },
-    ("org", "org"): {
-        "subsidiary": (0.6, "tree", "buys"),
-        "alternate names": (0.4, "ring", "becomes"),
-    },
-    ("per", "org"): {"member of": (1.0, "", "")},
-    ("org", "loc"): {"locate at": (1.0, "", "")},
-    ("loc", "loc"): {"contain": (1.0, "", "")},
-    ("misc", "loc"): {"held on": (1.0, "", "")},
-    ("misc", "misc"): {"part of": (1.0, "", "")},
+    ("org", "org"): {"subsidiary": "buys", "alternate names": "becomes"},
+    ("per", "org"): {"member of": ""},
+    ("org", "loc"): {"locate at": ""},
+    ("loc", "loc"): {"contain": ""},
+    ("misc", "loc"): {"held on": ""},
+    ("misc", "misc"): {"part of": ""},
 }
 
 PAIR_SHARES = {
-    ("per", "per"): 0.3,
-    ("per", "misc"): 0.18,
-    ("per", "loc"): 0.14,
-    ("org", "org"): 0.12,
-    ("per", "org"): 0.1,
-    ("org", "loc"): 0.05,
-    ("loc", "loc"): 0.04,
-    ("misc", "loc"): 0.04,
-    ("misc", "misc"): 0.03,
+    ("per", "per"): 0.4,
+    ("per", "misc"): 0.24,
+    ("per", "loc"): 0.12,
+    ("org", "org"): 0.1,
+    ("per", "org"): 0.05,
+    ("org", "loc"): 0.03,
+    ("loc", "loc"): 0.02,
+    ("misc", "loc"): 0.02,
+    ("misc", "misc"): 0.02,
 }
 
-SIGNS = [sign for relations in RELATIONS.values() for sign in relations.values()]
-CLUES = [clue for _, clue, _ in SIGNS if clue]
-VERBS = [verb for _, _, verb in SIGNS if verb]
-ICONS = [*CLUES, "boat", "star", "cake"]
+VERBS = [verb for relations in RELATIONS.values() for verb in relations.values() if verb]
+ICONS = "ball heart kite fence house crib mic medal flag tree ring boat star cake".split()
+
+# What an icon stands for.
+MOODS = {
+    "love": ("heart", "ring", "crib", "tree"),
+    "fun": ("ball", "kite", "cake", "boat"),
+    "news": ("mic", "flag", "fence"),
+    "proud": ("medal", "star", "house"),
+}
+MOOD_OF = {icon: mood for mood, icons in MOODS.items() for icon in icons}
+
+# The moods of head and tail → the number of the relation, from 0. In each row and in each column
+# every number occurs once, so one mood alone tells nothing.
+TABLE = {
+    "love": {"love": 0, "fun": 1, "news": 2, "proud": 3},
+    "fun": {"love": 2, "fun": 3, "news": 0, "proud": 1},
+    "news": {"love": 3, "fun": 2, "news": 1, "proud": 0},
+    "proud": {"love": 1, "fun": 0, "news": 3, "proud": 2},
+}
 
 OPENINGS = ["", "wow", "today :", "RT @fan :", "look ,", "so proud !", "news :"]
 LINKS = ["and", "with", "@", "x", "near"]

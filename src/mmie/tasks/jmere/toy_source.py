@@ -19,9 +19,12 @@ class ToySource(GeneratedSource):
     stream: ClassVar[str] = STREAM
     defaults: ClassVar[Mapping[str, int]] = SIZES
 
-    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Scene]:
-        """The next ``count`` scenes."""
-        return distinct_scenes(rng, count, seen)
+    def distinct(self, split: str, rng: random.Random, count: int, seen: set[str]) -> list[Scene]:
+        """The next ``count`` scenes.
+
+        Those for training leave out some pairs of icons that validation and test have.
+        """
+        return distinct_scenes(rng, count, seen, new=split != "train")
 
     def icons(self, scene: Scene) -> tuple[Icon, ...]:
         """All icons of the scene."""
@@ -29,8 +32,10 @@ class ToySource(GeneratedSource):
 
     def examples(self, scene: Scene, picture: Picture, names: list[str]) -> list[Example]:
         """One sample, whose gold are the scene's quintuples."""
+        badges = zip((name for name, _ in scene.entities), scene.badges, strict=True)
         extra = {
             "icons": [list(icon) for icon in scene.icons],
+            "badges": {name: list(badge) for name, badge in badges},
             "facts": [asdict(fact) for fact in scene.facts],
         }
         return [Example(names[0], scene.text, (picture,), scene.quintuples, extra)]

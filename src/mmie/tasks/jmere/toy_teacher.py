@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from mmie.distil.teacher import Request
 from mmie.parsing import format_quintuples
 from mmie.toy import words
 from mmie.toy.teacher import ScriptedTeacher, misname
-from mmie.types import Example, Quintuple
+from mmie.toy.world import Badge, Fact, link, meaning, reason
+from mmie.types import Quintuple
 
+JOINTS = "|".join(words.VERBS)
 READ = re.compile(
-    r"(?:reason :|;) (?P<head>.+?) (?P<head_type>per|org|loc|misc) ,"
-    r" (?P<tail>.+?) (?P<tail_type>per|org|loc|misc) ,"
-    r"(?: \w+ means)? (?P<relation>[a-z ]+?) (?=[.;])"
+    r"(?P<head>.+?) (?P<head_type>per|org|loc|misc) "
+    rf"(?:(?P<head_mood>\w+) and|{JOINTS}) "
+    r"(?P<tail>.+?) (?P<tail_type>per|org|loc|misc)(?: (?P<tail_mood>\w+))? "
+    r"means (?P<relation>.+)"
 )
-NO_CLUE = "the text"
 
 
 class TemplateTeacher(ScriptedTeacher):
@@ -26,14 +28,14 @@ class TemplateTeacher(ScriptedTeacher):
 
     Args:
         seed: of its errors.
-        wrong_description: share of chains in which one icon of the picture is misnamed.
-        wrong_alignment: share in which another icon is taken for the clue.
+        wrong_description: share of chains in which one icon of the picture is misnamed throughout.
+        wrong_alignment: share in which one name is given the icon of another colour.
         wrong_quintuple: share that end in a wrong quintuple.
         broken_format: share that stop before the reasoning.
         wrong_score: share of scores that are off by 0.4.
     """
 
-    model: ClassVar[str] = "template"
+    model: ClassVar[str] = "mood-template"
     known_by: ClassVar[str] = "facts"
     choice: ClassVar[str] = "jmere_toy"
 
@@ -65,77 +67,72 @@ class TemplateTeacher(ScriptedTeacher):
         return self._chain(request)
 
     def _chain(self, request: Request) -> str:
-        icons = [(colour, icon) for colour, icon, _ in request.example.extra["icons"]]
+        extra = request.example.extra
+        icons = [(colour, icon) for colour, icon, _ in extra["icons"]]
         if self.errs(request, "wrong_description"):
-            icons = misname(icons, self.rng(request, "icons"))
-        steps = [_Step(fact) for fact in request.example.extra["facts"]]
+            wrong = misname(icons, self.rng(request, "icons"))
+            icons = [(colour, icon) for (colour, _), (_, icon) in zip(icons, wrong, strict=True)]
+        badges = {name: icons[place] for name, place in _places(extra).items()}
         if self.errs(request, "wrong_alignment"):
-            _misalign(steps, [icon for _, icon in icons], self.rng(request, "clue"))
+            _misalign(badges, icons, self.rng(request, "link"))
+        facts = [dict(fact) for fact in extra["facts"]]
         if self.errs(request, "wrong_quintuple"):
-            wrong = self.rng(request, "relation")
-            steps[wrong.randrange(len(steps))].mistake(wrong)
-        picture = " , ".join(f"a {colour} {icon}" for colour, icon in icons)
-        links = " ; ".join(step.link() for step in steps)
+            _mistake(facts, self.rng(request, "relation"))
+        chain = f"picture : {_described(icons)} . link : {link(badges)} ."
         if self.errs(request, "broken_format"):
-            return f"picture : {picture} . link : {links} ."
-        reasons = " ; ".join(step.reason() for step in steps)
-        return f"picture : {picture} . link : {links} . reason : {reasons} ."
+            return chain
+        return f"{chain} reason : {' ; '.join(_reason(fact, badges) for fact in facts)} ."
 
     def _score(self, request: Request) -> float:
-        """0.4 for a right description, 0.4 for the right clues, 0.2 for any reasoning.
+        """0.4 for a right description, 0.4 for the right icon of each name, 0.2 for any reasoning.
 
         Now and then it is 0.4 off.
         """
-        truth = _truth(request.example)
-        part = {name: _section(request.chain, name) for name in ("picture", "link", "reason")}
+        extra = request.example.extra
+        icons = [(colour, icon) for colour, icon, _ in extra["icons"]]
+        badges = {name: icons[place] for name, place in _places(extra).items()}
         score = (
-            0.4 * (part["picture"] == truth["picture"])
-            + 0.4 * (part["link"] == truth["link"])
-            + 0.2 * bool(part["reason"])
+            0.4 * (_section(request.chain, "picture") == _described(icons))
+            + 0.4 * (_section(request.chain, "link") == link(badges))
+            + 0.2 * bool(_section(request.chain, "reason"))
         )
         if self.errs(request, "wrong_score"):
             score = score - 0.4 if score > 0.5 else score + 0.4
         return round(score, 1)
 
 
-class _Step:
-    """One fact on its way into a chain: the quintuple and what it is said to rest on."""
-
-    def __init__(self, fact: Mapping[str, Any]) -> None:
-        self.quintuple = Quintuple(*fact["quintuple"])
-        self.clue, self.verb = fact["clue"], fact["verb"]
-
-    def link(self) -> str:
-        because = self.clue or self.verb or NO_CLUE
-        return f"{because} goes with {self.quintuple.head} and {self.quintuple.tail}"
-
-    def reason(self) -> str:
-        q, because = self.quintuple, self.clue or self.verb
-        means = f"{because} means {q.relation}" if because else q.relation
-        return f"{q.head} {q.head_type} , {q.tail} {q.tail_type} , {means}"
-
-    def mistake(self, rng: random.Random) -> None:
-        """Takes another relation of the same types, or swaps head and tail if there is none."""
-        q = self.quintuple
-        others = [name for name in words.RELATIONS[q.head_type, q.tail_type] if name != q.relation]
-        if others:
-            self.quintuple = q._replace(relation=rng.choice(others))
-        else:
-            self.quintuple = Quintuple(q.tail, q.tail_type, q.head, q.head_type, q.relation)
+def _places(extra: Mapping[str, Any]) -> dict[str, int]:
+    """Each name with the place of its icon among those of the picture."""
+    colours = [colour for colour, _, _ in extra["icons"]]
+    return {name: colours.index(colour) for name, (colour, _) in extra["badges"].items()}
 
 
-def _misalign(steps: list[_Step], icons: list[str], rng: random.Random) -> None:
-    step = rng.choice(steps)
-    others = [icon for icon in icons if icon != step.clue] or words.ICONS
-    step.clue = rng.choice(others)
+def _described(icons: Sequence[Badge]) -> str:
+    return " , ".join(f"a {colour} {icon}" for colour, icon in icons)
 
 
-def _truth(example: Example) -> dict[str, str]:
-    steps = [_Step(fact) for fact in example.extra["facts"]]
-    return {
-        "picture": " , ".join(f"a {colour} {icon}" for colour, icon, _ in example.extra["icons"]),
-        "link": " ; ".join(step.link() for step in steps),
-    }
+def _reason(fact: Mapping[str, Any], badges: Mapping[str, Badge]) -> str:
+    quintuple = Quintuple(*fact["quintuple"])
+    icons = badges[quintuple.head][1], badges[quintuple.tail][1]
+    return reason(Fact(quintuple, icons, fact["verb"]))
+
+
+def _misalign(badges: dict[str, Badge], icons: Sequence[Badge], rng: random.Random) -> None:
+    """Gives one name the icon of another colour."""
+    name = rng.choice(list(badges))
+    colour, icon = badges[name]
+    badges[name] = colour, rng.choice([other for _, other in icons if other != icon])
+
+
+def _mistake(facts: list[dict[str, Any]], rng: random.Random) -> None:
+    """Takes another relation of the same types, or swaps head and tail if there is none."""
+    fact = rng.choice(facts)
+    q = Quintuple(*fact["quintuple"])
+    others = [name for name in words.RELATIONS[q.head_type, q.tail_type] if name != q.relation]
+    if others:
+        fact["quintuple"] = q._replace(relation=rng.choice(others))
+    else:
+        fact["quintuple"] = Quintuple(q.tail, q.tail_type, q.head, q.head_type, q.relation)
 
 
 def _section(chain: str, name: str) -> str:
@@ -144,6 +141,21 @@ def _section(chain: str, name: str) -> str:
 
 
 def reread(chain: str) -> list[Quintuple]:
-    """The quintuples that a chain's reasoning arrives at; none where it has no reasoning."""
-    _, found, reasoning = chain.partition("reason :")
-    return [Quintuple(**match.groupdict()) for match in READ.finditer(found + reasoning)]
+    """The quintuples that a chain's reasoning supports; none where it has no reasoning.
+
+    A conclusion is left out if the table of moods says otherwise. So a chain that names a wrong
+    icon and jumps to the right relation is found out, unless its mood means the same.
+    """
+    clauses = _section(chain, "reason").split(" ; ")
+    return [
+        Quintuple(*read.group(*Quintuple._fields))
+        for read in map(READ.fullmatch, clauses)
+        if read and _holds(read)
+    ]
+
+
+def _holds(read: re.Match[str]) -> bool:
+    pair, moods = (read["head_type"], read["tail_type"]), (read["head_mood"], read["tail_mood"])
+    if None in moods or pair not in words.RELATIONS:
+        return True
+    return read["relation"] == meaning(*moods, pair)

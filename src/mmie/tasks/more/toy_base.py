@@ -5,8 +5,9 @@ That is prompts with two pictures, numbered steps, and slashes.
     python -m mmie.tasks.more.toy_base OUT [--steps 3000]
 
 It starts from the shipped base. The checkpoint that MORE's toy profile loads was made by this
-command with its defaults. Only skills are taught, never the task: no lesson says an object's type
-or a relation of a picture, and no title of the toy data comes up.
+command with its defaults, from the base of an earlier world of JMERE. Only skills are taught, never
+the task: no lesson says an object's type or a relation of a picture, and no title of the toy data
+comes up.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mmie.models.backbone import resolve_path
 from mmie.tasks.more.toy_source import ToyMORESource
 from mmie.tasks.more.toy_world import MoreScene, crop_of, make_more_scene
 from mmie.toy import words
-from mmie.toy.base import encode_picture, lesson_batches, parse_arguments, save, teach
+from mmie.toy.base import argument_parser, encode_picture, lesson_batches, save, teach
 from mmie.toy.drawing import SIZE, draw_scene
 from mmie.toy.lessons import THINK_FIRST
 from mmie.toy.tokenizer import world_words
@@ -102,7 +103,7 @@ def _draw(rng: random.Random) -> tuple[tuple[MoreScene, int], Tensor]:
 
 
 def main() -> None:
-    arguments = parse_arguments(__doc__, batch_size=24, lr=1e-3)
+    arguments = argument_parser(__doc__, batch_size=24, lr=1e-3).parse_args()
     torch.manual_seed(arguments.seed)
     base = resolve_path("mmie:toy/qwen2_5_vl")
     tokenizer: Any = AutoTokenizer.from_pretrained(base)

@@ -25,7 +25,9 @@ class ToyMORESource(GeneratedSource):
     stream: ClassVar[str] = "toy-more"
     defaults: ClassVar[Mapping[str, int]] = SIZES
 
-    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[SceneFacts]:
+    def distinct(
+        self, split: str, rng: random.Random, count: int, seen: set[str]
+    ) -> list[SceneFacts]:
         """The next scenes with their facts, ``count`` facts in all."""
         scenes: list[SceneFacts] = []
         while count > 0:

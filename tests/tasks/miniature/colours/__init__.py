@@ -119,7 +119,7 @@ class ColourSource(GeneratedSource):
     stream: ClassVar[str] = "colours"
     defaults: ClassVar[Mapping[str, int]] = {"train": 12, "val": 4, "test": 6}
 
-    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Any]:
+    def distinct(self, split: str, rng: random.Random, count: int, seen: set[str]) -> list[Any]:
         return [self._scene(rng, seen) for _ in range(count)]
 
     def _scene(self, rng: random.Random, seen: set[str]) -> tuple[str, tuple[Icon, ...]]:
