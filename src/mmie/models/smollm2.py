@@ -76,7 +76,7 @@ def write(folder: Path) -> None:
     if folder.exists():
         raise InputError(f"{folder}: is there already; delete it, or name another folder")
     tokenizer = read_tokenizer(gguf)
-    model = build_model(gguf, tokenizer)
+    model = behind_vision(read_language_model(gguf), tokenizer)
     partial = folder.with_name(f"{folder.name}.partial")
     with disk_errors(folder, also=(SafetensorError,)):
         shutil.rmtree(partial, ignore_errors=True)
@@ -113,13 +113,23 @@ def read_tokenizer(gguf: Path) -> Any:
     return tokenizer
 
 
-def build_model(gguf: Path, tokenizer: Any) -> LlavaForConditionalGeneration:
-    """SmolLM2 behind a random vision tower and a projector that says a line break."""
+def read_language_model(gguf: Path) -> Any:
+    """SmolLM2 with whole weights, of which its configuration says so, too."""
     language = AutoModelForCausalLM.from_pretrained(
         gguf.parent, gguf_file=gguf.name, dtype=torch.float32
     )
-    # Its weights are whole here, and no adapter could be merged into a base that says otherwise.
+    # No adapter can be merged into a base that is said to be quantised.
     del language.config.quantization_config
+    return language
+
+
+def behind_vision(language: Any, tokenizer: Any) -> LlavaForConditionalGeneration:
+    """The language model behind a random vision tower and a projector that says a line break.
+
+    Args:
+        language: a causal Llama with tied embeddings; it gets a row for each new token.
+        tokenizer: has the token of a picture.
+    """
     language.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
