@@ -164,7 +164,8 @@ def vision_config() -> CLIPVisionConfig:
 @torch.no_grad()
 def _say_line_break(model: LlavaForConditionalGeneration, tokenizer: Any) -> None:
     """Sets the projector's output, and the new token, which is replaced by it, to a line break."""
-    embeddings, projector = model.get_input_embeddings().weight, model.model.multi_modal_projector
+    embeddings: Any = model.get_input_embeddings().weight
+    projector: Any = model.model.multi_modal_projector
     (line_break,) = tokenizer("\n")["input_ids"]
     projector.linear_2.weight.zero_()
     projector.linear_2.bias.copy_(embeddings[line_break])
