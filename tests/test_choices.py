@@ -170,8 +170,8 @@ def test_few_files_make_a_run_of_the_paper() -> None:
 
 def test_the_page_of_options_lists_every_choice() -> None:
     page = (CONF.parent / "docs" / "options.md").read_text(encoding="utf-8")
-    groups = page.partition("\n## All sections\n")[0]
-    rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", groups, re.MULTILINE))
+    choices_part = page.partition("\n## All sections")[0]  # rows of keys come after it
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", choices_part, re.MULTILINE))
     choices: dict[str, set[str]] = {}
     for path in FILES:
         choices.setdefault(path.parent.name, set()).add(path.stem)
