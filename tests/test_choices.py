@@ -21,7 +21,7 @@ from helpers.configured import CONF, experiment_files
 from mmie.config import RunConfig, to_run_config
 from mmie.errors import InputError
 
-PROFILES = ("toy", "paper")
+PROFILES = ("toy", "paper", "small")
 FILES = [*CONF.glob("*/*.yaml"), *CONF.glob("tasks/*/*/*.yaml")]
 CHOICES = {
     group: {path.stem: path for path in sorted(FILES) if path.parent.name == group}
@@ -81,7 +81,7 @@ def built(*overrides: str) -> RunConfig:
 
 def test_the_cases_meet_everything() -> None:
     parts = {(case.task, case.profile, case.model, case.reward) for case in CASES}
-    assert len(parts) == 2 * 2 * len(CHOICES["model"]) * len(CHOICES["reward"])
+    assert len(parts) == 2 * len(PROFILES) * len(CHOICES["model"]) * len(CHOICES["reward"])
     assert {(case.experiment, case.profile) for case in CASES} == {
         *product(experiment_files(), PROFILES)
     }

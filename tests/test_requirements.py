@@ -20,7 +20,7 @@ RUNTIME = "antlr4-python3-runtime"  # Hydra cannot be imported with another one 
 NEEDED = "4.9.3"
 # Chosen per machine.
 UNPINNED = {"mmie", "torch", "torchvision", "triton", "pip", "setuptools", "wheel"}
-EXTRAS = ("test", "bench", "sweep", "report", "slurm", "dev")
+EXTRAS = ("test", "bench", "sweep", "report", "slurm", "small", "dev")
 BUILDS = ("serve",)  # extras whose package must fit the machine's build of torch
 
 

@@ -30,11 +30,11 @@ def test_what_is_set_replaces_the_values_of_all_profiles() -> None:
 def test_a_profile_without_a_value_is_one_line() -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose("config")
-    cfg.profile = "small"
+    cfg.profile = "large"
     with pytest.raises(InputError) as caught:
         to_run_config(cfg)
     assert str(caught.value) == (
-        "lora.rank: no value for profile=small; there is one for toy, paper"
+        "lora.rank: no value for profile=large; there is one for toy, paper, small"
     )
 
 

@@ -17,7 +17,7 @@ CONF = Path(__file__).parents[2] / "conf"  # of the checkout
 
 
 def scale(values: Mapping[str, Any], *, _root_: DictConfig) -> Any:
-    """The value of the chosen profile: ``${scale:{toy:8,paper:20}}``.
+    """The value of the chosen profile: ``${scale:{toy:8,paper:20,small:3}}``.
 
     In a defaults list it chooses a file; the root then holds the choices of the groups.
 

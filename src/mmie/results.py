@@ -286,6 +286,11 @@ class Results:
         return {name.removeprefix(SPLIT): scores for name, scores in own}
 
     @property
+    def text_only(self) -> str:
+        """What every page must say if no sample had a picture; "" otherwise."""
+        return str(self.notes.get("text_only", ""))
+
+    @property
     def last(self) -> dict[str, Scores]:
         """The scores of the last system; empty without any."""
         return self.scores([*self.systems][-1]) if self.systems else {}

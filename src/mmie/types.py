@@ -60,7 +60,8 @@ class Picture:
     """One picture of a sample, or a part of one.
 
     Attributes:
-        path: the file; None stands for a blank picture (``data.missing_images=blank``).
+        path: the file; None stands for a blank picture (``data.images=null``, or
+            ``data.missing_images=blank``).
         box: left, upper, right and lower edge of the part, in pixels of the upright picture; None
             stands for the whole picture.
     """

@@ -340,3 +340,13 @@ def test_the_digest_tells_other_data_and_other_pictures(tmp_path: Path) -> None:
     (tmp_path / "img_org").mkdir()
     picture(tmp_path / "img_org" / "a.png", 0)
     assert len({first, second, digest([file], pictures), digest([file, file], pictures)}) == 4
+
+
+def test_without_a_folder_every_picture_is_blank(tmp_path: Path) -> None:
+    """Whatever lies in the working folder, and however missing pictures are treated."""
+    pictures = PictureFolder(None, "error")
+    assert pictures.find("val", ["a.jpg", "a.jpg", "b.jpg"]) == [Picture(None)] * 3
+    assert pictures.listing() == []
+    file = tmp_path / "train.json"
+    file.write_text("[1]")
+    assert digest([file], pictures) == digest([file], PictureFolder(tmp_path / "none", "blank"))

@@ -232,7 +232,7 @@ def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
 
 def test_a_toy_teacher_is_not_evaluated(tmp_path):
     with pytest.raises(
-        InputError, match=r"^zero_shot\.systems: a toy teacher knows the right answers"
+        InputError, match=r"^zero_shot\.systems: this teacher knows the right answers"
     ):
         go(tmp_path, "+experiment=zero_shot_teacher")
 

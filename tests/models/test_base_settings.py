@@ -58,7 +58,7 @@ def test_the_hub_is_asked_before_anything_is_downloaded(hub: None) -> None:
     refuse_quantised("some/whole")
 
 
-@pytest.mark.parametrize("path", ["some/unknown", "/no/such/folder", "a b"])
+@pytest.mark.parametrize("path", ["some/unknown", "a b"])
 def test_what_cannot_be_reached_is_left_to_the_loading(hub: None, path: str) -> None:
     refuse_quantised(path)
 
@@ -66,3 +66,8 @@ def test_what_cannot_be_reached_is_left_to_the_loading(hub: None, path: str) -> 
 def test_no_network_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base_settings, "hf_hub_url", lambda *_: "http://127.0.0.1:9/config.json")
     refuse_quantised("some/model")
+
+
+def test_a_folder_that_is_not_there_is_named_before_anything_is_paid() -> None:
+    with pytest.raises(InputError, match=r"^model\.path=data/models/x: there is no such folder"):
+        refuse_quantised("data/models/x")

@@ -59,7 +59,7 @@ class PictureFolder:
     A name may lack its suffix (``1`` for ``1.jpg``) and may have another Unicode form on disk.
 
     Args:
-        folder: where they are.
+        folder: where they are; None for a data set without pictures, each of which is then blank.
         missing: ``error``, or ``blank`` for a blank picture in place of each one that is missing or
             unreadable.
 
@@ -67,10 +67,11 @@ class PictureFolder:
         InputError: another value of ``missing``.
     """
 
-    def __init__(self, folder: str | Path, missing: str) -> None:
+    def __init__(self, folder: str | Path | None, missing: str) -> None:
         if missing not in ("error", "blank"):
             raise InputError(f"data.missing_images={missing}: use error or blank")
-        self.folder = Path(folder)
+        self.blank = folder is None
+        self.folder = Path(folder or "")
         self.missing = missing
 
     def find(self, split: str, names: Sequence[str], *, track: Track = untracked) -> list[Picture]:
@@ -85,6 +86,8 @@ class PictureFolder:
             InputError: some are missing or unreadable and no blank ones may stand in, or a name
                 without suffix fits two files.
         """
+        if self.blank:
+            return [Picture(None)] * len(names)
         paths = {name: self._path(split, name) for name in names}
         bad: dict[Path, str] = {}
         for path in track([*dict.fromkeys(paths.values())], f"checking pictures of {split}"):
@@ -103,6 +106,8 @@ class PictureFolder:
         as much as reading all pictures at every start. Hidden files and those of file managers do
         not count.
         """
+        if self.blank:
+            return []
         patterns = ("*/" * depth + "*" for depth in range(DEPTH + 1))
         files = (path for pattern in patterns for path in self.folder.glob(pattern))
         return sorted(

@@ -101,9 +101,15 @@ def resolve_path(path: str) -> str:
     """The folder of ``mmie:x``, which lies inside the package; any other path as it is.
 
     Raises:
-        InputError: the package has no such checkpoint.
+        InputError: the package has no such checkpoint, or there is no such folder and the path is
+            no name on the hub either.
     """
     if not path.startswith("mmie:"):
+        if path.count("/") > 1 and not Path(path).is_dir():
+            raise InputError(
+                f"model.path={path}: there is no such folder: make it as the file of the choice in "
+                "conf/model says, or give a checkpoint folder or hub name"
+            )
         return path
     folder = Path(mmie.__file__).parent / path.removeprefix("mmie:")
     if not (folder / "config.json").exists():

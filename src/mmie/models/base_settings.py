@@ -24,11 +24,12 @@ def refuse_quantised(path: str) -> None:
         path: a folder, a name on the hub, or ``mmie:…``.
 
     Raises:
-        InputError: the base is quantised. One that cannot be reached is not refused here: loading
-            it says why.
+        InputError: the base is quantised, or its folder is not there. One that cannot be reached
+            is not refused here: loading it says why.
     """
+    folder = resolve_path(path)
     try:
-        settings = parse_json(_content(resolve_path(path)))
+        settings = parse_json(_content(folder))
     except UNREACHABLE:
         return
     if isinstance(settings, dict):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def export_merged(policy: Policy, folder: Path, *, sampling: Sampling) -> None:
     with disk_errors(folder, also=(SafetensorError,)):
         folder.mkdir(parents=True, exist_ok=True)
         save_torch_state_dict(weights, folder)
-        _model_settings(backbone.model).save_pretrained(folder)
+        model_settings(backbone.model).save_pretrained(folder)
         generation_settings(policy, sampling).save_pretrained(folder)
         backbone.tokenizer.save_pretrained(folder)
         write_text(folder / TEMPLATE, template_for_servers(policy))
@@ -126,15 +127,17 @@ def _under_hub_names(policy: Policy) -> dict[str, Tensor]:
     if model.config.tie_word_embeddings:
         for tied in model._tied_weights_keys:
             weights.pop(tied, None)
-    return {_renamed(name, names): value for name, value in weights.items()}
+    return {hub_name(name, names): value for name, value in weights.items()}
 
 
-def _renamed(name: str, names: Any) -> str:
+def hub_name(name: str, names: Mapping[str, str]) -> str:
+    """The name that a weight of the model class has on the hub, by ``Backbone.hub_names``."""
     start = next((start for start in names if name.startswith(start)), "")
     return names.get(start, "") + name.removeprefix(start)
 
 
-def _model_settings(model: Any) -> Any:
+def model_settings(model: Any) -> Any:
+    """The configuration to write beside the weights, without a path of this machine."""
     settings = copy.deepcopy(model.config)
     settings.architectures = [type(model).__name__]
     settings.dtype = model.dtype

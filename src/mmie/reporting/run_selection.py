@@ -41,8 +41,10 @@ class Difference(NamedTuple):
 
 
 def newest(runs: Iterable[Run]) -> tuple[list[Run], list[Note]]:
-    """The newest run of each profile, task, backbone, experiment and seed; notes say where older
-    ones, or the seeds of one experiment, differ."""
+    """The newest run of each profile, task, backbone, experiment and seed.
+
+    Notes say where older ones, or the seeds of one experiment, differ, and which are text only.
+    """
     same: dict[tuple[Any, ...], list[Run]] = {}
     for run in sorted(runs, key=lambda run: (run.results.date, str(run.path))):
         system = (run.profile, run.task, backbone(run), run.experiment)
@@ -58,7 +60,8 @@ def newest(runs: Iterable[Run]) -> tuple[list[Run], list[Note]]:
             text = f"{last.experiment}, seed {seed}: {differ}; {used}."
             notes.append(Note(last.experiment, text))
     for chosen in seeds.values():
-        notes += [Note(chosen[0].experiment, text) for text in _unlike(chosen)]
+        about = [*_unlike(chosen), *(run.text_only for run in chosen if run.text_only)]
+        notes += [Note(chosen[0].experiment, text) for text in about]
     return [run for chosen in seeds.values() for run in chosen], notes
 
 

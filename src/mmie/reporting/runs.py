@@ -40,6 +40,11 @@ class Run:
         return self.results.commit
 
     @property
+    def text_only(self) -> str:
+        """What a page must say if no sample of the run had a picture; "" otherwise."""
+        return self.results.text_only
+
+    @property
     def short_commit(self) -> str:
         """Ten digits, and ``+dirty`` where the files were not those of the commit."""
         digits, plus, state = self.results.commit.partition("+")

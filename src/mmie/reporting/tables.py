@@ -25,6 +25,8 @@ BESIDE_PAPER = "The paper's data set and model. Paper: {source}."
 ALONE = {
     "toy": "A generated world and a tiny model."
     " These numbers are not to be compared with those of a paper.",
+    "small": "Real tweets without their pictures, a model of 135 M parameters, and chains made of"
+    " templates. A paper's methods see the pictures.",
 }
 OURS = (
     "Ours: % on the test set, mean ± standard deviation over seeds; with one seed the 95 %"
@@ -158,7 +160,7 @@ def _notes(table: Published) -> Iterator[str]:
 
 
 def _about(used: set[str], notes: Sequence[Note]) -> list[str]:
-    return [note.text for note in notes if note.experiment in used]
+    return [*dict.fromkeys(note.text for note in notes if note.experiment in used)]
 
 
 def _others(runs: Sequence[Run], notes: Sequence[Note]) -> Table:

@@ -37,6 +37,8 @@ def summary(results: Results) -> Iterator[RenderableType]:
     """Everything that the run has results for: the scores, what systems differ by, the votes."""
     if results.systems:
         yield score_table(results)
+    if results.text_only:
+        yield plain_text(results.text_only, "yellow")
     for comparison in results.comparisons:
         yield plain_text(comparison_line(comparison))
     if results.by_difficulty:

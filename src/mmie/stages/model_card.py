@@ -48,6 +48,7 @@ def model_card(context: Context, taken: Delivered, *, base: str, named: bool) ->
         data=config.data["_target_"].rpartition(".")[2],
         sizes=_sizes(taken),
         scores=_scores(context, taken),
+        text_only=context.notes.get("text_only"),
         commit=commit(),
         key=fingerprint(config=config),
         prompt=fenced(task.prompt_template()),

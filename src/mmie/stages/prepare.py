@@ -32,6 +32,8 @@ from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 from mmie.types import Candidate, Example
 
+TEXT_ONLY = "Text only: every picture of the data is blank, so no score speaks of pictures."
+
 
 def data(context: Context) -> Artifact:
     """Reads the source, checks it, writes one file for each split and ``statistics.json``."""
@@ -45,10 +47,16 @@ def data(context: Context) -> Artifact:
     blank = {split: counted[split]["blank_pictures"] for split in SPLITS}
     if any(blank.values()):
         context.notes["blank_pictures"] = blank
-        context.console.print(
-            plain_text(f"blank pictures stand in for missing ones: {blank}", "yellow")
-        )
+        message = f"blank pictures stand in for missing ones: {blank}"
+        if _is_text_only(context, artifact.folder):
+            message = context.notes["text_only"] = TEXT_ONLY
+        context.console.print(plain_text(message, "yellow"))
     return artifact
+
+
+def _is_text_only(context: Context, folder: Path) -> bool:
+    samples = (example for split in SPLITS for example in context.examples(folder, split))
+    return all(picture.path is None for example in samples for picture in example.pictures)
 
 
 def _read_source(context: Context, folder: Path) -> None:

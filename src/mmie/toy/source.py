@@ -45,13 +45,15 @@ class GeneratedSource(ABC):
         *,
         seed: int = 0,
         sizes: Mapping[str, int] | None = None,
-        images: str | Path = "artifacts/toy_images",
+        images: str | Path | None = "artifacts/toy_images",
     ) -> None:
         self.sizes = by_split("data.sizes", sizes, self.defaults)
         for split, size in self.sizes.items():
             if type(size) is not int or size < 1:
                 reason = "it must be a whole number of 1 or more"
                 raise InputError(f"data.sizes.{split}={size}: {reason}")
+        if images is None:
+            raise InputError("data.images=null: a generated world needs a folder for its pictures")
         self.seed = seed
         self._images = Path(images)
 

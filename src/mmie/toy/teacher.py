@@ -1,4 +1,4 @@
-"""What the teachers of toy worlds share.
+"""What teachers share that are no model but know the answer, above all those of toy worlds.
 
 They write from templates and err at set rates, so that the filters have something to catch. Their
 answers cost nothing, and every word of question and answer counts as a token. They look at no
@@ -19,13 +19,13 @@ from mmie.toy import words
 from mmie.types import Example
 
 ANSWER_IS_KNOWN = (
-    "zero_shot.systems: a toy teacher knows the right answers and cannot be evaluated; "
+    "zero_shot.systems: this teacher knows the right answers and cannot be evaluated; "
     "use teacher=openai"
 )
 
 
 class ScriptedTeacher(ABC):
-    """A teacher that knows the scene (``Example.extra``) and answers the task's own requests.
+    """A teacher that knows the gold or the scene of a sample and answers the task's own requests.
 
     Errors are drawn for each candidate from the seed, so the same request always has the same
     answer.
@@ -36,7 +36,7 @@ class ScriptedTeacher(ABC):
 
     Attributes:
         model: the name under which answers are recorded.
-        known_by: a key of ``extra`` that tells the teacher's own world.
+        known_by: a key of ``extra`` that tells the teacher's own world, see ``knows``.
         choice: the value of ``teacher`` that chooses it.
 
     Raises:
@@ -65,6 +65,10 @@ class ScriptedTeacher(ABC):
     def write(self, request: Request) -> str:
         """The answer to a request of the task's chains."""
 
+    def knows(self, example: Example) -> bool:
+        """Whether the teacher can write about the sample."""
+        return self.known_by in example.extra
+
     def subject(self, example: Example) -> str:
         """What tells the sample from others of the world."""
         return example.text
@@ -81,7 +85,7 @@ class ScriptedTeacher(ABC):
         """What ``ask`` answers, which a plan may know before."""
         if request.purpose == "answer":
             raise InputError(ANSWER_IS_KNOWN)
-        if self.known_by not in request.example.extra:
+        if not self.knows(request.example):
             reason = f"teacher={self.choice} knows its own toy world only"
             raise InputError(
                 f"sample {request.example.id}: {reason}: use teacher=openai for other data"

@@ -112,7 +112,8 @@ class AnnotatedFiles(ABC):
 
     Args:
         root: folder of the files.
-        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
+        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``; None makes all
+            pictures blank.
         types: entity types.
         relations: relation → type pairs such as ``per-org``.
         missing_images: ``error`` or ``blank``.
@@ -128,7 +129,7 @@ class AnnotatedFiles(ABC):
     def __init__(
         self,
         root: str | Path,
-        images: str | Path,
+        images: str | Path | None,
         *,
         types: Collection[str],
         relations: RelationPairs,

@@ -39,7 +39,7 @@ class JMEREJson(AnnotatedFiles):
     def __init__(
         self,
         root: str | Path,
-        images: str | Path,
+        images: str | Path | None,
         *,
         types: Sequence[str],
         relations: RelationPairs,

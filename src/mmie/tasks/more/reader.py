@@ -57,7 +57,8 @@ class MORE:
 
     Args:
         root: folder of the files.
-        images: folder of the pictures, flat or with ``train/``, ``valid/``, ``test/``.
+        images: folder of the pictures, flat or with ``train/``, ``valid/``, ``test/``; None makes
+            all pictures blank.
         labels: the task's, without none.
         missing_images: ``error`` or ``blank``; the object of a blank picture is blank, too.
         degenerate_boxes: what a box without a pixel inside the picture gives: ``error``, or the
@@ -75,7 +76,7 @@ class MORE:
     def __init__(
         self,
         root: str | Path,
-        images: str | Path,
+        images: str | Path | None,
         *,
         labels: Sequence[str],
         missing_images: str = "error",
