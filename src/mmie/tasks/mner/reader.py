@@ -3,7 +3,8 @@
 A tweet is a line ``IMGID:<picture>``, then one line ``word<TAB>tag`` for each word, then a blank
 line. The tags are BIO: an entity begins at ``B-`` and goes on through the ``I-`` of the same type.
 Twitter-2015 has ``I-`` tags where nothing goes on: these words belong to no entity. Their number is
-logged.
+logged. Twitter-2017 has two apostrophes of Windows-1252 that someone read as Latin-1, which makes
+them control characters: they are put right.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ from mmie.types import Example
 
 FILES = {"train": ["train.txt"], "val": ["valid.txt", "val.txt", "dev.txt"], "test": ["test.txt"]}
 HEAD = "IMGID:"
+UNDEFINED = (0x81, 0x8D, 0x8F, 0x90, 0x9D)  # in Windows-1252
+WINDOWS = {
+    code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in UNDEFINED
+}
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +123,7 @@ class TaggedTweets:
 def _tweets(path: Path) -> Iterator[_Tweet]:
     """The tweets of a file; lines end with a line feed alone, as a word may be another line end."""
     tweet: _Tweet | None = None
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).translate(WINDOWS).split("\n"), start=1):
         where, line = f"{path}:{number}", line.removesuffix("\r")
         if line.startswith(HEAD) and "\t" not in line:
             yield from _finished(tweet)

@@ -14,13 +14,10 @@ def mark_words(words: Sequence[str], places: Mapping[str, tuple[int, int]]) -> s
 
     Args:
         words: of the text.
-        places: ``head`` and ``tail`` → first word of the entity, and the one after its last.
+        places: ``head`` and ``tail`` → first word of the entity, and the one after its last. One
+            may lie in the other.
     """
-    marked = [*words]
-    for tag, (start, end) in places.items():
-        marked[start] = f"<{tag}>{marked[start]}"
-        marked[end - 1] = f"{marked[end - 1]}</{tag}>"
-    return " ".join(marked)
+    return " ".join(_tagged(words, places))
 
 
 def mark_names(text: str, names: Mapping[str, str], where: str) -> str:
@@ -34,12 +31,19 @@ def mark_names(text: str, names: Mapping[str, str], where: str) -> str:
     Raises:
         InputError: a name is not in the text.
     """
-    inserts: list[tuple[int, str]] = []
+    places = {}
     for tag, name in names.items():
         start = text.find(name)
         if start < 0:
             raise InputError(f"{where}{tag}: {name!r} is not in the text; copy it from there")
-        inserts += [(start, f"<{tag}>"), (start + len(name), f"</{tag}>")]
-    for place, mark in sorted(inserts, key=lambda insert: insert[0], reverse=True):
-        text = text[:place] + mark + text[place:]
-    return text
+        places[tag] = start, start + len(name)
+    return "".join(_tagged(text, places))
+
+
+def _tagged(parts: Sequence[str], places: Mapping[str, tuple[int, int]]) -> list[str]:
+    """The parts with tags around those at each place, the shorter place inside the longer one."""
+    tagged = [*parts]
+    for tag, (start, end) in sorted(places.items(), key=lambda item: item[1][1] - item[1][0]):
+        tagged[start] = f"<{tag}>{tagged[start]}"
+        tagged[end - 1] = f"{tagged[end - 1]}</{tag}>"
+    return tagged
