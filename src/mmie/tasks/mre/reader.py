@@ -14,7 +14,7 @@ from mmie.data.literals import literals
 from mmie.data.pictures import PictureFolder, Track, untracked
 from mmie.data.source import SPLITS, digest, known_split, limits, picture_name, text_of
 from mmie.errors import InputError
-from mmie.tasks.mre.labels import NONE, checked_labels
+from mmie.tasks.mre.labels import NONE, checked_labels, label_of
 from mmie.tasks.mre.marks import mark_words
 from mmie.text import clean
 from mmie.types import Example
@@ -66,7 +66,7 @@ class MNREFacts:
     ) -> None:
         self.root = Path(root)
         self.pictures = PictureFolder(images, missing_images)
-        self.labels = Spellings([*checked_labels(labels), NONE])
+        self.labels = Spellings(checked_labels(labels))
         self.limit = limits(limit)
 
     @property
@@ -106,7 +106,9 @@ class MNREFacts:
                     raise InputError(f"{where}: not a line of MNRE-2; it needs {needed}")
 
     def _label(self, relation: str | None, where: str) -> str:
-        label = self.labels.of(NONE if relation is None else relation.strip())
+        if relation is None or relation.strip().lower() == NONE:
+            return NONE
+        label = self.labels.of(label_of(relation) or "")
         if label is None:
             reason = f"relation {relation!r} is unknown"
             raise InputError(f"{where}: {reason}; correct it or extend task.labels")
