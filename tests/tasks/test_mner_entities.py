@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmie.tasks.mner.entities import Entity, format_entities, numbered, parse_entities
@@ -58,6 +58,7 @@ def test_what_is_wrong_is_no_strict_answer(answer: str) -> None:
     assert parse_entities(answer, types=TYPES) is None
 
 
+@settings(max_examples=60)
 @given(ENTITIES)
 def test_what_is_written_is_read_back(entities: list[Entity]) -> None:
     answer = format_entities(entities, types=TYPES)

@@ -1,4 +1,4 @@
-"""The reader of tagged tweets: what it reads, what it refuses, and the numbers of the real files."""
+"""The reader of tagged tweets: what it reads and refuses, and the numbers of the real files."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_types_may_be_renamed(tmp_path: Path) -> None:
 )
 def test_a_broken_line_is_named(tmp_path: Path, bad: str, message: str) -> None:
     path = write(tmp_path, f"{TWEET}IMGID:2\nfine\tO\n{bad}\n")
-    number = 8 + bad.startswith("\n") * 2
+    number = 9 + bad.startswith("\n") * 2
     with pytest.raises(InputError, match=rf"^{path}:{number}: {message}") as caught:
         source(tmp_path).load("train")
     assert "\n" not in str(caught.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmie.errors import InputError
@@ -130,6 +130,7 @@ def test_a_negative_weight_names_its_key(weight: float) -> None:
         MNERReward(alpha=0.2, beta=weight)
 
 
+@settings(max_examples=50)
 @given(ENTITIES, ENTITIES, st.randoms(use_true_random=False))
 def test_ranges_and_order(predicted: list, gold: list, random) -> None:
     shuffled = [random.sample(entities, len(entities)) for entities in (predicted, gold)]

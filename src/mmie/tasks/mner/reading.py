@@ -27,7 +27,7 @@ from mmie.text import fold, label_key
 
 Result = Entity | None  # None stands for an invalid item
 
-_SQUARE = re.compile(r"\[([^\[\]]*+)(\]|\Z|(?=\[))")
+_SQUARE = re.compile(r"\[([^\[\]{}]*+)(\]|\Z|(?=\[))")
 _ROUND = re.compile(r"\(([^()]*+)\)")
 _OBJECT = re.compile(r"\{[^{}]*+\}")
 _LIST_MARK = re.compile(r"\A\s*+(?:[-*•]|\d++[.)])\s++")

@@ -55,4 +55,4 @@ class MREChains:
     def _places(self, example: Example) -> dict[str, str]:
         extra = example.extra
         names = {"head": extra["head"], "tail": extra["tail"]}
-        return {"text": extra["marked"], "labels": ", ".join(self.labels), **names}
+        return {"text": extra["marked"], "labels": "; ".join(self.labels), **names}

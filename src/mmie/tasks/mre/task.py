@@ -31,8 +31,8 @@ class MRE(Task):
     ``marked``, the text with both in tags.
 
     Attributes:
-        labels: ``/{head type}/{tail type}/{relation}``, without none. Kept with blanks for
-            underscores, as in prompts and answers.
+        labels: ``/{head type}/{tail type}/{relation}``, without none. Kept as prompts and answers
+            have them: ``per, org, member of``.
         instruction: the prompt, with the places ``{text}``, ``{head}`` and ``{tail}`` and, where
             wanted, ``{labels}``.
         marks: whether ``{text}`` shows the two entities in tags. A name may stand in it twice.
@@ -62,7 +62,7 @@ class MRE(Task):
     def places(self, example: Example) -> dict[str, str]:
         """The text, the two entities and the candidate labels."""
         text = example.extra["marked"] if self.marks else example.text
-        return {"text": text, "labels": ", ".join(self.candidates), **self.fields(example)}
+        return {"text": text, "labels": "; ".join(self.candidates), **self.fields(example)}
 
     def read(self, response: str, *, lenient: bool) -> Reading:
         """The last label that the answer mentions; strictly, the label that the answer is."""
@@ -137,5 +137,5 @@ def _relations(label: str | None) -> Items:
 
 
 def _with_types(relations: Items) -> Items:
-    """The label with its types as the class: ``/per/org``."""
-    return [(label, label.rpartition("/")[0]) for (label,) in relations]
+    """The label with its types as the class: ``per, org``."""
+    return [(label, label.rpartition(", ")[0]) for (label,) in relations]

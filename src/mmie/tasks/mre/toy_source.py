@@ -70,8 +70,8 @@ def pairs_of(scene: Scene) -> list[Pair]:
             pairs.append(Pair(one, other, NONE, ""))
         else:
             head, head_type, tail, tail_type, relation = fact.quintuple
-            label = f"/{head_type}/{tail_type}/{relation}"
-            pairs.append(Pair((head, head_type), (tail, tail_type), label, fact.clue or fact.verb))
+            label, clue = f"{head_type}, {tail_type}, {relation}", fact.clue or fact.verb
+            pairs.append(Pair((head, head_type), (tail, tail_type), label, clue))
     return pairs
 
 

@@ -56,7 +56,7 @@ class MRETemplateTeacher(ScriptedTeacher):
         return f"{chain} reason : {head} {head_type} , {tail} {tail_type} , {means} ."
 
     def _relation(self, request: Request) -> str:
-        relation: str = request.example.gold.rpartition("/")[2]
+        relation: str = request.example.gold.rpartition(", ")[2]
         if not self.errs(request, "wrong_relation"):
             return relation
         head_type, tail_type = request.example.extra["types"]
@@ -71,4 +71,4 @@ def _read(chain: str) -> str:
     if match is None:
         return ""
     head_type, tail_type, relation = match.groups()
-    return NONE if relation == NONE else f"/{head_type}/{tail_type}/{relation}"
+    return NONE if relation == NONE else f"{head_type}, {tail_type}, {relation}"
