@@ -21,7 +21,11 @@ EXPERIMENTS = experiment_files()
 NAMES = list(EXPERIMENTS)
 UNCHOSEN = ("experiment", "profile", "hydra", "tasks", "prompts")
 OPTIONS = [  # (task, group, choice); those of the engine are tried with the default task
-    (path.parts[-3] if "tasks" in path.parts else "jmere", path.parent.name, path.stem)
+    (
+        path.parts[-3] if path.is_relative_to(CONF / "tasks") else "jmere",
+        path.parent.name,
+        path.stem,
+    )
     for path in sorted([*CONF.glob("*/*.yaml"), *CONF.glob("tasks/*/*/*.yaml")])
     if path.parent.name not in UNCHOSEN
 ]
