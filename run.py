@@ -14,6 +14,7 @@ try:
     from mmie import stopping
     from mmie.command_line import readable, refuse_absent
     from mmie.config import DictConfig, InputError
+    from mmie.launching.job import is_job_of_sweep, run_job_of_sweep
 except KeyboardInterrupt:  # these imports take a second, in which no handler of ours exists yet
     print("stopped by SIGINT before anything was started", file=sys.stderr)
     sys.exit(130)
@@ -38,11 +39,18 @@ def refuse(error: InputError) -> None:
     sys.exit(2)
 
 
+def start() -> None:
+    if is_job_of_sweep():
+        run_job_of_sweep(main.__wrapped__)
+        return
+    sys.argv[1:] = readable(sys.argv[1:])
+    refuse_absent(sys.argv[1:], Path(__file__).parent / "conf")
+    main()
+
+
 if __name__ == "__main__":
     with stopping.handle_signals():
         try:
-            sys.argv[1:] = readable(sys.argv[1:])
-            refuse_absent(sys.argv[1:], Path(__file__).parent / "conf")
+            start()
         except InputError as error:
             refuse(error)
-        main()

@@ -69,7 +69,7 @@ def checkpoint_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Pa
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def load_backbone(checkpoint_folders: dict[str, Path]) -> Callable[[str], Any]:
     """``load_backbone("qwen")``, or "llava": the tiny checkpoint, loaded as the large one is."""
     from mmie.models.llava import Llava
@@ -79,7 +79,7 @@ def load_backbone(checkpoint_folders: dict[str, Path]) -> Callable[[str], Any]:
     return lambda kind: kinds[kind](str(checkpoint_folders[kind]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_policy(load_backbone: Callable[[str], Any]) -> Callable[..., Any]:
     """``make_policy(kind)``: a policy of its own whose adapter is random and not zero."""
     import torch

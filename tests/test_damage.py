@@ -9,18 +9,21 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from helpers.configured import run_config
 from mmie.artifacts import Store
 from mmie.errors import InputError
 from mmie.files import disk_errors, parse_json, read_and_repair_jsonl
+from mmie.models.exporting import export_merged
 from mmie.models.vision_cache import FeatureStore
+from mmie.stages.context import Context
 from mmie.stages.deliver import export
 from mmie.training.metrics_log import MetricsLog
+from mmie.types import Sampling
 
 ROWS = '{"id": 1}\n{"id": 2}\n'
 DEEP = "[" * 100_000
@@ -182,18 +185,18 @@ def disk_of(size: int) -> Iterator[None]:
 
 
 def exported(policy: Any, folder: Path, adapter: Path) -> None:
-    config = SimpleNamespace(
-        export=SimpleNamespace(folder=str(folder), merged=True), predict={"adapter": str(adapter)}
-    )
-    console = SimpleNamespace(print=lambda *_: None)
-    context: Any = SimpleNamespace(config=config, policy=policy, console=console, stages={})
-    export(context, None)
+    config = run_config(f"export.folder={folder}", f"predict.adapter={adapter}")
+    context = Context(config, Store(folder.parent / "artifacts"), folder.parent)
+    context.__dict__["policy"] = policy
+    export(context)
 
 
 WRITERS: dict[str, Callable[[Any, Path, Path], Any]] = {
     "features": lambda policy, folder, adapter: FeatureStore(folder).put("ab", torch.ones(9000)),
     "adapter": lambda policy, folder, adapter: policy.save_adapter(folder),
-    "merged": lambda policy, folder, adapter: policy.save_merged(folder),
+    "merged": lambda policy, folder, adapter: export_merged(
+        policy, folder, sampling=Sampling(temperature=0.8, max_new_tokens=8)
+    ),
     "export": exported,
 }
 
@@ -214,7 +217,7 @@ def test_an_export_folder_that_is_a_file_is_one_line(make_policy: Any, tmp_path:
     (tmp_path / "out").touch()
     policy = make_policy("qwen")
     policy.save_adapter(tmp_path / "adapter")
-    with pytest.raises(InputError, match=r"out: cannot be written \(File exists\)"):
+    with pytest.raises(InputError, match=r"out: no folder can be made there \(File exists\)"):
         exported(policy, tmp_path / "out", tmp_path / "adapter")
 
 

@@ -11,12 +11,12 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 
 LOWEST = """
-    types errors settings results json_types text answer_items response_blocks templates
-    reading parsing metrics significance voting files integrity stopping display costs
+    types errors settings results json_types text answer_items response_blocks templates markers
+    reading parsing metrics significance voting files integrity stopping display costs spending
 """
 HIGHEST = """
     stages pipeline job artifacts config checks contradictions resolvers command_line sweeping
-    reporting bench planning
+    reporting bench planning launching
 """
 FLOORS = {
     0: LOWEST.split(),
@@ -31,7 +31,7 @@ MODULES = sorted(
 )
 NO_TORCH = set("torch transformers peft pytorch_lightning lightning deepspeed safetensors".split())
 CONFIGURATION = {"hydra", "omegaconf"}
-MAY_CONFIGURE = {"config", "job", "resolvers", "pipeline", "sweeping", "command_line"}
+MAY_CONFIGURE = {"config", "job", "resolvers", "pipeline", "sweeping", "command_line", "launching"}
 
 
 def imports(source: str, *, package: str) -> Iterator[str]:

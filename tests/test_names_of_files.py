@@ -12,7 +12,7 @@ from mmie.files import LONGEST_NAME, slug
 from mmie.reporting.page import write_page
 from mmie.reporting.runs import load_runs
 from mmie.results import write_results
-from mmie.stages.prepare import record_path
+from mmie.stages.asking import record_path
 
 HOSTILE = [
     "../../x",

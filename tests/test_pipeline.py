@@ -4,6 +4,7 @@ import csv
 import json
 import multiprocessing
 import shlex
+import shutil
 import signal
 import time
 from dataclasses import fields
@@ -93,6 +94,33 @@ def test_a_training_without_a_step_is_refused_before_the_teacher_is_asked(
     assert not (tmp_path / "artifacts/distil").exists()
 
 
+def test_a_schedule_by_difficulty_without_a_step_is_refused_before_the_teacher_is_asked(
+    tmp_path: Path,
+) -> None:
+    """9 samples are left for GRPO, and half an epoch of any mixture of them has 8 at most."""
+    values = ["task=more", "schedule.alpha=1.0", "sft.batch_size=4", "sft.micro_batch_size=4"]
+    config = config_of(tmp_path, *values, "grpo.prompts_per_step=10", "grpo.epochs=0.5")
+    message = r"^grpo\.prompts_per_step=10 is more than what the schedule takes of 9 samples"
+    with pytest.raises(InputError, match=message):
+        execute(config, tmp_path / "run")
+    assert not (tmp_path / "artifacts/distil").exists()
+
+
+@pytest.mark.parametrize(
+    ("stage", "key"), [("report", "report.folder"), ("export", "export.folder")]
+)
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_done(
+    stage: str, key: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    config = config_of(tmp_path, f"stages=[{stage}]", f"{key}={tmp_path / 'file' / 'x'}")
+    with pytest.raises(
+        InputError, match=rf"^{key}=\S*/file/x: no folder can be made there \(Not a"
+    ):
+        execute(config, tmp_path)
+    assert not (tmp_path / "artifacts").exists()
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^trainer\.accelerator=gpu: torch sees no GPU"):
@@ -156,7 +184,11 @@ def test_results_have_every_key_and_every_file(
     results = go(tmp_path, "run", "+experiment=jmere_r1")
     assert set(results) == {field.name for field in fields(Results)}
     assert results["main_measure"] == "quintuple"
-    assert results["cost"] == {"requests": 16 * 2 * 3, "tokens": None, "dollars": None}
+    cost = results["cost"]
+    assert (cost["requests"], cost["dollars"], cost["paid"]) == (16 * 2 * 3, 0, 0)
+    assert cost["tokens"] == sum(
+        spent["prompt_tokens"] + spent["answer_tokens"] for spent in cost["purposes"].values()
+    )
     names = [results[key] for key in ("experiment", "task", "profile", "seed")]
     assert names == ["jmere_r1", "jmere", "toy", 0]
     assert results["paper"] is None  # a toy run is not compared with the paper
@@ -305,7 +337,11 @@ def test_predict_and_export_take_a_finished_run_away(
     said = json.loads((tmp_path / "predict/prediction.json").read_text(encoding="utf-8"))
     assert said["text"] == "Ann Lee and Bob Ray"
     assert said["response"].split()[0] in capsys.readouterr().out
-    go(tmp_path, "export", "stages=[export]")
+    for folder in ("data", "distil", "filter", "sft"):  # the last adapter is all that is needed
+        shutil.rmtree(tmp_path / "artifacts" / folder)
+    results = go(tmp_path, "export", "stages=[export]")
+    assert {name: stage["cached"] for name, stage in results["stages"].items()} == {"grpo": True}
+    assert not (tmp_path / "artifacts/distil").exists()
     exported = tmp_path / "export/export"
     assert (exported / "adapter/adapter_config.json").exists()
     assert (exported / "merged/model.safetensors").exists()

@@ -267,7 +267,7 @@ def test_a_stage_without_a_folder_in_the_store_is_named_too(
     monkeypatch.setattr(pipeline.deliver, stage, interrupted)
     context: Any = SimpleNamespace(follower=False, config=SimpleNamespace(stages=[stage]))
     with pytest.raises(stopping.Stopped):
-        pipeline._deliver(context, None)
+        pipeline._deliver(context)
     assert state.place == f"in stage {stage}"
 
 

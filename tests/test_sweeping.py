@@ -1,34 +1,28 @@
 """The summary, the figure and the notes of a sweep, and how failed jobs and signals end it."""
 
-import csv
 import json
 import os
 import runpy
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import mmie
+from helpers.run_py import in_process, picked
+from mmie import sweeping
 from mmie.errors import InputError
+from mmie.reporting.sweep import Job, load_jobs
 
 ROOT = Path(__file__).parents[1]
 DATA = ["stages=[data]", "data.sizes.val=2", "data.sizes.test=2"]
 DATA += ["logger.wandb=false", "trainer.threads=1"]
-
-
-def in_process(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
-    """The exit status of ``python run.py`` with the pipeline that is in ``sys.modules``."""
-    monkeypatch.setattr(sys, "argv", ["run.py", *arguments, f"hydra.sweep.dir={folder}"])
-    try:
-        runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
-    except SystemExit as end:
-        return int(str(end.code))
-    return 0
 
 
 @pytest.fixture
@@ -48,15 +42,6 @@ def pipeline(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[DictConfig]
 def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes a second; tests/reporting/test_sweep.py looks at the figures."""
     monkeypatch.setattr("mmie.reporting.sweep_plots.draw", lambda jobs, folder: None)
-
-
-def summary(folder: Path) -> list[dict[str, str]]:
-    with (folder / "summary.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def picked(folder: Path, *columns: str) -> list[tuple[str, ...]]:
-    return [tuple(row[column] for column in columns) for row in summary(folder)]
 
 
 @pytest.mark.slow
@@ -269,6 +254,35 @@ def test_optuna_proposes_the_same_again_and_lives_with_failures(
     nearest = min((job for job in jobs if job[4] == "ok"), key=lambda job: abs(float(job[0]) - 0.5))
     assert nearest[5] == "1"
     assert nearest[0] in (first / "optimization_results.yaml").read_text()
+
+
+def test_of_two_summaries_at_once_the_fuller_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job that notes something first takes longer to read what all have noted."""
+    read = threading.Event()
+
+    def slowly(folder: Path) -> list[Job]:
+        jobs = load_jobs(folder)
+        if not read.is_set():
+            read.set()
+            time.sleep(0.3)
+        return jobs
+
+    def end(number: int) -> None:
+        hydra = {"sweep": {"dir": str(tmp_path)}, "job": {"num": number}}
+        hydra |= {"overrides": {"task": []}, "runtime": {"output_dir": str(tmp_path / "own")}}
+        config = OmegaConf.create({"hydra": hydra})
+        sweeping._note(config, validation_f1=None, seconds=0.0, error=None)
+
+    end(0)
+    monkeypatch.setattr(sweeping, "load_jobs", slowly)
+    slow = threading.Thread(target=end, args=(1,))
+    slow.start()
+    read.wait()
+    end(2)
+    slow.join()
+    assert picked(tmp_path, "job") == [("0",), ("1",), ("2",)]
 
 
 # Every Python that finds this file imports it at its start, so the launcher's processes do, too.

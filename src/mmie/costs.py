@@ -80,6 +80,15 @@ class Shape:
         """Keys and values of one token in all layers."""
         return 2 * self.layers * self.kv_heads * self.head_size * self.value_bytes
 
+    def rows_within(self, cache_gb: float | None, *, tokens: float, rows: int) -> int:
+        """How many of ``rows`` texts of ``tokens`` tokens have their keys and values in the bound.
+
+        At least one. None is no bound. A GB has 1e9 bytes.
+        """
+        if cache_gb is None:
+            return rows
+        return max(1, min(rows, int(cache_gb * 1e9 / (tokens * self.cache_bytes))))
+
 
 @dataclass(frozen=True)
 class Work:

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -62,6 +63,20 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def give_usual_modes(folder: Path) -> None:
+    """Gives every file in the folder the mode that new files have.
+
+    safetensors makes its files readable for their owner alone.
+    """
+    sample = folder / f".mode.{os.getpid()}"
+    sample.touch()
+    mode = stat.S_IMODE(sample.stat().st_mode)
+    sample.unlink()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -241,6 +256,20 @@ def disk_errors(
         raise InputError(_unwritable(path, error.strerror or str(error))) from error
     except also as error:
         raise InputError(_unwritable(path, str(error).split("\n")[0])) from error
+
+
+def make_folder(path: Path, *, key: str) -> Path:
+    """Makes the folder that a configuration key names, and returns it.
+
+    Raises:
+        InputError: it cannot be made; begins with the key.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"no folder can be made there ({error.strerror})"
+        raise InputError(f"{key}={path}: {reason}; name another one") from error
+    return path
 
 
 def _unwritable(path: Path, reason: str) -> str:

@@ -14,6 +14,7 @@ from hydra.types import RunMode
 
 from mmie.config import TrainerConfig
 from mmie.errors import InputError
+from mmie.launching.job import is_job_of_sweep
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,11 @@ def refuse_sweep_of_many_processes(job: HydraJob, trainer: TrainerConfig) -> Non
     """Lightning starts each further process with the same command, which is that of a sweep.
 
     Raises:
-        InputError: the job is one of a sweep and needs several processes, outside SLURM.
+        InputError: the job is one of a sweep and needs several processes, outside SLURM and without
+            ``mmie.launching``, whose jobs have a command of their own.
     """
-    if job.sweep and trainer.processes > 1 and "SLURM_NTASKS" not in os.environ:
+    alone = "SLURM_NTASKS" in os.environ or is_job_of_sweep()
+    if job.sweep and trainer.processes > 1 and not alone:
         what = "each process of a job would start the whole sweep anew"
-        raise InputError(f"trainer.devices: {what}; sweep on one device, or under SLURM")
+        remedy = "sweep on one device, under SLURM, or with hydra/launcher=gpus"
+        raise InputError(f"trainer.devices: {what}; {remedy}")

@@ -21,7 +21,7 @@ from mmie.stages.due import due_stages
 from mmie.stages.evaluate import evaluate
 from mmie.stages.learn import validation_f1
 from mmie.stages.quiet import quiet_libraries
-from mmie.stages.ranks import in_touch
+from mmie.stages.ranks import in_touch, is_follower
 from mmie.stages.report import collect, report, results_of
 from mmie.stages.samples import Samples
 from mmie.stages.steps import check_steps
@@ -38,7 +38,10 @@ def run(cfg: DictConfig) -> float | None:
         never anything of the test split. None if nothing was trained.
     """
     config, job = to_run_config(cfg), current_job()
-    if config.stages == ["report"] and config.report.sources:
+    only_report = config.stages == ["report"] and bool(config.report.sources)
+    if (only_report or "plan" in config.stages) and is_follower(config.trainer):
+        return None  # srun starts all processes of a run, and one is enough to read and to count
+    if only_report:
         print(f"report: {collect(config, job.output)}", flush=True)
         return None
     if "plan" in config.stages:
@@ -145,7 +148,7 @@ def stages(context: Context) -> dict[str, Artifact]:
     if "evaluate" in due:
         evaluated = _evaluate(context, data, systems(context, sft, grpo))
     if not context.follower:
-        _deliver(context, grpo or sft)
+        _deliver(context)
     return evaluated
 
 
@@ -163,9 +166,9 @@ def _evaluate(context: Context, data: Artifact, rows: Iterable[System]) -> dict[
     return evaluated
 
 
-def _deliver(context: Context, adapter: Artifact | None) -> None:
+def _deliver(context: Context) -> None:
     """Answers questions and exports the adapter, if these stages are chosen."""
     for name, stage in (("predict", deliver.predict), ("export", deliver.export)):
         if name in context.config.stages:
             with stopping.at(f"in stage {name}"):
-                stage(context, adapter)
+                stage(context)

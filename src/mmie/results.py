@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from mmie.files import write_json
 from mmie.json_types import from_json, read_json, to_json
+from mmie.spending import Spent
 
 # Ends of the measures that are taken with the reader that is not chosen.
 STRICT, LENIENT = OTHER_READER = ("_strict", "_lenient")
@@ -76,11 +77,21 @@ class StageRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What the teacher's chains cost; None where unknown. Answers from the record count, too."""
+    """What the teacher's answers cost; None where unknown. Answers from the record count, too.
+
+    Attributes:
+        requests: answers that the run needed.
+        tokens: of their prompts and texts.
+        dollars: what they cost when they were requested.
+        paid: what this run paid of it.
+        purposes: the same by purpose: chains, each kind of verdict, answers of the teacher's row.
+    """
 
     requests: int | None
     tokens: int | None
     dollars: float | None
+    paid: float | None = None
+    purposes: dict[str, Spent] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

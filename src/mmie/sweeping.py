@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from itertools import count
 from pathlib import Path
@@ -24,7 +25,7 @@ from mmie import resolvers  # noqa: F401  (a job's process reads conf/ before it
 from mmie.checks import HYDRAS, foreign
 from mmie.display import terminal
 from mmie.errors import InputError
-from mmie.files import disk_errors, write_json, write_text
+from mmie.files import disk_errors, lock, write_json, write_text
 from mmie.reporting.sweep import (
     FIGURE,
     NOTES,
@@ -35,6 +36,8 @@ from mmie.reporting.sweep import (
     varying,
     write_summary,
 )
+
+GPUS = "hydra_plugins.mmie_gpus.GpuLauncher"
 
 
 class Sweep(Callback):
@@ -52,9 +55,15 @@ class Sweep(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Ends with status 2 where the key ``hydra`` holds code that is neither Hydra's nor ours.
 
-        A single run gets a folder of its own, even if another one starts in the same second.
+        So it does where the launcher is one for sweeps alone. A single run gets a folder of its
+        own, even if another one starts in the same second.
         """
         _refuse_foreign(config)
+        if config.hydra.launcher._target_ == GPUS:
+            print(
+                "error: hydra/launcher=gpus: it runs the jobs of a sweep; add -m", file=sys.stderr
+            )
+            sys.exit(2)
         if not _given(config, "hydra.run.dir"):
             with read_write(config.hydra.run):
                 config.hydra.run.dir = _own_folder(config.hydra.run.dir)
@@ -94,7 +103,9 @@ class Sweep(Callback):
         if config.hydra.mode is not RunMode.MULTIRUN:
             return
         seconds = time.perf_counter() - self.start
-        error = job_return._return_value if job_return.status is JobStatus.FAILED else None
+        # The value of a failed job is its error, which Hydra raises to anyone who asks for it.
+        value = replace(job_return, status=JobStatus.COMPLETED).return_value
+        error = value if job_return.status is JobStatus.FAILED else None
         if error is not None:
             job_return.return_value, job_return.status = None, JobStatus.COMPLETED
         line = None
@@ -102,7 +113,7 @@ class Sweep(Callback):
             folder = Path(config.hydra.runtime.output_dir)
             line = _failed(error, config.hydra.job.num, folder)
         _note(config, validation_f1=job_return.return_value, seconds=round(seconds, 2), error=line)
-        del error
+        del error, value
         gc.collect()  # the frames of a failed job hold its model
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -113,14 +124,22 @@ class Sweep(Callback):
         folder = Path(config.hydra.sweep.dir)
         try:
             jobs = _summarised(folder)
+            planned = _planned(jobs, folder)
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(1)
-        terminal().print(score_table(jobs))
+        if not planned:
+            terminal().print(score_table(jobs))
         print(f"summary: {folder / 'summary.md'}", flush=True)
         if any(job.error for job in jobs):
             print(f"error: {_failures(jobs)}; {folder / 'summary.md'} says why", file=sys.stderr)
             sys.exit(1)
+
+
+def note_death(config: DictConfig, *, seconds: float, error: str) -> None:
+    """Notes that the process of a job has ended before the job could say how."""
+    write_text(Path(config.hydra.runtime.output_dir) / "error.txt", f"{error}\n")
+    _note(config, validation_f1=None, seconds=seconds, error=error)
 
 
 def _refuse_foreign(config: DictConfig) -> None:
@@ -178,6 +197,29 @@ def _summarised(folder: Path) -> list[Job]:
     return jobs
 
 
+def _planned(jobs: Sequence[Job], folder: Path) -> bool:
+    """Shows what planned jobs cost together and writes their ``plan.json``; whether there are any.
+
+    Raises:
+        InputError: a plan cannot be read, or the file cannot be written.
+    """
+    paths = [folder / job.folder / "plan.json" for job in jobs if not job.error]
+    paths = [path for path in paths if path.is_file()]
+    if not paths:
+        return False
+    from mmie.planning.tables import tables
+    from mmie.planning.total import read_plan, total
+
+    whole = total([read_plan(path) for path in paths])
+    console = terminal()
+    console.rule(f"{len(paths)} jobs together; what they share counts once", align="left")
+    for part in tables(whole):
+        console.print(part)
+    write_json(folder / "plan.json", whole.as_json())
+    print(f"plan: {folder / 'plan.json'}", flush=True)
+    return True
+
+
 def _note(config: DictConfig, **ended: Any) -> None:
     sweep, job = Path(config.hydra.sweep.dir), config.hydra.job.num
     begun = {
@@ -186,7 +228,10 @@ def _note(config: DictConfig, **ended: Any) -> None:
         "folder": str(config.hydra.runtime.output_dir),
     }
     write_json(sweep / NOTES / f"{job}.json", {**begun, **ended})
-    write_summary(sweep, load_jobs(sweep))
+    path = sweep / NOTES / ".lock"
+    with disk_errors(path), path.open("w") as alone:
+        lock(alone.fileno(), path)  # else a job could replace the summary by one that knows less
+        write_summary(sweep, load_jobs(sweep))
 
 
 def _failed(error: Exception, number: int, folder: Path) -> str:

@@ -50,6 +50,17 @@ def test_prompts_have_the_length_that_is_asked_for(tmp_path: Path) -> None:
     assert len({path.read_bytes() for path in paths}) == len(paths) == 16
 
 
+@pytest.mark.parametrize("engines", ["shared,fast", "trl", ""])
+def test_an_engine_that_is_none_is_refused(
+    engines: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "--engines", engines])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "--engines: shared and any of balanced, lean" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_all_engines_do_the_same_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

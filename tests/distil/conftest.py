@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from helpers.batch_api import BatchAPI
+
 
 def png(shade: int = 0) -> bytes:
     """A small picture; another shade is another picture."""
@@ -25,12 +27,18 @@ class Handler(BaseHTTPRequestHandler):
     server: Loopback
 
     def do_POST(self) -> None:  # noqa: N802  the base class's name
-        question = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith(("/v1/files", "/v1/batches")):
+            return self.server.batch_api.post(self, content)
+        question = json.loads(content)
         with self.server.lock:
             self.server.received.append(question)
             number = len(self.server.received)
         self.server.paths.append((self.path, self.headers["Authorization"]))
-        self.server.reply(self, question, number)
+        return self.server.reply(self, question, number)
+
+    def do_GET(self) -> None:  # noqa: N802  the base class's name
+        self.server.batch_api.get(self)
 
     def send(
         self, status: int, body: bytes, *, length: int | None = None, kind: str = "application/json"
@@ -51,7 +59,10 @@ class Loopback(ThreadingHTTPServer):
     """Stores every question in ``received``.
 
     It answers with ``reply(handler, question, number)``, where the first question has number 1.
+    ``batch_api`` answers in batches.
     """
+
+    batch_api: BatchAPI
 
     daemon_threads = True
 
@@ -86,7 +97,7 @@ class Loopback(ThreadingHTTPServer):
     def fail(self, handler: Handler, fault: str) -> None:
         good = self.completion({"role": "assistant", "content": "Fine."})
         match fault:
-            case "401" | "403" | "404" | "429" | "500":
+            case "401" | "403" | "404" | "429" | "500" | "503":
                 handler.send(int(fault), b'{"error": {"message": "not\\nnow"}}')
             case "half a body":
                 handler.send(200, good[:40], length=len(good))

@@ -26,6 +26,7 @@ class Fixed:
     concurrency = 2
     max_pixels = 1 << 22
     max_refused = 0.1
+    price = budget = in_batches = None
 
     async def ask(self, request: object) -> Answer:
         await asyncio.sleep(0)

@@ -81,6 +81,14 @@ def test_a_refusal_of_one_request_is_an_answer(server, status, error, final):
     assert len(server.received) == 1
 
 
+def test_a_request_at_which_the_server_always_breaks_has_failed_after_its_tries(server):
+    server.reply = lambda handler, *_: server.fail(handler, "500")
+    got = answer(teacher(max_retries=2))
+    assert (got.text, got.state, got.final) == ("", "failed", False)
+    assert got.details == {"reason": "500 - not now"}
+    assert len(server.received) == 3
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_what_concerns_every_request_is_an_error_at_once(server, status):
     server.reply = lambda handler, *_: server.fail(handler, str(status))
@@ -127,6 +135,20 @@ def test_options_that_are_not_the_users_are_named(name):
         teacher(request={name: None})
 
 
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ({"temperature": 0.2}, "set teacher.temperature instead"),
+        ({"max_tokens": 9}, "set teacher.max_tokens instead"),
+        ({"extra_body": {"top_k": 5}}, "put its fields into teacher.request itself"),
+    ],
+)
+def test_an_option_that_clashes_or_would_be_lost_is_refused(option, reason):
+    (name,) = option
+    with pytest.raises(InputError, match=rf"^teacher\.request\.{name}: .*{reason}$"):
+        teacher(request=option)
+
+
 def test_a_server_that_does_not_take_max_tokens_is_told_the_way_out(server):
     error = {"message": "Unsupported parameter: 'max_tokens' is not supported with this model."}
     server.reply = lambda handler, *_: handler.send(400, json.dumps({"error": error}).encode())
@@ -151,7 +173,9 @@ def test_bytes_that_trickle_end_at_the_timeout(server):
 
     server.reply = trickle
     start = time.monotonic()
-    assert "timed out after 0.3 s (teacher.timeout)" in refused(teacher(timeout=0.3))
+    got = answer(teacher(timeout=0.3))
+    assert (got.state, got.final) == ("failed", False)
+    assert got.details["reason"] == "timed out after 0.3 s (teacher.timeout)"
     assert time.monotonic() - start < 4
 
 

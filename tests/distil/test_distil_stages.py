@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from helpers.batch_api import BatchAPI
 from helpers.configured import run_config
 from mmie.errors import InputError
 from mmie.pipeline import execute
@@ -78,7 +80,8 @@ def test_a_refused_sample_is_skipped_counted_and_listed(server, tmp_path, capsys
         (sample["id"], "refused", "400 - filtered")
     }
     counts = json.loads(only(tmp_path, "distil/*/requests.json").read_text())
-    assert counts == {"asked": 0, "reused": 32, "cut": 0, "refused": 2, "empty": 0}
+    counts.pop("purposes")
+    assert counts == {"asked": 0, "reused": 32, "cut": 0, "refused": 2, "failed": 0, "empty": 0}
     candidates = lines_of(only(tmp_path, "distil/*/candidates.jsonl"))
     assert [row["chain"] for row in candidates if row["example_id"] == sample["id"]] == ["", ""]
     assert sum(row["chain"] == "A chain." for row in candidates) == 10
@@ -86,6 +89,88 @@ def test_a_refused_sample_is_skipped_counted_and_listed(server, tmp_path, capsys
     assert "2 refused" in told
     assert str(only(tmp_path, "distil/*/unanswered.jsonl")) in told
     assert "36 of 36" in told  # requests, and no terminal is needed to see them
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert results["notes"]["unanswered"] == {"distil": {"refused": 2}}
+    assert (results["cost"]["requests"], results["cost"]["tokens"]) == (32, None)
+
+
+def counted(server, text, *, finish="stop"):
+    choice = {"finish_reason": finish, "message": {"role": "assistant", "content": text}}
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+    return json.dumps({"model": "m", "choices": [choice], "usage": usage}).encode()
+
+
+def test_results_tell_what_the_teacher_cost_and_paid_text_is_kept(server, tmp_path, capsys):
+    def reply(handler, question, number):
+        text = "A chain." if "The 5-tuple is" in str(question["messages"]) else "Score: 0.9"
+        finish = "length" if number == 1 else "stop"
+        handler.send(200, counted(server, text, finish=finish))
+
+    server.reply = reply
+    overrides = [*DISTIL, "teacher.concurrency=1", "cot.candidates=1"]
+    found = go(tmp_path, *overrides)
+    cost = {"prompt_tokens": 1000, "answer_tokens": 100, "dollars": 0.0035, "paid": 0.0035}
+    asked = {"distil": 6, "repredict": 5, "score": 5}
+    purposes = {
+        name: {"asked": n, **{k: v * n for k, v in cost.items()}} for name, n in asked.items()
+    }
+    rounded = {
+        name: {key: round(value, 6) for key, value in spent.items()}
+        for name, spent in found["cost"].pop("purposes").items()
+    }
+    assert rounded == purposes
+    assert found["cost"] == {
+        "requests": 16,
+        "tokens": 16 * 1100,
+        "dollars": pytest.approx(16 * 0.0035),
+        "paid": pytest.approx(16 * 0.0035),
+    }
+    assert found["notes"]["unanswered"] == {"distil": {"cut": 1}}
+    record = lines_of(only(tmp_path, "record/*.jsonl"))
+    (cut,) = (line for line in record if line["state"] == "cut")
+    assert (cut["answer"], cut["finish_reason"]) == ("A chain.", "length")
+    told = capsys.readouterr().out
+    assert "16,000 tokens in, 1,600 out, $0.06" in told
+    assert re.search(r"^ ?all +16 +0 +16,000 +0 +1,600 +\$0.06 +\$0.06", told, re.MULTILINE)
+    again = go(tmp_path, *overrides)
+    assert again["notes"] == found["notes"]
+    assert (again["cost"]["dollars"], again["cost"]["paid"]) == (found["cost"]["dollars"], 0.0)
+    assert again["cost"]["purposes"]["distil"]["reused"] == 6
+    assert len(server.received) == 16
+
+
+def test_batches_cost_half_and_give_the_same_candidates(server, tmp_path, capsys):
+    def text_for(question):
+        return "A chain." if "The 5-tuple is" in str(question["messages"]) else "Score: 0.9"
+
+    server.reply = lambda handler, asked, _: handler.send(200, counted(server, text_for(asked)))
+    server.batch_api = BatchAPI(lambda asked: (200, json.loads(counted(server, text_for(asked)))))
+    for name in ("online", "batch"):
+        (tmp_path / name).mkdir()
+        mode = [f"teacher.mode={name}", "teacher.batch_interval=0.01", "cot.candidates=1"]
+        go(tmp_path / name, *DISTIL, *mode)
+    files = [only(tmp_path / name, "distil/*/candidates.jsonl") for name in ("online", "batch")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert files[0].parent.name == files[1].parent.name  # how it is asked is part of no key
+    costs = [
+        json.loads((tmp_path / name / "out/results.json").read_text())["cost"]
+        for name in ("online", "batch")
+    ]
+    assert costs[1]["paid"] == pytest.approx(costs[0]["paid"] / 2)
+    assert costs[1]["tokens"] == costs[0]["tokens"]
+    assert "18 of 18" in capsys.readouterr().out
+
+
+def test_a_stage_of_an_earlier_version_leaves_its_cost_unknown(tmp_path):
+    overrides = ["stages=[distil]", "cot.candidates=1"]
+    assert go(tmp_path, *overrides)["cost"]["dollars"] == 0.0
+    path = only(tmp_path, "distil/*/requests.json")
+    path.write_text('{"asked": 18, "reused": 0, "cut": 0, "refused": 0, "empty": 0}')
+    meta = json.loads(path.with_name("meta.json").read_text())
+    del meta["files"]["requests.json"]
+    path.with_name("meta.json").write_text(json.dumps(meta))
+    cost = go(tmp_path, *overrides)["cost"]
+    assert cost == {"requests": 18, "tokens": None, "dollars": None}
 
 
 def test_where_no_chain_is_left_it_says_where_the_answers_are(server, tmp_path):
@@ -133,6 +218,8 @@ def test_the_teacher_has_a_row_of_its_own(server, tmp_path):
         "teacher.max_refused=0.3",
     ]
     found = go(tmp_path, *overrides)
+    assert found["notes"]["unanswered"] == {"other/m-1": {"refused": 1}}
+    assert (found["cost"]["requests"], found["cost"]["dollars"]) == (4, None)
     assert list(found["systems"]) == ["other/m-1"]
     assert found["systems"]["other/m-1"]["test/quintuple"]["correct"] == len(gold[right])
     assert len(lines_of(tmp_path / "out/predictions/other-m-1.jsonl")) == 4
@@ -160,6 +247,21 @@ def test_request_options_can_be_typed():
         "teacher=openai", "teacher.request={max_tokens: null, max_completion_tokens: 64}"
     )
     assert config.teacher["request"] == {"max_tokens": None, "max_completion_tokens": 64}
+
+
+def test_a_terminal_shows_the_ledger_under_the_bar():
+    console = Console(file=StringIO(), force_terminal=True, width=80)
+    with progress(console, "asking", 5, lambda: "9 tokens in, 3 out, $0.10") as advance:
+        advance(2)
+    shown = console.file.getvalue()
+    assert "2/5" in shown
+    assert "9 tokens in, 3 out, $0.10" in shown
+
+
+def test_a_line_without_a_terminal_has_the_ledger_as_well(capsys):
+    with progress(Console(), "asking", 5, lambda: "$0.10") as advance:
+        advance(2)
+    assert capsys.readouterr().out == "asking: 2 of 5 after 0 s; $0.10\n"
 
 
 def test_without_a_terminal_there_is_one_line_per_period_and_a_last_one(monkeypatch, capsys):

@@ -136,6 +136,34 @@ def test_a_server_that_refuses_everything_is_not_asked_for_long(tmp_path, monkey
     assert len(mended.asked) == 150
 
 
+FAILED = Answer("", "failed", {"reason": "500 - broken"}, final=False)
+
+
+def test_a_sample_at_which_the_server_breaks_stops_no_other(tmp_path):
+    teacher, record = Scripted(distil=refusing("train-1", answer=FAILED)), Record(tmp_path / "r")
+    teacher.max_refused = 0.1
+    candidates = run(examples(3), teacher, record, candidates=3)
+    assert [bool(candidate.chain) for candidate in candidates] == [True] * 3 + [False] * 3 + [
+        True
+    ] * 3
+    with pytest.raises(InputError, match="3 of 21 requests were refused .*500 - broken"):
+        check_refused(teacher, record, "the list")
+    mended = Scripted()
+    assert all(one.chain for one in run(examples(3), mended, Record(tmp_path / "r"), candidates=3))
+    assert len(mended.asked) == 9
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_a_server_that_breaks_at_every_sample_stops_the_run(tmp_path, concurrency):
+    names = [f"train-{number}" for number in range(1, 9)]
+    teacher = Scripted(concurrency=concurrency, distil=refusing(*names, answer=FAILED))
+    teacher.max_refused = 1.0
+    record = Record(tmp_path / "r")
+    with pytest.raises(InputError, match=r"failed at 3 samples .*500 - broken.*run again"):
+        run(examples(9), teacher, record, candidates=2)
+    assert record.fetched["failed"] <= 2 * 3 + concurrency
+
+
 def test_what_another_run_has_answered_meanwhile_is_not_asked(tmp_path):
     path = tmp_path / "r.jsonl"
     first, second, teacher = Record(path), Record(path), Parrot()

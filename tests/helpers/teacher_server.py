@@ -53,7 +53,7 @@ def refused(openai_teacher, **question):
     return str(raised.value)
 
 
-def against_the_server(folder):
+def against_the_server(folder, **changes):
     """Distils three samples with a picture each, one request at a time, recorded in ``folder``."""
     samples = [
         Example(
@@ -61,9 +61,8 @@ def against_the_server(folder):
         )
         for n in range(3)
     ]
-    teacher = OpenAITeacher(
-        model="m", temperature=1.0, max_tokens=9, concurrency=1, max_retries=0, timeout=30
-    )
+    settings = {"temperature": 1.0, "max_tokens": 9, "max_retries": 0, "timeout": 30}
+    teacher = OpenAITeacher(model="m", concurrency=1, **{**settings, **changes})
     record = Record(folder / "record.jsonl")
     labels = {"types": ["per", "org"], "relations": ["member_of"], **prompts("jmere")}
     return run_distillation(

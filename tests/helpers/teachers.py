@@ -30,6 +30,7 @@ class Scripted:
     parameters = {"temperature": 1.0}
     max_pixels = 1000
     max_refused = 0.0
+    price = budget = in_batches = None
 
     def __init__(self, *, concurrency=1, **answers):
         self.concurrency = concurrency
@@ -75,6 +76,8 @@ def run(samples, teacher, record, *, candidates=2, progress=lambda _: None):
 
 class Parrot:
     """Answers with the prompt and the number of the question; the prompt "down" raises an error."""
+
+    price = budget = in_batches = None
 
     def __init__(self, model="parrot", **parameters):
         self.model = model

@@ -84,7 +84,7 @@ def length_reward(
 def grpo_config(**changes: Any) -> GRPOConfig:
     """The shipped values of GRPO, but for those that make a step small and its effects visible."""
     assert SHIPPED.grpo is not None
-    small = {"group_size": 3, "max_new_tokens": 5, "rollout_prompts": None}
+    small = {"group_size": 3, "max_new_tokens": 5}
     visible = {"lr": 0.01, "warmup_ratio": 0.0, "temperature": 0.9, "kl_coef": 0.05}
     return replace(SHIPPED.grpo, **{**small, **visible, **changes})
 

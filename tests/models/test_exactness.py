@@ -26,7 +26,7 @@ TEXTS = [
 ]
 LENGTHS = [7, 1, 4, 9, 2, 1, 3, 3, 5, 8, 1, 6]
 TEMPERATURE = 0.7
-LEAN = MemoryConfig(micro_responses=5, recompute_layers=True, logits_chunk=7)
+LEAN = replace(ALL_AT_ONCE, micro_responses=5, recompute_layers=True, logits_chunk=7)
 
 
 @pytest.fixture(params=["qwen", "llava"])
@@ -152,7 +152,8 @@ def test_shared_prefix_equals_repeated_rows(
     logits_chunk: int | None,
 ) -> None:
     """Chunks of 7 tokens do not divide the parts."""
-    memory = MemoryConfig(
+    memory = replace(
+        ALL_AT_ONCE,
         micro_responses=micro_responses,
         recompute_layers=recompute_layers,
         logits_chunk=logits_chunk,

@@ -17,8 +17,10 @@ from transformers import LlavaForConditionalGeneration, Qwen2_5_VLForConditional
 from helpers.adapters import adapter_hash
 from mmie.errors import InputError
 from mmie.models.adapters import POLICY, REFERENCE
+from mmie.models.exporting import export_merged
 from mmie.models.policy import Policy, build_policy
 from mmie.models.rows import row_logps
+from mmie.types import Sampling
 
 LOADERS: dict[str, Any] = {
     "qwen": Qwen2_5_VLForConditionalGeneration,
@@ -197,7 +199,7 @@ def test_a_merged_checkpoint_is_an_ordinary_one(
     kind = "qwen" if "qwen" in request.node.name else "llava"
     policy.add_reference()
     before, weights, mark = score(), base_weights(policy), adapter_hash(policy)
-    policy.save_merged(tmp_path)
+    export_merged(policy, tmp_path, sampling=Sampling(0.8, 8))
     model, loading = LOADERS[kind].from_pretrained(
         tmp_path, dtype=torch.float32, output_loading_info=True
     )
@@ -215,7 +217,7 @@ def test_a_merged_checkpoint_is_a_base_for_the_next_run(
     from mmie.models.qwen2_5_vl import Qwen25VL
 
     policy = make_policy("qwen")
-    policy.save_merged(tmp_path)
+    export_merged(policy, tmp_path, sampling=Sampling(0.8, 8))
     again = build_policy(Qwen25VL(str(tmp_path)), rank=4, alpha=8, dropout=0.0, seed=1)
     assert again.eos_ids == policy.eos_ids
     logps = []
@@ -235,7 +237,7 @@ def test_an_adapter_that_does_not_fit_is_refused(make_policy: Any, tmp_path: Pat
     file = tmp_path / "torn" / "adapter_model.safetensors"
     file.write_bytes(file.read_bytes()[:500])
     complaints = {
-        "rank": "belongs to another checkpoint or lora.rank",
+        "rank": "trained with lora.rank=2, not 4: set lora.rank=2",
         "model": "belongs to another checkpoint or lora.rank",
         "alpha": "trained with lora.alpha=16, not 8",
         "torn": "no whole adapter there",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,9 @@ from torch import nn
 
 from mmie.losses import token_logps
 from mmie.models.recompute import head_logps, recomputed_layers
-from mmie.settings import MemoryConfig
+from mmie.settings import ALL_AT_ONCE
 
-LEAN = MemoryConfig(micro_responses=2, recompute_layers=True, logits_chunk=3)
+LEAN = replace(ALL_AT_ONCE, micro_responses=2, recompute_layers=True, logits_chunk=3)
 
 
 @pytest.mark.parametrize("chunk", [None, 1, 4, 12, 50])

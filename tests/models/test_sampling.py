@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import Cache
 
+from mmie.models import sampling
+from mmie.models.decode_cache import decode_cache
 from mmie.models.sampling import NotFiniteLogitsError, Rules, draw, sample
 
 A, B = 100, 200  # two ordinary tokens
@@ -280,6 +282,32 @@ def test_a_prompt_that_breaks_the_model_is_named(
     with pytest.raises(NotFiniteLogitsError) as error:
         sample(policy.model, batch, numbers, rules)
     assert error.value.prompt in (1, 2)  # row 2 of the prefill is prompt 2, of decoding prompt 1
+
+
+@pytest.mark.parametrize(
+    ("share", "rows"), [(1.0, [6]), (0.5, [3, 3]), (0.4, [2, 2, 2]), (0, [1] * 6)]
+)
+def test_keys_and_values_stay_within_their_bound(
+    policy: Any, batch: Any, monkeypatch: pytest.MonkeyPatch, share: float, rows: list[int]
+) -> None:
+    """The bound is given as a share of what all six responses need; one is always decoded."""
+    numbers = torch.rand(6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    whole = policy.sample(batch, numbers, temperature=1.0)
+    text = policy.backbone.model.config.get_text_config()
+    heads = text.num_key_value_heads * (text.hidden_size // text.num_attention_heads)
+    needed = 6 * (batch.ids.shape[1] + 5) * 2 * text.num_hidden_layers * heads * 4
+    decoded: list[int] = []
+
+    def noting(prompt_cache: Cache, owners: Tensor) -> Cache:
+        decoded.append(len(owners))
+        return decode_cache(prompt_cache, owners)
+
+    monkeypatch.setattr(sampling, "decode_cache", noting)
+    policy.cache_gb = share * needed / 1e9 + 1e-12
+    parts = policy.sample(batch, numbers, temperature=1.0)
+    assert decoded == rows
+    assert torch.equal(parts.tokens, whole.tokens)
+    torch.testing.assert_close(parts.logps, whole.logps)
 
 
 def test_temperature_zero_takes_the_most_likely_token(policy: Any, pictures: list[Any]) -> None:

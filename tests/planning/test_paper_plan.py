@@ -55,7 +55,7 @@ def test_jmere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert made["teacher"]["dollars"] == pytest.approx((2.5 * tokens[0] + 10 * tokens[1]) / 1e6)
     updates = {one["stage"]: one["updates"] for one in made["stages"] if one["updates"]}
     assert updates == {"sft": 2 * 5 // 8, "grpo": 2 * 30 // 8}
-    assert made["stages"][0]["processes"] == 4
+    assert {one["processes"] for one in made["stages"]} == {4}  # evaluations are shared, too
     assert made["cards"]["A40"]["gpu_hours"] == pytest.approx(4 * made["cards"]["A40"]["hours"])
     assert made["warnings"] == []
     said = capsys.readouterr().out
@@ -79,6 +79,15 @@ def test_the_teacher_as_a_system_is_asked_about_the_test_split(tmp_path: Path) -
         "answer": 2
     }
     assert made["stages"] == []
+
+
+def test_batches_are_planned_at_their_price(tmp_path: Path) -> None:
+    root = write_mnre(tmp_path / "mnre")
+    dollars = [
+        planned(tmp_path, f"data.root={root}", f"teacher.mode={mode}")["teacher"]["dollars"]
+        for mode in ("online", "batch")
+    ]
+    assert dollars[1] == pytest.approx(dollars[0] / 2)
 
 
 def test_a_model_without_a_price_costs_nobody_knows_what(tmp_path: Path) -> None:

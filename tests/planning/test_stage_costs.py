@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from helpers.configured import run_config
@@ -12,7 +14,7 @@ from mmie.settings import ALL_AT_ONCE, MemoryConfig
 
 SIZES = {"layers": 1, "hidden": 4, "heads": 2, "kv_heads": 1, "head_size": 3, "inner": 5}
 ONE = Shape(**SIZES, vocabulary=10, rank=1, value_bytes=2)
-LEAN = MemoryConfig(micro_responses=2, recompute_layers=True, logits_chunk=256)
+LEAN = replace(ALL_AT_ONCE, micro_responses=2, recompute_layers=True, logits_chunk=256)
 
 
 def test_sft_learns_whole_rows() -> None:

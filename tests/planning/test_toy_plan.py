@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 
 from helpers.small_runs import config_of
 from mmie.pipeline import execute, plan
+from mmie.toy.teacher import ScriptedTeacher
 from mmie.training.actor import Actor
 from mmie.training.sft import SFTModule
 
-# Without broken chains every chain is asked about, as the plan takes it.
-OVERRIDES = ["teacher.broken_format=0", "plan.memory=false"]
+OVERRIDES = ["plan.memory=false"]
+PRICES = {"input": 2.5, "output": 10.0}
 
 
 def planned(folder: Path, *overrides: str) -> dict[str, Any]:
@@ -30,6 +32,12 @@ def planned(folder: Path, *overrides: str) -> dict[str, Any]:
 def run(folder: Path, stage: str) -> None:
     (folder / stage).mkdir()
     execute(config_of(folder, f"stages=[{stage}]", *OVERRIDES), folder / stage)
+
+
+def costs(folder: Path, stage: str) -> dict[str, Any]:
+    results = json.loads((folder / stage / "results.json").read_text(encoding="utf-8"))
+    cost: dict[str, Any] = results["cost"]
+    return cost
 
 
 def row(made: dict[str, Any], stage: str) -> dict[str, Any]:
@@ -69,7 +77,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def history(folder: Path) -> dict[str, Any]:
+def prices() -> Iterator[None]:
+    """Here the toy teacher, which costs nothing, has prices."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptedTeacher, "price", PRICES)
+        yield
+
+
+@pytest.fixture(scope="module")
+def history(folder: Path, prices: None) -> dict[str, Any]:
     """Plans before the run, between its stages and after it, and what it counted."""
     made: dict[str, Any] = {"before": planned(folder)}
     run(folder, "filter")
@@ -89,7 +105,27 @@ def only(folder: Path, stage: str, file: str) -> Path:
 def test_requests_are_those_of_the_run(folder: Path, history: dict[str, Any]) -> None:
     asked = json.loads(only(folder, "distil", "requests.json").read_text(encoding="utf-8"))
     assert requests(history["before"]) == asked["asked"] == 16 * 2 * 3
-    assert history["before"]["teacher"]["dollars"] is None
+    assert costs(folder, "filter")["requests"] == asked["asked"]
+
+
+def test_tokens_and_dollars_of_the_teacher_are_those_of_the_run(
+    folder: Path, history: dict[str, Any]
+) -> None:
+    plan, run = history["before"]["teacher"], costs(folder, "filter")
+    assert set(plan["purposes"]) == set(run["purposes"]) == {"distil", "repredict", "score"}
+    for purpose, one in plan["purposes"].items():
+        spent = run["purposes"][purpose]
+        assert one["requests"] == one["foretold"] == spent["asked"]
+        counts = ("prompt_tokens", "answer_tokens")
+        assert [one[count] for count in counts] == [spent[count] for count in counts]
+        assert spent["prompt_tokens"] > spent["answer_tokens"] > 0
+    tokens = [requests(history["before"], kind) for kind in ("prompt_tokens", "answer_tokens")]
+    assert run["tokens"] == sum(tokens)
+    assert plan["dollars"] == pytest.approx(run["dollars"])
+    assert plan["dollars"] == pytest.approx((2.5 * tokens[0] + 10 * tokens[1]) / 1e6)
+    assert run["paid"] == run["dollars"]
+    after = costs(folder, "evaluate")  # which finds the chains there
+    assert (after["dollars"], after["paid"]) == (run["dollars"], 0.0)
 
 
 @pytest.mark.parametrize("stage", ["sft", "grpo"])

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mmie.artifacts import Store
+from helpers.configured import run_config
+from mmie.artifacts import Store, fingerprint
 from mmie.errors import InputError, NotFiniteError
 from mmie.stages import ranks
 from mmie.stages.context import Context
+from mmie.stages.stage import VERSIONS
 
 
 def context_of(folder: Path, *, processes: int = 1) -> Context:
-    config: Any = SimpleNamespace(trainer=SimpleNamespace(processes=processes))
+    config = run_config()
+    config = replace(config, trainer=replace(config.trainer, devices=processes))
     return Context(config, Store(folder / "artifacts"), folder)
 
 
@@ -105,13 +108,44 @@ def test_another_process_waits_for_the_first(
 def test_another_process_takes_part_in_a_training_and_waits_at_its_end(
     follower: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    while_waiting(monkeypatch, context_of(tmp_path), "sft")
+    """It does not begin before the first process, which may have to wait for another run."""
+    key = fingerprint(stage="sft", version=VERSIONS["sft"])
+
+    def begin(_: float) -> None:
+        ranks.begin_training(follower.config, follower.store, key)
+
+    monkeypatch.setattr(ranks.time, "sleep", begin)
     with follower.open("sft", {}) as stage:
+        while_waiting(monkeypatch, context_of(tmp_path), "sft")
         assert stage.new
         assert not stage.artifact.folder.exists()
     assert (stage.artifact.folder / "begun").read_text() == "x"
     with follower.open("sft", {}) as again:
         assert not again.new
+
+
+def test_the_first_process_says_which_training_it_has_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader = context_of(tmp_path, processes=2)
+    config, store = leader.config, leader.store
+    monkeypatch.setattr(ranks.time, "sleep", pytest.fail)
+    with ranks.in_touch(config, store):
+        with leader.open("grpo", {}) as stage:
+            key = stage.artifact.key
+            assert ranks.takes_part_in_training(config, store, "grpo", key)
+        assert not ranks.takes_part_in_training(config, store, "grpo", key)
+    assert not list(tmp_path.glob("artifacts/heartbeat/*"))
+
+
+def test_no_process_takes_part_in_a_training_that_another_run_has_done(
+    follower: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone in a collective operation it would wait for the first one until that times out."""
+    while_waiting(monkeypatch, context_of(tmp_path), "sft")
+    with follower.open("sft", {}) as stage:
+        assert not stage.new
+        assert (stage.artifact.folder / "begun").exists()
 
 
 def test_nobody_waits_for_a_process_that_is_gone(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +17,9 @@ from PIL import Image
 from helpers.configured import run_config
 from mmie.artifacts import Store
 from mmie.errors import InputError
-from mmie.stages import deliver
+from mmie.stages import deliver, predict
 from mmie.stages.context import Context
+from mmie.stages.delivered import Delivered
 from mmie.stages.questions import questions
 from mmie.tasks.jmere import task as jmere
 from mmie.tasks.more import task as more
@@ -49,7 +52,7 @@ def lines(folder: Path, *rows: Any) -> str:
 
 
 def test_one_question_is_checked_as_the_data_are(picture: str) -> None:
-    (found,) = questions(asked(text=" two\n\tlines ", image=picture), JMERE)
+    (found,) = questions(asked(text=" two\n\tlines ", image=picture), JMERE).examples
     assert (found.id, found.text, found.pictures) == (
         "predict",
         "two lines",
@@ -76,32 +79,62 @@ def test_a_question_that_cannot_be_answered_is_refused(
     picture: str, change: dict[str, Any], message: str
 ) -> None:
     good = {"text": "x", "image": picture, "entity": "x", "box": [0, 0, 9, 9]}
-    assert questions(asked(**good), MORE)
+    assert questions(asked(**good), MORE).examples
     with pytest.raises(InputError) as caught:
         questions(asked(**{**good, **change}), MORE)
     assert str(caught.value).startswith(message)
 
 
-def test_a_file_holds_any_text(tmp_path: Path, picture: str) -> None:
-    tweets = ["I can't", "RT @user: see https://t.co/abc = #1, {x}", "caf\u00e9\u2028\U0001f602"]
-    rows = [{"text": tweet, "image": picture, "label": "left alone"} for tweet in tweets]
-    file = lines(tmp_path, {"id": "a7", **rows[0]}, "", rows[1], rows[2])
-    found = questions(asked(file=file), JMERE)
-    assert [example.id for example in found] == ["a7", "3", "4"]
-    assert [example.text for example in found] == [*tweets[:2], "caf\u00e9 \U0001f602"]
+TWEETS = [
+    "I can't \"quote\" 'this', ok",
+    "RT @user: see https://t.co/abc = #1, {x} ${y} [1,2] null",
+    "caf\u00e9\u2028\U0001f602",
+]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_holds_any_text(tmp_path: Path, picture: str, end: str) -> None:
+    rows = [{"text": tweet, "image": picture, "label": "unused"} for tweet in TWEETS]
+    texts = [json.dumps({"id": "a7", **rows[0]}), "", *map(json.dumps, rows[1:])]
+    (tmp_path / "tweets.jsonl").write_bytes(end.join(texts).encode())
+    found = questions(asked(file=str(tmp_path / "tweets.jsonl")), JMERE)
+    assert [example.id for example in found.examples] == ["a7", "3", "4"]
+    expected = [*TWEETS[:2], "caf\u00e9 \U0001f602"]
+    assert [example.text for example in found.examples] == expected
+    assert found.unused == {"label": 3}
+
+
+def test_a_picture_lies_beside_the_file_or_where_the_command_runs(
+    tmp_path: Path, picture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data/pictures").mkdir(parents=True)
+    beside = tmp_path / "data/pictures/a.png"
+    shutil.copy(picture, beside)
+    rows = [{"text": "x", "image": "pictures/a.png"}, {"text": "x", "image": Path(picture).name}]
+    file = lines(tmp_path / "data", *rows)
+    monkeypatch.chdir(tmp_path)
+    found = questions(asked(file=file), JMERE).examples
+    assert [example.pictures[0].path for example in found] == [beside, Path(Path(picture).name)]
+
+
+def test_all_bad_lines_are_counted_and_the_first_is_named(tmp_path: Path, picture: str) -> None:
+    good, bad = {"text": "x", "image": picture}, {"text": "x", "image": "nowhere.png"}
+    file = lines(tmp_path, good, bad, "{", good, bad)
+    with pytest.raises(InputError, match=r"tweets\.jsonl:2: image.*\(bad lines in all: 3\)$"):
+        questions(asked(file=file), JMERE)
 
 
 def test_more_asks_for_entity_and_box(tmp_path: Path, picture: str) -> None:
     row = {"id": 1, "text": "x", "image": picture, "entity": "Ann  Lee", "box": [1, 2, 3, 4]}
-    (found,) = questions(asked(file=lines(tmp_path, row)), MORE)
-    assert found.extra == {"entity": "Ann Lee"}
+    (found,) = questions(asked(file=lines(tmp_path, row)), MORE).examples
+    assert found.extra == {"entity": "Ann Lee", "id": 1}
     assert found.pictures[1].box == (1, 2, 3, 4)
 
 
 def test_standard_input_is_a_file(picture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     line = json.dumps({"text": "x", "image": picture}).encode()
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(line)))
-    assert [example.text for example in questions(asked(file="-"), JMERE)] == ["x"]
+    assert [example.text for example in questions(asked(file="-"), JMERE).examples] == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +144,7 @@ def test_standard_input_is_a_file(picture: str, monkeypatch: pytest.MonkeyPatch)
         ("[" * 100_000, "2: no JSON in UTF-8"),
         ("[1]", "2: no JSON object"),
         ({"image": "p"}, "2: text: the stage predict needs it"),
+        ({"txt": 1, "image": "p"}, "2: text: the stage predict needs it; give it there (not asked"),
         ({"text": 7, "image": "p"}, "2: text: 7 is no text"),
         ({"text": " ", "image": "p"}, "2: text is blank"),
         ('{"text": "\\ud83d", "image": "p"}', "2: text holds half a character"),
@@ -147,23 +181,36 @@ def test_a_file_without_a_question_is_refused(tmp_path: Path, content: bytes) ->
 
 @pytest.fixture
 def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``answer(*overrides)`` lets a model that says LONG predict; returns the batches' sizes."""
+    """``answer(*overrides)`` lets a model that says LONG predict; returns the batches' sizes.
+
+    With ``fails_at`` the model ends the run in that batch, counted from 0.
+    """
     batches: list[int] = []
+    last: list[int | None] = [None]
 
     def respond(policy: Any, task: Any, examples: Any, **_: Any) -> list[Responded]:
+        if len(batches) == last[0]:
+            raise KeyboardInterrupt
         batches.append(len(examples))
         return [Responded(LONG, truncated=False) for _ in examples]
 
-    monkeypatch.setattr(deliver, "_load", lambda context, adapter: None)
-    monkeypatch.setattr("mmie.training.generate.respond", respond)
-    monkeypatch.setattr(Context, "policy", None)
+    def taken(context: Context) -> Delivered:
+        return Delivered(Path("none"), context.config.predict["adapter"] or "key", context.reasoned)
 
-    def run(*overrides: str) -> list[int]:
+    monkeypatch.setattr(Delivered, "load", lambda self, context: None)
+    monkeypatch.setattr(predict, "delivered", taken)
+    monkeypatch.setattr(deliver, "check_adapter", lambda context: None)
+    monkeypatch.setattr("mmie.training.generate.respond", respond)
+    monkeypatch.setattr(Context, "policy", SimpleNamespace(forgetting=contextlib.nullcontext))
+
+    def run(*overrides: str, fails_at: int | None = None) -> list[int]:
+        batches.clear()
+        last[0] = fails_at
         config = run_config("stages=[predict]", *overrides)
         context = Context(config, Store(tmp_path / "artifacts"), tmp_path)
         deliver.check(context)
-        deliver.predict(context, None)
-        return batches
+        deliver.predict(context)
+        return [*batches]
 
     return run
 
@@ -189,7 +236,7 @@ def test_many_questions_are_answered_in_batches(
     assert answer(f"predict.file='{file}'", "evaluation.batch_size=2") == [2, 2, 1]
     written = (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(line) for line in written]
-    assert [row["id"] for row in rows] == ["0", "1", "2", "3", "4"]
+    assert [row["id"] for row in rows] == [0, 1, 2, 3, 4]
     assert rows[3]["text"] == "tweet 3"
     assert rows[3]["image"] == [picture]
     assert (rows[3]["response"], rows[3]["truncated"]) == (LONG, False)
@@ -197,11 +244,57 @@ def test_many_questions_are_answered_in_batches(
     assert f"predictions: {tmp_path / 'predictions.jsonl'}\n" in capsys.readouterr().out
 
 
+def test_a_killed_run_goes_on_and_another_file_is_answered_anew(
+    answer: Any, tmp_path: Path, picture: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"id": f"n{n}", "text": f"tweet {n}", "image": picture} for n in range(5)]
+    settings = (f"predict.file='{lines(tmp_path, *rows)}'", "evaluation.batch_size=2")
+    with pytest.raises(KeyboardInterrupt):
+        answer(*settings, fails_at=1)
+    assert not (tmp_path / "predictions.jsonl").exists()
+    (begun,) = (tmp_path / "artifacts/predict").glob("*.partial/predictions.jsonl")
+    assert str(begun) in capsys.readouterr().out
+    assert len(begun.read_text().splitlines()) == 2
+    with begun.open("a") as file:
+        file.write('{"id": "n2", "resp')  # torn by the kill
+    assert answer(*settings) == [2, 1]
+    assert "2 of 5 answers are there already\n" in capsys.readouterr().out
+    written = (tmp_path / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in written] == ["n0", "n1", "n2", "n3", "n4"]
+    assert answer(*settings) == []
+    assert answer(*settings, "evaluation.batch_size=3") == []
+    lines(tmp_path, *rows[:3], {**rows[3], "text": "another tweet"}, rows[4])
+    assert answer(*settings) == [2, 2, 1]
+    assert answer(*settings, "predict.adapter=other") == [2, 2, 1]
+    assert answer(*settings, "evaluation.temperature=0") == [2, 2, 1]
+
+
+def test_keys_that_the_task_does_not_ask_for_are_named(
+    answer: Any, tmp_path: Path, picture: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"text": "x", "image": picture, "lang": "en"}
+    answer(f"predict.file='{lines(tmp_path, row, {**row, 'likes': 3})}'")
+    assert "not used: lang (2 lines), likes (1 lines)" in capsys.readouterr().out
+
+
 def test_a_bad_line_is_refused_before_anything_is_trained(answer: Any, tmp_path: Path) -> None:
     file = lines(tmp_path, {"text": "x", "image": "nowhere.png"})
     with pytest.raises(InputError, match=r"tweets\.jsonl:1: image=nowhere\.png"):
         answer(f"predict.file='{file}'")
     assert not (tmp_path / "predictions.jsonl").exists()
+
+
+@pytest.mark.parametrize("stages", ["[predict]", "[data,export]"])
+def test_nothing_is_trained_unasked(tmp_path: Path, picture: str, stages: str) -> None:
+    question = (f"predict.image='{picture}'", "predict.text=x")
+    config = run_config(f"stages={stages}", *question, "data.sizes={train: 3, val: 2, test: 2}")
+    context = Context(config, Store(tmp_path / "artifacts"), tmp_path)
+    asked = stages.strip("[]").removeprefix("data,")
+    message = rf"^stages: .* grpo is not finished .*'stages=\[grpo,{asked}\]'"
+    with pytest.raises(InputError, match=message):
+        deliver.check(context)
+    config.stages = ["grpo", asked]
+    deliver.check(context)
 
 
 @pytest.mark.parametrize("stages", ["[predict]", "[evaluate,predict]", "[export]"])

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from mmie import stopping
+import pytest
+from omegaconf import OmegaConf
+
+from helpers.small_runs import config_of
+from mmie import pipeline, stopping
 from mmie.errors import InputError
+from mmie.job import HydraJob
 from mmie.stages import ranks
 
 
@@ -25,3 +30,27 @@ def test_an_error_of_ones_own_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(ranks, "POLL", 0.01)
     with pytest.raises(RuntimeError, match="out of memory"), ranks._blaming_the_dead():
         raise RuntimeError("out of memory")
+
+
+SHIPPED = Path(__file__).parents[2] / "experiments/results/toy/jmere_r1-seed0"
+ONLY_ONCE = {
+    "plan": ["stages=[plan]", "plan.memory=false"],
+    "report": ["stages=[report]", f"report.runs={SHIPPED}"],
+}
+
+
+@pytest.mark.parametrize("stage", ONLY_ONCE)
+def test_what_reads_and_counts_is_left_to_the_first_process(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Under srun every process runs the same command."""
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    config = config_of(tmp_path, *ONLY_ONCE[stage])
+    config.trainer.devices = 2
+    output = tmp_path / "output"
+    output.mkdir()
+    monkeypatch.setattr(pipeline, "to_run_config", lambda cfg: config)
+    monkeypatch.setattr(pipeline, "current_job", lambda: HydraJob(output, "", None, []))
+    assert pipeline.run(OmegaConf.create()) is None
+    assert capsys.readouterr().out == ""
+    assert list(output.iterdir()) == []

@@ -82,6 +82,7 @@ def warmed_up(policy: Any) -> Any:
 
 
 def grpo_module(policy: Any, *, memory: MemoryConfig = ALL_AT_ONCE, **options: Any) -> Any:
+    policy.cache_gb = options.pop("cache_gb", None)
     config = grpo_config(**options)
     return quiet(
         GRPOModule(policy, WordTask(), length_reward, config, steps=1, seed=3, memory=memory)
@@ -89,14 +90,14 @@ def grpo_module(policy: Any, *, memory: MemoryConfig = ALL_AT_ONCE, **options: A
 
 
 IN_PARTS = replace(ALL_AT_ONCE, micro_responses=2)
-LEAN = MemoryConfig(micro_responses=2, recompute_layers=True, logits_chunk=7)
+LEAN = replace(ALL_AT_ONCE, micro_responses=2, recompute_layers=True, logits_chunk=7)
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "paper": {},
     "responses in chunks": {"memory": IN_PARTS},
     "layers and logits in parts": {"memory": LEAN},
-    "prompts sampled one by one": {"rollout_prompts": 1},
+    "responses sampled one by one": {"cache_gb": 1e-9},
     "Dr. GRPO": {"advantage_scale": "none", "normalise": "constant"},
     "GSPO, clipped": {"ratio": "sequence", "clip_low": 3e-4, "clip_high": 4e-4},
     "groups drawn again": {"resamples": 2},

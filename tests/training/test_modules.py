@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from helpers.training_runs import (
     train_sft,
 )
 from mmie.models.adapters import POLICY
-from mmie.settings import MemoryConfig
+from mmie.settings import ALL_AT_ONCE
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import MicroBatch
 from mmie.training.rollouts import Rollouts
@@ -70,7 +71,8 @@ def test_recomputed_layers_change_nothing_in_sft_not_even_dropout(
     gradients, calls = [], []
     for checkpointing in (False, True):
         policy = make_policy("qwen", dropout=0.5)
-        memory = MemoryConfig(
+        memory = replace(
+            ALL_AT_ONCE,
             micro_responses=None,
             recompute_layers=checkpointing,
             logits_chunk=3 if checkpointing else None,

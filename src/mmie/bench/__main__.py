@@ -7,7 +7,8 @@ TRL comes with ``pip install -c constraints.txt -e '.[bench]'``.
 Every engine runs in a process of its own on a random Qwen2.5-VL of 6 M parameters; no data is
 needed. ``--sweep`` repeats the comparison over G and over the prompt length and draws the cost.
 
-``python -m mmie.bench memory`` simulates memory at the paper's scale; ``--help`` explains it.
+``python -m mmie.bench memory`` simulates memory at the paper's scale, and ``python -m
+mmie.bench.gpu`` measures a whole GPU in minutes; ``--help`` explains each of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 from rich.console import Console
 
 from mmie.artifacts import commit, versions
-from mmie.bench.compare import compare, shipped_work, table
+from mmie.bench.compare import ENGINES, compare, shipped_work, table
 from mmie.bench.work import Work, write_checkpoint
 from mmie.display import terminal
 from mmie.files import write_json
@@ -36,13 +37,17 @@ PROMPT_TOKENS = (256, 560, 1024)
 
 def main() -> None:
     if sys.argv[1:2] == ["memory"]:
-        from mmie.bench import memory
+        from mmie.bench import memory_command
 
         with one_line_errors():
-            memory.main(sys.argv[2:])
+            memory_command.main(sys.argv[2:])
         return
-    options = vars(_parser().parse_args())
+    parser = _parser()
+    options = vars(parser.parse_args())
     engines = options.pop("engines").split(",")
+    unknown = sorted({*engines} - {*ENGINES})
+    if unknown or "shared" not in engines:
+        parser.error(f"--engines: shared and any of {', '.join(ENGINES[1:])}, with commas")
     json_file, sweep_folder = options.pop("json"), options.pop("sweep")
     console = terminal()
     if "trl" not in engines or importlib.util.find_spec("trl") is None:
@@ -79,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     parser.add_argument("--model", help="a Qwen2.5-VL checkpoint folder; default: a random one")
     parser.add_argument(
-        "--engines", default="shared,repeated,trl", help="which of shared, repeated, trl"
+        "--engines", default="shared,repeated,trl", help=f"which of {', '.join(ENGINES)}"
     )
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--sweep", type=Path, help="folder for the figures and plots of a sweep")

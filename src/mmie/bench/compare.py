@@ -17,6 +17,9 @@ from mmie.bench.work import Work
 from mmie.config import shipped
 
 PHASES = ("sample", "reference", "update")
+# This engine is ``shared``, with memory=fast. These are the same with less memory.
+FRUGAL = ("balanced", "lean")
+ENGINES = ("shared", *FRUGAL, "repeated", "trl")
 
 
 @cache
@@ -25,6 +28,11 @@ def shipped_grpo() -> dict[str, Any]:
     grpo = shipped().grpo
     assert grpo is not None
     return asdict(grpo)
+
+
+def shipped_memory(choice: str) -> dict[str, Any]:
+    """The values of ``memory=<choice>`` in ``conf/``."""
+    return asdict(shipped(f"memory={choice}").memory)
 
 
 def shipped_work(model: str) -> Work:
@@ -62,8 +70,8 @@ def compare(work: Work, engines: Sequence[str]) -> dict[str, Any]:
         / shared["bare_forward_seconds"],
         "prompt_tokens": shared["prompt_tokens"],
     }
-    for other in ("repeated", "trl"):
-        if other in figures:
+    for other in figures:
+        if other != "shared":
             compared[f"step_ratio_vs_{other}"] = seconds[other] / seconds["shared"]
             compared[f"peak_memory_ratio_vs_{other}"] = peaks["shared"] / peaks[other]
     return compared
@@ -77,6 +85,7 @@ def _run(engine: str, work: Work) -> dict[str, Any]:
     """The figures of one engine, which runs in a process of its own."""
     command = [sys.executable, "-W", "ignore", "-m", "mmie.bench.engines", engine]
     command += [json.dumps(asdict(work)), json.dumps(shipped_grpo())]
+    command.append(json.dumps(shipped_memory(engine if engine in FRUGAL else "fast")))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"error: the engine {engine} failed: {done.stderr.strip().splitlines()[-1]}")

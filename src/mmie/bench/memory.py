@@ -1,36 +1,22 @@
-"""Simulates the memory that a configuration needs on each GPU, without weights and without a GPU.
+"""The memory that a configuration needs on each GPU, simulated pass by pass.
 
-    python -m mmie.bench memory --prompt 1024 --response 2048 [--json FILE] [overrides]
-
-The passes of the real program run on fake tensors, which have shapes and no values, and every
-storage that an operator makes is counted for as long as it lives. The overrides are those of
-``run.py`` (``profile=paper memory=lean grpo.group_size=16``). Nothing is downloaded.
-
-``--measure`` runs the same passes on real tensors instead and reports how much the process grows.
-It needs a checkpoint folder with a ``config.json`` that fits this machine, and Linux.
-
-The figures leave out what the CUDA context, NCCL and cuBLAS take for themselves (1 to 2 GiB), and
-what the allocator cannot use because its free memory is in pieces.
+``mmie.bench.memory_command`` says how it is counted and what it leaves out.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from rich.table import Table
 
 from mmie.bench.simulation import Load, Simulation
 from mmie.checks import locate
-from mmie.config import RunConfig, shipped
-from mmie.display import terminal
+from mmie.config import RunConfig
 from mmie.errors import InputError
-from mmie.files import write_json
+from mmie.models.architecture import architecture
 from mmie.models.backbone import DTYPES
+from mmie.models.prompt_tokens import shape_of
 from mmie.settings import TrainerConfig
 
 GIB = 2**30
@@ -60,7 +46,7 @@ def simulate(
     backbone = locate("model._target_", config.model["_target_"])
     simulation = Simulation(
         config.model["path"],
-        _load(config, prompt, response),
+        load_of(config, prompt=prompt, response=response),
         rank=config.lora.rank,
         targets=config.lora.targets or backbone.lora_targets,
         # flash_attention_2 needs a GPU. Like sdpa it holds no attention weights; eager does.
@@ -96,13 +82,15 @@ def optimizer_bytes(trained: int, trainer: TrainerConfig) -> int:
     return gradients + moments
 
 
-def _load(config: RunConfig, prompt: int, response: int) -> Load:
+def load_of(config: RunConfig, *, prompt: int, response: int) -> Load:
+    """The work of one GPU, with prompts and responses of so many tokens."""
     load = Load(
         prompt=prompt,
         response=response,
         group_size=1,
         sft_rows=config.sft.micro_batch_size if config.sft else 1,
-        decoded_prompts=1,
+        rollout_prompts=1,
+        side_by_side=1,
         micro_prompts=1,
         memory=config.memory,
     )
@@ -110,37 +98,14 @@ def _load(config: RunConfig, prompt: int, response: int) -> Load:
     if grpo is None:
         return load
     own_prompts = grpo.prompts_per_step // config.trainer.processes
+    width = DTYPES[config.model.get("dtype", "float32")].itemsize
+    shape = shape_of(architecture(config.model["path"]), rank=0, value_bytes=width)
     return replace(
         load,
         group_size=grpo.group_size,
-        decoded_prompts=min(grpo.rollout_prompts or own_prompts, own_prompts),
+        rollout_prompts=own_prompts,
+        side_by_side=shape.rows_within(
+            config.memory.cache_gb, tokens=prompt + response, rows=own_prompts * grpo.group_size
+        ),
         micro_prompts=grpo.micro_prompts,
     )
-
-
-def main(arguments: Sequence[str]) -> None:
-    """``python -m mmie.bench memory``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mmie.bench memory",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--prompt", type=int, default=1024, help="tokens, picture included")
-    parser.add_argument("--response", type=int, default=2048, help="tokens")
-    parser.add_argument("--measure", action="store_true", help="run the passes on real tensors")
-    parser.add_argument("--json", type=Path, help="file for the figures")
-    parser.add_argument("overrides", nargs="*", help="as for run.py: profile=paper memory=lean")
-    given = parser.parse_args(arguments)
-    config = shipped(*given.overrides)
-    console = terminal()
-    with console.status("simulating"):
-        figures = simulate(
-            config, prompt=given.prompt, response=given.response, measure=given.measure
-        )
-    table = Table("GiB per GPU", title=f"prompt {given.prompt}, response {given.response} tokens")
-    table.add_column("", justify="right")
-    for name, value in figures.items():
-        table.add_row(name.removesuffix("_gib"), f"{value:.1f}")
-    console.print(table)
-    if given.json is not None:
-        write_json(given.json, figures)

@@ -1,17 +1,43 @@
-"""Two ways to measure the memory of a pass: by the tensors that live, and by the process."""
+"""What is measured and how: seconds, and memory by the tensors that live and by the process."""
 
 from __future__ import annotations
 
 import ctypes
+import resource
+import time
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+
+
+def synchronize() -> None:
+    """Waits for the GPU, if one is used: its kernels run asynchronously."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
+
+def seconds_of(run: Callable[[], Any]) -> float:
+    """Seconds of one call, from an idle GPU to an idle GPU."""
+    synchronize()
+    start = time.perf_counter()
+    run()
+    synchronize()
+    return time.perf_counter() - start
+
+
+def peak_mib() -> float:
+    """Peak memory of this process, MiB: of its tensors on the GPU, or on the CPU without one."""
+    if torch.cuda.is_initialized():
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 class Peak(Protocol):

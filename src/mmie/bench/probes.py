@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmie.bench.meters import seconds_of
 from mmie.bench.work import Work
+from mmie.models.backbone import DTYPES
 from mmie.models.batch import PromptBatch
 from mmie.models.decode_cache import decode_cache
 from mmie.models.forward import as_model_positions, response_positions
@@ -30,7 +30,7 @@ def probe(policy: Policy, module: GRPOModule, rollouts: Rollouts, work: Work) ->
     return {
         "max_abs_logp_difference": logp_difference(policy, prompts, rollouts, work),
         "flops": step_flops(module, rollouts),
-        "matmul_flops_per_second": matmul_rate(),
+        "matmul_flops_per_second": matmul_rate(work),
         **decode_cost(policy, prompts, work),
     }
 
@@ -46,9 +46,12 @@ def logp_difference(policy: Policy, prompts: PromptBatch, rollouts: Rollouts, wo
 
 def step_flops(module: GRPOModule, rollouts: Rollouts) -> int:
     """Floating-point operations of one step, forward and backward."""
+    policy = module.policy
+    graphs, policy.cuda_graphs = policy.cuda_graphs, False  # what a graph repeats is not counted
     with FlopCounterMode(display=False) as counter:
         loss = module.training_step(MicroBatch(rollouts.examples, step=0, weight=1.0), 0)
         loss.backward()
+    policy.cuda_graphs = graphs
     return counter.get_total_flops()
 
 
@@ -79,13 +82,13 @@ def _sampling_seconds(
 @torch.no_grad()
 def _bare_forward_seconds(policy: Policy, prompts: PromptBatch, work: Work) -> float:
     """Seconds of all forward passes of decoding, without drawing tokens."""
-    owners = torch.arange(work.prompts).repeat_interleave(work.group_size)
+    owners = torch.arange(work.prompts, device=work.device).repeat_interleave(work.group_size)
     prompt_cache, _ = prefill(policy.model, prompts)
     cache = decode_cache(prompt_cache, owners)
-    token = torch.full((len(owners), 1), ANY_TOKEN)
+    token = torch.full((len(owners), 1), ANY_TOKEN, device=work.device)
     positions = response_positions(prompts, owners, work.new_tokens)
     prompt_length = prompts.ids.shape[1]
-    mask = torch.ones(len(owners), prompt_length + work.new_tokens, dtype=torch.long)
+    mask = torch.ones_like(token).expand(-1, prompt_length + work.new_tokens)
 
     def forwards() -> None:
         for step in range(work.new_tokens - 1):
@@ -100,13 +103,12 @@ def _bare_forward_seconds(policy: Policy, prompts: PromptBatch, work: Work) -> f
     return seconds_of(forwards)
 
 
-def matmul_rate(size: int = 1024) -> float:
-    """Floating-point operations per second of a square float32 product; the best of 20."""
-    left, right = torch.rand(size, size), torch.rand(size, size)
+def matmul_rate(work: Work) -> float:
+    """Floating-point operations per second of a square product; the best of 20.
+
+    It is in the type that the work computes in: float32, or bfloat16 if the base has that.
+    """
+    size = 8192 if work.device == "cuda" else 1024
+    left = torch.rand(size, size, dtype=DTYPES[work.dtype], device=work.device)
+    right = torch.rand(size, size, dtype=DTYPES[work.dtype], device=work.device)
     return 2 * size**3 / min(seconds_of(lambda: left @ right) for _ in range(20))
-
-
-def seconds_of(run: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start

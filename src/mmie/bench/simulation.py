@@ -35,7 +35,8 @@ class Load:
         prompt, response: tokens.
         group_size: G.
         sft_rows: demonstrations of one forward pass.
-        decoded_prompts: prompts whose responses are decoded side by side.
+        rollout_prompts: prompts of one rollout.
+        side_by_side: responses that are decoded at once.
         micro_prompts: prompts of one forward pass of the update.
         memory: what a pass holds at once.
     """
@@ -44,7 +45,8 @@ class Load:
     response: int
     group_size: int
     sft_rows: int
-    decoded_prompts: int
+    rollout_prompts: int
+    side_by_side: int
     micro_prompts: int
     memory: MemoryConfig
 
@@ -110,8 +112,9 @@ class Simulation:
 
     def rollout(self) -> Peak:
         """Prefill, then the last decoding step, when the cache is full."""
-        load, prompts = self.load, self._prompts(self.load.decoded_prompts)
-        rows, length = load.decoded_prompts * load.group_size, load.prompt + load.response
+        load, prompts = self.load, self._prompts(self.load.rollout_prompts)
+        rows, length = load.side_by_side, load.prompt + load.response
+        in_parts = rows < load.rollout_prompts * load.group_size
         with self.mode:
             # A response's last step sees what a prompt of the whole length would have left.
             seen = replace(
@@ -123,8 +126,10 @@ class Simulation:
             tokens = torch.zeros(rows, dtype=torch.long)
             uniforms = torch.zeros(rows, dtype=torch.float64)
         with self._counting() as live, torch.no_grad(), self._autocast():
-            cache, _ = prefill(self.model, prompts)
-            cache = self._full_cache(cache, rows, length - 1)
+            prompt_cache, _ = prefill(self.model, prompts)
+            cache = self._full_cache(prompt_cache, rows, length - 1)
+            if not in_parts:
+                del prompt_cache  # as ``sample`` does before its last part
             running = RunningRows(self.model, seen, owners, cache, limit=1)
             logits = running.next_logits(tokens, load.response - 1)
             draw(logits, uniforms, temperature=1.0, suppressed=owners[:0])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import random
-import resource
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 from peft import LoraConfig
 from PIL import Image
@@ -22,7 +20,9 @@ from transformers import (
 from transformers.processing_utils import ProcessorMixin
 from trl import GRPOConfig, GRPOTrainer
 
+from mmie.bench.meters import peak_mib, synchronize
 from mmie.bench.work import Work
+from mmie.models.backbone import DTYPES
 from mmie.models.qwen2_5_vl import MARKERS, Qwen25VL
 from mmie.toy.base import image_processor
 
@@ -52,9 +52,11 @@ class Clock(TrainerCallback):
         self.seconds: list[float] = []
 
     def on_step_begin(self, *_: Any, **__: Any) -> None:
+        synchronize()
         self.start = time.perf_counter()
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
+        synchronize()
         self.seconds.append(time.perf_counter() - self.start)
 
 
@@ -64,14 +66,13 @@ def run_trl(work: Work) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         trainer = _trainer(work, Path(folder), clock)
         trainer.train()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     timed = clock.seconds[work.warmup :]
-    return {"steps": [{"step": seconds} for seconds in timed], "peak_mib": peak}
+    return {"steps": [{"step": seconds} for seconds in timed], "peak_mib": peak_mib()}
 
 
 def _trainer(work: Work, folder: Path, clock: Clock) -> GRPOTrainer:
     tokenizer = AutoTokenizer.from_pretrained(work.model)
-    base = Qwen2_5_VLForConditionalGeneration.from_pretrained(work.model, dtype=torch.float32)
+    base = Qwen2_5_VLForConditionalGeneration.from_pretrained(work.model, dtype=DTYPES[work.dtype])
     targets = Qwen25VL.lora_targets
     lora = LoraConfig(r=work.rank, lora_alpha=2 * work.rank, target_modules=targets)
     rewards = random.Random(0)
@@ -105,8 +106,8 @@ def _arguments(work: Work, folder: Path, vocabulary: dict[str, int]) -> GRPOConf
         max_steps=work.warmup + work.steps,
         report_to=[],
         save_strategy="no",
-        use_cpu=True,
-        bf16=False,
+        use_cpu=work.device == "cpu",
+        bf16=work.dtype == "bfloat16",
         gradient_checkpointing=False,
         disable_tqdm=True,
         logging_strategy="no",

@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,6 +41,8 @@ class Work:
         threads: torch threads.
         rank: LoRA r; LoRA alpha is twice as much.
         lr: small, so that the weights stay what they are.
+        device: cpu or cuda.
+        dtype: of the frozen base; with bfloat16 the rest is computed in mixed precision.
     """
 
     model: str
@@ -55,6 +58,8 @@ class Work:
     threads: int = 2
     rank: int = 16
     lr: float = 1e-5
+    device: str = "cpu"
+    dtype: str = "float32"
 
     @property
     def text(self) -> str:
@@ -65,6 +70,11 @@ class Work:
         image_tokens = (self.image_size // PIXELS_PER_TOKEN) ** 2
         words = self.prompt_tokens - image_tokens - FRAME
         return " ".join(random.Random("bench").choices(_words(), k=words))
+
+    def autocast(self) -> Any:
+        """What an engine computes in."""
+        mixed = self.dtype == "bfloat16"
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=mixed)
 
     def draw_pictures(self, folder: Path) -> list[Path]:
         """Draws a new picture of noise for each prompt of each step."""

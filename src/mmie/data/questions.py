@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,15 @@ def question_text(row: Mapping[str, Any], key: str, where: str) -> str:
 
 
 def question_picture(row: Mapping[str, Any], key: str, where: str) -> Picture:
-    """The whole picture whose path stands under a key; InputError where it cannot be read."""
+    """The whole picture whose path stands under a key; InputError where it cannot be read.
+
+    A relative path counts from ``row["folder"]`` if there is such a file, else from where the
+    command runs.
+    """
     value = row[key]
     try:
-        path = Path(value)
+        beside = Path(row.get("folder", ""), value)
+        path = beside if os.path.isfile(beside) else Path(value)
         readable = unreadable(path) is None
     except TypeError:
         readable = False

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-State = Literal["whole", "cut", "refused", "empty"]
+State = Literal["whole", "cut", "refused", "failed", "empty"]
 STATES: tuple[str, ...] = get_args(State)
 
 
@@ -16,12 +16,14 @@ class Answer:
 
     Attributes:
         text: everything that arrived, also if the answer was cut or refused.
-        state: ``whole``; ``cut`` at the token limit; ``refused`` by server or model; ``empty``.
-        details: what the server said about the answer, as JSON values: ``finish_reason``,
-            ``usage``, ``seconds``, ``served_model``, and for a refusal its ``reason``.
-        final: False if the request was refused unpaid and for another reason than its content, for
-            example because it is too long. The next run asks again, because the server may have
-            been configured differently in the meantime.
+        state: ``whole``; ``cut`` at the token limit; ``refused`` by server or model; ``failed`` if
+            the server broke down at this request on every try; ``empty``.
+        details: what is known about the answer, as JSON values: ``finish_reason``, ``usage``,
+            ``seconds``, ``served_model``, the ``dollars`` that it cost, and for a refusal or a
+            failure its ``reason``.
+        final: False if the request failed, or was refused unpaid and for another reason than its
+            content, for example because it is too long. The next run asks again, because the
+            server may have been mended or configured differently in the meantime.
     """
 
     text: str

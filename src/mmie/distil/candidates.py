@@ -45,7 +45,9 @@ class Chains(Protocol):
     async def __call__(self, ask: Ask, example: Example, index: int) -> Candidate:
         """Asks for a chain and for the verdicts that the task's filters read.
 
-        An answer that cannot be read is the verdict None.
+        An answer that cannot be read is the verdict None. Where the teacher answers in batches, a
+        call ends at the first question without an answer and is made again when it is there. So
+        what is asked must follow from the sample and the answers alone.
         """
 
 
@@ -90,15 +92,14 @@ def run_distillation(
             return (await dispatcher.ask(Request(purpose, example, index, prompt, chain))).usable
 
         finished[example.id, index] = await chains(ask, example, index)
-        if asked < chains.requests:
-            progress(chains.requests - asked)
+        dispatcher.skip(chains.requests - asked)
 
     def jobs() -> Iterator[Job]:
         for example in examples:
             for index in range(candidates):
                 yield partial(one, example, index)
 
-    run_to_end(dispatcher.run(jobs()))
+    run_to_end(dispatcher.run(jobs))
     return [finished[example.id, index] for example in examples for index in range(candidates)]
 
 

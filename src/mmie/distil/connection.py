@@ -28,7 +28,11 @@ SETUP_ERRORS = (ImportError, ValueError, OSError, httpx2.InvalidURL)
 
 
 class Connection:
-    """Sends requests one by one; whoever calls it decides about further tries."""
+    """Sends requests one by one; whoever calls it decides about further tries.
+
+    Attributes:
+        client: openai's own, for calls other than chat completions.
+    """
 
     def __init__(self, model: str, *, timeout: float, api_key_env: str, base_url_env: str) -> None:
         """Reads key and address from the environment.
@@ -48,7 +52,7 @@ class Connection:
             # We build the HTTP client ourselves: openai's own one prints a complaint at exit if
             # building it failed half-way.
             http = openai.DefaultAsyncHttpxClient(timeout=timeout)
-            self._client = openai.AsyncOpenAI(
+            self.client = openai.AsyncOpenAI(
                 api_key=key, base_url=address, max_retries=0, timeout=timeout, http_client=http
             )
         except (*SETUP_ERRORS, openai.OpenAIError) as error:
@@ -61,7 +65,7 @@ class Connection:
     @property
     def server(self) -> str:
         """Host and port, without a user name or password that the address may hold."""
-        return self._client.base_url.netloc.decode()
+        return self.client.base_url.netloc.decode()
 
     async def send(
         self, content: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
@@ -76,7 +80,7 @@ class Connection:
         try:
             # The client's own limit starts anew with every byte. This one bounds the whole try.
             async with asyncio.timeout(self._timeout):
-                response = await self._client.chat.completions.with_raw_response.create(
+                response = await self.client.chat.completions.with_raw_response.create(
                     model=self._model,
                     messages=[message],
                     extra_body=dict(parameters),
@@ -86,7 +90,7 @@ class Connection:
             return reply, _retry_after(error.response.headers)
         except (TimeoutError, openai.APITimeoutError):
             reason = f"timed out after {self._timeout:g} s (teacher.timeout)"
-            return Complaint("retry", reason), None
+            return Complaint("retry", reason, lone=True), None
         except openai.APIConnectionError as error:
             return Complaint("retry", f"{error} {error.__cause__ or ''}"), None
         except (*SETUP_ERRORS, openai.OpenAIError) as error:
@@ -98,10 +102,10 @@ class Connection:
 
         The key is replaced, because some servers repeat it in their messages.
         """
-        return _printable(reason, self._client.api_key)
+        return _printable(reason, self.client.api_key)
 
     async def close(self) -> None:
-        await self._client.close()
+        await self.client.close()
 
 
 def _printable(reason: str, key: str) -> str:

@@ -2,7 +2,8 @@
 
 The task's own chains node makes its requests, and instead of the teacher the record answers. Where
 it has no answer, a text of the expected length stands in for one, so that the requests that would
-follow are counted, too.
+follow are counted, too. A toy teacher costs nothing and foretells its answers, so that its requests
+and tokens are exact.
 
 A token is estimated as some characters of text. Pictures are counted by the rule that OpenAI has
 published for GPT-4o: scaled down to 2,048 × 2,048, then to a shortest side of 768, they cost a base
@@ -20,9 +21,11 @@ from statistics import fmean
 from typing import Any
 
 from mmie.distil.candidates import Chains, run_to_end
+from mmie.distil.ledger import tokens_of
 from mmie.distil.record import Record
 from mmie.distil.teacher import Request, Teacher
 from mmie.files import read_jsonl
+from mmie.spending import Tokens, price_of
 from mmie.types import Example, Picture
 
 LARGEST_SIDE, SHORTEST_SIDE, TILE = 2048, 768, 512  # pixels, OpenAI's guide "Images and vision"
@@ -34,15 +37,23 @@ class Asked:
 
     Attributes:
         recorded: requests whose answer is in the record.
-        requests: those that are left; the other numbers are theirs.
+        requests: those that are left; the numbers of tokens are theirs.
+        foretold: those of them whose answer is known before it is asked for.
         prompt_tokens: of their texts and pictures.
         answer_tokens: of their answers, as expected.
     """
 
     recorded: int = 0
     requests: int = 0
+    foretold: int = 0
     prompt_tokens: int = 0
     answer_tokens: int = 0
+
+    def add(self, tokens: Tokens) -> None:
+        """Counts one request that is left."""
+        self.requests += 1
+        self.prompt_tokens += tokens.prompt
+        self.answer_tokens += tokens.answer
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,7 @@ def recorded_tokens(path: Path, *, chars_per_token: float) -> dict[str, float]:
     return {purpose: fmean(values) for purpose, values in lengths.items()}
 
 
-class Ledger:
+class Estimate:
     """Counts requests by purpose; one that the record answers is not left to ask.
 
     Args:
@@ -126,6 +137,7 @@ class Ledger:
         if answer:
             entry.recorded += 1
             return answer.usable
+        foretold = self._teacher.foretell(request)
         # Two equal samples are paid for once. What is asked about a chain is equal only if the
         # chains are, and these are written for the same gold answer.
         example = request.example
@@ -134,20 +146,20 @@ class Ledger:
         question = (request.purpose, request.prompt, pictures, candidate, gold)
         if question not in self._seen:
             self._seen.add(question)
-            self._count(request, entry)
-        return self._sizes.stand_in(request.purpose)
+            counted = tokens_of(foretold) if foretold else None
+            entry.add(counted or self._expected(request))
+            entry.foretold += counted is not None
+        return foretold.usable if foretold else self._sizes.stand_in(request.purpose)
 
-    def _count(self, request: Request, entry: Asked) -> None:
+    def _expected(self, request: Request) -> Tokens:
         pictures = [one for one in request.example.pictures if one.path is not None]
-        entry.requests += 1
-        entry.prompt_tokens += self._sizes.text(request.prompt)
-        entry.prompt_tokens += sum(map(self._sizes.picture, pictures))
-        entry.answer_tokens += round(self._sizes.answer(request.purpose))
+        prompt = self._sizes.text(request.prompt) + sum(map(self._sizes.picture, pictures))
+        return Tokens(prompt, 0, round(self._sizes.answer(request.purpose)))
 
 
 def estimate_distillation(
     examples: Sequence[Example],
-    ledger: Ledger,
+    estimate: Estimate,
     *,
     candidates: int,
     chains: Chains,
@@ -159,22 +171,22 @@ def estimate_distillation(
 
     Args:
         examples, candidates, chains: see there.
-        ledger: takes the counts.
+        estimate: takes the counts.
         progress: called with the number of candidates that were counted.
     """
 
     async def walk() -> None:
         for example in examples:
             for index in range(candidates):
-                await chains(_asker(ledger, example, index), example, index)
+                await chains(_asker(estimate, example, index), example, index)
             progress(candidates)
 
     run_to_end(walk())
 
 
-def _asker(ledger: Ledger, example: Example, index: int) -> Any:
+def _asker(estimate: Estimate, example: Example, index: int) -> Any:
     async def ask(purpose: str, prompt: str, *, chain: str = "") -> str:
-        return ledger.ask(Request(purpose, example, index, prompt, chain))
+        return estimate.ask(Request(purpose, example, index, prompt, chain))
 
     return ask
 
@@ -184,10 +196,8 @@ def dollars(asked: Sequence[Asked], prices: Mapping[str, float] | None) -> float
 
     Args:
         asked: the requests.
-        prices: dollars for a million tokens of ``input`` and ``output``.
+        prices: see ``mmie.spending.price_of``. No prompt is taken to be cached.
     """
-    if prices is None:
-        return None
-    prompts = sum(entry.prompt_tokens for entry in asked) * prices["input"]
-    answers = sum(entry.answer_tokens for entry in asked) * prices["output"]
-    return (prompts + answers) / 1e6
+    prompts = sum(entry.prompt_tokens for entry in asked)
+    answers = sum(entry.answer_tokens for entry in asked)
+    return price_of(Tokens(prompts, 0, answers), prices)

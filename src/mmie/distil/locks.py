@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from mmie.errors import InputError
 from mmie.files import lock
 
 logger = logging.getLogger(__name__)
+
+POLL = 0.1  # seconds between two checks whether another run has ended its work
 
 
 @contextmanager
@@ -86,6 +89,26 @@ class Claim:
             return os.path.samestat(os.fstat(descriptor), os.stat(self._path))
         except FileNotFoundError:
             return False
+
+
+@asynccontextmanager
+async def sole_claim(
+    record: Path, key: str, *, meanwhile: Callable[[], None]
+) -> AsyncIterator[None]:
+    """Inside, no other process has the claim. One that has it is waited for.
+
+    Args:
+        record, key: of the claim.
+        meanwhile: called again and again while this waits.
+    """
+    claim = Claim(record, key)
+    while not claim.take():
+        meanwhile()
+        await asyncio.sleep(POLL)
+    try:
+        yield
+    finally:
+        claim.give_back()
 
 
 def _drop_torn_line(descriptor: int, path: Path) -> None:

@@ -57,12 +57,14 @@ class Complaint:
         reason: the server's own words, after the status if it is an error.
         by_content: whether it was refused for what it says or shows.
         field: the request option that the server does not accept; "" for any other reason.
+        lone: whether the fault may lie in this request alone if no further try helps.
     """
 
     verdict: Verdict
     reason: str
     by_content: bool = False
     field: str = ""
+    lone: bool = False
 
 
 def read_reply(status: int, body: bytes, *, options: Collection[str]) -> Answer | Complaint:
@@ -173,7 +175,8 @@ def _complaint(status: int, error: Any, body: bytes, *, options: Collection[str]
     unsupported = _unsupported_option(words, options) if status in (0, 400, 422) else ""
     if unsupported:
         return Complaint("stop", reason, field=unsupported)
-    return Complaint(_verdict(status, words), reason)
+    # Other statuses from 500 on speak of gateways and of too much to do, so of all requests.
+    return Complaint(_verdict(status, words), reason, lone=status == 500)
 
 
 def _may_be_about_content(status: int) -> bool:

@@ -45,5 +45,5 @@ def run_zero_shot(
         for example in examples:
             yield partial(ask_for, example)
 
-    run_to_end(dispatcher.run(jobs()))
+    run_to_end(dispatcher.run(jobs))
     return [answers[example.id] for example in examples]

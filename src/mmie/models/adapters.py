@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from mmie.errors import InputError
-from mmie.files import disk_errors
+from mmie.files import disk_errors, give_usual_modes
 from mmie.models.backbone import Backbone
 
 POLICY, REFERENCE = "policy", "reference"
@@ -124,7 +124,8 @@ class AdaptedModel(nn.Module):
         Raises:
             InputError: it is missing, damaged, or does not fit this model.
         """
-        self.load_adapter_state(read_saved_adapter(folder, alpha=self.lora.lora_alpha))
+        settings = {"rank": self.lora.r, "alpha": self.lora.lora_alpha}
+        self.load_adapter_state(read_saved_adapter(folder, **settings))
 
     def save_adapter(self, folder: Path) -> None:
         """Writes ``adapter_model.safetensors`` and ``adapter_config.json`` as PEFT reads them.
@@ -138,22 +139,9 @@ class AdaptedModel(nn.Module):
             for file in nested.iterdir():
                 file.replace(folder / file.name)
             nested.rmdir()
+            give_usual_modes(folder)
 
-    def save_merged(self, folder: Path) -> None:
-        """Writes base plus policy adapter as one ordinary checkpoint folder.
-
-        The model in memory stays as it is.
-
-        Raises:
-            InputError: the folder cannot be written.
-        """
-        weights = self._merged_weights()
-        with disk_errors(folder, also=(SafetensorError,)):
-            self.backbone.model.save_pretrained(folder, state_dict=weights)
-            self.backbone.tokenizer.save_pretrained(folder)
-            self.backbone.processor.save_pretrained(folder)
-
-    def _merged_weights(self) -> dict[str, Tensor]:
+    def merged_weights(self) -> dict[str, Tensor]:
         """The base's weights under their own names, with the policy adapter added."""
         base = self.model.get_base_model()
         weights: dict[str, Tensor] = {}
@@ -255,23 +243,26 @@ def _usable_targets(backbone: Backbone, targets: str | None) -> str:
     return targets
 
 
-def read_saved_adapter(folder: Path, *, alpha: int) -> dict[str, Tensor]:
+def read_saved_adapter(folder: Path, *, rank: int, alpha: int) -> dict[str, Tensor]:
     """The weights of a saved adapter.
 
     Raises:
-        InputError: it is missing or damaged, or was trained with another ``lora.alpha``.
+        InputError: it is missing or damaged, or was trained with another ``lora.rank`` or
+            ``lora.alpha``.
     """
     settings = folder / "adapter_config.json"
     try:
         state: dict[str, Tensor] = load_file(folder / "adapter_model.safetensors")
-        saved = json.loads(settings.read_text(encoding="utf-8"))["lora_alpha"]
+        saved = json.loads(settings.read_text(encoding="utf-8"))
+        trained_with = {"rank": saved["r"], "alpha": saved["lora_alpha"]}
     except UNREADABLE as error:
         raise InputError(
             f"{folder}: no whole adapter there ({error}): run the training stage that writes it"
         ) from error
-    if saved != alpha:
-        raise InputError(
-            f"{settings}: the adapter was trained with lora.alpha={saved}, "
-            f"not {alpha}: set lora.alpha={saved}"
-        )
+    for name, value in {"rank": rank, "alpha": alpha}.items():
+        theirs = f"lora.{name}={trained_with[name]}"
+        if trained_with[name] != value:
+            raise InputError(
+                f"{settings}: the adapter was trained with {theirs}, not {value}: set {theirs}"
+            )
     return state

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer
 
 import mmie
+from mmie import markers
 from mmie.errors import InputError
-from mmie.text import TAGS
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Backbone(Protocol):
         tokenizer, processor: those of the checkpoint.
         lora_targets: regular expression for the layers that get an adapter.
         marker_ids: ids of image and video markers, which are never sampled.
+        hub_names: beginnings of the names of weights: as the model class has them → as the files on
+            the hub have them, which is what servers read.
     """
 
     model: Any
@@ -50,6 +52,11 @@ class Backbone(Protocol):
     processor: Any
     lora_targets: str
     marker_ids: list[int]
+    hub_names: Mapping[str, str]
+
+    @property
+    def processor_settings(self) -> dict[str, Any]:
+        """What ``processor_config.json`` must say for ``AutoProcessor`` to prepare prompts."""
 
     @property
     def vision_modules(self) -> Sequence[nn.Module]:
@@ -129,11 +136,13 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
     Weights that the checkpoint lacks are refused; transformers would fill them with random numbers.
 
     Raises:
-        InputError: the dtype is unknown, or the checkpoint is damaged or of another architecture.
+        InputError: the dtype is unknown, or the checkpoint is damaged, quantised or of another
+            architecture.
     """
     if dtype not in DTYPES:
         raise InputError(f"model.dtype={dtype}: use one of {', '.join(DTYPES)}")
     config = load_pretrained(AutoConfig, path)
+    require_whole_weights(config.to_dict(), path)
     if config.model_type != loader.config_class.model_type:
         raise InputError(
             f"model.path={path}: it is a checkpoint of {config.model_type}, where "
@@ -157,6 +166,20 @@ def load_model(loader: Any, path: str, *, dtype: str, attention: str) -> Any:
         )
     model.requires_grad_(False)
     return model.eval()
+
+
+def require_whole_weights(settings: Mapping[str, Any], path: str) -> None:
+    """``settings`` are those of the base's ``config.json``.
+
+    Raises:
+        InputError: the base is quantised. LoRA weights cannot be merged into it, which would come
+            out only after the training.
+    """
+    if settings.get("quantization_config"):
+        raise InputError(
+            f"model.path={path}: its weights are quantised (quantization_config in config.json), "
+            "and no adapter can be merged into those: take the checkpoint with whole weights"
+        )
 
 
 def load_tokenizer(path: str) -> Any:
@@ -194,15 +217,17 @@ def render_prompt(tokenizer: Any, text: str, placeholder: str, counts: Sequence[
 
 
 def defuse_markers(text: str, tokenizer: Any) -> str:
-    """Text in which no marker of the tokenizer works: each gets a blank after its first letter.
+    """``mmie.markers.defuse_markers`` with the markers of the tokenizer.
 
     Prompts and the responses to learn both pass through here, so that a name is spelled alike in
-    the two. The tags of a response's form stay, as some tokenizers have tokens for them.
+    the two.
     """
-    for token in tokenizer.added_tokens_decoder.values():
-        if token.content not in TAGS:
-            text = text.replace(token.content, f"{token.content[0]} {token.content[1:]}")
-    return text
+    return markers.defuse_markers(text, marker_texts(tokenizer))
+
+
+def marker_texts(tokenizer: Any) -> list[str]:
+    """The texts of the tokenizer's added tokens, in the order of their ids."""
+    return [token.content for token in tokenizer.added_tokens_decoder.values()]
 
 
 def expand_placeholders(rendered: str, placeholder: str, counts: Sequence[int]) -> str:

@@ -34,6 +34,12 @@ class Llava:
     """
 
     lora_targets = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+    hub_names: Mapping[str, str] = {
+        "model.language_model.": "language_model.model.",
+        "lm_head.": "language_model.lm_head.",
+        "model.vision_tower.": "vision_tower.vision_model.",
+        "model.multi_modal_projector.": "multi_modal_projector.",
+    }
 
     def __init__(self, path: str, *, dtype: str = "float32", attention: str = "sdpa") -> None:
         folder = resolve_path(path)
@@ -43,6 +49,18 @@ class Llava:
         self.tokenizer = load_tokenizer(folder)
         self.processor = load_pretrained(CLIPImageProcessorPil, folder)
         self.marker_ids = [self.model.config.image_token_id]
+
+    @property
+    def processor_settings(self) -> dict[str, Any]:
+        """A picture's tokens are those of the patches; CLIP's class token is the additional one."""
+        config = self.model.config
+        return {
+            "processor_class": "LlavaProcessor",
+            "image_token": PLACEHOLDER,
+            "num_additional_image_tokens": 1,
+            "patch_size": config.vision_config.patch_size,
+            "vision_feature_select_strategy": config.vision_feature_select_strategy,
+        }
 
     @property
     def vision_modules(self) -> Sequence[nn.Module]:

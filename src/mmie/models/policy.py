@@ -14,6 +14,7 @@ from mmie.data.pictures import open_picture
 from mmie.models.adapters import AdaptedModel
 from mmie.models.backbone import Backbone, Prompt, defuse_markers, join_features
 from mmie.models.batch import Completions, PromptBatch, pad_completions, pad_prompts
+from mmie.models.prompt_tokens import shape_of
 from mmie.models.rows import row_logps
 from mmie.models.sampling import Rules, sample
 from mmie.models.shared_prefix import completion_logps
@@ -33,6 +34,8 @@ class Policy(AdaptedModel):
 
     Attributes:
         cuda_graphs: whether decoding on a CUDA device captures its step as a graph.
+        cache_gb: bounds the keys and values of responses that are decoded side by side; None for
+            no bound.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Policy(AdaptedModel):
         self.max_pixels = max_pixels
         self.vision = VisionCache()
         self.cuda_graphs = True
+        self.cache_gb: float | None = None
         self._encoded: dict[tuple[str | Picture, ...], tuple[Tensor, Tensor]] = {}
 
     @property
@@ -115,6 +119,19 @@ class Policy(AdaptedModel):
         digest = tower_digest(self.backbone.vision_modules, settings)
         self.vision = VisionCache(FeatureStore(folder / digest), max_bytes=max_bytes)
 
+    @contextlib.contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Inside, prompts and features are kept neither in memory nor on disk once the block ends.
+
+        For questions that are asked once: a long file of them would fill both.
+        """
+        vision, encoded = self.vision, self._encoded
+        self.vision, self._encoded = VisionCache(), {}
+        try:
+            yield
+        finally:
+            self.vision, self._encoded = vision, encoded
+
     def batch(self, prompts: Sequence[Prompt]) -> PromptBatch:
         return pad_prompts(prompts, pad_id=self.pad_id, device=self.device)
 
@@ -156,8 +173,25 @@ class Policy(AdaptedModel):
         graphs = self.cuda_graphs and self.device.type == "cuda"
         with self.evaluating(), self.merged():
             return sample(
-                self.model, prompts, uniforms, rules, side_by_side=side_by_side, graphs=graphs
+                self.model,
+                prompts,
+                uniforms,
+                rules,
+                side_by_side=self._rows_side_by_side(prompts, uniforms, side_by_side),
+                graphs=graphs,
             )
+
+    def _rows_side_by_side(
+        self, prompts: PromptBatch, uniforms: Tensor, wanted: int | None
+    ) -> int | None:
+        """``wanted`` responses, or fewer where their keys and values would pass ``cache_gb``."""
+        if self.cache_gb is None:
+            return wanted
+        rows, limit = uniforms.shape
+        model = self.backbone.model
+        shape = shape_of(model.config, rank=0, value_bytes=model.dtype.itemsize)
+        tokens = prompts.ids.shape[1] + limit
+        return shape.rows_within(self.cache_gb, tokens=tokens, rows=wanted or rows)
 
     def logps(
         self,

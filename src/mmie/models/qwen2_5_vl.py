@@ -46,6 +46,7 @@ class Qwen25VL:
     # The language model only: the seven names alone would also match the gate, up and down
     # projections of the vision tower's MLP.
     lora_targets = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+    hub_names: Mapping[str, str] = {"model.language_model.": "model.", "model.visual.": "visual."}
 
     def __init__(
         self,
@@ -64,6 +65,10 @@ class Qwen25VL:
         self.processor = load_pretrained(Qwen2VLImageProcessorPil, folder, **bound)
         vocabulary = self.tokenizer.get_vocab()
         self.marker_ids = [vocabulary[marker] for marker in MARKERS if marker in vocabulary]
+
+    @property
+    def processor_settings(self) -> dict[str, Any]:
+        return {"processor_class": "Qwen2_5_VLProcessor"}
 
     @property
     def vision_modules(self) -> Sequence[nn.Module]:

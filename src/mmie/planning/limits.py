@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,11 +11,11 @@ from mmie.bench.memory import GIB, simulate
 from mmie.costs import Shape, Speed
 from mmie.data.source import SPLITS
 from mmie.models.prompt_tokens import PromptTokens
-from mmie.planning.result import Plan
+from mmie.planning.result import Plan, StageCost
 from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 
-CUDA_GIB = 2.0  # what CUDA's context, NCCL and cuBLAS take; see ``mmie.bench.memory``
+CUDA_GIB = 2.0  # what CUDA's context, NCCL and cuBLAS take; see ``mmie.bench.memory_command``
 RECORD_LINE = 600  # bytes of a recorded answer besides its text
 RESUME_BYTES = 12  # of a weight of the adapter in a resume point: itself and two moments
 RESUME_POINTS = 2  # that are kept; see ``mmie.training.resume``
@@ -39,8 +40,10 @@ def plan_memory(plan: Plan, context: Context, shape: Shape, longest: Longest) ->
         figures = simulate(config, prompt=longest.prompt, response=limit)
     answers = config.evaluation
     rows = max(answers.batch_size, answers.vote_rows if answers.samples > 1 else 1)
-    cache = rows * (longest.prompt + answers.max_new_tokens) * shape.cache_bytes
-    figures["answers_gib"] = cache / GIB
+    tokens = longest.prompt + answers.max_new_tokens
+    decoded = shape.rows_within(config.memory.cache_gb, tokens=tokens, rows=rows)
+    prompts = answers.batch_size * longest.prompt if decoded < rows else 0
+    figures["answers_gib"] = (decoded * tokens + prompts) * shape.cache_bytes / GIB
     fixed = figures["weights_gib"] + figures["optimizer_gib"]
     figures["peak_gib"] = max(figures["peak_gib"], fixed + figures["answers_gib"])
     plan.memory = figures
@@ -50,15 +53,11 @@ def plan_memory(plan: Plan, context: Context, shape: Shape, longest: Longest) ->
 
 def plan_cards(plan: Plan, context: Context) -> None:
     """Adds the hours on each card, and a warning where its memory will not do."""
-    assumed, processes = context.config.plan, context.config.trainer.processes
+    assumed = context.config.plan
     shares = {name: getattr(assumed, name) for name in ("peak_share", "bandwidth_share")}
     for name, card in assumed.cards.items():
-        speed = Speed(card.tflops * 1e12, card.bandwidth * 1e9, **shares)
-        expected = sum(one.expected.hours(speed) / one.processes for one in plan.stages)
-        most = sum(one.at_most.hours(speed) / one.processes for one in plan.stages)
         row: dict[str, Any] = {**asdict(card), **shares}
-        row |= {"hours": expected, "hours_at_most": most}
-        row |= {"gpu_hours": expected * processes, "gpu_hours_at_most": most * processes}
+        row |= card_hours(plan.stages, row)
         if plan.memory is not None:
             row["fits"] = _fits(plan, name, card.memory_gb * 1e9 / GIB)
         plan.cards[name] = row
@@ -66,11 +65,30 @@ def plan_cards(plan: Plan, context: Context) -> None:
         plan.assumptions.append("hours are those on a GPU; this configuration computes on the CPU")
 
 
+def card_hours(stages: Sequence[StageCost], card: Mapping[str, Any]) -> dict[str, float]:
+    """Hours of the stages one after the other, and those of all GPUs together.
+
+    Args:
+        stages: what is computed.
+        card: its fields of ``CardConfig``, and the shares of them that are reached.
+    """
+    peak, bandwidth = card["tflops"] * 1e12, card["bandwidth"] * 1e9
+    speed = Speed(peak, bandwidth, card["peak_share"], card["bandwidth_share"])
+    expected = [(one.expected.hours(speed), one.processes) for one in stages]
+    most = [(one.at_most.hours(speed), one.processes) for one in stages]
+    return {
+        "hours": sum(hours / processes for hours, processes in expected),
+        "hours_at_most": sum(hours / processes for hours, processes in most),
+        "gpu_hours": sum(hours for hours, _ in expected),
+        "gpu_hours_at_most": sum(hours for hours, _ in most),
+    }
+
+
 def _fits(plan: Plan, name: str, there: float) -> bool:
     assert plan.memory is not None
     needed = plan.memory["peak_gib"] + CUDA_GIB
     if needed > there:
-        remedy = "take memory=lean, a smaller grpo.rollout_prompts or evaluation.batch_size"
+        remedy = "take memory=lean, a smaller memory.cache_gb or evaluation.batch_size"
         plan.warnings.append(
             f"{name}: {needed:.0f} GiB are needed and {there:.0f} are there; {remedy}"
         )

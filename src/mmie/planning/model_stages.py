@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mmie.artifacts import Artifact
 from mmie.config import node
@@ -128,10 +127,9 @@ class ModelStages:
         )
         done = steps_done(self.context, "sft", artifact)
         cost = sft_cost(self.shape, steps[done:], sizes, self.config.memory)
-        processes = self.config.trainer.processes
-        self._add("sft", len(sizes), len(steps) - done, (cost, cost), processes=processes)
+        self._add("sft", artifact, len(sizes), (cost, cost), updates=len(steps) - done)
         task = self.context.direct if config.response == "direct" else self.context.reasoned
-        self._validations("sft", config, task, steps=len(steps), done=done)
+        self._validations("sft", artifact, config, task, steps=len(steps), done=done)
 
     def _difficulty(self) -> None:
         artifact = self.foreseen.difficulty
@@ -139,7 +137,8 @@ class ModelStages:
             return
         examples = training_examples(self.context, self.samples, "grpo")
         done = len(answered(self.context, "difficulty", artifact, "answers.jsonl"))
-        self._answers("difficulty", warmed_up(self.context, self.foreseen.sft), examples[done:])
+        system = warmed_up(self.context, self.foreseen.sft)
+        self._answers("difficulty", artifact, system, examples[done:])
 
     def _grpo(self) -> None:
         config, artifact = self.config.grpo, self.foreseen.grpo
@@ -158,7 +157,6 @@ class ModelStages:
         done = steps_done(self.context, "grpo", artifact)
         left = groups[done // updates :]
         prompts = self._prompt_tokens(self.context.reasoned, examples)
-        processes = self.config.trainer.processes
         costs = [
             grpo_cost(
                 self.shape,
@@ -167,16 +165,16 @@ class ModelStages:
                 response=length,
                 config=config,
                 memory=self.config.memory,
-                processes=processes,
+                processes=self.config.trainer.processes,
             )
             for length in (min(self.expected, config.max_new_tokens), config.max_new_tokens)
         ]
         if config.resamples:
             self.result.assumptions.append("no group is drawn again (grpo.resamples)")
         total = len(groups) * updates
-        self._add("grpo", len(examples), total - done, costs, processes=processes)
+        self._add("grpo", artifact, len(examples), costs, updates=total - done)
         task = self.context.reasoned
-        self._validations("grpo", config, task, steps=total, done=done)
+        self._validations("grpo", artifact, config, task, steps=total, done=done)
 
     def _easy(self, examples: Sequence[Example]) -> list[bool] | None:
         artifact = self.foreseen.difficulty
@@ -191,14 +189,21 @@ class ModelStages:
         return [place < easy for place in range(len(examples))]
 
     def _validations(
-        self, stage: str, config: LearningConfig, task: Task, *, steps: int, done: int
+        self,
+        stage: str,
+        artifact: Artifact,
+        config: LearningConfig,
+        task: Task,
+        *,
+        steps: int,
+        done: int,
     ) -> None:
         turns = range(1, config.validations + 1)
         at = {round(steps * turn / config.validations) for turn in turns}
         times = sum(step > done for step in at)
         examples = self._split("val")[: self.config.evaluation.validation_samples]
         costs = [cost * times for cost in self._answering(task, examples)]
-        self._add(f"validate {stage}", times * len(examples), 0, costs)
+        self._add(f"validate {stage}", artifact, times * len(examples), costs)
 
     def _evaluations(self) -> None:
         config = self.config.evaluation
@@ -211,21 +216,29 @@ class ModelStages:
                 self.result.finished.append(stage)
             else:
                 done = answered(self.context, "evaluate", artifact, "predictions.jsonl")
-                self._answers(stage, system, examples[len(done) :])
+                self._answers(stage, artifact, system, examples[len(done) :])
             if config.samples > 1 and system.adapter is not None:
                 self._vote(system, examples)
 
     def _vote(self, system: System, examples: Sequence[Example]) -> None:
         parts = keys.vote(self.context, system, self.samples.data)
-        if self.context.ready("vote", self.context.foreseen("vote", parts)):
-            self.result.finished.append(f"vote {system.name}")
+        artifact, stage = self.context.foreseen("vote", parts), f"vote {system.name}"
+        if self.context.ready("vote", artifact):
+            self.result.finished.append(stage)
             return
-        self._answers(f"vote {system.name}", system, examples, group=self.config.evaluation.samples)
+        self._answers(stage, artifact, system, examples, group=self.config.evaluation.samples)
 
     def _answers(
-        self, stage: str, system: System, examples: Sequence[Example], *, group: int = 1
+        self,
+        stage: str,
+        artifact: Artifact,
+        system: System,
+        examples: Sequence[Example],
+        *,
+        group: int = 1,
     ) -> None:
-        self._add(stage, len(examples), 0, self._answering(system.task, examples, group=group))
+        costs = self._answering(system.task, examples, group=group)
+        self._add(stage, artifact, len(examples), costs)
 
     def _answering(self, task: Task, examples: Sequence[Example], *, group: int = 1) -> list[Cost]:
         """With responses of the expected length, and with those of the limit."""
@@ -236,7 +249,11 @@ class ModelStages:
             golds = [self.tokens.response(task.target(example, None)) for example in examples]
             expected = [min(float(gold), limit) for gold in golds]
         prompts = self._prompt_tokens(task, examples)
-        together = config.batch_size if group == 1 else config.vote_rows
+        together = self.shape.rows_within(
+            self.config.memory.cache_gb,
+            tokens=max(prompts, default=0) + limit,
+            rows=config.batch_size if group == 1 else config.vote_rows,
+        )
         return [
             answering_cost(self.shape, prompts, lengths, side_by_side=together, group=group)
             for lengths in (expected, [limit] * len(examples))
@@ -259,6 +276,15 @@ class ModelStages:
         return [self._prompts[reasons, example.id] for example in examples]
 
     def _add(
-        self, stage: str, samples: int, updates: int, costs: Sequence[Cost], **more: Any
+        self,
+        stage: str,
+        artifact: Artifact,
+        samples: int,
+        costs: Sequence[Cost],
+        *,
+        updates: int = 0,
     ) -> None:
-        self.result.stages.append(StageCost(stage, samples, updates, costs[0], costs[1], **more))
+        """All processes share the work of every stage here; see ``mmie.stages.shares``."""
+        processes = self.config.trainer.processes
+        row = StageCost(stage, samples, updates, artifact.key, costs[0], costs[1], processes)
+        self.result.stages.append(row)

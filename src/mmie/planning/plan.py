@@ -60,7 +60,6 @@ def make_plan(context: Context, samples: Samples) -> Plan:
 
 
 def _how_tokens_are_counted(tokens: PromptTokens, chars_per_token: float) -> str:
-    estimated = f"characters / {chars_per_token:g}"
     if tokens.exact:
-        return f"tokens of the model's texts are exact, those of the teacher's {estimated}"
-    return f"tokens of text are {estimated}"
+        return "tokens of the model's texts are exact"
+    return f"tokens of the model's texts are characters / {chars_per_token:g}"

@@ -15,14 +15,16 @@ class StageCost:
     Attributes:
         stage: its name.
         samples, updates: that are left; updates of trainings alone.
+        key: of its result; jobs of a sweep share what has one key.
         expected, at_most: what is left to compute, with responses of the expected length and with
             responses of the length limit.
-        processes: that share the work; the others wait.
+        processes: that share the work.
     """
 
     stage: str
     samples: int
     updates: int
+    key: str
     expected: Cost
     at_most: Cost
     processes: int = 1

@@ -97,11 +97,12 @@ def grpo_cost(
         config, memory: the sections.
         processes: among which the prompts of a step are divided.
     """
-    own = config.prompts_per_step // processes
-    rows = min(config.rollout_prompts or own, own) * config.group_size
+    at_once = config.prompts_per_step // processes * config.group_size
     total, of_length = Cost(), {}
     for prompt in (prompts[index] for step in steps for index in step):
         if prompt not in of_length:
+            tokens = prompt + config.max_new_tokens
+            rows = shape.rows_within(memory.cache_gb, tokens=tokens, rows=at_once)
             rollout = one_answer(
                 shape, prompt, response, group=config.group_size, side_by_side=rows
             )

@@ -32,6 +32,11 @@ def time(hours: float) -> str:
     return f"{hours:,.0f}" if hours >= 100 else f"{hours:.2g}"
 
 
+def money(dollars: float) -> str:
+    """Dollars, with cents where they matter."""
+    return f"${dollars:,.2f}" if dollars < 10 else f"${dollars:,.0f}"
+
+
 def tables(plan: Plan) -> Iterator[RenderableType]:
     """Everything of the plan that fits on a page."""
     if plan.teacher:
@@ -44,7 +49,8 @@ def tables(plan: Plan) -> Iterator[RenderableType]:
             yield _memory(plan.memory)
         yield _hours(plan)
         yield _cards(plan)
-    yield _disk(plan)
+    if plan.disk:
+        yield _disk(plan)
     yield plain_text("All numbers of tokens, FLOPs, hours and bytes are estimated. Assumed:")
     for line in plan.assumptions:
         yield plain_text(f"- {line}")
@@ -66,9 +72,9 @@ def _teacher(plan: Plan) -> Table:
     ]
     cost = "its prices are not known"
     if teacher["dollars"] is not None:
-        cost = f"${teacher['dollars']:,.0f}"
+        cost = money(teacher["dollars"])
     if teacher["dollars_at_most"] is not None:
-        cost += f", at most ${teacher['dollars_at_most']:,.0f}"
+        cost += f", at most {money(teacher['dollars_at_most'])}"
     columns = ["requests for", "left", "recorded", "prompt tokens", "answer tokens"]
     return grid(f"teacher {teacher['model']}: {cost}", columns, rows)
 

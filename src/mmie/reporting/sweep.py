@@ -66,6 +66,15 @@ class Job:
         return " ".join(f"{name}={short(self.overrides[name])}" for name in given)
 
 
+def load_note(path: Path) -> JobNote:
+    """Reads one note.
+
+    Raises:
+        InputError: it is broken.
+    """
+    return read_json(JobNote, path, what="the note of a job", advice="delete it")
+
+
 def load_jobs(folder: Path) -> list[Job]:
     """The jobs noted so far in the folder of a sweep, by number.
 
@@ -74,7 +83,7 @@ def load_jobs(folder: Path) -> list[Job]:
     """
     jobs, root = [], folder.resolve()
     for path in (folder / NOTES).glob("*.json"):
-        note = read_json(JobNote, path, what="the note of a job", advice="delete it")
+        note = load_note(path)
         own = Path(note.folder)
         file = own / "results.json"
         results = read_results(file) if note.error is None and file.exists() else None

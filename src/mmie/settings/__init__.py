@@ -114,10 +114,14 @@ class VisionConfig:
 
 @dataclass(kw_only=True)
 class ExportConfig:
-    """``merged`` also writes a whole checkpoint; ``folder`` is beside results.json if null."""
+    """``merged`` also writes a whole checkpoint; ``folder`` is beside results.json if null.
+
+    ``base_model`` is the name of the base on the hub, where ``model.path`` is a folder.
+    """
 
     merged: bool
     folder: str | None
+    base_model: str | None
 
 
 @dataclass(kw_only=True)

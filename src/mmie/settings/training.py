@@ -55,7 +55,6 @@ class GRPOConfig(LearningConfig):
 
     prompts_per_step: int = at_least(1)
     micro_prompts: int = at_least(1, key=False)
-    rollout_prompts: int | None = at_least(1, key=False)
     updates_per_group: int = at_least(1)
     resamples: int = at_least(0)
     group_size: int = at_least(2)
@@ -106,22 +105,26 @@ class GRPOConfig(LearningConfig):
 
 @dataclass(kw_only=True)
 class MemoryConfig:
-    """What a pass that keeps its gradient holds at once; see ``mmie.models.recompute``.
+    """What is held in memory at once; see ``mmie.models.recompute`` and ``mmie.models.sampling``.
 
     No result depends on it. None holds everything.
 
     ``micro_responses`` are the responses of one forward pass in GRPO. With ``recompute_layers``
     the decoder layers are computed again in the backward pass, one at a time. Without it each part
     of ``micro_responses`` is computed again as a whole. ``logits_chunk`` is the number of tokens
-    whose logits are held at once.
+    whose logits are held at once. ``cache_gb`` bounds the keys and values of the responses that
+    are decoded side by side.
     """
 
     micro_responses: int | None = at_least(1, key=False)
     recompute_layers: bool = anything(key=False)
     logits_chunk: int | None = at_least(1, key=False)
+    cache_gb: float | None = above(0, key=False)
 
 
-ALL_AT_ONCE = MemoryConfig(micro_responses=None, recompute_layers=False, logits_chunk=None)
+ALL_AT_ONCE = MemoryConfig(
+    micro_responses=None, recompute_layers=False, logits_chunk=None, cache_gb=None
+)
 
 
 @dataclass(kw_only=True)

@@ -26,8 +26,13 @@ def model_identity(settings: Mapping[str, Any]) -> dict[str, Any]:
     if not folder.is_dir():
         return {**identity, "files": {}}
     del identity["path"]
+    return {**identity, "files": file_digests(folder)}
+
+
+def file_digests(folder: Path) -> dict[str, str]:
+    """The name of each file of a checkpoint or adapter → a digest of its content."""
     files = sorted(file for file in folder.iterdir() if _counts(file))
-    return {**identity, "files": {file.name: _digest(file) for file in files}}
+    return {file.name: _digest(file) for file in files}
 
 
 def _counts(file: Path) -> bool:

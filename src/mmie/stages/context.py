@@ -18,10 +18,18 @@ from mmie.config import RunConfig, node
 from mmie.data.source import SPLITS, Source, examples_from_jsonl
 from mmie.display import plain_text, terminal
 from mmie.errors import InputError, NotFiniteError
+from mmie.settings import TRAININGS
 from mmie.stages import checkpoint
 from mmie.stages.gpu import sees_gpu
 from mmie.stages.progress import progress
-from mmie.stages.ranks import is_follower, local_rank, wait_for_first
+from mmie.stages.questions import Questions
+from mmie.stages.ranks import (
+    begin_training,
+    is_follower,
+    local_rank,
+    takes_part_in_training,
+    wait_for_first,
+)
 from mmie.stages.stage import COLLECTIVE, VERSIONS, Stage
 from mmie.tasks.responses import Direct, Reasoned
 from mmie.types import Example
@@ -56,7 +64,7 @@ class Context:
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     voting: dict[str, dict[str, Any]] = field(default_factory=dict)
-    questions: list[Example] = field(default_factory=list)
+    questions: Questions = field(default_factory=Questions)
 
     def __post_init__(self) -> None:
         self.console.quiet = self.console.quiet or self.follower
@@ -92,6 +100,17 @@ class Context:
         key = fingerprint(stage=name, version=VERSIONS[name], **parts)
         return self.store.artifact(name, key)
 
+    def reopen(self, name: str, artifact: Artifact) -> None:
+        """Takes a finished result again, whatever became of the stages before it.
+
+        Raises:
+            InputError: it is not there, or damaged.
+        """
+        if not self.ready(name, artifact):
+            raise InputError(f"{artifact.folder}: there is no finished {name}; run that stage")
+        with self._opened(name, artifact.key, {}, name):
+            pass
+
     def ready(self, name: str, artifact: Artifact) -> bool:
         """Whether the result of the stage is there."""
         return self.store.ready(name, artifact.key)
@@ -111,6 +130,8 @@ class Context:
             stage = Stage(self.store.artifact(name, key), new, self.store.partial(name, key))
             if new:
                 self.console.rule(plain_text(label, "bold"), align="left")
+                if name in TRAININGS:
+                    begin_training(self.config, self.store, key)
             else:
                 kept = f"{label}: kept from before ({stage.artifact.folder})"
                 self.console.print(plain_text(kept, "dim"))
@@ -126,6 +147,8 @@ class Context:
     def _following(self, name: str, key: str) -> Iterator[Stage]:
         """A process that is not the first takes part in a training and waits for all else."""
         takes_part = name in COLLECTIVE and not self.store.ready(name, key)
+        if takes_part and name in TRAININGS:
+            takes_part = takes_part_in_training(self.config, self.store, name, key)
         stage = Stage(self.store.artifact(name, key), takes_part, self.store.partial(name, key))
         if not takes_part:
             wait_for_first(self.store, name, key)
@@ -203,12 +226,14 @@ class Context:
         return examples_from_jsonl(path, revive=revive, images=self.source.images)
 
     @contextmanager
-    def progress(self, description: str, total: int) -> Iterator[Callable[[int], None]]:
+    def progress(
+        self, description: str, total: int, note: Callable[[], str] = str
+    ) -> Iterator[Callable[[int], None]]:
         """See ``mmie.stages.progress``."""
-        with progress(self.console, description, total) as advance:
+        with progress(self.console, description, total, note) as advance:
             yield advance
 
-    def track(self, items: list[Any], description: str) -> Iterable[Any]:
+    def track(self, items: Sequence[Any], description: str) -> Iterable[Any]:
         """The items, with the progress shown while they are used."""
         with self.progress(description, len(items)) as advance:
             for item in items:

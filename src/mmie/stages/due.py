@@ -12,13 +12,12 @@ def due_stages(config: RunConfig) -> set[str]:
 
     Everything that the configuration has takes place up to the last chosen stage, except for
     evaluation and report: these take place only if they are chosen. A report evaluates first. A
-    plan needs the data and trains nothing.
+    plan needs the data and trains nothing. Nor do predict and export: they take a finished adapter,
+    or that of a training that is chosen besides.
     """
     chosen = set(config.stages)
     if "plan" in chosen:
         return {"plan", "data"} | ({"divide"} if config.sft_share is not None else set())
-    if config.predict["adapter"] is not None and chosen <= set(ON_DEMAND):
-        return chosen  # the adapter of an earlier run is all that they need
     due = _up_to_last(config) & _configured(config)
     if {"evaluate", "report"} & chosen:
         due.add("evaluate")
@@ -27,9 +26,12 @@ def due_stages(config: RunConfig) -> set[str]:
 
 def _up_to_last(config: RunConfig) -> set[str]:
     order: list[str] = []
-    for stage in (*STAGES, *ON_DEMAND):
+    for stage in STAGES:
         order += [BEFORE[stage], stage] if stage in BEFORE else [stage]
-    last = max(config.stages, key=order.index, default="data")
+    if config.stages and set(config.stages) <= set(ON_DEMAND):
+        return set()
+    named = [stage for stage in config.stages if stage not in ON_DEMAND]
+    last = max(named, key=order.index, default="data")
     return set(order[: order.index(last) + 1])
 
 

@@ -7,17 +7,22 @@ changes all stages after it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import Field, fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmie.artifacts import Artifact
+from mmie.artifacts import Artifact, fingerprint
 from mmie.config import GRPOConfig, SFTConfig, node
+from mmie.data.pictures import picture_to_json
 from mmie.settings import Key
 from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 from mmie.stages.system import System
 from mmie.tasks.task import Task
+from mmie.types import Example
+
+if TYPE_CHECKING:  # it needs the keys
+    from mmie.stages.delivered import Delivered
 
 Parts = dict[str, Any]
 
@@ -112,6 +117,31 @@ def evaluate_teacher(context: Context, system: System, data: Artifact) -> Parts:
 
 def vote(context: Context, system: System, data: Artifact) -> Parts:
     return {"data": data.key, **_answers(context, system, "vote")}
+
+
+def predict(context: Context, delivered: Delivered, examples: Sequence[Example]) -> Parts:
+    """The questions count with all that the answers repeat of them, the paths of pictures too."""
+    config = context.config
+    asked = [[example.id, example.text, example.extra, *_pictures(example)] for example in examples]
+    return {
+        "questions": fingerprint(asked=asked),
+        "task": config.task,
+        "response": _response(delivered.task),
+        "model": context.model_identity,
+        "adapter": delivered.key,
+        "evaluation": key_of(config.evaluation, "predict"),
+        "trainer": _trainer(context, "predict"),
+        "seed": config.seed,
+    }
+
+
+def _pictures(example: Example) -> list[Any]:
+    """Path, size in bytes and box of each picture."""
+    described: list[Any] = []
+    for picture in example.pictures:
+        size = picture.path.stat().st_size if picture.path else None
+        described.append([picture_to_json(picture), size])
+    return described
 
 
 def _samples(samples: Samples) -> Parts:

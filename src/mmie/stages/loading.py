@@ -27,6 +27,7 @@ def load_policy(config: RunConfig, *, vision: Path, gpu: int | None) -> Policy:
     policy.cuda_graphs = config.rollout.cuda_graphs == "auto"
     if gpu is not None:
         policy.to(torch.device("cuda", gpu))
+    policy.cache_gb = config.memory.cache_gb
     folder = vision if config.vision.on_disk else None
     policy.keep_features(folder, max_bytes=int(config.vision.memory_gb * 1e9))
     return policy

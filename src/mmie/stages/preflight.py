@@ -8,6 +8,7 @@ from mmie.stages import deliver
 from mmie.stages.context import Context
 from mmie.stages.due import due_stages
 from mmie.stages.gpu import sees_gpu
+from mmie.stages.report import report_folder
 
 WITHOUT_MODEL = {"data", "divide", "distil", "filter", "plan"}
 
@@ -17,15 +18,19 @@ def check(context: Context) -> None:
 
     Raises:
         InputError: a part cannot be built, parts contradict each other, what the stages predict
-            and export need is not there, or there is no GPU although one is asked for.
+            and export need is not there, a folder cannot be made, there is no GPU although one is
+            asked for, or the base is quantised.
     """
     config = context.config
     for part in (config.reward, config.teacher, config.cot.chains, *config.filter.values()):
         node(part)
     _check_schedule(config)
     deliver.check(context)
+    if "report" in config.stages and not context.follower:
+        report_folder(config)
     if due_stages(config) - WITHOUT_MODEL:
         _check_gpu(config)
+        _check_base(config)
 
 
 def _check_schedule(config: RunConfig) -> None:
@@ -33,6 +38,12 @@ def _check_schedule(config: RunConfig) -> None:
     if config.grpo is not None and config.sft is None and by_difficulty:
         what = "it asks the warmed-up model which samples are easy, and sft is none"
         raise InputError(f"schedule: {what}; use schedule=all_mixed")
+
+
+def _check_base(config: RunConfig) -> None:
+    from mmie.models.base_settings import refuse_quantised  # it loads torch
+
+    refuse_quantised(config.model["path"])
 
 
 def _check_gpu(config: RunConfig) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +14,20 @@ from mmie.data.division import stratified
 from mmie.data.source import SPLITS, check_splits, examples_to_jsonl
 from mmie.data.statistics import statistics, statistics_table
 from mmie.display import plain_text
-from mmie.distil.answer import STATES
 from mmie.distil.candidates import candidates_from_jsonl, candidates_to_jsonl, run_distillation
 from mmie.distil.dispatch import check_refused
 from mmie.distil.filters import apply_filters
-from mmie.distil.record import Record
 from mmie.distil.teacher import Teacher
 from mmie.errors import InputError
-from mmie.files import slug, write_json, write_text
+from mmie.files import write_json
 from mmie.stages import keys
+from mmie.stages.asking import (
+    UNANSWERED,
+    note_unanswered,
+    open_record,
+    record_path,
+    write_requests,
+)
 from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 from mmie.types import Candidate, Example
@@ -109,35 +112,31 @@ def training_examples(context: Context, samples: Samples, part: str) -> list[Exa
 def distil(context: Context, samples: Samples) -> Artifact:
     """The teacher writes and judges the candidates of the samples that warm up.
 
-    Answers are kept in the record as they come. ``unanswered.jsonl`` lists the requests whose
-    answer was refused, cut or empty.
+    Answers are kept in the record as they come. ``requests.json`` has what they cost, and
+    ``unanswered.jsonl`` lists the requests that failed or whose answer was refused, cut or empty.
 
     Raises:
         InputError: the teacher cannot be asked, or more than ``teacher.max_refused`` of the
             requests are refused.
     """
     teacher = node(context.config.teacher)
-    summary: list[str] = []
     with context.open("distil", keys.distil(context, samples)) as stage:
         if stage.new:
-            summary = _ask_teacher(context, samples, teacher, stage.work)
-    for line in summary:
-        context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
-    path = stage.artifact.folder / "unanswered.jsonl"
-    if summary and path.stat().st_size:
-        listed = f"those without a whole answer are listed in {path}"
-        context.console.print(listed, markup=False, soft_wrap=True)
+            _ask_teacher(context, samples, teacher, stage.work)
+    if not context.follower:
+        note_unanswered(context, "distil", stage.artifact.folder)
     return stage.artifact
 
 
-def _ask_teacher(context: Context, samples: Samples, teacher: Teacher, folder: Path) -> list[str]:
-    """Fills the folder of the stage distil; returns the lines for the terminal."""
+def _ask_teacher(context: Context, samples: Samples, teacher: Teacher, folder: Path) -> None:
+    """Fills the folder of the stage distil."""
     config = context.config
     chains = node(config.cot.chains)
     examples = training_examples(context, samples, "sft")
-    record = Record(record_path(context.store.root / "record", teacher.model))
+    record = open_record(context, teacher)
     requests = len(examples) * config.cot.candidates * chains.requests
-    with context.progress(f"distilling (requests to {teacher.model})", requests) as advance:
+    description = f"distilling (requests to {teacher.model})"
+    with context.progress(description, requests, record.ledger.line) as advance:
         candidates = run_distillation(
             examples,
             teacher,
@@ -147,34 +146,8 @@ def _ask_teacher(context: Context, samples: Samples, teacher: Teacher, folder: P
             progress=advance,
         )
     candidates_to_jsonl(candidates, folder / "candidates.jsonl")
-    summary = write_requests(record, folder)
-    check_refused(teacher, record, folder / "unanswered.jsonl")
-    return summary
-
-
-def write_requests(record: Record, folder: Path) -> list[str]:
-    """Writes ``requests.json`` and ``unanswered.jsonl``; gives the lines for the terminal."""
-    states = Counter(entry.state for entry in record.unanswered)
-    counts = {"asked": record.asked, "reused": record.reused}
-    counts.update({state: states[state] for state in STATES[1:]})
-    write_json(folder / "requests.json", counts)
-    rows = [asdict(entry) for entry in sorted(record.unanswered)]
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    write_text(folder / "unanswered.jsonl", "".join(lines))
-    summary = f"{record.asked:,} requests, {record.reused:,} answers from the record {record.path}"
-    if not states:
-        return [summary]
-    return [
-        summary,
-        ", ".join(f"{states[state]:,} {state}" for state in STATES[1:] if states[state]),
-    ]
-
-
-def record_path(folder: Path, model: str) -> Path:
-    """The file of a teacher's answers; one that an earlier version named otherwise stays in use."""
-    earlier = f"{model.replace('/', '_')}.jsonl"
-    known = {path.name for path in folder.glob("*.jsonl")}
-    return folder / (earlier if earlier in known else f"{slug(model)}.jsonl")
+    write_requests(context, record, teacher, folder)
+    check_refused(teacher, record, folder / UNANSWERED)
 
 
 def filtered(context: Context, data: Artifact, distilled: Artifact) -> Artifact:

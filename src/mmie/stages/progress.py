@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,38 +16,63 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from mmie.display import plain_text
+
 PERIOD = 60.0  # seconds between two lines
 
 
 @contextmanager
-def progress(console: Console, description: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(
+    console: Console, description: str, total: int, note: Callable[[], str] = str
+) -> Iterator[Callable[[int], None]]:
     """The yielded function takes the number of pieces that are done since its last call.
 
-    Without a description nothing is shown.
+    Args:
+        console: where it is shown.
+        description: of the work; without one nothing is shown.
+        total: pieces.
+        note: what else there is to say of the work so far.
     """
     if not description:
         yield lambda done: None
         return
     if not console.is_terminal:
-        lines = _Lines(console, description, total)
+        lines = _Lines(console, description, total, note)
         try:
             yield lines.advance
         finally:
             lines.show()
         return
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(TextColumn("{task.description}", markup=False), *columns, console=console) as bar:
+    with _Bar(TextColumn("{task.description}", markup=False), *columns, console=console) as bar:
+        bar.note = note
         task = bar.add_task(description, total=total)
         yield lambda done: bar.advance(task, done)
+
+
+class _Bar(Progress):
+    """A bar with the note on a line of its own."""
+
+    note: Callable[[], str] = staticmethod(str)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """The bar, and the note if there is anything to say."""
+        yield from super().get_renderables()
+        note = self.note()
+        if note:
+            yield plain_text(note, "dim")
 
 
 class _Lines:
     """``distilling: 120 of 960 after 1 min``, at most once per ``PERIOD``, for logs and pipes."""
 
-    def __init__(self, console: Console, description: str, total: int) -> None:
+    def __init__(
+        self, console: Console, description: str, total: int, note: Callable[[], str]
+    ) -> None:
         self._console = console
         self._description = description
         self._total = total
+        self._note = note
         self._done = 0
         self._start = self._shown_at = time.monotonic()
 
@@ -61,4 +86,5 @@ class _Lines:
         seconds = round(self._shown_at - self._start)
         passed = f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
         line = f"{self._description}: {self._done:,} of {self._total:,} after {passed}"
+        line = "; ".join(filter(None, [line, self._note()]))
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -17,6 +17,7 @@ from mmie import stopping
 from mmie.artifacts import Store, fingerprint
 from mmie.config import RunConfig, TrainerConfig
 from mmie.errors import InputError
+from mmie.files import write_text
 from mmie.stages.heartbeat import ADVICE, Pulse, beating, first_process, watching
 
 RANKS = ("LOCAL_RANK", "RANK", "SLURM_PROCID")
@@ -66,14 +67,51 @@ def in_touch(config: RunConfig, store: Store) -> Iterator[None]:
     if config.trainer.processes == 1:
         yield
         return
-    files = heartbeat_files(config, store)
+    files, begun = heartbeat_files(config, store), _begun_file(config, store)
     if is_follower(config.trainer):
         own, pulses = files[rank_of(config.trainer)], [first_process(files[0])]
     else:
         own = files[0]
         pulses = [Pulse(path, f"process {rank}") for rank, path in enumerate(files) if rank]
+        begun.unlink(missing_ok=True)  # of a run that was killed
     with beating(own), watching(pulses, own=own), _blaming_the_dead():
         yield
+    begun.unlink(missing_ok=True)
+
+
+def begin_training(config: RunConfig, store: Store, key: str) -> None:
+    """The first process tells the others that it has begun the training with this key."""
+    if config.trainer.processes > 1:
+        write_text(_begun_file(config, store), key)
+
+
+def takes_part_in_training(config: RunConfig, store: Store, stage: str, key: str) -> bool:
+    """Waits until the first process trains, or finds that another run has done so.
+
+    If two runs need one training, one of them does it and the first process of the other waits for
+    its end. Until then the others of that run must not wait for it in a collective operation, which
+    would time out.
+
+    Returns:
+        Whether this run trains.
+
+    Raises:
+        InputError: the first process has ended before that.
+    """
+    begun = _begun_file(config, store)
+
+    def decided() -> bool:
+        known = begun.read_text(encoding="utf-8") if begun.exists() else None
+        return known == key or store.ready(stage, key)
+
+    wait_for(decided, stage)
+    return not store.ready(stage, key)
+
+
+def _begun_file(config: RunConfig, store: Store) -> Path:
+    """Holds the key of the training that the run has begun last."""
+    first = heartbeat_files(config, store)[0]
+    return first.with_name(f"{first.name}.begun")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 
 from mmie.artifacts import Artifact, commit, fingerprint, versions
 from mmie.config import RunConfig, shipped
-from mmie.files import disk_errors, slug
+from mmie.files import disk_errors, make_folder, slug
 from mmie.json_types import from_json
 from mmie.reporting.published import paper_row
 from mmie.reporting.runs import load_runs
@@ -23,7 +23,6 @@ from mmie.reporting.terminal import summary
 from mmie.results import (
     Analysis,
     Comparison,
-    Cost,
     DifficultyPart,
     Results,
     Scores,
@@ -36,6 +35,7 @@ from mmie.settings import TRAININGS
 from mmie.significance import paired_randomisation
 from mmie.stages.analysis import by_difficulty
 from mmie.stages.answers import copy_answers
+from mmie.stages.asking import cost_of
 from mmie.stages.context import Context
 
 
@@ -74,7 +74,7 @@ def results_of(
         stages=from_json(dict[str, StageRecord], context.stages),
         systems=from_json(dict[str, dict[str, Scores]], systems),
         comparisons=_comparisons(parts, main),
-        cost=_cost(context),
+        cost=cost_of(context, evaluated),
         chains=_chains(context),
         vision=from_json(Vision, context.vision),
         notes=context.notes,
@@ -130,9 +130,19 @@ def collect(config: RunConfig, output: Path, *own: Path) -> Path:
     """
     from mmie.reporting.page import write_page  # it loads matplotlib, which no other run needs
 
-    folder = Path(config.report.folder or output / "report")
+    folder = report_folder(config) or output / "report"
     runs = load_runs([*own, *config.report.sources])
     return write_page(runs, folder)
+
+
+def report_folder(config: RunConfig) -> Path | None:
+    """The folder that the configuration names, which is made; None if it names none.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    named = config.report.folder
+    return make_folder(Path(named), key="report.folder") if named else None
 
 
 def _copy_curves(context: Context) -> None:
@@ -154,16 +164,6 @@ def _comparisons(analysis: Mapping[str, Analysis], measure: str) -> tuple[Compar
         test = paired_randomisation(*sides)
         made.append(Comparison(first=first, second=second, measure=measure, **asdict(test)))
     return tuple(made)
-
-
-def _cost(context: Context) -> Cost:
-    """Of the teacher's chains; nothing where this run has none."""
-    distilled = context.artifact("distil")
-    if distilled is None:
-        return Cost(requests=0, tokens=0, dollars=0.0)
-    counts = distilled.load("requests.json")
-    requests = counts["asked"] + counts["reused"]
-    return Cost(requests=requests, tokens=counts.get("tokens"), dollars=counts.get("dollars"))
 
 
 def _chains(context: Context) -> dict[str, int]:

@@ -20,6 +20,7 @@ VERSIONS = {
     "grpo": 2,
     "evaluate": 6,
     "vote": 5,
+    "predict": 1,
 }
 # The stages in which all processes of a run take part.
 COLLECTIVE = (*TRAININGS, "difficulty", "evaluate", "vote")

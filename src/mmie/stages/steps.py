@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
-from mmie.config import node
+from mmie.config import RunConfig, node
 from mmie.errors import InputError
 from mmie.stages.context import Context
 from mmie.stages.due import due_stages
@@ -16,11 +17,11 @@ from mmie.training.schedules.uniform import Uniform
 def check_steps(context: Context, samples: Samples) -> None:
     """Refuses trainings with too few samples for one step, before the teacher is paid.
 
-    The filters may still leave too few chains, and what a schedule by difficulty takes is not yet
-    known.
+    The filters may still leave too few chains, and the warmed-up model may find too few samples
+    hard for a schedule by difficulty.
 
     Raises:
-        InputError: a training has no step even with all of its samples.
+        InputError: a training has no step even with all of its samples, or whatever is easy.
     """
     config, due = context.config, due_stages(context.config)
     if config.sft and "sft" in due:
@@ -32,16 +33,39 @@ def check_steps(context: Context, samples: Samples) -> None:
             epochs=config.sft.epochs,
             seed=config.seed,
         )
-    schedule = node(config.schedule)
-    if config.grpo and "grpo" in due and not schedule.by_difficulty:
+    if config.grpo and "grpo" in due:
+        schedule, count = node(config.schedule), samples.count("grpo")
         planned_steps(
             schedule,
             key="grpo.prompts_per_step",
             batch_size=config.grpo.prompts_per_step,
-            samples=samples.count("grpo"),
+            samples=count,
             epochs=config.grpo.epochs,
             seed=config.seed,
+            easy=_best_division(schedule, config, count) if schedule.by_difficulty else None,
         )
+
+
+def _best_division(schedule: Schedule, config: RunConfig, samples: int) -> list[bool]:
+    """Which samples would be easy if the warmed-up model left as many steps as it can.
+
+    Nobody knows what it will answer. So this tries few and many easy ones; all of them are of no
+    use to a schedule that mixes easy samples with hard ones.
+    """
+    assert config.grpo is not None
+    divisions = []
+    for easy in sorted({0, 1, samples // 2, samples - 1}):
+        division = [index < easy for index in range(samples)]
+        divisions.append(division)
+    epochs = range(ceil(config.grpo.epochs))
+
+    def taken(division: list[bool]) -> int:
+        return sum(
+            len(schedule(epoch, samples=samples, seed=config.seed, easy=division))
+            for epoch in epochs
+        )
+
+    return max(divisions, key=taken)
 
 
 def planned_steps(
@@ -64,5 +88,8 @@ def planned_steps(
     )
     if not plan:
         there = f"{samples} samples × {epochs} epochs"
+        if easy is not None:
+            hard = len(easy) - sum(easy)
+            there = f"what the schedule takes of {samples} samples ({hard} hard) × {epochs} epochs"
         raise InputError(f"{key}={batch_size} is more than {there}: not one step; make it smaller")
     return plan

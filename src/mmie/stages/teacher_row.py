@@ -8,14 +8,13 @@ from pathlib import Path
 from mmie.artifacts import Artifact
 from mmie.config import node
 from mmie.distil.dispatch import check_refused
-from mmie.distil.record import Record
 from mmie.distil.teacher import Teacher
 from mmie.distil.zero_shot import run_zero_shot
 from mmie.stages import keys
 from mmie.stages.answers import answer, response_file
+from mmie.stages.asking import UNANSWERED, note_unanswered, open_record, write_requests
 from mmie.stages.context import Context
 from mmie.stages.evaluate import write_scores
-from mmie.stages.prepare import record_path, write_requests
 from mmie.stages.system import System
 from mmie.tasks.responses import Direct
 from mmie.types import Example, Responded
@@ -37,6 +36,8 @@ def evaluate_teacher(context: Context, data: Artifact) -> tuple[str, Artifact]:
             examples = context.examples(data.folder, "test")
             responses = _answers(context, system, teacher, examples, stage.work)
             write_scores(context, task, examples, responses, stage.work)
+    if not context.follower:
+        note_unanswered(context, system.name, stage.artifact.folder)
     return system.name, stage.artifact
 
 
@@ -59,15 +60,15 @@ def _ask_teacher(
     context: Context, system: System, teacher: Teacher, folder: Path
 ) -> Callable[[Sequence[Example]], list[Responded]]:
     """A refused answer counts as the text that came, mostly none, so no test sample is lost."""
-    record = Record(record_path(context.store.root / "record", teacher.model))
+    record = open_record(context, teacher)
 
     def ask(examples: Sequence[Example]) -> list[Responded]:
         prompt = system.task.prompt
-        with context.progress(f"answering ({teacher.model})", len(examples)) as advance:
+        description = f"answering (requests to {teacher.model})"
+        with context.progress(description, len(examples), record.ledger.line) as advance:
             replies = run_zero_shot(examples, teacher, record, prompt=prompt, progress=advance)
-        for line in write_requests(record, folder):
-            context.console.print(f"teacher {teacher.model}: {line}", markup=False, soft_wrap=True)
-        check_refused(teacher, record, folder / "unanswered.jsonl")
+        write_requests(context, record, teacher, folder)
+        check_refused(teacher, record, folder / UNANSWERED)
         return [Responded(reply.text, reply.state == "cut") for reply in replies]
 
     return ask

@@ -94,7 +94,6 @@ def train_grpo(
     difficulty: Artifact | None,
 ) -> None:
     """Trains from the reference, or from the base without one; see ``mmie.stages.learn.grpo``."""
-    policy = _start_of_grpo(context, reference)
     task, logger = context.reasoned, context.config.logger
     examples = training_examples(context, samples, "grpo")
     plan = planned_steps(
@@ -107,6 +106,7 @@ def train_grpo(
         easy=None if difficulty is None else easy_samples(difficulty, examples),
     )
     updates = config.updates_per_group
+    policy = _start_of_grpo(context, reference)
     module = GRPOModule(
         policy,
         task,

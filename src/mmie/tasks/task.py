@@ -42,6 +42,7 @@ class Task(ABC):
         chains_learned: the name of the system after SFT on chains where no GRPO follows.
         unit: what ``size`` counts, in the plural.
         asked: the keys that one question of the stage predict has.
+        shown: the pictures of a prompt, in their order, in words.
         selection_metric: the measure of ``score`` whose F1 chooses the best checkpoint.
     """
 
@@ -54,6 +55,7 @@ class Task(ABC):
     chains_learned: ClassVar[str] = "CoT-SFT"
     unit: ClassVar[str]
     asked: ClassVar[tuple[str, ...]] = ("image", "text")
+    shown: ClassVar[tuple[str, ...]] = ("the picture",)
     selection_metric: ClassVar[str]
 
     # What every task writes.
@@ -92,6 +94,11 @@ class Task(ABC):
         filled = fill(self.instruction, **self.places(example))
         return f"{filled} {self.response.instruction}".strip()
 
+    def prompt_template(self) -> str:
+        """The prompt with ``{key}`` for each value of a question, for those who ask elsewhere."""
+        values = {key: f"{{{key}}}" for key in self.asked}
+        return self.prompt(Example("", "{text}", (), None, values))
+
     def gold_answer(self, example: Example) -> str:
         """The right answer as a response should hold it."""
         return str(example.gold)
@@ -114,7 +121,8 @@ class Task(ABC):
         """An unlabelled sample from one question of the stage predict.
 
         Args:
-            row: ``id`` and a value for each key of ``asked``.
+            row: ``id``, a value for each key of ``asked``, and maybe ``folder``, in which a picture
+                with a relative path is looked for first.
             where: stands before a key in messages.
 
         Raises:

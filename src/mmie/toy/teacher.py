@@ -1,6 +1,8 @@
 """What the teachers of toy worlds share.
 
-They write from templates and err at set rates, so that the filters have something to catch.
+They write from templates and err at set rates, so that the filters have something to catch. Their
+answers cost nothing, and every word of question and answer counts as a token. They look at no
+picture, so pictures have none.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ class ScriptedTeacher(ABC):
     concurrency = 1
     max_pixels = 1 << 22
     max_refused = 0.0
-    price = None
+    price: ClassVar[Mapping[str, float] | None] = {"input": 0.0, "output": 0.0}
+    budget = None
+    in_batches = None
 
     def __init__(self, *, seed: int, rates: Mapping[str, float]) -> None:
         for name, rate in rates.items():
@@ -71,6 +75,10 @@ class ScriptedTeacher(ABC):
         Raises:
             InputError: the sample is of another world, or the teacher is to do the task itself.
         """
+        return self.foretell(request)
+
+    def foretell(self, request: Request) -> Answer:
+        """What ``ask`` answers, which a plan may know before."""
         if request.purpose == "answer":
             raise InputError(ANSWER_IS_KNOWN)
         if self.known_by not in request.example.extra:
@@ -78,7 +86,13 @@ class ScriptedTeacher(ABC):
             raise InputError(
                 f"sample {request.example.id}: {reason}: use teacher=openai for other data"
             )
-        return Answer(self.write(request))
+        text = self.write(request)
+        counts = {"prompt_tokens": words_in(request.prompt), "completion_tokens": words_in(text)}
+        return Answer(text, details={"usage": counts})
+
+    def worst_case(self, request: Request) -> float:
+        """A template costs nothing."""
+        return 0.0
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -92,6 +106,11 @@ class ScriptedTeacher(ABC):
         """Random numbers of one kind of error in the request's candidate."""
         subject = self.subject(request.example)
         return random.Random(f"{self.seed}-{kind}-{subject}-{request.candidate}")
+
+
+def words_in(text: str) -> int:
+    """The tokens of a text for the teachers of toy worlds."""
+    return len(text.split())
 
 
 def misname(icons: Sequence[tuple[str, str]], rng: random.Random) -> list[tuple[str, str]]:

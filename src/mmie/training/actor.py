@@ -7,7 +7,7 @@ from typing import Any
 
 from mmie.losses import zero_variance
 from mmie.models.backbone import Prompt
-from mmie.models.batch import Completions, concatenate
+from mmie.models.batch import Completions
 from mmie.models.policy import Policy
 from mmie.settings import GRPOConfig
 from mmie.tasks.task import Task
@@ -62,14 +62,9 @@ class Actor:
         prompts = [
             self.policy.encode(self.task.prompt(example), example.pictures) for example in examples
         ]
-        width = self.config.rollout_prompts or len(examples)
-        drawn = []
-        for start in range(0, len(examples), width):
-            ids = [example.id for example in examples[start : start + width]]
-            with finite_logits(ids, where=f"step {step}, "):
-                keys = [f"{key}-{name}" for name in ids]
-                drawn.append(self._sample(prompts[start : start + width], keys))
-        responses = concatenate(drawn)
+        ids = [example.id for example in examples]
+        with finite_logits(ids, where=f"step {step}, "):
+            responses = self._sample(prompts, [f"{key}-{name}" for name in ids])
         texts = self.policy.text(responses)
         return Rollouts(
             step=step,

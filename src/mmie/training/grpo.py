@@ -92,7 +92,7 @@ class GRPOModule(MeasuredModule):
     def sample_and_reward(self, batch: MicroBatch) -> Rollouts:
         """The micro-batch's part of the step's rollouts, which the first micro-batch makes for all.
 
-        The prompts of the step are decoded side by side, up to ``grpo.rollout_prompts`` of them:
+        The responses of the step are decoded side by side, as many as ``memory.cache_gb`` allows:
         decoding reads the weights once per token, and that costs the same for many responses. The
         memory of the update grows with its prompts, so it goes through them in micro-batches.
         """

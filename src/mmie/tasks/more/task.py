@@ -62,6 +62,10 @@ class MORE(Task):
     chains_learned: ClassVar[str] = "stage 1"
     unit: ClassVar[str] = "facts"
     asked: ClassVar[tuple[str, ...]] = ("image", "text", "entity", "box")
+    shown: ClassVar[tuple[str, ...]] = (
+        "the whole picture",
+        "the object, cut out of the picture by its box",
+    )
     selection_metric: ClassVar[str] = "relation"
 
     def __post_init__(self) -> None:
