@@ -32,6 +32,8 @@ def test_the_prompt_shows_the_pair_and_the_labels() -> None:
     assert 'the head entity "Ann" have with the tail entity "Apex"' in prompt
     assert "per, org, member of; per, per, peer; per, per, couple; none." in prompt
     assert "{<head>Ann</head> of <tail>Apex</tail>}" in prompt
+    template = task.prompt_template()  # of the model card
+    assert all(place in template for place in ("{text}", '"{head}"', '"{tail}"'))
     plain = MRE(labels=PATHS, response=Direct(), marks=False).prompt(example(MEMBER))
     assert plain == "Ann, Apex: Ann of Apex"
 

@@ -94,7 +94,7 @@ def test_the_prompts_of_the_teacher(samples: list[Example]) -> None:
     distil, repredict = CHAINS.distil_prompt(one), CHAINS.repredict_prompt(one, "because")
     assert f"The right label is: {one.gold}" in distil
     assert "per, org, member of" in repredict
-    assert f"The text data is: {{{one.extra['marked']}}}" in repredict
+    assert f"tags, is: {{{one.extra['marked']}}}" in repredict
     assert "The reasoning is: {because}" in repredict
 
 

@@ -60,8 +60,11 @@ class MRE(Task):
         return [*self.labels, NONE]
 
     def places(self, example: Example) -> dict[str, str]:
-        """The text, the two entities and the candidate labels."""
-        text = example.extra["marked"] if self.marks else example.text
+        """The text, the two entities and the candidate labels.
+
+        Without a marked text, as in ``prompt_template``, the text itself stands there.
+        """
+        text = example.extra.get("marked", example.text) if self.marks else example.text
         return {"text": text, "labels": "; ".join(self.candidates), **self.fields(example)}
 
     def read(self, response: str, *, lenient: bool) -> Reading:
