@@ -10,7 +10,6 @@ import pytest
 
 from helpers.configured import prompts, run_config
 from helpers.small_runs import SMALL
-from mmie.config import node
 from mmie.distil.teacher import Request
 from mmie.errors import InputError
 from mmie.pipeline import execute
@@ -78,6 +77,7 @@ def test_the_filter_wants_every_mention() -> None:
     once, twice = [["Tower", "loc"]], [["Tower", "loc"], ["Tower ", "loc"]]
     made = [Candidate("x", 0, "c", {"repredicted": read}) for read in (once, twice, None, [])]
     assert RepredictionFilter()([*made, Candidate("x", 4, "c")], gold) == [made[1]]
+    assert RepredictionFilter()(made, {"x": ()}) == [made[3]]  # None is not the empty answer
 
 
 def test_the_prompts_of_the_teacher(samples: list[Example]) -> None:
@@ -91,7 +91,7 @@ def test_the_prompts_of_the_teacher(samples: list[Example]) -> None:
 
 
 def test_the_teacher_knows_its_own_world_only() -> None:
-    teacher = node(run_config("task=mner").teacher)
+    teacher = MNERTemplateTeacher(wrong_type=0, broken_format=0)
     request = Request("distil", Example("x", "t", (), ()), 0, "", "")
     with pytest.raises(InputError, match="teacher=mner_toy knows its own toy world only"):
         asyncio.run(teacher.ask(request))

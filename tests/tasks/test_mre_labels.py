@@ -89,6 +89,12 @@ def test_lenient_answers(response: str, expected: tuple[str | None, int]) -> Non
     assert read_label(response, labels=LABELS) == expected
 
 
+def test_the_longest_of_several_labels_is_meant() -> None:
+    labels = checked_labels(["/misc/misc/part", "/misc/misc/part_of"])
+    assert read_label("it is misc, misc, part of that", labels=labels) == (labels[1], 0)
+    assert read_label("it is misc, misc, part.", labels=labels) == (labels[0], 0)
+
+
 @given(st.text("</>answerthink,_ perogmbf\n\\", max_size=60))
 def test_any_text_can_be_read(text: str) -> None:
     label, invalid = read_label(text, labels=LABELS)
