@@ -11,8 +11,10 @@ from mmie.tasks.mre.labels import NONE
 from mmie.tasks.mre.marks import mark_names
 from mmie.toy.drawing import Icon
 from mmie.toy.source import GeneratedSource
-from mmie.toy.world import SIZES, STREAM, Scene, describe, distinct_scenes
+from mmie.toy.world import STREAM, Scene, describe, distinct_scenes
 from mmie.types import Example, Picture
+
+SIZES = {"train": 1200, "val": 200, "test": 400}  # pairs; a tweet has two on average
 
 
 class Pair(NamedTuple):
