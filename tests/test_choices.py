@@ -36,7 +36,7 @@ FILTERS = (
     ["mner_reprediction"],
     ["mre_reprediction"],
 )
-READ_AT_MOST = 10
+READ_AT_MOST = 11
 
 
 class Case(NamedTuple):
@@ -188,7 +188,8 @@ def test_few_files_make_a_run_of_the_paper() -> None:
 
 def test_the_page_of_options_lists_every_choice() -> None:
     page = (CONF.parent / "docs" / "options.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", page, re.MULTILINE))
+    choices_part = page.partition("\n## All sections")[0]  # rows of keys come after it
+    rows = dict(re.findall(r"^\| `(\w+)` \| (`.*) \|$", choices_part, re.MULTILINE))
     choices: dict[str, set[str]] = {}
     for path in FILES:
         choices.setdefault(path.parent.name, set()).add(path.stem)

@@ -53,8 +53,8 @@ def test_there_are_experiments_and_options() -> None:
         mre_r1 mre_sft mre_zero_shot
     """
     assert set(expected.split()) <= set(NAMES)
-    groups = "task data model teacher filter sft grpo reward schedule trainer logger memory".split()
-    assert {group for _, group, _ in OPTIONS} == set(groups)
+    groups = "task data model teacher filter sft grpo reward schedule trainer logger memory rollout"
+    assert {group for _, group, _ in OPTIONS} == set(groups.split())
     assert {"none", "direct", "cot", "cot_warmup", "more_stage1"} == {
         option for _, group, option in OPTIONS if group == "sft"
     }

@@ -21,7 +21,7 @@ HIGHEST = """
 FLOORS = {
     0: LOWEST.split(),
     1: ["losses", "importance"],
-    2: ["tasks", "data", "toy", "distil", "models"],
+    2: ["tasks", "data", "toy", "distil", "models", "serving"],
     3: ["training"],
     4: HIGHEST.split(),
 }

@@ -13,7 +13,7 @@ from mmie.templates import Places
 STAGES = ("data", "distil", "filter", "sft", "grpo", "evaluate", "report")
 ON_DEMAND = ("predict", "export", "plan")
 ZERO_SHOT = ("base", "teacher")
-NODES = ("task", "data", "model", "teacher", "reward", "schedule")
+NODES = ("task", "data", "model", "teacher", "reward", "schedule", "rollout")
 ADDED = {"task": ["response"]}  # arguments that the pipeline gives
 FOR_EVERY_TASK = ("file", "adapter")  # keys of predict
 

@@ -112,6 +112,7 @@ def execute(
             scores = {name: made.load("metrics.json") for name, made in evaluated.items()}
             tracking.summarise(context, scores)
         finally:
+            context.close()
             tracking.finish()
     if context.follower:
         return None

@@ -313,3 +313,14 @@ def test_a_model_in_bfloat16_is_not_merged(policy: Any) -> None:
     with policy.merged():
         assert all("forward" in vars(layer) for layer in layers)
     assert not any("forward" in vars(layer) for layer in layers)
+
+
+def test_which_adapter_is_active(make_policy: Any) -> None:
+    policy = make_policy()
+    policy.add_reference()
+    assert policy.active == POLICY
+    with policy.reference():
+        assert policy.active == REFERENCE
+    with policy.base():
+        assert policy.active is None
+    assert policy.active == POLICY

@@ -118,7 +118,17 @@ def _says(entry: Field[Any]) -> Any:
 LEAVES = dict(leaves(composed()))
 FREE = [path for path, keyed in LEAVES.items() if not keyed]
 # Nodes, whose arguments the table of overrides below changes one by one.
-NODES = {"task", "data", "model", "teacher", "reward", "schedule", "filter", "cot.chains"}
+NODES = {
+    "task",
+    "data",
+    "model",
+    "teacher",
+    "reward",
+    "schedule",
+    "rollout",
+    "filter",
+    "cot.chains",
+}
 KEYED = [path for path, keyed in LEAVES.items() if keyed and path not in NODES]
 OTHER = {"sft_share": 0.25, "zero_shot.systems": ["base", "teacher"], "trainer.accelerator": "gpu"}
 
@@ -261,6 +271,19 @@ def test_how_fast_and_where_a_teacher_is_asked_changes_no_key() -> None:
     for name, value in {"model": "other", "temperature": 0.5, "max_tokens": 9}.items():
         teachers = {*after("distil"), "evaluate teacher"}
         assert changed(with_value(f"teacher.{name}", value, paid), paid) == teachers, name
+
+
+def test_who_samples_is_part_of_the_key_but_not_where_and_how_it_is_asked() -> None:
+    """Without a server nothing is said of it, so that old results keep their keys."""
+    answered = {*after("sft"), *SCORES}
+    served = "rollout=vllm"
+    assert changed(composed(served)) == answered
+    assert changed(composed("rollout=local")) == set()
+    how = {"concurrency": 1, "retries": 1, "timeout": 9.0, "address": "http://other", "folder": "x"}
+    for name, value in {**how, "model": "other", "command": ["other"]}.items():
+        assert changed(with_value(f"rollout.{name}", value, served), served) == set(), name
+    for name, value in {"dtype": "bfloat16", "arguments": ["--quantization=fp8"]}.items():
+        assert changed(with_value(f"rollout.{name}", value, served), served) == answered, name
 
 
 def test_every_stage_has_a_version_that_its_key_follows(monkeypatch: pytest.MonkeyPatch) -> None:

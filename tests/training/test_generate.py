@@ -9,7 +9,8 @@ import torch
 
 from helpers.training_runs import WordTask, end_early
 from mmie.models import sampling as sampling_module
-from mmie.training.generate import Sampling, respond, respond_often, uniforms
+from mmie.serving.local import uniforms
+from mmie.training.generate import Sampling, respond, respond_often
 
 
 def test_numbers_belong_to_their_key() -> None:

@@ -70,6 +70,13 @@ class AdaptedModel(nn.Module):
     def device(self) -> torch.device:
         return next(self.model.parameters()).device
 
+    @property
+    def active(self) -> str | None:
+        """The adapter that runs; None for the bare base."""
+        layers = (part for part in self.model.modules() if isinstance(part, LoraLayer))
+        layer: Any = next(layers)
+        return None if layer.disable_adapters else str(layer.active_adapters[0])
+
     def trainable(self) -> list[nn.Parameter]:
         """The parameters for the optimizer.
 

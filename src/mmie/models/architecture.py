@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import AutoConfig, AutoModelForImageTextToText
 
 from mmie.models.backbone import load_pretrained, resolve_path
@@ -39,3 +41,10 @@ def empty_model(config: Any, *, dtype: torch.dtype = torch.bfloat16) -> Any:
     """The causal model on the meta device: names and shapes of all weights, and no memory."""
     with torch.device("meta"):
         return AutoModelForImageTextToText.from_config(config, dtype=dtype).requires_grad_(False)
+
+
+def outside_language_model(model: Any, targets: str) -> list[str]:
+    """The linear layers beside the language model's whose whole names the expression matches."""
+    linear = [name for name, part in model.named_modules() if isinstance(part, nn.Linear)]
+    matched = [name for name in linear if re.fullmatch(targets, name)]
+    return [name for name in matched if "language_model" not in name]

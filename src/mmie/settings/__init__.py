@@ -98,13 +98,6 @@ class LoggerConfig:
 
 
 @dataclass(kw_only=True)
-class RolloutConfig:
-    """How responses are sampled. ``cuda_graphs``: auto captures the step of decoding on a GPU."""
-
-    cuda_graphs: str = one_of("auto", "never")
-
-
-@dataclass(kw_only=True)
 class VisionConfig:
     """Where the features of pictures are kept: in memory up to a bound, and on disk."""
 
@@ -205,7 +198,7 @@ class RunConfig:
     reward: Any
     schedule: Any
     memory: MemoryConfig = anything(key=False)
-    rollout: RolloutConfig = anything(key=False)
+    rollout: Any
     evaluation: EvaluationConfig
     zero_shot: ZeroShotConfig
     trainer: TrainerConfig

@@ -117,6 +117,7 @@ def ask_policy(context: Context, task: Task) -> Ask[Responded]:
             sampling=sampling(context),
             batch_size=len(examples),
             seed=context.config.seed,
+            engine=context.engine,
         )
 
     return ask
@@ -127,12 +128,14 @@ def sampling(context: Context) -> Sampling:
     return Sampling(context.config.evaluation.temperature, context.config.evaluation.max_new_tokens)
 
 
-def response_file(context: Context, task: Task, path: Path) -> AnswerFile[Responded]:
+def response_file(
+    context: Context, task: Task, path: Path, *, engine: str = ""
+) -> AnswerFile[Responded]:
     """A file of responses with what the reader of ``evaluation.reader`` finds in them.
 
     A line has id, text, the task's fields, image (paths relative to the source's folder), gold,
     response, truncated, parsed (null if there is no valid answer), invalid (the number of invalid
-    items) and judged (the parts of ``Task.judge``).
+    items) and judged (the parts of ``Task.judge``). If ``engine`` is not "", it has that, too.
     """
 
     def row(example: Example, response: Responded) -> Row:
@@ -150,12 +153,18 @@ def response_file(context: Context, task: Task, path: Path) -> AnswerFile[Respon
             "parsed": prediction,
             "invalid": invalid,
             "judged": judged,
+            **made_by(engine),
         }
 
     def from_row(row: Row) -> Responded:
         return Responded(row["response"], row["truncated"])
 
     return AnswerFile(path, row, from_row, keys=["id", "response", "truncated"])
+
+
+def made_by(engine: str) -> Row:
+    """What a line says of the engine that has sampled; nothing if it was this process."""
+    return {"engine": engine} if engine else {}
 
 
 def copy_answers(source: Path, target: Path, images: Path) -> None:

@@ -25,6 +25,7 @@ from mmie.stages.progress import progress
 from mmie.stages.questions import Questions
 from mmie.stages.ranks import (
     begin_training,
+    heartbeat_files,
     is_follower,
     local_rank,
     takes_part_in_training,
@@ -36,6 +37,8 @@ from mmie.types import Example
 
 if TYPE_CHECKING:  # it loads transformers and peft, which a run without a model does not need
     from mmie.models.policy import Policy
+    from mmie.serving.choice import Rollout, Use
+    from mmie.serving.engine import Engine
 
 
 @dataclass
@@ -193,6 +196,40 @@ class Context:
             policy = load_policy(self.config, vision=self.store.root / "vision", gpu=gpu)
         self._untrained_adapter = policy.adapter_state()
         return policy
+
+    @cached_property
+    def rollout(self) -> Rollout:
+        """Who samples: the choice, which needs no model yet."""
+        rollout: Rollout = node(self.config.rollout)
+        return rollout
+
+    @property
+    def use(self) -> Use:
+        """What the run asks of its engine."""
+        from mmie.serving.choice import Use
+
+        config = self.config
+        return Use(
+            model=config.model,
+            rank=config.lora.rank,
+            targets=config.lora.targets,
+            processes=config.trainer.processes,
+            leader=not self.follower,
+            folder=self.output,
+            run=str(heartbeat_files(config, self.store)[0].resolve()),
+        )
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Who samples from the policy, opened when it is first needed."""
+        policy = self.policy
+        with self.console.status("opening the engine that samples"):
+            return self.rollout.open(policy, self.use)
+
+    def close(self) -> None:
+        """Ends what the run has opened."""
+        if "engine" in vars(self):
+            self.engine.close()
 
     def untrained_policy(self) -> Policy:
         """The policy as it was loaded, whatever was trained or read meanwhile."""

@@ -132,6 +132,7 @@ def predict(context: Context, delivered: Delivered, examples: Sequence[Example])
         "evaluation": key_of(config.evaluation, "predict"),
         "trainer": _trainer(context, "predict"),
         "seed": config.seed,
+        **_engine(context),
     }
 
 
@@ -159,6 +160,7 @@ def _answers(context: Context, system: System, stage: str) -> Parts:
         "evaluation": key_of(config.evaluation, stage),
         "trainer": _trainer(context, stage),
         "seed": config.seed,
+        **_engine(context),
     }
 
 
@@ -173,7 +175,14 @@ def _training(context: Context, task: Task, stage: str) -> Parts:
         "validation": key_of(config.evaluation, stage),
         "trainer": _trainer(context, stage),
         "seed": config.seed,
+        **_engine(context),
     }
+
+
+def _engine(context: Context) -> Parts:
+    """Who samples, if it is not this process. Where it is and how it is asked is left out."""
+    identity = context.rollout.identity
+    return {"engine": dict(identity)} if identity else {}
 
 
 def _trainer(context: Context, stage: str) -> Parts:

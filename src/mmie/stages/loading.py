@@ -24,7 +24,6 @@ def load_policy(config: RunConfig, *, vision: Path, gpu: int | None) -> Policy:
         torch.set_num_threads(config.trainer.threads)
     disable_progress_bar()  # of transformers, one for the files of a checkpoint
     policy = build_policy(node(config.model), **asdict(config.lora), seed=config.seed)
-    policy.cuda_graphs = config.rollout.cuda_graphs == "auto"
     if gpu is not None:
         policy.to(torch.device("cuda", gpu))
     policy.cache_gb = config.memory.cache_gb

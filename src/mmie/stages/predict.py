@@ -12,7 +12,7 @@ from mmie.data.pictures import picture_to_json
 from mmie.display import plain_text
 from mmie.files import replacing, write_json
 from mmie.stages import keys
-from mmie.stages.answers import AnswerFile, answer, ask_policy
+from mmie.stages.answers import AnswerFile, answer, ask_policy, made_by
 from mmie.stages.context import Context
 from mmie.stages.delivered import Delivered, delivered
 from mmie.types import Example, Responded
@@ -39,7 +39,7 @@ def _answer_one(context: Context, taken: Delivered) -> None:
     (response,) = ask_policy(context, taken.task)([question])
     row = _row(context, taken, question, response)
     written = {key: row[key] for key in ("text", "response", "parsed", "invalid")}
-    write_json(context.output / "prediction.json", written)
+    write_json(context.output / "prediction.json", written | made_by(context.engine.name))
     print(row["response"])
     if row["parsed"] is None:
         context.console.print("no valid answer in this response", style="yellow")
@@ -114,4 +114,5 @@ def _row(
         "truncated": response.truncated,
         "parsed": reading.prediction,
         "invalid": reading.invalid,
+        **made_by(context.engine.name),
     }

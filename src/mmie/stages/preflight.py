@@ -31,6 +31,7 @@ def check(context: Context) -> None:
     if due_stages(config) - WITHOUT_MODEL:
         _check_gpu(config)
         _check_base(config)
+        context.rollout.check(context.use)
 
 
 def _check_schedule(config: RunConfig) -> None:

@@ -56,7 +56,7 @@ def answers(
             examples,
             ask_policy(context, system.task),
             batch_size=context.config.evaluation.batch_size,
-            file=response_file(context, system.task, path),
+            file=response_file(context, system.task, path, engine=context.engine.name),
             label=f"answering ({system.name})",
         )
 

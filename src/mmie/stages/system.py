@@ -63,6 +63,7 @@ def _after_sft(context: Context, config: SFTConfig, sft: Artifact) -> System:
 @contextmanager
 def answering(context: Context, system: System) -> Iterator[None]:
     """Inside, the policy is the system's model: the base, or the base with the system's adapter."""
+    _ = context.engine  # which is opened while the adapter is on
     if system.adapter is None:
         with context.policy.base():
             yield

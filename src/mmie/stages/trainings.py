@@ -36,6 +36,7 @@ def train_sft(
 ) -> None:
     """Trains on the chosen chains, or on the bare answers if there are none."""
     policy = context.untrained_policy()
+    _ = context.engine  # one that cannot be had is refused before the training
     task = context.direct if config.response == "direct" else context.reasoned
     items = _demonstrations(context, task, policy, samples, chains)
     plan = planned_steps(
@@ -115,6 +116,7 @@ def train_grpo(
         steps=len(plan) * updates,
         seed=context.config.seed,
         memory=context.config.memory,
+        engine=context.engine,
     )
 
     def loader(rank: int, world_size: int) -> StepLoader:

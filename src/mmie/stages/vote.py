@@ -22,7 +22,7 @@ from mmie.artifacts import Artifact
 from mmie.files import write_json
 from mmie.response_blocks import think_text
 from mmie.stages import keys
-from mmie.stages.answers import AnswerFile, Ask, sampling
+from mmie.stages.answers import AnswerFile, Ask, made_by, sampling
 from mmie.stages.context import Context
 from mmie.stages.shares import answer_in_shares
 from mmie.stages.system import System, answering
@@ -113,6 +113,7 @@ def _ask_often(context: Context, task: Task) -> Ask[list[str]]:
             side_by_side=config.vote_rows,
             sampling=sampling(context),
             seed=context.config.seed,
+            engine=context.engine,
         )
 
     return ask
@@ -121,7 +122,8 @@ def _ask_often(context: Context, task: Task) -> Ask[list[str]]:
 def _sample_file(context: Context, task: Task, path: Path) -> AnswerFile[list[str]]:
     def row(example: Example, responses: list[str]) -> dict[str, Any]:
         parsed = _predictions(context, task, responses)
-        return {"id": example.id, "responses": responses, "parsed": parsed}
+        made = made_by(context.engine.name)
+        return {"id": example.id, "responses": responses, "parsed": parsed, **made}
 
     return AnswerFile(path, row, itemgetter("responses"), keys=["id", "responses"])
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmie.losses import zero_variance
-from mmie.models.backbone import Prompt
-from mmie.models.batch import Completions
 from mmie.models.policy import Policy
+from mmie.serving.engine import Engine
+from mmie.serving.local import LocalEngine
 from mmie.settings import GRPOConfig
 from mmie.tasks.task import Task
-from mmie.training.generate import finite_logits, uniforms
+from mmie.training.generate import finite_logits, questions
 from mmie.training.rollouts import Rollouts
 from mmie.types import Example, Sampling
 
@@ -29,16 +29,25 @@ class Actor:
         reward: eq. 5 for one response, with its parts.
         config: the ``grpo`` node.
         seed: that of the run.
+        engine: who samples; None stands for the policy itself.
     """
 
     def __init__(
-        self, policy: Policy, task: Task, reward: Reward, config: GRPOConfig, *, seed: int
+        self,
+        policy: Policy,
+        task: Task,
+        reward: Reward,
+        config: GRPOConfig,
+        *,
+        seed: int,
+        engine: Engine | None = None,
     ) -> None:
         self.policy = policy
         self.task = task
         self.reward = reward
         self.config = config
         self.seed = seed
+        self.engine = engine or LocalEngine(policy)
         self.sampling = Sampling(config.temperature, config.max_new_tokens)
 
     def roll_out(self, examples: Sequence[Example], *, step: int) -> Rollouts:
@@ -59,28 +68,25 @@ class Actor:
 
     def _draw(self, examples: Sequence[Example], key: str, *, step: int) -> Rollouts:
         """One rollout of the given samples; ``key`` and a sample's id seed its random numbers."""
-        prompts = [
-            self.policy.encode(self.task.prompt(example), example.pictures) for example in examples
-        ]
+        asked = questions(self.policy, self.task, examples)
         ids = [example.id for example in examples]
         with finite_logits(ids, where=f"step {step}, "):
-            responses = self._sample(prompts, [f"{key}-{name}" for name in ids])
+            responses = self.engine.sample(
+                asked,
+                [f"{key}-{name}" for name in ids],
+                sampling=self.sampling,
+                group_size=self.config.group_size,
+            )
         texts = self.policy.text(responses)
         return Rollouts(
             step=step,
             examples=list(examples),
-            prompts=prompts,
+            prompts=[question.prompt for question in asked],
             responses=responses,
             texts=texts,
             parts=self.rewards(examples, texts, responses.finished.tolist()),
             group_size=self.config.group_size,
         )
-
-    def _sample(self, prompts: Sequence[Prompt], keys: Sequence[str]) -> Completions:
-        config = self.config
-        numbers = uniforms(keys, group_size=config.group_size, sampling=self.sampling)
-        batch = self.policy.batch(prompts)
-        return self.policy.sample(batch, numbers, temperature=config.temperature)
 
     def rewards(
         self, examples: Sequence[Example], texts: Sequence[str], finished: Sequence[bool]

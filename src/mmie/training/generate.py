@@ -5,41 +5,18 @@ The random numbers of a response belong to its example, not to its place in a ba
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
 
 from mmie.errors import NotFiniteError
-from mmie.models.batch import PromptBatch
 from mmie.models.policy import Policy
 from mmie.models.sampling import NotFiniteLogitsError
+from mmie.serving.engine import Engine, Question
+from mmie.serving.local import LocalEngine
 from mmie.tasks.task import Task
 from mmie.types import Example, Responded, Sampling
-
-
-def uniforms(keys: Sequence[str], *, group_size: int, sampling: Sampling) -> Tensor:
-    """Random numbers in [0, 1) for sampling.
-
-    A key always gives the same numbers, whatever the other keys are.
-
-    Args:
-        keys: the text that seeds each group, for example "rollout-<seed>-<step>-<sample>".
-        group_size: G.
-        sampling: its length limit is T.
-
-    Returns:
-        float64 [len(keys)·G, T]; those of one key follow each other.
-    """
-    return torch.cat([_numbers(key, group_size, sampling.max_new_tokens) for key in keys])
-
-
-def _numbers(key: str, rows: int, length: int) -> Tensor:
-    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big", signed=True)
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(rows, length, generator=generator, dtype=torch.float64)
 
 
 @contextmanager
@@ -68,6 +45,7 @@ def respond(
     sampling: Sampling,
     batch_size: int,
     seed: int,
+    engine: Engine | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Responded]:
     """One response per example from the active adapter.
@@ -79,19 +57,20 @@ def respond(
         sampling: temperature and length limit.
         batch_size: examples decoded side by side; it does not change the random numbers.
         seed: with the example's id the only source of randomness.
+        engine: who samples; None stands for the policy itself.
         progress: called with the number of examples done since the last call.
 
     Raises:
         NotFiniteError: the model gives NaN or infinity.
     """
+    engine = engine or LocalEngine(policy)
     responses: list[Responded] = []
     for start in range(0, len(examples), batch_size):
         part = examples[start : start + batch_size]
         keys = [f"respond-{seed}-{example.id}" for example in part]
-        numbers = uniforms(keys, group_size=1, sampling=sampling)
-        prompts = _prompts(policy, task, part)
+        asked = questions(policy, task, part)
         with finite_logits([example.id for example in part]):
-            completions = policy.sample(prompts, numbers, temperature=sampling.temperature)
+            completions = engine.sample(asked, keys, sampling=sampling)
         truncated = (~completions.finished).tolist()
         responses += map(Responded, policy.text(completions), truncated)
         progress(len(part))
@@ -108,6 +87,7 @@ def respond_often(
     side_by_side: int,
     sampling: Sampling,
     seed: int,
+    engine: Engine | None = None,
 ) -> list[list[str]]:
     """Several responses per example; all prompts are prefilled together, and only once.
 
@@ -120,24 +100,30 @@ def respond_often(
         side_by_side: responses decoded at once; it changes memory and speed only.
         sampling: temperature and length limit.
         seed: with the example's id and the response's index the only source of randomness.
+        engine: who samples; None stands for the policy itself.
 
     Raises:
         NotFiniteError: the model gives NaN or infinity.
     """
-    prompts = _prompts(policy, task, examples)
+    engine = engine or LocalEngine(policy)
     keys: list[str] = []
     for example in examples:
         first = f"respond-{seed}-{example.id}"
         keys += [first, *(f"{first}-{index}" for index in range(1, samples))]
-    numbers = uniforms(keys, group_size=1, sampling=sampling)
+    asked = questions(policy, task, examples)
     with finite_logits([example.id for example in examples]):
-        completions = policy.sample(
-            prompts, numbers, temperature=sampling.temperature, side_by_side=side_by_side
-        )
+        completions = engine.sample(asked, keys, sampling=sampling, side_by_side=side_by_side)
     texts = policy.text(completions)
     return [texts[start : start + samples] for start in range(0, len(texts), samples)]
 
 
-def _prompts(policy: Policy, task: Task, examples: Sequence[Example]) -> PromptBatch:
-    encoded = [policy.encode(task.prompt(example), example.pictures) for example in examples]
-    return policy.batch(encoded)
+def questions(policy: Policy, task: Task, examples: Sequence[Example]) -> list[Question]:
+    """The task's prompts to the examples, encoded."""
+    return [
+        Question(
+            example.id,
+            example.pictures,
+            policy.encode(task.prompt(example), example.pictures),
+        )
+        for example in examples
+    ]

@@ -23,6 +23,7 @@ from torch import Tensor
 from mmie.importance import importance_weights
 from mmie.losses import group_advantages, grpo_loss
 from mmie.models.policy import Policy
+from mmie.serving.engine import Engine
 from mmie.settings import ALL_AT_ONCE, GRPOConfig, MemoryConfig
 from mmie.tasks.task import Task
 from mmie.training.actor import Actor, Reward
@@ -45,6 +46,7 @@ class GRPOModule(MeasuredModule):
         steps: number of optimizer steps.
         seed: with the step and the sample's id the only source of the rollout's randomness.
         memory: what a pass holds at once.
+        engine: who samples the rollouts; None stands for the policy itself.
     """
 
     def __init__(
@@ -57,9 +59,10 @@ class GRPOModule(MeasuredModule):
         steps: int,
         seed: int,
         memory: MemoryConfig = ALL_AT_ONCE,
+        engine: Engine | None = None,
     ) -> None:
         super().__init__(policy, config, steps=steps)
-        self.actor = Actor(policy, task, reward, config, seed=seed)
+        self.actor = Actor(policy, task, reward, config, seed=seed, engine=engine)
         self.grpo = config
         self.memory = memory
         self.last_rollouts: Rollouts | None = None

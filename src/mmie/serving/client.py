@@ -1,0 +1,222 @@
+"""Requests to a vLLM server: token ids and pictures in, token ids and log-probabilities out.
+
+The endpoint is ``/inference/v1/generate``, which takes ids where the chat endpoint takes text. So
+no text is tokenised twice, and the server's chat template does not matter.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import openai
+
+from mmie.errors import InputError
+
+if TYPE_CHECKING:
+    from mmie.serving.choice import VLLM
+
+GENERATE, LOAD, UNLOAD = (
+    "/inference/v1/generate",
+    "/v1/load_lora_adapter",
+    "/v1/unload_lora_adapter",
+)
+LONGEST_REASON = 300  # characters of a server's complaint that go into our message
+AGAIN = "see that it runs and start the run again, it goes on from its last resume point"
+PROBED = 15.0  # seconds for a request that needs no model
+NOT_KEPT = "Cache miss"  # the server does not hold, or holds no longer, a picture named by its hash
+
+
+class Client:
+    """One server. It may be used by several threads at once.
+
+    Args:
+        choice: how many tries, and how long.
+        address: of the server.
+        key: for a server that asks for one.
+    """
+
+    def __init__(self, choice: VLLM, address: str, *, key: str | None) -> None:
+        self.address = address.rstrip("/").removesuffix("/v1")
+        self.model = choice.model
+        self._timeout = choice.timeout
+        try:
+            # A proxy of the environment is meant for the world outside, not for a server of ours.
+            http = openai.DefaultHttpxClient(
+                timeout=choice.timeout,
+                trust_env=False,
+                limits=httpx2.Limits(max_connections=choice.concurrency + 1),
+            )
+            self._client = openai.OpenAI(
+                base_url=self.address,
+                api_key=key or "none",
+                timeout=choice.timeout,
+                max_retries=choice.retries,
+                http_client=http,
+            )
+        except (ValueError, OSError, httpx2.InvalidURL, openai.OpenAIError) as error:
+            reason = _one_line(error)
+            raise InputError(f"rollout.address={address}: no address ({reason})") from error
+        self._sent: set[str] = set()  # hashes of pictures that the server has got
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Asks a server what it can do.
+
+        Raises:
+            InputError: it is not there, serves no such model, or lacks an endpoint.
+        """
+        served = self.models()
+        if self.model not in served:
+            names = ", ".join(served) or "none"
+            raise InputError(
+                f"rollout.model={self.model}: {self.address} serves {names}; name one of them, or "
+                "start the server with --served-model-name"
+            )
+        remedies = {
+            GENERATE: "start vLLM (0.32 or newer) with --enable-scale-out",
+            LOAD: "start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True",
+        }
+        for path, remedy in remedies.items():
+            status = self._status(path)
+            if status in (401, 403, 404, 405):
+                what = f"{self.address}{path} answers {status}"
+                raise InputError(f"rollout.address: {what}; {remedy}")
+
+    def version(self) -> str:
+        return str(self._get("/version")["version"])
+
+    def models(self) -> list[str]:
+        """The names that the server answers to, those of adapters among them."""
+        return [str(model["id"]) for model in self._get("/v1/models")["data"]]
+
+    def load(self, name: str, folder: str) -> None:
+        """Makes the server read an adapter. A name that it knows already is read anew.
+
+        Raises:
+            InputError: it cannot, with its own words.
+        """
+        body = {"lora_name": name, "lora_path": folder}
+        if name in self.models():
+            self.unload(name)
+        self._post(LOAD, body, tries=0)
+
+    def unload(self, name: str) -> None:
+        self._post(UNLOAD, {"lora_name": name}, tries=0)
+
+    def generate(
+        self,
+        model: str,
+        ids: Sequence[int],
+        pictures: Sequence[bytes],
+        sampling: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """One request, as vLLM answers it.
+
+        Args:
+            model: the base or an adapter.
+            ids: the prompt, with one placeholder for each picture.
+            pictures: in PNG, in the order of the placeholders.
+            sampling: the fields of vLLM's ``SamplingParams``.
+
+        Raises:
+            InputError: there is no answer after all tries, or the server refuses.
+        """
+        hashes = [hashlib.sha256(data).hexdigest() for data in pictures]
+        parts: list[dict[str, Any]] = []
+        for name, data in zip(hashes, pictures, strict=True):
+            with self._lock:
+                known = name in self._sent
+            parts.append({"type": "image_url", "uuid": name, "url": None if known else _url(data)})
+        body: dict[str, Any] = {
+            "model": model,
+            "token_ids": list(ids),
+            "sampling_params": dict(sampling),
+        }
+        body |= {"content_parts": parts, "return_token_ids": True}
+        try:
+            reply = self._post(GENERATE, body)
+        except _PictureGoneError:
+            whole = [part | {"url": _url(data)} for part, data in zip(parts, pictures, strict=True)]
+            reply = self._post(GENERATE, body | {"content_parts": whole})
+        with self._lock:
+            self._sent |= set(hashes)
+        return reply
+
+    def close(self) -> None:
+        """Ends the connections, and so the requests that are under way."""
+        self._client.close()
+
+    def _get(self, path: str) -> Any:
+        client = self._client.with_options(max_retries=0, timeout=PROBED)
+        with _explained(self.address, "rollout.timeout", PROBED):
+            return client.get(path, cast_to=object)
+
+    def _post(self, path: str, body: Mapping[str, Any], *, tries: int | None = None) -> Any:
+        client = self._client if tries is None else self._client.with_options(max_retries=tries)
+        with _explained(f"{self.address}{path}", "rollout.timeout", self._timeout):
+            return client.post(path, cast_to=object, body=dict(body))
+
+    def _status(self, path: str) -> int:
+        """The status of an empty request, which the endpoint refuses as such where it is there."""
+        client = self._client.with_options(max_retries=0, timeout=PROBED)
+        try:
+            client.post(path, cast_to=object, body={})
+        except openai.APIStatusError as error:
+            return error.status_code
+        except openai.APIConnectionError as error:
+            raise InputError(f"rollout.address={self.address}: {_cause(error)}") from error
+        return 200
+
+
+class _PictureGoneError(Exception):
+    """The server no longer holds a picture that was named by its hash."""
+
+
+@contextmanager
+def _explained(place: str, key: str, timeout: float) -> Iterator[None]:
+    """Turns a failed request into one line.
+
+    Args:
+        place: address and endpoint.
+        key, timeout: how long the request may take, and which key says so.
+    """
+    try:
+        yield
+    except openai.APIStatusError as error:
+        reason = _complaint(error)
+        if NOT_KEPT in reason:
+            raise _PictureGoneError from error
+        raise InputError(f"rollout: {place} answers {error.status_code}: {reason}") from error
+    except openai.APITimeoutError as error:
+        raise InputError(
+            f"rollout: {place} gave no answer within {timeout:g} s ({key}); {AGAIN}"
+        ) from error
+    except openai.APIConnectionError as error:
+        raise InputError(f"rollout: {place} is not there ({_cause(error)}); {AGAIN}") from error
+    except (ValueError, openai.OpenAIError) as error:
+        raise InputError(f"rollout: {place}: no proper answer ({_one_line(error)})") from error
+
+
+def _complaint(error: openai.APIStatusError) -> str:
+    """The server's own words."""
+    body = error.body
+    said = body.get("message", body) if isinstance(body, Mapping) else body
+    return " ".join(str(said or error).split())[:LONGEST_REASON]
+
+
+def _cause(error: Exception) -> str:
+    return _one_line(error.__cause__ or error)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+
+
+def _url(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
