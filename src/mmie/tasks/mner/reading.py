@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from mmie.reading.item_reader import without_marks
 from mmie.response_blocks import answer_text, has_answer_block
@@ -65,7 +65,7 @@ def _read(answer: str, types: dict[str, str], *, in_block: bool) -> list[Result]
         results = [*_valid(texts, ",", types)]
     if not results and in_block:
         lines = [_LIST_MARK.sub("", line, count=1) for line in answer.splitlines()]
-        results = [*_valid(iter(lines), ",", types)] or [*_valid(iter(lines), ":", types)]
+        results = [*_valid(lines, ",", types)] or [*_valid(lines, ":", types)]
     return results
 
 
@@ -88,7 +88,7 @@ def _in_objects(answer: str, types: dict[str, str]) -> Iterator[Result]:
             yield _entity(names[0], kinds[0], types)
 
 
-def _valid(texts: Iterator[str], mark: str, types: dict[str, str]) -> Iterator[Result]:
+def _valid(texts: Iterable[str], mark: str, types: dict[str, str]) -> Iterator[Result]:
     """Those of the texts that are a name and a type, with ``mark`` between them."""
     for text in texts:
         name, _, kind = text.rpartition(mark)
