@@ -22,12 +22,20 @@ from mmie.config import RunConfig, to_run_config
 from mmie.errors import InputError
 
 PROFILES = ("toy", "paper", "small")
+TASKS = sorted(path.name for path in (CONF / "tasks").iterdir())
 FILES = [*CONF.glob("*/*.yaml"), *CONF.glob("tasks/*/*/*.yaml")]
 CHOICES = {
     group: {path.stem: path for path in sorted(FILES) if path.parent.name == group}
     for group in ("model", "reward", "filter")
 }
-FILTERS = ([], ["reprediction"], ["six_steps"], ["rule_score", "reprediction"])
+FILTERS = (
+    [],
+    ["reprediction"],
+    ["six_steps"],
+    ["rule_score", "reprediction"],
+    ["mner_reprediction"],
+    ["mre_reprediction"],
+)
 READ_AT_MOST = 11
 
 
@@ -56,14 +64,22 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    """Every experiment in each profile; those of a task meet all pairs of model and reward."""
-    pairs = list(product(CHOICES["model"], CHOICES["reward"]))
-    for task, profile in product(("jmere", "more"), PROFILES):
+    """Every experiment in each profile; those of a task meet the pairs of model and reward."""
+    for task, profile in product(TASKS, PROFILES):
         names = [name for name, path in experiment_files().items() if path.parts[-3] == task]
+        pairs = pairs_of(task)
         count = max(len(names), len(pairs))
         rows = zip(cycle(names), cycle(pairs), cycle(FILTERS[::-1] + FILTERS[:1]), strict=False)
         for name, (model, reward), filters in islice(rows, count):
             yield Case(name, profile, model, reward, filters)
+
+
+def pairs_of(task: str) -> list[tuple[str, str]]:
+    """The task's own reward with every model, and the rewards of other tasks with one."""
+    models, rewards = list(CHOICES["model"]), CHOICES["reward"]
+    own = [name for name, path in rewards.items() if path.parts[-3] == task]
+    others = [name for name in rewards if name not in own]
+    return [*product(models, own), *zip(cycle(models), others, strict=False)]
 
 
 CASES = list(cases())
@@ -81,12 +97,14 @@ def built(*overrides: str) -> RunConfig:
 
 def test_the_cases_meet_everything() -> None:
     parts = {(case.task, case.profile, case.model, case.reward) for case in CASES}
-    assert len(parts) == 2 * len(PROFILES) * len(CHOICES["model"]) * len(CHOICES["reward"])
+    for task, profile in product(TASKS, PROFILES):
+        assert {(task, profile, *pair) for pair in pairs_of(task)} <= parts
     assert {(case.experiment, case.profile) for case in CASES} == {
         *product(experiment_files(), PROFILES)
     }
-    kinds = {(case.task, case.reward, tuple(case.filters)) for case in CASES}
-    assert len(kinds) == 2 * len(CHOICES["reward"]) * len(FILTERS)
+    kinds = {(case.task, tuple(case.filters)) for case in CASES}
+    assert len(kinds) == len(TASKS) * len(FILTERS)
+    assert len(TASKS) == 4
     assert {bool(case.foreign) for case in CASES} == {True, False}
 
 

@@ -21,7 +21,11 @@ EXPERIMENTS = experiment_files()
 NAMES = list(EXPERIMENTS)
 UNCHOSEN = ("experiment", "profile", "hydra", "tasks", "prompts")
 OPTIONS = [  # (task, group, choice); those of the engine are tried with the default task
-    (path.parts[-3] if "tasks" in path.parts else "jmere", path.parent.name, path.stem)
+    (
+        path.parts[-3] if path.is_relative_to(CONF / "tasks") else "jmere",
+        path.parent.name,
+        path.stem,
+    )
     for path in sorted([*CONF.glob("*/*.yaml"), *CONF.glob("tasks/*/*/*.yaml")])
     if path.parent.name not in UNCHOSEN
 ]
@@ -45,6 +49,8 @@ def test_there_are_experiments_and_options() -> None:
         more_r1 more_zero_shot more_sft more_stage1
         more_mixing_all more_mixing_hard_only more_mixing_constant
         sweep_grid sweep_optuna
+        mner_r1 mner_sft mner_zero_shot mner15_r1 mner15_sft mner15_zero_shot
+        mre_r1 mre_sft mre_zero_shot
     """
     assert set(expected.split()) <= set(NAMES)
     groups = "task data model teacher filter sft grpo reward schedule trainer logger memory rollout"
@@ -219,7 +225,8 @@ def test_the_header_prints_the_papers_row(name: str) -> None:
     task = EXPERIMENTS[name].parts[-3]
     paper = paper_row(name, task, Settings(), profile="paper")
     if paper is None:
-        assert name.startswith(("figure", "sweep_", "zero_shot_teacher"))
+        unprinted = ("figure", "sweep_", "zero_shot_teacher", "mner", "mre_")
+        assert name.startswith(unprinted)
         return
     scores = paper["quintuple" if task == "jmere" else "relation"]
     shown = "/".join(f"{100 * score:.2f}" for score in scores.values())

@@ -55,3 +55,8 @@ def test_a_hundred_long_chains_are_bounded() -> None:
 def test_votes_compare_names_in_one_form() -> None:
     assert majority_vote([[A], [A_OTHER], [B]]) == {A}
     assert majority_answer([[B], [A], [A_OTHER]]) == {A}
+
+
+def test_items_of_any_task_are_compared() -> None:
+    first, second = ("Ann", "per"), ("Bob", "per")
+    assert distinct_answers([[first, second], [second, first], [first], ["red"], ["red "]]) == 3

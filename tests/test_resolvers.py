@@ -40,4 +40,4 @@ def test_a_profile_without_a_value_is_one_line() -> None:
 
 def test_the_folders_of_the_tasks() -> None:
     folders = [Path(unquote(urlparse(folder).path)) for folder in task_folders()]
-    assert folders == [CONF / "tasks" / "jmere", CONF / "tasks" / "more"]
+    assert folders == [CONF / "tasks" / task for task in ("jmere", "mner", "more", "mre")]

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import editdistance
 
+from mmie.metrics import folded_set
 from mmie.text import fold
 from mmie.types import Quintuple
 
@@ -68,7 +69,7 @@ def distinct_answers(answers: Sequence[Any | None]) -> int:
     """The number of different answers among the parsable ones.
 
     Args:
-        answers: labels, or collections of quintuples; None if unparsable.
+        answers: labels, or collections of items of any task; None if unparsable.
     """
     return len(_count_answers(answers))
 
@@ -110,7 +111,9 @@ def _relative_distance(one: str, other: str) -> float:
 
 def _count_answers(answers: Sequence[Any | None]) -> Counter[Any]:
     parsable = [answer for answer in answers if answer is not None]
-    return Counter(answer if isinstance(answer, str) else _folded(answer) for answer in parsable)
+    return Counter(
+        answer if isinstance(answer, str) else frozenset(folded_set(answer)) for answer in parsable
+    )
 
 
 def _folded(quintuples: Collection[Quintuple]) -> frozenset[Quintuple]:

@@ -13,6 +13,12 @@ PUBLISHED = (*published("jmere"), *published("more"))
 TABLE_1, TABLE_2, TABLE_3, MORE_MAIN, _ = PUBLISHED
 EXPERIMENTS = experiment_files()
 ROWS = [(table, row) for table in PUBLISHED for row in table.rows]
+FURTHER = [
+    (table, row)
+    for task in ("mner", "mre")  # whose own rows no paper prints
+    for table in published(task)
+    for row in table.rows
+]
 GIVEN = {  # F1 of the printed P and R where it is not the printed F1
     ("AGBAN+MEGA", "quintuple"): 48.07,
     ("UMGF*", "entity"): 77.09,
@@ -25,7 +31,7 @@ def label(value: Published | Row) -> str:
     return value.name if isinstance(value, Published) else value.label
 
 
-@pytest.mark.parametrize(("table", "row"), ROWS, ids=label)
+@pytest.mark.parametrize(("table", "row"), [*ROWS, *FURTHER], ids=label)
 def test_rows_are_whole(table: Published, row: Row) -> None:
     assert len(row.printed) == len(table.columns)
     assert bool(row.experiments) == bool(row.system)
@@ -75,6 +81,18 @@ def test_labels_are_unique_and_the_rows_are_all() -> None:
         (7.41, 13.30, 9.52),
     ]
     assert {row.label: row.printed[2] for row in TABLE_1.rows}["MAF*"] == 53.62
+
+
+def test_the_further_tasks_have_rows_of_other_systems_and_ours() -> None:
+    f1 = {(table.name, row.label): row.printed[-1] for table, row in FURTHER}
+    assert f1["mner-twitter-2017", "I2SRM"] == 88.40
+    assert f1["mner-twitter-2015", "I2SRM"] == 77.12
+    assert f1["mre-mnre", "I2SRM"] == 84.12
+    for _, row in FURTHER:
+        assert bool(row.experiments) == (row.printed[-1] is None)
+    given = {name for _, row in FURTHER for name in row.experiments}
+    homes = {name for name, path in EXPERIMENTS.items() if path.parts[-3] in ("mner", "mre")}
+    assert given == homes
 
 
 def test_a_task_without_printed_tables_has_none() -> None:

@@ -1,0 +1,34 @@
+"""The toy world of JMERE as MNER's data: the same tweets and pictures, with all their entities."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import ClassVar
+
+from mmie.tasks.mner.entities import Entity
+from mmie.toy.drawing import Icon
+from mmie.toy.source import GeneratedSource
+from mmie.toy.world import SIZES, STREAM, Scene, describe, distinct_scenes
+from mmie.types import Example, Picture
+
+
+class ToyMNERSource(GeneratedSource):
+    """Generated splits; see ``GeneratedSource``. ``extra`` says in words what the picture shows."""
+
+    stream: ClassVar[str] = STREAM
+    defaults: ClassVar[Mapping[str, int]] = SIZES
+
+    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Scene]:
+        """The next ``count`` scenes."""
+        return distinct_scenes(rng, count, seen)
+
+    def icons(self, scene: Scene) -> tuple[Icon, ...]:
+        """All icons of the scene."""
+        return scene.icons
+
+    def examples(self, scene: Scene, picture: Picture, names: list[str]) -> list[Example]:
+        """One sample, whose gold are the scene's entities in the order of the text."""
+        gold = tuple(Entity(*entity) for entity in scene.entities)
+        extra = {"shown": describe(scene.icons)}
+        return [Example(names[0], scene.text, (picture,), gold, extra)]
