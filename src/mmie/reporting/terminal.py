@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -11,6 +11,8 @@ from rich.table import Table as RichTable
 
 from mmie.display import plain_text
 from mmie.reporting.numbers import p_value, percent, signed, with_interval
+from mmie.reporting.recorded import method_against
+from mmie.reporting.runs import Run
 from mmie.results import Comparison, DifficultyPart, Results, Scores, Voting
 
 
@@ -33,13 +35,19 @@ def grid(
     return table
 
 
-def summary(results: Results) -> Iterator[RenderableType]:
-    """Everything that the run has results for: the scores, what systems differ by, the votes."""
+def summary(
+    results: Results, recorded: Mapping[str, Run] | None = None
+) -> Iterator[RenderableType]:
+    """Everything that the run has results for: the scores, what systems differ by, the votes.
+
+    ``recorded``: systems of recorded runs that stand beside the own ones.
+    """
+    beside = recorded or {}
     if results.systems:
-        yield score_table(results)
+        yield score_table(results, beside)
     if results.text_only:
         yield plain_text(results.text_only, "yellow")
-    for comparison in results.comparisons:
+    for comparison in [*results.comparisons, *method_against(results, beside)]:
         yield plain_text(comparison_line(comparison))
     if results.by_difficulty:
         yield difficulty_table(results.by_difficulty)
@@ -47,21 +55,35 @@ def summary(results: Results) -> Iterator[RenderableType]:
         yield voting_table(results.voting)
 
 
-def score_table(results: Results) -> RichTable:
-    """One row per system, by the chosen reader."""
+def score_table(results: Results, recorded: Mapping[str, Run] | None = None) -> RichTable:
+    """One row per system, by the chosen reader; below them the recorded ones."""
     run = f"{results.profile} profile, seed {results.seed}"
     title = f"Test set, {run}: % and the 95 % bootstrap interval of F1"
+    beside = recorded or {}
     measures = next(results.scores(system) for system in results.systems)
     columns = ["system"]
     for measure, scores in measures.items():
         columns += ["Acc"] * (scores.accuracy is not None) + ["P", "R", f"{measure} F1"]
-    rows = []
-    for system in results.systems:
-        cells = [system]
-        for scores in results.scores(system).values():
-            cells += _cells(scores)
-        rows.append(cells)
-    return grid(title, columns, rows)
+    rows = [_row(system, results.scores(system)) for system in results.systems]
+    rows += [_row(f"{system} *", run.systems[system]) for system, run in beside.items()]
+    table = grid(title, columns, rows)
+    if beside:
+        table.rows[len(results.systems) - 1].end_section = True
+        table.caption = plain_text(_origin(beside))
+        table.caption_justify = "left"
+    return table
+
+
+def _row(label: str, measures: Mapping[str, Scores]) -> list[str]:
+    return [label, *(cell for scores in measures.values() for cell in _cells(scores))]
+
+
+def _origin(recorded: Mapping[str, Run]) -> str:
+    """Where the rows with an asterisk come from."""
+    runs = {run.path: run for run in recorded.values()}.values()
+    seeds = ", ".join(dict.fromkeys(str(run.seed) for run in runs))
+    commits = ", ".join(dict.fromkeys(run.short_commit for run in runs))
+    return f"* not trained by this run: recorded with seed {seeds} at commit {commits}"
 
 
 def _cells(scores: Scores) -> list[str]:

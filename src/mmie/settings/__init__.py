@@ -121,11 +121,13 @@ class ExportConfig:
 class ReportConfig:
     """What is tabled, and the ``folder`` for tables and figures.
 
-    ``runs`` is a path or a list of paths: results.json files, or folders of them.
+    ``runs`` is a path or a list of paths: results.json files, or folders of them. ``recorded`` is a
+    folder of runs, whose systems the table of a run shows beside its own.
     """
 
     runs: Any
     folder: str | None
+    recorded: str | None
 
     @property
     def sources(self) -> list[str]:

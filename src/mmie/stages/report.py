@@ -18,7 +18,8 @@ from mmie.config import RunConfig, shipped
 from mmie.files import disk_errors, make_folder, slug
 from mmie.json_types import from_json
 from mmie.reporting.published import paper_row
-from mmie.reporting.runs import load_runs
+from mmie.reporting.recorded import recorded_beside
+from mmie.reporting.runs import Run, load_runs
 from mmie.reporting.terminal import summary
 from mmie.results import (
     Analysis,
@@ -109,7 +110,7 @@ def _method(config: RunConfig) -> tuple[Any, ...]:
 
 def report(context: Context, results: Results, evaluated: Mapping[str, Artifact]) -> None:
     """Prints the tables of the run and copies its predictions and training curves to its folder."""
-    for part in summary(results):
+    for part in summary(results, _recorded(context, results)):
         context.console.print(part)
     with disk_errors(context.output):
         folder = context.output / "predictions"
@@ -118,6 +119,11 @@ def report(context: Context, results: Results, evaluated: Mapping[str, Artifact]
             target = folder / f"{slug(name)}.jsonl"
             copy_answers(stage.folder / "predictions.jsonl", target, context.source.images)
         _copy_curves(context)
+
+
+def _recorded(context: Context, results: Results) -> dict[str, Run]:
+    folder = context.config.report.recorded
+    return recorded_beside(results, Path(folder)) if folder else {}
 
 
 def collect(config: RunConfig, output: Path, *own: Path) -> Path:
