@@ -368,6 +368,38 @@ def test_runs_that_are_no_row_have_a_table(
     assert table.rows[1] == ["default: JMERE-R1", "62.5", "41.7", "50.0 [40.0, 60.0]", "1"]
 
 
+def test_each_point_of_a_sweep_has_its_rows(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
+    for seed, alpha, correct in ((0, 0.0, 3), (0, 0.2, 4), (1, 0.2, 4), (2, 0.2, 4)):
+        write_run(
+            "sweep_alpha",
+            {"JMERE-R1": {"quintuple": scores(correct, 8, 12)}},
+            folder=f"{alpha}-{seed}",
+            seed=seed,
+            config={"seed": seed, "reward": {"alpha": alpha, "beta": 0.1}},
+        )
+    [table] = made(tmp_path).values()
+    assert [row[0] for row in table.rows] == [
+        "sweep_alpha, reward.alpha=0.0: JMERE-R1",
+        "sweep_alpha, reward.alpha=0.2: JMERE-R1",
+    ]
+    assert [row[-1] for row in table.rows] == ["1", "3"]
+    assert not any("differ" in note for note in table.notes)
+
+
+def test_runs_that_differ_in_much_are_no_sweep(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
+    for number in (1, 2):
+        config = {"grpo": {key: number for key in ("lr", "epochs", "group_size", "kl_coef")}}
+        measured = {"JMERE-R1": {"quintuple": scores(3, 8, 12)}}
+        write_run("mine", measured, folder=str(number), config=config, key=str(number))
+    [table] = made(tmp_path).values()
+    assert [row[0] for row in table.rows] == ["mine: JMERE-R1"]
+    assert "2 runs differ in configuration or commit" in table.notes[-1]
+
+
 def test_runs_without_an_evaluation_give_nothing(tmp_path: Path, write_run: Write) -> None:
     write_run("jmere_r1", {})
     write_run("default", {})

@@ -15,6 +15,7 @@ from mmie.results import Scores
 from mmie.significance import randomisation_over_seeds
 
 NOT_COMPARED = {"seed", "data.images"}  # runs of one system may differ in these
+POINT_KEYS = 3  # that a label can hold
 
 
 class Note(NamedTuple):
@@ -70,6 +71,23 @@ def varying(runs: Sequence[Run]) -> list[str]:
     settings = [effective(run.results.config) for run in runs]
     keys = sorted({key for one in settings for key in one} - NOT_COMPARED)
     return [key for key in keys if len({one.get(key) for one in settings}) > 1]
+
+
+def by_point(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Experiment → its runs; the points of a sweep apart, each named by the keys that vary.
+
+    Runs that differ in more than ``POINT_KEYS`` keys are no sweep and stay together.
+    """
+    points: dict[str, list[Run]] = {}
+    for experiment in dict.fromkeys(run.experiment for run in runs):
+        of = [run for run in runs if run.experiment == experiment]
+        keys = varying(of)
+        for run in of:
+            settings = effective(run.results.config)
+            told = [f"{key}={settings.get(key)}" for key in keys]
+            name = ", ".join([experiment, *(told if len(keys) <= POINT_KEYS else [])])
+            points.setdefault(name, []).append(run)
+    return points
 
 
 def _unlike(seeds: Sequence[Run]) -> Iterator[str]:

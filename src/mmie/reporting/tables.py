@@ -13,6 +13,7 @@ from mmie.reporting.run_selection import (
     Note,
     Side,
     backbone,
+    by_point,
     compared,
     newest,
     other_backbone,
@@ -51,21 +52,22 @@ def tables(runs: Sequence[Run]) -> list[Table]:
     """
     made: list[Table] = []
     for profile in sorted({run.profile for run in runs}):
-        kept, notes = newest(run for run in runs if run.profile == profile)
-        for task in sorted({run.task for run in kept}):
-            made += _of_task([run for run in kept if run.task == task], notes)
+        own = [run for run in runs if run.profile == profile]
+        for task in sorted({run.task for run in own}):
+            made += _of_task([run for run in own if run.task == task])
     return made
 
 
-def _of_task(runs: Sequence[Run], notes: Sequence[Note]) -> Iterator[Table]:
-    others = [run for run in runs if _is_other(run)]
+def _of_task(every: Sequence[Run]) -> Iterator[Table]:
+    runs, notes = newest(every)
+    others = [run for run in every if _is_other(run)]
     rows = [run for run in runs if not _is_other(run)]
     for table in published(runs[0].task):
         layout = table if runs[0].profile == PAPER else _without_paper(table, rows)
         if any(runs_of(row, rows) for row in layout.rows):
             yield _filled(layout, rows, notes)
     if any(run.systems for run in others):
-        yield _others(others, notes)
+        yield _others(others)
     yield from breakdowns(runs)
 
 
@@ -163,25 +165,30 @@ def _about(used: set[str], notes: Sequence[Note]) -> list[str]:
     return [*dict.fromkeys(note.text for note in notes if note.experiment in used)]
 
 
-def _others(runs: Sequence[Run], notes: Sequence[Note]) -> Table:
-    """Runs that are not a row of a paper's table: one row per experiment and system."""
+def _others(every: Sequence[Run]) -> Table:
+    """Runs that are not a row of a paper's table: one row per system of an experiment or point of
+    a sweep."""
     groups: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        for system in run.systems:
-            label = f"{run.experiment}: {system}{other_backbone(run)}"
-            groups.setdefault((label, system), []).append(run)
-    measure = runs[0].results.main_measure
+    about: list[str] = []
+    for point, alike in by_point(every).items():
+        runs, notes = newest(alike)
+        about += [note.text for note in notes]
+        for run in runs:
+            for system in run.systems:
+                label = f"{point}: {system}{other_backbone(run)}"
+                groups.setdefault((label, system), []).append(run)
+    measure = every[0].results.main_measure
     columns = [Column(title, measure, score) for title, score in SCORES.items()]
     values: list[Value] = []
-    for (label, system), alike in groups.items():
-        values += _ours(alike, system, columns, label)
+    for (label, system), of in groups.items():
+        values += _ours(of, system, columns, label)
     scores = {value.column for value in values}
-    task, profile = runs[0].task, runs[0].profile
+    task, profile = every[0].task, every[0].profile
     return Table(
         name=f"{profile}-{task}-others",
         title=f"{task.upper()}: other runs ({profile} profile)",
         caption="Runs that are not a row of a paper's table.",
         columns=tuple(title for title in (*SCORES, "seeds") if title in scores),
         values=tuple(values),
-        notes=(OURS, *_about({run.experiment for run in runs}, notes)),
+        notes=(OURS, *dict.fromkeys(about)),
     )
