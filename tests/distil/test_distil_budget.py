@@ -103,7 +103,9 @@ def test_a_budget_that_nobody_can_keep_is_refused_at_once(changes, message):
     ],
 )
 def test_a_price_that_could_not_be_counted_is_refused_before_anything_is_paid(price):
-    with pytest.raises(InputError, match=r"^teacher\.prices\.m-1: it needs numbers for input"):
+    with pytest.raises(
+        InputError, match=r"^teacher\.prices\.m-1: it needs numbers of 0 or more for i"
+    ):
         teacher(prices={"m-1": price})
     assert teacher(prices={"other": price}).price is None
 

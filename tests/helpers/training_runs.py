@@ -147,15 +147,16 @@ def train_grpo(
     loop: Any = None,
     config: Any = None,
     engine: Any = None,
+    task: Any = None,
 ) -> BestAdapter:
     plan = plan_steps(
         Uniform(), samples=len(examples), epochs=epochs, batch_size=batch_size, seed=0
     )
     config = config or grpo_config()
     updates = config.updates_per_group
-    module = GRPOModule(
-        policy, WordTask(), reward, config, steps=len(plan) * updates, seed=0, engine=engine
-    )
+    task = task or WordTask()
+    steps = len(plan) * updates
+    module = GRPOModule(policy, task, reward, config, steps=steps, seed=0, engine=engine)
 
     def loader(rank: int, world_size: int) -> StepLoader:
         sizes = [1] * len(examples)

@@ -85,6 +85,7 @@ def test_a_deaf_job_is_killed_with_all_that_it_has_started(
 
 def test_a_job_ends_when_its_launcher_is_killed(tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text(JOB)
+    (tmp_path / "x").write_bytes(b"what the job runs")
     launcher = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -97,6 +98,7 @@ def test_a_job_ends_when_its_launcher_is_killed(tmp_path: Path) -> None:
     launcher.communicate()
     wait_for_end(job)
     assert "stopped by SIGTERM" in (tmp_path / "job.log").read_text()
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(

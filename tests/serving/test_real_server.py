@@ -20,6 +20,14 @@ from pytorch_lightning import Callback
 
 from helpers.adapters import adapter_hash
 from helpers.recorded import Session, recording
+from helpers.replayed import (
+    UPDATES,
+    Keeping,
+    Replaying,
+    compared_with_local,
+    examples_of,
+    trained,
+)
 from helpers.served import (
     GREEDY,
     NEUTRAL,
@@ -281,3 +289,42 @@ def test_the_recorded_refusals_are_those_of_a_real_server(
             )
         client.close()
     compare("picture_gone", session)
+
+
+def test_without_a_correction_an_update_needs_the_servers_token_ids_alone(
+    whole: Any, tmp_path: Path, pictures: list[Any]
+) -> None:
+    """The local trainer ends with the same bits, from probabilities of its own."""
+    policy, examples = toy_policy(), examples_of(pictures)
+    with engine_on(whole, policy, tmp_path) as engine:
+        keeping = Keeping(engine, policy)
+        served = trained(keeping, policy, examples, tmp_path / "served", correction="none")
+    replaying = Replaying(keeping.drawn, policy, times=0.0)
+    local = trained(replaying, policy, examples, tmp_path / "local", correction="none")
+    assert any(drawn.gap.any() for drawn in keeping.drawn)
+    assert torch.equal(local, served)
+
+
+def test_with_a_correction_the_gap_explains_how_far_the_adapters_are_apart(
+    whole: Any, tmp_path: Path, pictures: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchanges are also those of test_replayed.py."""
+    monkeypatch.setattr(ServedAdapter, "prove", lambda self: None)
+    policy, examples, session = toy_policy(), examples_of(pictures), Session()
+    with (
+        recording(session, whole.address, whole.key) as address,
+        opened(address, policy, tmp_path) as engine,
+    ):
+        keeping = Keeping(engine, policy)
+        served = trained(keeping, policy, examples, tmp_path / "served", correction="truncate")
+    log = tmp_path / "server" / "adapters" / "loaded.jsonl"
+    gaps = [json.loads(line)["gap"] for line in log.read_text().splitlines()]
+    assert len(gaps) == UPDATES
+    assert max(gaps) < 1e-4
+    seen = compared_with_local(served, keeping.drawn, policy, examples, tmp_path)
+    print(seen)  # shown with -s
+    assert seen.explained
+    assert seen.gap < engine.choice.max_gap
+    assert 0 < seen.apart < 3 * seen.gap * seen.moved
+    assert seen.apart == pytest.approx(seen.estimate, rel=0.25)
+    compare("updates", session)

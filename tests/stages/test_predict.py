@@ -274,7 +274,7 @@ def test_keys_that_the_task_does_not_ask_for_are_named(
 ) -> None:
     row = {"text": "x", "image": picture, "lang": "en"}
     answer(f"predict.file='{lines(tmp_path, row, {**row, 'likes': 3})}'")
-    assert "not used: lang (2 lines), likes (1 lines)" in capsys.readouterr().out
+    assert "not used: lang (2 lines), likes (1 line)" in capsys.readouterr().out
 
 
 def test_a_bad_line_is_refused_before_anything_is_trained(answer: Any, tmp_path: Path) -> None:

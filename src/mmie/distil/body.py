@@ -90,8 +90,8 @@ def price_in(prices: Mapping[str, Any], model: str) -> Mapping[str, float] | Non
     names = set(price) if good else set()
     if not {"input", "output"} <= names <= set(PRICES) or ("picture" in names) != ("tile" in names):
         raise InputError(
-            f"{where}: it needs numbers for input and output, and may have cached, and picture "
-            "with tile; correct it"
+            f"{where}: it needs numbers of 0 or more for input and output, and may have cached, "
+            "and picture with tile; correct it"
         )
     return {name: float(price[name]) for name in price}
 

@@ -65,6 +65,8 @@ def _take_part(task_function: TaskFunction, config: DictConfig) -> None:
 def _end_with_launcher() -> None:
     """Stops this process as SIGTERM does when the launcher is gone, even if that was killed.
 
+    The file of the job goes with it, as nobody is left to remove it.
+
     The launcher holds the other end of the standard input, which the system closes then.
     """
     pipe = os.dup(0)
@@ -74,6 +76,7 @@ def _end_with_launcher() -> None:
     def wait() -> None:
         while os.read(pipe, 1):
             pass
+        Path(os.environ[JOB]).unlink(missing_ok=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True, name="launcher").start()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from mmie.files import disk_errors, give_usual_modes
 from mmie.models.backbone import Backbone
 
 POLICY, REFERENCE = "policy", "reference"
+BLANK_CARD = "README.md"  # of PEFT, with the headings of a model card and nothing below them
 UNREADABLE = (OSError, ValueError, KeyError, SafetensorError)
 
 
@@ -146,8 +147,10 @@ class AdaptedModel(nn.Module):
             for file in nested.iterdir():
                 file.replace(folder / file.name)
             nested.rmdir()
+            (folder / BLANK_CARD).unlink(missing_ok=True)
             give_usual_modes(folder)
 
+    @torch.no_grad()
     def merged_weights(self) -> dict[str, Tensor]:
         """The base's weights under their own names, with the policy adapter added."""
         base = self.model.get_base_model()
@@ -157,10 +160,7 @@ class AdaptedModel(nn.Module):
                 weights[name.replace(".base_layer.", ".")] = value
         for name, module in base.named_modules():
             if isinstance(module, LoraLayer):
-                layer: Any = module
-                weight = layer.get_base_layer().weight.data
-                merged = weight + layer.get_delta_weight(POLICY)
-                weights[f"{name}.weight"] = merged.to(weight.dtype)
+                weights[f"{name}.weight"] = _weight_with(module, [POLICY])
         return weights
 
     def _activate(self, name: str) -> None:
@@ -230,11 +230,18 @@ def _in_float32(layer: Any) -> bool:
 @torch.no_grad()
 def _as_one_product(layer: Any) -> Callable[[Tensor], Tensor]:
     """The layer's forward pass with the adapters that run added to its weight."""
-    base = layer.get_base_layer()
-    weight = base.weight
-    for adapter in [] if layer.disable_adapters else layer.active_adapters:
-        weight = weight + layer.get_delta_weight(adapter)
-    return partial(linear, weight=weight, bias=base.bias)
+    adapters = [] if layer.disable_adapters else layer.active_adapters
+    weight = _weight_with(layer, adapters)
+    return partial(linear, weight=weight, bias=layer.get_base_layer().bias)
+
+
+def _weight_with(layer: Any, adapters: Sequence[str]) -> Tensor:
+    """The layer's weight with the given adapters added, in the precision of the weight."""
+    weight: Tensor = layer.get_base_layer().weight
+    merged = weight
+    for adapter in adapters:
+        merged = merged + layer.get_delta_weight(adapter)
+    return merged.to(weight.dtype)
 
 
 def _usable_targets(backbone: Backbone, targets: str | None) -> str:

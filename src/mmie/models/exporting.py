@@ -26,7 +26,6 @@ from mmie.models.backbone import start_of_text
 from mmie.models.policy import Policy
 from mmie.types import Sampling
 
-BLANK_CARD = "README.md"
 ADAPTER_SETTINGS = "adapter_config.json"
 TEMPLATE = "chat_template.jinja"
 PROCESSOR, VIDEO = "processor_config.json", "video_preprocessor_config.json"
@@ -49,7 +48,6 @@ def export_adapter(policy: Policy, folder: Path, *, base: str, sampling: Samplin
     """
     policy.save_adapter(folder)
     with disk_errors(folder):
-        (folder / BLANK_CARD).unlink(missing_ok=True)
         path = folder / ADAPTER_SETTINGS
         settings = json.loads(path.read_text(encoding="utf-8"))
         write_json(path, {**settings, "base_model_name_or_path": base})

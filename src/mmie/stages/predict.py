@@ -91,9 +91,13 @@ def _fill(context: Context, taken: Delivered, path: Path) -> None:
 def _name_unused_keys(context: Context) -> None:
     unused = context.questions.unused
     if unused:
-        lines = ", ".join(f"{key} ({count:,} lines)" for key, count in unused.items())
+        lines = ", ".join(f"{key} ({_lines(count)})" for key, count in unused.items())
         message = f"predict.file: the task does not ask for these keys, which are not used: {lines}"
         context.console.print(plain_text(message, "yellow"), soft_wrap=True)
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line{'' if count == 1 else 's'}"
 
 
 def _responded(row: dict[str, Any]) -> Responded:
