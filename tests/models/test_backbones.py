@@ -193,3 +193,16 @@ def test_the_base_is_frozen_and_in_eval_mode(load_backbone: Any) -> None:
     model = load_backbone("llava").model
     assert not model.training
     assert not any(value.requires_grad for value in model.parameters())
+
+
+@pytest.mark.parametrize("kind", ["qwen", "llava"])
+def test_a_resized_picture_looks_the_same(load_backbone: Any, kind: str) -> None:
+    """Of any size; resized once more it stays as it is, whatever resizes it."""
+    backbone = load_backbone(kind)
+    noise = torch.randint(0, 256, (57, 200, 3), generator=torch.Generator().manual_seed(0))
+    picture = Image.fromarray(noise.byte().numpy())
+    resized = backbone.resized(picture)
+    assert resized.size != picture.size
+    assert backbone.resized(resized).size == resized.size
+    features = [backbone.vision_features(one) for one in (picture, resized)]
+    assert torch.equal(*features)

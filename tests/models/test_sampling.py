@@ -343,3 +343,23 @@ def test_draw_skips_suppressed_tokens_at_both_ends() -> None:
     assert draw(logits, torch.zeros(3), temperature=0.0, suppressed=torch.tensor([0, 3]))[
         0
     ].tolist() == [1, 1, 1]
+
+
+def test_scored_without_markers_they_have_no_probability(policy: Any, batch: Any) -> None:
+    """Scores rise by minus the logarithm of what is left, and afterwards are as before."""
+    responses = policy.completions_of([[A, B], [B], [A]])
+
+    def scores() -> Tensor:
+        with torch.no_grad(), policy.evaluating():
+            return policy.logps(batch, responses, temperature=1.0)
+
+    marker = policy.completions_of([[policy.suppressed[0], A]] * 3)
+    before = scores()
+    with policy.markers_excluded():
+        inside = scores()
+        with torch.no_grad():
+            never = policy.logps(batch, marker, temperature=1.0)[:, 0]
+    assert bool((never == -torch.inf).all())
+    assert bool((inside >= before)[responses.mask].all())
+    assert bool((inside != before)[responses.mask].any())
+    assert torch.equal(scores(), before)

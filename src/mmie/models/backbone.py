@@ -92,6 +92,12 @@ class Backbone(Protocol):
     def vision_features(self, picture: Image.Image) -> Tensor:
         """The frozen vision tower's and projector's output for one picture, [image tokens, H]."""
 
+    def resized(self, picture: Image.Image) -> Image.Image:
+        """The picture in the size in which the vision tower gets it.
+
+        Another program's image processor then has nothing to resize, and cannot round otherwise.
+        """
+
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 UNLOADABLE = (OSError, ValueError, SafetensorError, StrictDataclassError)

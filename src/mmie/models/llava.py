@@ -91,6 +91,11 @@ class Llava:
         )
         return outputs.pooler_output[0]
 
+    def resized(self, picture: Image.Image) -> Image.Image:
+        as_pixels = {"do_rescale": False, "do_normalize": False, "return_tensors": "np"}
+        pixels = self.processor(images=[picture], **as_pixels)["pixel_values"][0]
+        return Image.fromarray(pixels.transpose(1, 2, 0).astype("uint8"))
+
     def encode(
         self, text: str, pictures: Sequence[Image.Image], features: Sequence[Tensor]
     ) -> Prompt:

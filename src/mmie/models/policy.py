@@ -213,6 +213,23 @@ class Policy(AdaptedModel):
             memory=memory,
         )
 
+    @contextlib.contextmanager
+    def markers_excluded(self) -> Iterator[None]:
+        """Inside the block, log-probabilities are those of what can be sampled.
+
+        That is, of the distribution without ``suppressed``, as other engines report them.
+        """
+        ids = torch.tensor(self.suppressed, dtype=torch.long, device=self.device)
+
+        def without(module: Any, inputs: Any, logits: Tensor) -> Tensor:
+            return logits.index_fill(-1, ids, -torch.inf)
+
+        hook = self.model.get_output_embeddings().register_forward_hook(without)
+        try:
+            yield
+        finally:
+            hook.remove()
+
     def row_logps(
         self, prompts: PromptBatch, completions: Completions, *, memory: MemoryConfig = ALL_AT_ONCE
     ) -> Tensor:

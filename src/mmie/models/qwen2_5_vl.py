@@ -102,6 +102,12 @@ class Qwen25VL:
 
     def _grid(self, picture: Image.Image) -> Tensor:
         """(time, height, width) in patches, [1, 3], without reading the pixels."""
+        height, width = self._sides(picture)
+        patch = self.processor.patch_size
+        return torch.tensor([[1, height // patch, width // patch]])
+
+    def _sides(self, picture: Image.Image) -> tuple[int, int]:
+        """Height and width after resizing."""
         settings = self.processor
         height, width = smart_resize(
             picture.height,
@@ -110,7 +116,11 @@ class Qwen25VL:
             min_pixels=settings.size["shortest_edge"],
             max_pixels=settings.size["longest_edge"],
         )
-        return torch.tensor([[1, height // settings.patch_size, width // settings.patch_size]])
+        return height, width
+
+    def resized(self, picture: Image.Image) -> Image.Image:
+        height, width = self._sides(picture)
+        return picture.resize((width, height), self.processor.resample)
 
     @torch.no_grad()
     def vision_features(self, picture: Image.Image) -> Tensor:

@@ -11,9 +11,10 @@ from mmie.types import Picture
 
 
 def png(policy: Policy, picture: Picture) -> bytes:
-    """The picture as the policy sees it, without loss."""
+    """The picture as the policy's vision tower gets it, without loss."""
+    opened = open_picture(picture, max_pixels=policy.max_pixels)
     buffer = io.BytesIO()
-    open_picture(picture, max_pixels=policy.max_pixels).save(buffer, "PNG", compress_level=1)
+    policy.backbone.resized(opened).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

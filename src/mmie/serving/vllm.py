@@ -246,7 +246,8 @@ class VLLMEngine:
         self, questions: Sequence[Question], responses: Completions, temperature: float
     ) -> float:
         prompts = self.policy.batch([question.prompt for question in questions])
-        with self.policy.evaluating():
+        # The server leaves markers out before it computes a probability, and so must we.
+        with self.policy.evaluating(), self.policy.markers_excluded():
             own = self.policy.logps(prompts, responses, temperature=temperature, memory=MEMORY)
         return rms((own - responses.logps)[responses.mask])
 
