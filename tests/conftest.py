@@ -31,6 +31,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.getini("filterwarnings").insert(0, "error")  # the exceptions of setup.cfg come later
 
 
+def pytest_collection_finish() -> None:
+    """Here, as the controlling process of xdist needs no OmegaConf."""
+    from helpers import parsed_once
+
+    parsed_once.install()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu"):
         import torch

@@ -16,6 +16,7 @@ import pytest
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
+from helpers import forked
 from helpers.run_py import ROOT, in_process, picked
 from helpers.small_runs import SMALL
 from mmie.launching import processes
@@ -248,11 +249,12 @@ def test_two_jobs_at_once_warm_up_once_and_give_the_results_of_one_after_the_oth
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    monkeypatch.setattr(processes.subprocess, "Popen", forked.popen)
     both, each = tmp_path / "both", tmp_path / "each"
-    for folder, launcher in ((both, GPUS), (each, [])):
+    for folder, launcher in ((each, []), (both, GPUS)):  # the forks find all imports made
         folder.mkdir()
         monkeypatch.chdir(folder)
+        capfd.readouterr()
         assert in_process(monkeypatch, Path("sweep"), "-m", *TINY, *launcher) == 0
     lines = [line.split(" on ")[0] for line in capfd.readouterr().out.splitlines()]
     assert lines[:2] == ["job 0 started", "job 1 started"]  # before any of them ended
