@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from helpers import forked
 from mmie import pipeline, stopping
 
 ROOT = Path(__file__).parents[1]
@@ -171,8 +172,10 @@ runpy.run_path({run!r}, run_name="__main__")
 
 @pytest.mark.parametrize("signum", STATUS)
 def test_a_sweep_ends_with_the_job(signum: signal.Signals, tmp_path: Path) -> None:
-    run = subprocess.Popen(
-        [sys.executable, "-c", SWEEP.format(run=str(ROOT / "run.py"))],
+    script = tmp_path / "sweep.py"
+    script.write_text(SWEEP.format(run=str(ROOT / "run.py")))
+    run = forked.popen(
+        [sys.executable, str(script)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -202,8 +205,12 @@ TINY = [
 ]
 
 
-def train_in_two(folder: Path, errors: Path) -> None:
-    """``python run.py`` without its imports, which take five seconds; Lightning starts another."""
+def train_in_two(folder: Path, errors: Path, popen: Any = subprocess.Popen) -> None:
+    """``python run.py`` without its imports, which take five seconds.
+
+    Lightning starts the other process with ``popen``.
+    """
+    subprocess.Popen = popen
     os.setsid()
     os.chdir(folder)
     os.environ.update(ENVIRONMENT)
@@ -242,7 +249,8 @@ def test_sigterm_ends_a_training_in_two_processes(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_killed_process_ends_the_training_in_two_with_a_message(tmp_path: Path) -> None:
     errors = tmp_path / "errors.txt"
-    run = multiprocessing.get_context("fork").Process(target=train_in_two, args=(tmp_path, errors))
+    arguments = (tmp_path, errors, forked.popen)
+    run = multiprocessing.get_context("fork").Process(target=train_in_two, args=arguments)
     run.start()
     while not list(tmp_path.glob("artifacts/sft/*.partial/step-*")) and run.is_alive():
         time.sleep(0.02)

@@ -51,10 +51,12 @@ def _main(arguments: list[str], output: Path, errors: Path) -> None:
 
 
 def popen(command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
-    """Replaces ``subprocess.Popen``: runs ``python SCRIPT …`` in a fork.
+    """Replaces ``subprocess.Popen``: runs ``python SCRIPT …`` in a fork, all else as it does.
 
     Whatever Popen sets up for the process, its pipes and its session among it, is as usual.
     """
+    if command[0] != sys.executable or not command[1].endswith(".py"):
+        return POPEN(command, **options)
     environment = options.get("env") or dict(os.environ)
     become = partial(_become, command[1:], environment, _open_files())
     return POPEN(command, preexec_fn=become, **options)
