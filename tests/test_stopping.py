@@ -205,12 +205,8 @@ TINY = [
 ]
 
 
-def train_in_two(folder: Path, errors: Path, popen: Any = subprocess.Popen) -> None:
-    """``python run.py`` without its imports, which take five seconds.
-
-    Lightning starts the other process with ``popen``.
-    """
-    subprocess.Popen = popen
+def train_in_two(folder: Path, errors: Path) -> None:
+    """``python run.py`` without its imports, which take five seconds; Lightning starts another."""
     os.setsid()
     os.chdir(folder)
     os.environ.update(ENVIRONMENT)
@@ -249,8 +245,7 @@ def test_sigterm_ends_a_training_in_two_processes(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_killed_process_ends_the_training_in_two_with_a_message(tmp_path: Path) -> None:
     errors = tmp_path / "errors.txt"
-    arguments = (tmp_path, errors, forked.popen)
-    run = multiprocessing.get_context("fork").Process(target=train_in_two, args=arguments)
+    run = multiprocessing.get_context("fork").Process(target=train_in_two, args=(tmp_path, errors))
     run.start()
     while not list(tmp_path.glob("artifacts/sft/*.partial/step-*")) and run.is_alive():
         time.sleep(0.02)
