@@ -7,7 +7,6 @@ import shlex
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -49,12 +48,12 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mmie.reporting.page.drawings", lambda runs: [])
         results = go(folder, "run", "+experiment=jmere_r1")
-    yield Finished(folder, results)
+    return Finished(folder, results)
 
 
 def folders(tmp_path: Path, stage: str) -> list[str]:

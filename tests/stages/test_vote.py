@@ -113,9 +113,10 @@ def test_a_killed_run_goes_on_where_it_was(
     ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ask("whole.jsonl", vote_rows=10)
-    with monkeypatch.context() as deadly, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as deadly:
         prompts_of(ask.policy, deadly, die_at=2)
-        ask("killed.jsonl", vote_rows=10)
+        with pytest.raises(KeyboardInterrupt):
+            ask("killed.jsonl", vote_rows=10)
     path = tmp_path / "killed.jsonl"
     killed = path.read_bytes()
     assert killed.count(b"\n") == 4
