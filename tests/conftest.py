@@ -5,8 +5,10 @@ Hypothesis draws the same examples in every run and measures no time.
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from hypothesis import settings
 
 from helpers import pinned
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many workers run as there are cores
+# As many workers run as there are cores, and the threads of one must not wait by spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 settings.register_profile("mmie", derandomize=True, deadline=None, max_examples=150)
 settings.load_profile("mmie")
@@ -31,7 +35,30 @@ def pytest_configure(config: pytest.Config) -> None:
         config.getini("filterwarnings").insert(0, "error")  # the exceptions of setup.cfg come later
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collecting imports all modules, and they stay.
+
+    Looking for garbage among them takes a fifth of the time here, and much time in every test.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """Here, as the controlling process of xdist needs no OmegaConf."""
+    from helpers import parsed_once
+
+    parsed_once.install()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)  # a run in the test before may have set another number
     if item.get_closest_marker("gpu"):
         import torch
 

@@ -4,6 +4,7 @@ They are kept without outputs.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,29 +29,53 @@ def stored(name: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{name}.ipynb").read_text(encoding="utf-8"))
 
 
-@pytest.fixture
-def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """``executed(name, results)`` returns the outputs as one text.
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One for all notebooks, as each new one would have to import everything again.
 
-    The kernel takes the mmie under test and nothing of the user's own Jupyter.
+    It takes the mmie under test and nothing of the user's own Jupyter.
     """
     for package in ("ipykernel", "nbformat", "nbclient"):
         pytest.importorskip(package, reason=f"{package} comes with the extra [test]")
+    from jupyter_client.manager import AsyncKernelManager
+    from jupyter_core.utils import run_sync
+
+    folder = tmp_path_factory.mktemp("jupyter")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(mmie.__file__).parents[1]))
+        for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+            patch.setenv(name, str(folder / name.lower()))
+        patch.delenv("MPLBACKEND", raising=False)
+        manager = AsyncKernelManager(kernel_name="python3")
+        run_sync(manager.start_kernel)(cwd=str(FOLDER))
+        yield manager
+        run_sync(manager.shutdown_kernel)(now=True)
+
+
+# A notebook finds no name, folder or look of the one before it.
+FRESH = f"""%reset -f
+import os
+import matplotlib
+os.chdir({str(FOLDER)!r})
+matplotlib.rcdefaults()
+del os, matplotlib
+"""
+
+
+@pytest.fixture
+def executed(kernel: Any) -> Any:
+    """``executed(name, results)`` returns the outputs as one text."""
     import nbformat
     from nbclient import NotebookClient
-
-    monkeypatch.setenv("PYTHONPATH", str(Path(mmie.__file__).parents[1]))
-    for variable in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
-        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
-    monkeypatch.delenv("MPLBACKEND", raising=False)
 
     def execute(name: str, results: str | Path = RESULTS) -> str:
         notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:
             cell.source = cell.source.replace(f'"{RESULTS}"', repr(str(results)))
-        NotebookClient(
-            notebook, timeout=120, resources={"metadata": {"path": str(FOLDER)}}
-        ).execute()
+        notebook.cells.insert(0, nbformat.v4.new_code_cell(FRESH))
+        client = NotebookClient(notebook, km=kernel, timeout=120)
+        client.execute()
+        client.kc.stop_channels()
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
         assert not [output["text"] for output in outputs if output.get("name") == "stderr"]
         return "\n".join(

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import signal
 import time
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,26 @@ def go(tmp_path: Path, name: str, *overrides: str) -> dict:
         command=shlex.join(["python", "run.py", *overrides]),
     )
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+@dataclass
+class Finished:
+    """A run of every stage, in the folder ``run``, and its results."""
+
+    folder: Path
+    results: dict
+
+    def copy_to(self, folder: Path) -> None:
+        shutil.copytree(self.folder / "artifacts", folder / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmie.reporting.page.drawings", lambda runs: [])
+        results = go(folder, "run", "+experiment=jmere_r1")
+    return Finished(folder, results)
 
 
 def folders(tmp_path: Path, stage: str) -> list[str]:
@@ -131,16 +151,14 @@ def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path) -> None:
+def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path, finished: Finished) -> None:
+    finished.copy_to(tmp_path)
     results = [
-        go(tmp_path, f"job{number}", *values, "grpo.epochs=0.25", "stages=[grpo]")
-        for number, values in enumerate(
-            [
-                ("grpo.group_size=2", "reward.alpha=0"),
-                ("grpo.group_size=3", "reward.alpha=0"),
-                ("grpo.group_size=2", "reward.alpha=0.2"),
-            ]
-        )
+        finished.results,
+        *(
+            go(tmp_path, f"job{number}", *values, "grpo.epochs=0.25", "stages=[grpo]")
+            for number, values in enumerate([("grpo.group_size=3",), ("reward.alpha=0",)])
+        ),
     ]
     stages = ("data", "distil", "filter", "sft", "grpo")
     assert [len(folders(tmp_path, stage)) for stage in stages] == [1, 1, 1, 1, 3]
@@ -179,9 +197,10 @@ def check_curves(metrics: Path) -> None:
 
 @pytest.mark.slow
 def test_results_have_every_key_and_every_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: Finished
 ) -> None:
-    results = go(tmp_path, "run", "+experiment=jmere_r1")
+    shutil.copytree(finished.folder, tmp_path, dirs_exist_ok=True)
+    results = finished.results
     assert set(results) == {field.name for field in fields(Results)}
     assert results["main_measure"] == "quintuple"
     cost = results["cost"]
@@ -206,7 +225,7 @@ def test_results_have_every_key_and_every_file(
     assert (tmp_path / "run/rollouts.jsonl").is_file()
     again = go(tmp_path, "again", "+experiment=jmere_r1")
     assert again["vision"] == {"computed": 0, "from_disk": 0}  # not even a model was loaded
-    other = go(tmp_path, "other", "+experiment=jmere_r1", "seed=1", "stages=[grpo]")
+    other = go(tmp_path, "other", "+experiment=jmere_r1", "seed=1", "stages=[sft]")
     assert other["vision"] == {"computed": 0, "from_disk": 16 + 4}
     assert again["systems"] == results["systems"]
     assert all(stage["cached"] for stage in again["stages"].values())
@@ -232,8 +251,9 @@ def test_results_have_every_key_and_every_file(
     ],
 )
 def test_each_paradigm_runs_its_own_stages_only(
-    tmp_path: Path, experiment: str, models: list[str], absent: list[str]
+    tmp_path: Path, finished: Finished, experiment: str, models: list[str], absent: list[str]
 ) -> None:
+    finished.copy_to(tmp_path)
     overrides = [f"+experiment={experiment}"]
     dropped = {
         "zero_shot": ("sft.", "grpo."),
@@ -270,66 +290,57 @@ def test_chosen_stages_stop_where_they_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(tmp_path: Path) -> None:
+def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(
+    tmp_path: Path, finished: Finished
+) -> None:
     """SIGKILL as soon as each stage has left something on disk.
 
     The resumed run's metrics are those of the undisturbed run.
     """
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
     marks = [
         "artifacts/record/*.jsonl",
         "artifacts/sft/*.partial/step-*.ckpt",
         "artifacts/grpo/*.partial/step-*.ckpt",
         "artifacts/evaluate/*.partial/predictions.jsonl",
     ]
-    for folder in (whole, broken):
-        (folder / "out").mkdir(parents=True)
+    output = tmp_path / "run"
+    output.mkdir()
 
-    def start(folder: Path) -> multiprocessing.Process:
+    def start() -> multiprocessing.Process:
         every_step = ["sft.checkpoint_every=1", "grpo.checkpoint_every=1"]
-        arguments = (config_of(folder, *every_step), folder / "out")
+        arguments = (config_of(tmp_path, "+experiment=jmere_r1", *every_step), output)
         process = multiprocessing.get_context("fork").Process(target=execute, args=arguments)
         process.start()
         return process
 
     for mark in marks:
-        process = start(broken)
-        while not list(broken.glob(mark)) and process.is_alive():
+        process = start()
+        while not list(tmp_path.glob(mark)) and process.is_alive():
             time.sleep(0.005)
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL, mark
-    for folder in (whole, broken):
-        process = start(folder)
-        process.join()
-        assert process.exitcode == 0
-    found = [
-        json.loads((folder / "out/results.json").read_text(encoding="utf-8"))["systems"]
-        for folder in (whole, broken)
-    ]
-    assert found[0] == found[1]
-    adapters = [
+    process = start()
+    process.join()
+    assert process.exitcode == 0
+    results = json.loads((output / "results.json").read_text(encoding="utf-8"))
+    assert results["systems"] == finished.results["systems"]
+    whole, broken = (
         [path.read_bytes() for path in sorted(folder.glob("artifacts/*/*/adapter/*.safetensors"))]
-        for folder in (whole, broken)
-    ]
-    assert len(adapters[0]) == 2
-    assert adapters[0] == adapters[1]
-    answers = [
-        len(
-            (folder / "artifacts/record/mood-template.jsonl")
-            .read_text(encoding="utf-8")
-            .splitlines()
-        )
-        for folder in (whole, broken)
-    ]
-    assert answers[0] == answers[1] == 16 * 2 * 3
+        for folder in (finished.folder, tmp_path)
+    )
+    assert len(whole) == 2
+    assert broken == whole
+    for folder in (finished.folder, tmp_path):
+        record = folder / "artifacts/record/mood-template.jsonl"
+        assert len(record.read_text(encoding="utf-8").splitlines()) == 16 * 2 * 3
 
 
 @pytest.mark.slow
 def test_predict_and_export_take_a_finished_run_away(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, finished: Finished, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    go(tmp_path, "run", "stages=[grpo]")
+    finished.copy_to(tmp_path)
     picture = next((tmp_path / "artifacts/toy_images").rglob("test-00000.png"))
     go(
         tmp_path,
@@ -406,7 +417,8 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_progressive_mixing_works_for_jmere(tmp_path: Path) -> None:
+def test_progressive_mixing_works_for_jmere(tmp_path: Path, finished: Finished) -> None:
+    finished.copy_to(tmp_path)
     found = go(tmp_path, "run", "schedule=progressive_mix", "grpo.epochs=0.25", "stages=[grpo]")
     assert found["stages"]["difficulty"]["cached"] is False
     (easy,) = (tmp_path / "artifacts/difficulty").glob("*/easy.json")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from helpers import forked
 from mmie import pipeline, stopping
 
 ROOT = Path(__file__).parents[1]
@@ -171,8 +172,10 @@ runpy.run_path({run!r}, run_name="__main__")
 
 @pytest.mark.parametrize("signum", STATUS)
 def test_a_sweep_ends_with_the_job(signum: signal.Signals, tmp_path: Path) -> None:
-    run = subprocess.Popen(
-        [sys.executable, "-c", SWEEP.format(run=str(ROOT / "run.py"))],
+    script = tmp_path / "sweep.py"
+    script.write_text(SWEEP.format(run=str(ROOT / "run.py")))
+    run = forked.popen(
+        [sys.executable, str(script)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

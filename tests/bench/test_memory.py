@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def test_gradients_and_moments(overrides: list[str], bytes_per_parameter: float)
     assert optimizer_bytes(1000, trainer) == 1000 * bytes_per_parameter
 
 
+@cache
 def gib(*overrides: str) -> dict[str, Any]:
     return simulate(run_config(*SMALL, *overrides), prompt=64, response=96)
 
@@ -119,15 +121,15 @@ def test_several_values_make_one_row_each(
 ) -> None:
     file = tmp_path / "figures.json"
     sizes = ["--prompt=4", "--response=4", f"--json={file}"]
-    varied = ["sft=none", "grpo.group_size=2,4"]
+    varied = ["grpo=none", "sft.batch_size=4", "sft.micro_batch_size=2,4"]
     monkeypatch.setattr(sys, "argv", ["bench", "memory", *sizes, *varied])
     main()
     heading, _, *lines = capsys.readouterr().out.splitlines()
-    assert heading.startswith("| grpo.group_size | weights |")
+    assert heading.startswith("| sft.micro_batch_size | weights |")
     assert [line.split()[1] for line in lines] == ["2", "4"]
     small, large = json.loads(file.read_text(encoding="utf-8"))
-    assert (small["response"], small["grpo.group_size"]) == (4, "2")
-    assert small["rollout_gib"] < large["rollout_gib"]
+    assert (small["response"], small["sft.micro_batch_size"]) == (4, "2")
+    assert small["sft_gib"] < large["sft_gib"]
 
 
 def test_the_rollout_of_the_paper_profile_fits() -> None:

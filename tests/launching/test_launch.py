@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import pytest
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
+import mmie
+from helpers import forked
 from helpers.run_py import ROOT, in_process, picked
 from helpers.small_runs import SMALL
 from mmie.launching import processes
@@ -140,7 +143,7 @@ def test_jobs_take_turns_at_the_devices(
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_all_jobs(tmp_path: Path, signum: signal.Signals, status: int) -> None:
     command = [sys.executable, str(ROOT / "run.py"), "-m", "seed=8,9", "hydra.sweep.dir=own"]
-    launcher = subprocess.Popen([*command, *GPUS], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    launcher = forked.popen([*command, *GPUS], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     pids = [tmp_path / f"pid-{number}" for number in (0, 1)]
     while not all(path.exists() and path.read_text() for path in pids):
         assert launcher.poll() is None
@@ -159,14 +162,17 @@ def test_a_signal_ends_all_jobs(tmp_path: Path, signum: signal.Signals, status: 
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("stub")
 @pytest.mark.filterwarnings("ignore")
 def test_optuna_gets_the_values_of_each_batch(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip(
         "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper", reason="the extra [sweep] brings it"
     )
+    monkeypatch.setitem(sys.modules, "mmie.pipeline", None)  # so that it is put back later
+    runpy.run_path(str(stub / "sitecustomize.py"))  # the forks are not new Pythons that import it
+    monkeypatch.setattr(mmie, "pipeline", sys.modules["mmie.pipeline"], raising=False)
+    monkeypatch.setattr(subprocess, "Popen", forked.popen)
     sweeper = ["hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=2"]
     sweep = ["+experiment=sweep_optuna", *sweeper, *GPUS]
     assert in_process(monkeypatch, tmp_path / "own", *sweep) == 1
@@ -248,11 +254,12 @@ def test_two_jobs_at_once_warm_up_once_and_give_the_results_of_one_after_the_oth
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    monkeypatch.setattr(subprocess, "Popen", forked.popen)
     both, each = tmp_path / "both", tmp_path / "each"
-    for folder, launcher in ((both, GPUS), (each, [])):
+    for folder, launcher in ((each, []), (both, GPUS)):  # the forks find all imports made
         folder.mkdir()
         monkeypatch.chdir(folder)
+        capfd.readouterr()
         assert in_process(monkeypatch, Path("sweep"), "-m", *TINY, *launcher) == 0
     lines = [line.split(" on ")[0] for line in capfd.readouterr().out.splitlines()]
     assert lines[:2] == ["job 0 started", "job 1 started"]  # before any of them ended

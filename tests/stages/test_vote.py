@@ -101,31 +101,32 @@ def test_rows_side_by_side_change_nothing_but_the_passes(
     assert [row["responses"] for row in fewer] == [row["responses"][:2] for row in whole]
 
 
-@pytest.mark.parametrize(
-    "torn",
-    [
-        b"",
-        b'{"id": "train-4", "resp',
-        '{"id": "é'.encode()[:-1],
-        b'{"id": "train-4", "responses": []}',
-    ],
-)
+TORN = [
+    b"",
+    b'{"id": "train-4", "resp',
+    '{"id": "é'.encode()[:-1],
+    b'{"id": "train-4", "responses": []}',
+]
+
+
 def test_a_killed_run_goes_on_where_it_was(
-    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: bytes
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = ask("whole.jsonl", vote_rows=10)
-    asked = prompts_of(ask.policy, monkeypatch, die_at=2)
-    with pytest.raises(KeyboardInterrupt):
-        ask("killed.jsonl", vote_rows=10)
+    with monkeypatch.context() as deadly:
+        prompts_of(ask.policy, deadly, die_at=2)
+        with pytest.raises(KeyboardInterrupt):
+            ask("killed.jsonl", vote_rows=10)
     path = tmp_path / "killed.jsonl"
-    assert path.read_bytes().count(b"\n") == 4
-    path.write_bytes(path.read_bytes() + torn)
-    monkeypatch.undo()
+    killed = path.read_bytes()
+    assert killed.count(b"\n") == 4
     asked = prompts_of(ask.policy, monkeypatch)
-    assert ask("killed.jsonl", vote_rows=5) == whole
-    assert asked == [(1, 5)] * 3  # the three that are left, each once
-    assert path.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    asked.clear()
+    for torn in TORN:
+        path.write_bytes(killed + torn)
+        assert ask("killed.jsonl", vote_rows=5) == whole, torn
+        assert asked == [(1, 5)] * 3, torn  # the three that are left, each once
+        assert path.read_bytes() == (tmp_path / "whole.jsonl").read_bytes(), torn
+        asked.clear()
     assert ask("killed.jsonl") == whole
     assert asked == []
 
