@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from helpers.configured import run_config
 from helpers.served import choice_of, use_of
+from mmie.config import node
 from mmie.errors import InputError
 from mmie.serving.choice import Local
 from mmie.serving.server import start_server
@@ -60,6 +62,11 @@ def test_what_cannot_be_served_is_refused(
     with pytest.raises(InputError) as refusal:
         choice_of(**{**PYTHON, **changes}).check(replace(sound, **use))
     assert str(refusal.value).startswith(message)
+
+
+@pytest.mark.parametrize("profile", ["toy", "small", "paper"])
+def test_there_are_values_for_each_profile(profile: str) -> None:
+    node(run_config("rollout=vllm", f"profile={profile}").rollout)
 
 
 @pytest.mark.parametrize(("rank", "served"), [(4, 8), (8, 8), (9, 16), (128, 128), (129, 256)])

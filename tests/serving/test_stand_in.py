@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from helpers.adapters import adapter_hash
-from helpers.recorded import GENERATE, LOAD, UNLOAD, Session, standing_in
+from helpers.recorded import GENERATE, LOAD, UNLOAD, Session, listening, standing_in
 from helpers.served import (
     GREEDY,
     NEUTRAL,
@@ -239,8 +239,41 @@ def test_a_server_of_another_model_is_refused_before_the_run(tmp_path: Path) -> 
         choice_of(address).check(use_of(tmp_path))
         with pytest.raises(InputError, match=r"^rollout\.model=other: .* serves base; name one"):
             choice_of(address, model="other").check(use_of(tmp_path))
-    with pytest.raises(InputError, match=r"^rollout: http://127\.0\.0\.1:9 is not there"):
+    with pytest.raises(InputError, match=r"^rollout: http://127\.0\.0\.1:9/v1/models is not"):
         choice_of("http://127.0.0.1:9/v1").check(use_of(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "message"),
+    [
+        (200, "<html>", r"^rollout\.address: .*/v1/models names no models: no vLLM answers there$"),
+        (200, {"object": "list"}, r"names no models: no vLLM answers there$"),
+        (401, {"error": "Unauthorized"}, r"/v1/models answers 401: .* rollout\.api_key_env names$"),
+        (
+            404,
+            {"detail": "Not Found"},
+            r"/v1/models answers 404: .*; either no vLLM answers there,",
+        ),
+    ],
+)
+def test_what_answers_must_be_a_vllm_that_knows_us(
+    tmp_path: Path, status: int, said: Any, message: str
+) -> None:
+    with (
+        listening(Session(), lambda path, body: (status, said)) as address,
+        pytest.raises(InputError, match=message),
+    ):
+        choice_of(address).check(use_of(tmp_path))
+
+
+@pytest.mark.parametrize("key", ["secret\n", "s\N{LATIN SMALL LETTER E WITH ACUTE}cret"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", key)
+    with pytest.raises(InputError, match=r"^rollout\.api_key_env: .* VLLM_API_KEY") as refusal:
+        choice_of("http://127.0.0.1:9").check(use_of(tmp_path))
+    assert "cret" not in str(refusal.value)
 
 
 def test_nothing_is_loaded_while_nothing_has_changed(

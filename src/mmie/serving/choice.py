@@ -186,8 +186,16 @@ class VLLM:
 
     @property
     def key(self) -> str | None:
-        """The key of a server that runs already."""
-        return os.environ.get(self.api_key_env)
+        """The key of a server that runs already.
+
+        Raises:
+            InputError: no header can hold it; the message does not show it.
+        """
+        key = os.environ.get(self.api_key_env)
+        if key and not (key.isascii() and key.isprintable()):
+            what = f"the environment variable {self.api_key_env} holds characters that no key has"
+            raise InputError(f"rollout.api_key_env: {what}; a line break, for example")
+        return key
 
     def served_rank(self, rank: int) -> int:
         """The value of ``--max-lora-rank``.
