@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from helpers.served import (
 )
 from mmie.errors import InputError
 from mmie.models.policy import Policy
+from mmie.serving import client as client_module
 from mmie.serving.adapters import ServedAdapter
 from mmie.serving.client import Client
 from mmie.serving.local import LocalEngine
@@ -274,6 +276,24 @@ def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(
     with pytest.raises(InputError, match=r"^rollout\.api_key_env: .* VLLM_API_KEY") as refusal:
         choice_of("http://127.0.0.1:9").check(use_of(tmp_path))
     assert "cret" not in str(refusal.value)
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_end_of_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unloading is the last that a run asks for, and rollout.timeout may be an hour."""
+    monkeypatch.setattr(client_module, "PROBED", 0.05)
+
+    def late(path: str, body: Any) -> tuple[int, Any]:
+        time.sleep(0.3)
+        return 200, "Success"
+
+    with (
+        listening(Session(), late) as address,
+        closing(Client(choice_of(address), address, key=None)) as client,
+        pytest.raises(InputError, match=r"unload_lora_adapter gave no answer within 0\.05 s"),
+    ):
+        client.unload("mmie-1")
 
 
 def test_nothing_is_loaded_while_nothing_has_changed(

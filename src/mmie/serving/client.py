@@ -120,7 +120,9 @@ class Client:
         self._post(LOAD, body, tries=0)
 
     def unload(self, name: str) -> None:
-        self._post(UNLOAD, {"lora_name": name}, tries=0)
+        """Makes the server forget an adapter. One that hangs is not waited for, as the run ends."""
+        with _explained(f"{self.address}{UNLOAD}", f"{PROBED:g} s"):
+            self._quick.post(UNLOAD, cast_to=object, body={"lora_name": name})
 
     def generate(
         self,
@@ -165,10 +167,14 @@ class Client:
         """Ends the connections, and so the requests that are under way."""
         self._client.close()
 
+    @property
+    def _quick(self) -> openai.OpenAI:
+        """For requests that need no model."""
+        return self._client.with_options(max_retries=0, timeout=PROBED)
+
     def _get(self, path: str) -> Any:
-        client = self._client.with_options(max_retries=0, timeout=PROBED)
         with _explained(f"{self.address}{path}", f"{PROBED:g} s"):
-            return client.get(path, cast_to=object)
+            return self._quick.get(path, cast_to=object)
 
     def _post(self, path: str, body: Mapping[str, Any], *, tries: int | None = None) -> Any:
         client = self._client if tries is None else self._client.with_options(max_retries=tries)
@@ -177,9 +183,8 @@ class Client:
 
     def _status(self, path: str) -> int:
         """The status of an empty request, which the endpoint refuses as such where it is there."""
-        client = self._client.with_options(max_retries=0, timeout=PROBED)
         try:
-            client.post(path, cast_to=object, body={})
+            self._quick.post(path, cast_to=object, body={})
         except openai.APIStatusError as error:
             return error.status_code
         except openai.APIConnectionError as error:
