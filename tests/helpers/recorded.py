@@ -126,7 +126,7 @@ def standing_in(session: Session, **changes: Callable[[Any, Any], Answer]) -> It
             return changes["generate"](body, found[1])
         return found
 
-    with _listening(session, answer) as address:
+    with listening(session, answer) as address:
         yield address
 
 
@@ -149,12 +149,13 @@ def recording(session: Session, upstream: str, key: str) -> Iterator[str]:
             session.loaded.pop(body["lora_name"], None)
         return reply.status_code, said
 
-    with client, _listening(session, answer) as address:
+    with client, listening(session, answer) as address:
         yield address
 
 
 @contextmanager
-def _listening(session: Session, answer: Callable[[str, Any], Answer]) -> Iterator[str]:
+def listening(session: Session, answer: Callable[[str, Any], Answer]) -> Iterator[str]:
+    """The address of a server that answers as the function says, which gets path and body."""
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from helpers.configured import run_config
 from helpers.served import choice_of, use_of
+from mmie.config import node
 from mmie.errors import InputError
 from mmie.serving.choice import Local
 from mmie.serving.server import start_server
@@ -23,6 +26,10 @@ PYTHON = {"address": None, "command": [sys.executable, "-c"]}
         ({"concurrency": 0}, "rollout.concurrency: 0 is out of range; it is at least 1"),
         ({"command": "vllm serve"}, "rollout.command: 'vllm serve' is no list"),
         ({"max_gap": 0.0}, "rollout.max_gap: 0.0 is not above 0"),
+        ({"timeout": math.inf}, "rollout.timeout: inf is not above 0, or not finite"),
+        ({"gpu_memory": 7.0}, "rollout.gpu_memory: 7.0 is a share, so at most 1"),
+        ({"address": "localhost:8000"}, "rollout.address: localhost:8000 is no address such as"),
+        ({"address": ""}, "rollout.address:  is no address such as http://localhost:8000"),
         ({"max_lora_rank": 24}, "rollout.max_lora_rank: 24: vLLM takes 1, 8, 16, 32"),
         ({"address": None, "command": []}, "rollout.command: it is empty; name what starts vLLM"),
     ],
@@ -57,6 +64,11 @@ def test_what_cannot_be_served_is_refused(
     assert str(refusal.value).startswith(message)
 
 
+@pytest.mark.parametrize("profile", ["toy", "small", "paper"])
+def test_there_are_values_for_each_profile(profile: str) -> None:
+    node(run_config("rollout=vllm", f"profile={profile}").rollout)
+
+
 @pytest.mark.parametrize(("rank", "served"), [(4, 8), (8, 8), (9, 16), (128, 128), (129, 256)])
 def test_the_server_is_told_the_least_rank_that_holds_the_adapter(rank: int, served: int) -> None:
     assert choice_of(None).served_rank(rank) == served
@@ -72,6 +84,32 @@ def test_a_server_that_ends_at_once_is_reported_with_its_last_words(tmp_path: Pa
     message = str(refusal.value)
     assert "has ended with status 3" in message
     assert f"its log is {log} (no room for the cache)" in message
+
+
+# How vLLM goes down: a warning at the start, the cause, an error that follows from it, a warning.
+VLLM_LOG = """\
+(APIServer pid=7) WARNING 11-28 07:39:10 Found ulimit of 20000. `OSError: [Errno 24] Too many open`
+(Worker pid=9) ERROR 11-28 07:40:47 [core.py:10]     gen.set_offset(gen.get_offset() - 4)
+(Worker pid=9) ERROR 11-28 07:40:47 [core.py:10] RuntimeError: CPU Generator does not use offset
+(APIServer pid=7) ERROR 11-28 07:40:47 vllm.v1.engine.exceptions.EngineDeadError: see above
+UserWarning: resource_tracker: There appear to be 2 leaked shared_memory objects
+  warnings.warn('resource_tracker: There appear to be %d '
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        (VLLM_LOG, "RuntimeError: CPU Generator does not use offset"),
+        ("api_server.py: error: unrecognized arguments: --foo", "error: unrecognized arguments"),
+    ],
+)
+def test_the_cause_is_found_in_the_log_of_this_start(tmp_path: Path, log: str, cause: str) -> None:
+    place = tmp_path / "server.log"
+    place.write_text("ValueError: of the start before\n")
+    said = f"print({log!r})"
+    with pytest.raises(InputError, match=rf"ended with status 0; .*/server\.log \({cause}"):
+        start_server(choice_of(None, command=[sys.executable, "-c", said]), use_of(tmp_path), place)
 
 
 def test_a_server_that_never_answers_is_ended(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 from helpers.adapters import adapter_hash
-from helpers.recorded import GENERATE, LOAD, UNLOAD, Session, standing_in
+from helpers.recorded import GENERATE, LOAD, UNLOAD, Session, listening, standing_in
 from helpers.served import (
     GREEDY,
     NEUTRAL,
@@ -27,6 +28,7 @@ from helpers.served import (
 )
 from mmie.errors import InputError
 from mmie.models.policy import Policy
+from mmie.serving import client as client_module
 from mmie.serving.adapters import ServedAdapter
 from mmie.serving.client import Client
 from mmie.serving.local import LocalEngine
@@ -239,8 +241,59 @@ def test_a_server_of_another_model_is_refused_before_the_run(tmp_path: Path) -> 
         choice_of(address).check(use_of(tmp_path))
         with pytest.raises(InputError, match=r"^rollout\.model=other: .* serves base; name one"):
             choice_of(address, model="other").check(use_of(tmp_path))
-    with pytest.raises(InputError, match=r"^rollout: http://127\.0\.0\.1:9 is not there"):
+    with pytest.raises(InputError, match=r"^rollout: http://127\.0\.0\.1:9/v1/models is not"):
         choice_of("http://127.0.0.1:9/v1").check(use_of(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "message"),
+    [
+        (200, "<html>", r"^rollout\.address: .*/v1/models names no models: no vLLM answers there$"),
+        (200, {"object": "list"}, r"names no models: no vLLM answers there$"),
+        (401, {"error": "Unauthorized"}, r"/v1/models answers 401: .* rollout\.api_key_env names$"),
+        (
+            404,
+            {"detail": "Not Found"},
+            r"/v1/models answers 404: .*; either no vLLM answers there,",
+        ),
+    ],
+)
+def test_what_answers_must_be_a_vllm_that_knows_us(
+    tmp_path: Path, status: int, said: Any, message: str
+) -> None:
+    with (
+        listening(Session(), lambda path, body: (status, said)) as address,
+        pytest.raises(InputError, match=message),
+    ):
+        choice_of(address).check(use_of(tmp_path))
+
+
+@pytest.mark.parametrize("key", ["secret\n", "s\N{LATIN SMALL LETTER E WITH ACUTE}cret"])
+def test_a_key_that_no_header_can_hold_is_refused_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", key)
+    with pytest.raises(InputError, match=r"^rollout\.api_key_env: .* VLLM_API_KEY") as refusal:
+        choice_of("http://127.0.0.1:9").check(use_of(tmp_path))
+    assert "cret" not in str(refusal.value)
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_end_of_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unloading is the last that a run asks for, and rollout.timeout may be an hour."""
+    monkeypatch.setattr(client_module, "PROBED", 0.05)
+
+    def late(path: str, body: Any) -> tuple[int, Any]:
+        time.sleep(0.3)
+        return 200, "Success"
+
+    with (
+        listening(Session(), late) as address,
+        closing(Client(choice_of(address), address, key=None)) as client,
+        pytest.raises(InputError, match=r"unload_lora_adapter gave no answer within 0\.05 s"),
+    ):
+        client.unload("mmie-1")
 
 
 def test_nothing_is_loaded_while_nothing_has_changed(

@@ -5,7 +5,9 @@ They are read before anything is loaded, so this module imports neither torch no
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -145,8 +147,14 @@ class VLLM:
             if value is not None and value < bound:
                 raise InputError(f"rollout.{key}: {value} is out of range; it is at least {bound}")
         for key in ("timeout", "max_gap", "start_timeout", "gpu_memory"):
-            if not getattr(self, key) > 0:
-                raise InputError(f"rollout.{key}: {getattr(self, key)} is not above 0")
+            value = getattr(self, key)
+            if not 0 < value < math.inf:
+                raise InputError(f"rollout.{key}: {value} is not above 0, or not finite")
+        if self.gpu_memory > 1:
+            raise InputError(f"rollout.gpu_memory: {self.gpu_memory} is a share, so at most 1")
+        if self.address is not None and not re.match("https?://[^/]", str(self.address)):
+            what = f"{self.address} is no address such as http://localhost:8000"
+            raise InputError(f"rollout.address: {what}; null starts a server")
         if self.max_lora_rank is not None and self.max_lora_rank not in LORA_RANKS:
             ranks = ", ".join(map(str, LORA_RANKS))
             raise InputError(f"rollout.max_lora_rank: {self.max_lora_rank}: vLLM takes {ranks}")
@@ -178,8 +186,16 @@ class VLLM:
 
     @property
     def key(self) -> str | None:
-        """The key of a server that runs already."""
-        return os.environ.get(self.api_key_env)
+        """The key of a server that runs already.
+
+        Raises:
+            InputError: no header can hold it; the message does not show it.
+        """
+        key = os.environ.get(self.api_key_env)
+        if key and not (key.isascii() and key.isprintable()):
+            what = f"the environment variable {self.api_key_env} holds characters that no key has"
+            raise InputError(f"rollout.api_key_env: {what}; a line break, for example")
+        return key
 
     def served_rank(self, rank: int) -> int:
         """The value of ``--max-lora-rank``.

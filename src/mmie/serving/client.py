@@ -32,6 +32,14 @@ PROBED = 15.0  # seconds for a request that needs no model
 NOT_KEPT = "Cache miss"  # the server does not hold, or holds no longer, a picture named by its hash
 
 
+NO_KEY = "; give its key in the environment variable that rollout.api_key_env names"
+REMEDIES = {
+    401: NO_KEY,
+    403: NO_KEY,
+    404: f"; either no vLLM answers there, or another one than before; {AGAIN}",
+}
+
+
 class Client:
     """One server. It may be used by several threads at once.
 
@@ -93,7 +101,12 @@ class Client:
 
     def models(self) -> list[str]:
         """The names that the server answers to, those of adapters among them."""
-        return [str(model["id"]) for model in self._get("/v1/models")["data"]]
+        reply = self._get("/v1/models")
+        try:
+            return [str(model["id"]) for model in reply["data"]]
+        except (KeyError, TypeError) as error:
+            what = f"{self.address}/v1/models names no models"
+            raise InputError(f"rollout.address: {what}: no vLLM answers there") from error
 
     def load(self, name: str, folder: str) -> None:
         """Makes the server read an adapter. A name that it knows already is read anew.
@@ -107,7 +120,9 @@ class Client:
         self._post(LOAD, body, tries=0)
 
     def unload(self, name: str) -> None:
-        self._post(UNLOAD, {"lora_name": name}, tries=0)
+        """Makes the server forget an adapter. One that hangs is not waited for, as the run ends."""
+        with _explained(f"{self.address}{UNLOAD}", f"{PROBED:g} s"):
+            self._quick.post(UNLOAD, cast_to=object, body={"lora_name": name})
 
     def generate(
         self,
@@ -152,21 +167,24 @@ class Client:
         """Ends the connections, and so the requests that are under way."""
         self._client.close()
 
+    @property
+    def _quick(self) -> openai.OpenAI:
+        """For requests that need no model."""
+        return self._client.with_options(max_retries=0, timeout=PROBED)
+
     def _get(self, path: str) -> Any:
-        client = self._client.with_options(max_retries=0, timeout=PROBED)
-        with _explained(self.address, "rollout.timeout", PROBED):
-            return client.get(path, cast_to=object)
+        with _explained(f"{self.address}{path}", f"{PROBED:g} s"):
+            return self._quick.get(path, cast_to=object)
 
     def _post(self, path: str, body: Mapping[str, Any], *, tries: int | None = None) -> Any:
         client = self._client if tries is None else self._client.with_options(max_retries=tries)
-        with _explained(f"{self.address}{path}", "rollout.timeout", self._timeout):
+        with _explained(f"{self.address}{path}", f"{self._timeout:g} s (rollout.timeout)"):
             return client.post(path, cast_to=object, body=dict(body))
 
     def _status(self, path: str) -> int:
         """The status of an empty request, which the endpoint refuses as such where it is there."""
-        client = self._client.with_options(max_retries=0, timeout=PROBED)
         try:
-            client.post(path, cast_to=object, body={})
+            self._quick.post(path, cast_to=object, body={})
         except openai.APIStatusError as error:
             return error.status_code
         except openai.APIConnectionError as error:
@@ -179,12 +197,12 @@ class _PictureGoneError(Exception):
 
 
 @contextmanager
-def _explained(place: str, key: str, timeout: float) -> Iterator[None]:
+def _explained(place: str, limit: str) -> Iterator[None]:
     """Turns a failed request into one line.
 
     Args:
         place: address and endpoint.
-        key, timeout: how long the request may take, and which key says so.
+        limit: how long the request may take.
     """
     try:
         yield
@@ -192,11 +210,12 @@ def _explained(place: str, key: str, timeout: float) -> Iterator[None]:
         reason = _complaint(error)
         if NOT_KEPT in reason:
             raise _PictureGoneError from error
-        raise InputError(f"rollout: {place} answers {error.status_code}: {reason}") from error
-    except openai.APITimeoutError as error:
+        remedy = REMEDIES.get(error.status_code, "")
         raise InputError(
-            f"rollout: {place} gave no answer within {timeout:g} s ({key}); {AGAIN}"
+            f"rollout: {place} answers {error.status_code}: {reason}{remedy}"
         ) from error
+    except openai.APITimeoutError as error:
+        raise InputError(f"rollout: {place} gave no answer within {limit}; {AGAIN}") from error
     except openai.APIConnectionError as error:
         raise InputError(f"rollout: {place} is not there ({_cause(error)}); {AGAIN}") from error
     except (ValueError, openai.OpenAIError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -25,7 +26,11 @@ from mmie.serving.choice import VLLM, Use
 POLL = 1.0  # seconds between two looks at whether it answers
 GRACE = 15.0  # seconds from asking it to end until it is killed
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
-LAST_LINES = 3  # of the log, in the message about a server that has failed
+LAST_LINES = 3  # of a log without an error, in the message about a server that has failed
+LONGEST_REASON = 300  # characters of the log in that message
+# How Python names an exception and argparse a wrong argument. vLLM's processes go down one after
+# the other, so the first of these lines is the cause; the last are about what was left behind.
+FAULT = re.compile(r"^(?!.*WARNING).*?\b((?:\w*(?:Error|Exception)|error): \S.*)", re.MULTILINE)
 
 
 class Server:
@@ -56,6 +61,7 @@ class Server:
         with disk_errors(log):
             log.parent.mkdir(parents=True, exist_ok=True)
             output = log.open("ab")
+        self._begin = output.tell()  # a run that is resumed adds to the log
         with output:
             try:
                 self._process = subprocess.Popen(
@@ -89,14 +95,13 @@ class Server:
                 time.sleep(POLL)
 
     def failure(self) -> str | None:
-        """Why it is gone, with the end of its log; None while it runs."""
+        """Why it is gone, with the cause that its log names; None while it runs."""
         status = self._process.poll()
         if status is None:
             return None
         how = f"signal {-status}" if status < 0 else f"status {status}"
-        text = self.log.read_text(encoding="utf-8", errors="replace")
-        last = " | ".join(line.strip() for line in text.splitlines()[-LAST_LINES:])
-        return f"it has ended with {how}; its log is {self.log} ({last})"
+        text = self.log.read_bytes()[self._begin :].decode(errors="replace")
+        return f"it has ended with {how}; its log is {self.log} ({_cause(text)})"
 
     def stop(self) -> None:
         """Ends it and what it has started."""
@@ -112,6 +117,14 @@ class Server:
             return client.get(f"{self.address}/health").status_code == httpx2.codes.OK
         except httpx2.HTTPError:
             return False
+
+
+def _cause(log: str) -> str:
+    """The first error in the log of a server that is gone, or else its last lines."""
+    fault = FAULT.search(log)
+    if fault is not None:
+        return fault[1][:LONGEST_REASON]
+    return " | ".join(line.strip() for line in log.splitlines()[-LAST_LINES:])[-LONGEST_REASON:]
 
 
 def _free_port() -> int:
