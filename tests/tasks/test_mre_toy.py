@@ -93,6 +93,18 @@ def test_a_chain_of_the_right_label_with_a_wrong_icon_is_caught(samples: list[Ex
     assert 3 <= caught < len(made) / 2
 
 
+def test_a_chain_repeats_what_joins_the_names(samples: list[Example]) -> None:
+    made = candidates(MRETemplateTeacher(**FAULTLESS), samples)
+    for one, candidate in zip(samples, made, strict=True):
+        joined = one.extra["joined"]
+        assert f" . text : {joined} . reason : " in candidate.chain
+        colours = {colour for colour, _ in one.extra["badges"].values()}
+        assert not colours & set(joined.split())
+        dropped = [word for word in joined.split() if word not in one.text.split()]
+        assert dropped == []
+        assert all(name in joined for name in one.extra["badges"])
+
+
 def test_the_reasoning_has_the_moods_of_both_entities(samples: list[Example]) -> None:
     made = candidates(MRETemplateTeacher(**FAULTLESS), samples)
     for one, candidate in zip(samples, made, strict=True):

@@ -14,7 +14,7 @@ from mmie.toy.source import GeneratedSource
 from mmie.toy.world import STREAM, Scene, distinct_scenes
 from mmie.types import Example, Picture
 
-SIZES = {"train": 1200, "val": 200, "test": 400}  # pairs; a tweet has two on average
+SIZES = {"train": 800, "val": 200, "test": 400}  # pairs; a tweet has two on average
 
 
 class Pair(NamedTuple):
@@ -79,6 +79,15 @@ def pairs_of(scene: Scene) -> list[Pair]:
     return pairs
 
 
+def joined(scene: Scene) -> str:
+    """``Ann Lee near Bob Ray via Apex Club``: the names with what stands between them."""
+    text = scene.text
+    for name, (colour, _) in scene.badge_of.items():
+        text = text.replace(f"{name} in {colour}", name)
+    first, last = scene.entities[0][0], scene.entities[-1][0]
+    return text[text.index(first) : text.index(last) + len(last)]
+
+
 def _extra(scene: Scene, pair: Pair) -> dict[str, object]:
     names = {"head": pair.head[0], "tail": pair.tail[0]}
     return {
@@ -86,6 +95,7 @@ def _extra(scene: Scene, pair: Pair) -> dict[str, object]:
         "marked": mark_names(scene.text, names, "toy world: "),
         "icons": [[colour, icon] for colour, icon, _ in scene.icons],
         "badges": {name: list(badge) for name, badge in scene.badge_of.items()},
+        "joined": joined(scene),
         "types": [pair.head[1], pair.tail[1]],
         "verb": pair.verb,
     }

@@ -22,6 +22,9 @@ READ = re.compile(
 class MRETemplateTeacher(ScriptedTeacher):
     """A teacher made of templates.
 
+    Before the reasoning a chain repeats what joins the names in the text, since this alone tells
+    whether two of them are related.
+
     Args:
         seed: of its errors.
         wrong_description: share of chains in which one icon of the picture is misnamed throughout.
@@ -30,7 +33,7 @@ class MRETemplateTeacher(ScriptedTeacher):
         broken_format: share that stop before the reasoning.
     """
 
-    model: ClassVar[str] = "mre-mood-template"
+    model: ClassVar[str] = "mre-mood-joint-template"
     known_by: ClassVar[str] = "verb"
     choice: ClassVar[str] = "mre_toy"
 
@@ -68,7 +71,7 @@ class MRETemplateTeacher(ScriptedTeacher):
         icon_of = dict(icons)
         badges = {name: (colour, icon_of[colour]) for name, (colour, _) in extra["badges"].items()}
         described = " , ".join(f"a {colour} {icon}" for colour, icon in icons)
-        chain = f"picture : {described} . link : {link(badges)} ."
+        chain = f"picture : {described} . link : {link(badges)} . text : {extra['joined']} ."
         if self.errs(request, "broken_format"):
             return chain
         names = {name: icon for name, (_, icon) in badges.items()}
