@@ -79,13 +79,13 @@ def pairs_of(scene: Scene) -> list[Pair]:
     return pairs
 
 
-def joined(scene: Scene, pair: Pair) -> str:
-    """``Ann Lee near Bob Ray``: the text from head to tail, without the colours."""
+def joined(scene: Scene) -> str:
+    """``Ann Lee near Bob Ray via Apex Club``: the names with what stands between them."""
     text = scene.text
     for name, (colour, _) in scene.badge_of.items():
         text = text.replace(f"{name} in {colour}", name)
-    head, tail = pair.head[0], pair.tail[0]
-    return text[text.index(head) : text.index(tail) + len(tail)]
+    first, last = scene.entities[0][0], scene.entities[-1][0]
+    return text[text.index(first) : text.index(last) + len(last)]
 
 
 def _extra(scene: Scene, pair: Pair) -> dict[str, object]:
@@ -95,7 +95,7 @@ def _extra(scene: Scene, pair: Pair) -> dict[str, object]:
         "marked": mark_names(scene.text, names, "toy world: "),
         "icons": [[colour, icon] for colour, icon, _ in scene.icons],
         "badges": {name: list(badge) for name, badge in scene.badge_of.items()},
-        "joined": joined(scene, pair),
+        "joined": joined(scene),
         "types": [pair.head[1], pair.tail[1]],
         "verb": pair.verb,
     }

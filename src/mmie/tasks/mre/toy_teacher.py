@@ -22,8 +22,8 @@ READ = re.compile(
 class MRETemplateTeacher(ScriptedTeacher):
     """A teacher made of templates.
 
-    Before the reasoning a chain repeats what joins head and tail in the text, as this alone tells
-    whether they are related.
+    Before the reasoning a chain repeats what joins the names in the text, since this alone tells
+    whether two of them are related.
 
     Args:
         seed: of its errors.
@@ -33,7 +33,7 @@ class MRETemplateTeacher(ScriptedTeacher):
         broken_format: share that stop before the reasoning.
     """
 
-    model: ClassVar[str] = "mre-mood-between-template"
+    model: ClassVar[str] = "mre-mood-joint-template"
     known_by: ClassVar[str] = "verb"
     choice: ClassVar[str] = "mre_toy"
 
