@@ -55,7 +55,8 @@ def test_there_are_experiments_and_options() -> None:
     assert set(expected.split()) <= set(NAMES)
     groups = "task data model teacher filter sft grpo reward schedule trainer logger memory rollout"
     assert {group for _, group, _ in OPTIONS} == set(groups.split())
-    assert {"none", "direct", "cot", "cot_warmup", "more_stage1"} == {
+    warmups = {"cot_warmup", "mner_warmup", "mre_warmup", "more_stage1"}
+    assert {"none", "direct", "cot", *warmups} == {
         option for _, group, option in OPTIONS if group == "sft"
     }
 

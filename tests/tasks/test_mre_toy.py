@@ -20,11 +20,13 @@ from mmie.tasks.mre.labels import checked_labels
 from mmie.tasks.mre.reprediction import RepredictionFilter
 from mmie.tasks.mre.toy_source import ToyMRESource, pairs_of
 from mmie.tasks.mre.toy_teacher import MRETemplateTeacher
+from mmie.toy.words import MOOD_OF
 from mmie.types import Candidate, Example
 
 PATHS = list(task_file("mre").task.labels)
 CHAINS = MREChains(labels=PATHS, **prompts("mre"))
 SIZES = {"train": 1, "val": 1, "test": 60}
+FAULTLESS = {"wrong_description": 0.0, "wrong_relation": 0.0, "broken_format": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +78,52 @@ def _names(one: Example) -> list[str]:
 
 
 def test_a_faultless_teacher_leads_to_the_gold(samples: list[Example]) -> None:
-    made = candidates(MRETemplateTeacher(wrong_relation=0, broken_format=0), samples)
+    made = candidates(MRETemplateTeacher(**FAULTLESS), samples)
     gold = {one.id: one.gold for one in samples}
     assert RepredictionFilter()(made, gold) == made
 
 
+def test_a_chain_of_the_right_label_with_a_wrong_icon_is_caught(samples: list[Example]) -> None:
+    made = candidates(MRETemplateTeacher(**FAULTLESS | {"wrong_description": 1.0}), samples)
+    right = candidates(MRETemplateTeacher(**FAULTLESS), samples)
+    assert all(one.chain != other.chain for one, other in zip(made, right, strict=True))
+    gold = {one.id: one.gold for one in samples}
+    caught = len(made) - len(RepredictionFilter()(made, gold))
+    # Not caught: the icon belongs to a third name or none, its mood means the same, a verb says it.
+    assert 3 <= caught < len(made) / 2
+
+
+def test_a_chain_repeats_what_joins_the_names(samples: list[Example]) -> None:
+    made = candidates(MRETemplateTeacher(**FAULTLESS), samples)
+    for one, candidate in zip(samples, made, strict=True):
+        joined = one.extra["joined"]
+        assert f" . text : {joined} . reason : " in candidate.chain
+        colours = {colour for colour, _ in one.extra["badges"].values()}
+        assert not colours & set(joined.split())
+        dropped = [word for word in joined.split() if word not in one.text.split()]
+        assert dropped == []
+        assert all(name in joined for name in one.extra["badges"])
+
+
+def test_the_reasoning_has_the_moods_of_both_entities(samples: list[Example]) -> None:
+    made = candidates(MRETemplateTeacher(**FAULTLESS), samples)
+    for one, candidate in zip(samples, made, strict=True):
+        extra = one.extra
+        steps = []
+        for name, kind in zip((extra["head"], extra["tail"]), extra["types"], strict=True):
+            colour, icon = extra["badges"][name]
+            assert f"{name} in {colour}" in one.text
+            assert f"{name} {colour} {icon} {MOOD_OF[icon]}" in candidate.chain
+            steps.append(f"{name} {kind} {MOOD_OF[icon]}")
+        if one.gold != "none" and not extra["verb"]:
+            relation = one.gold.rpartition(", ")[2]
+            reason = f"reason : {' and '.join(steps)} means {relation} ."
+            assert candidate.chain.endswith(reason)
+
+
 @pytest.mark.parametrize("error", ["wrong_relation", "broken_format"])
 def test_the_filter_catches_what_the_teacher_gets_wrong(samples: list[Example], error: str) -> None:
-    rates = {"wrong_relation": 0.0, "broken_format": 0.0, error: 1.0}
-    made = candidates(MRETemplateTeacher(**rates), samples)
+    made = candidates(MRETemplateTeacher(**FAULTLESS | {error: 1.0}), samples)
     gold = {one.id: one.gold for one in samples}
     assert RepredictionFilter()(made, gold) == []
 

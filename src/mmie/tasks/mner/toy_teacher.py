@@ -10,7 +10,7 @@ from mmie.tasks.mner.entities import Entity, format_entities
 from mmie.toy.teacher import ScriptedTeacher
 from mmie.toy.words import NAMES
 
-READ = re.compile(r"(?:reason :|;) (.+?) is a (\w+)(?= [.;])")
+READ = re.compile(r"(.+) is a (\w+)")
 
 
 class MNERTemplateTeacher(ScriptedTeacher):
@@ -22,8 +22,8 @@ class MNERTemplateTeacher(ScriptedTeacher):
         broken_format: share that stop before the reasoning.
     """
 
-    model: ClassVar[str] = "mner-template"
-    known_by: ClassVar[str] = "shown"
+    model: ClassVar[str] = "mner-badge-template"
+    known_by: ClassVar[str] = "linked"
     choice: ClassVar[str] = "mner_toy"
 
     def __init__(self, *, seed: int = 0, wrong_type: float, broken_format: float) -> None:
@@ -34,8 +34,7 @@ class MNERTemplateTeacher(ScriptedTeacher):
     def write(self, request: Request) -> str:
         """The chain, or the entities read off the chain."""
         if request.purpose == "repredict":
-            read = [Entity(*match.groups()) for match in READ.finditer(request.chain)]
-            return f"<answer>{format_entities(read, types=list(NAMES))}</answer>"
+            return f"<answer>{format_entities(_read(request.chain), types=list(NAMES))}</answer>"
         return self._chain(request)
 
     def _chain(self, request: Request) -> str:
@@ -45,9 +44,16 @@ class MNERTemplateTeacher(ScriptedTeacher):
             place = rng.randrange(len(entities))
             others = [kind for kind in NAMES if kind != entities[place].type]
             entities[place] = entities[place]._replace(type=rng.choice(others))
-        names = " and ".join(entity.name for entity in entities)
-        chain = f"picture : {request.example.extra['shown']} . link : the text says {names} ."
+        extra = request.example.extra
+        chain = f"picture : {extra['shown']} . link : {extra['linked']} ."
         if self.errs(request, "broken_format"):
             return chain
         reasons = " ; ".join(f"{name} is a {kind}" for name, kind in entities)
         return f"{chain} reason : {reasons} ."
+
+
+def _read(chain: str) -> list[Entity]:
+    """The entities of the reasoning; none where a chain stops before it."""
+    _, _, reasons = chain.removesuffix(" .").partition(" reason : ")
+    matches = map(READ.fullmatch, reasons.split(" ; "))
+    return [Entity(*match.groups()) for match in matches if match]

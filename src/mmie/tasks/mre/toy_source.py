@@ -11,25 +11,25 @@ from mmie.tasks.mre.labels import NONE
 from mmie.tasks.mre.marks import mark_names
 from mmie.toy.drawing import Icon
 from mmie.toy.source import GeneratedSource
-from mmie.toy.world import STREAM, Scene, describe, distinct_scenes
+from mmie.toy.world import STREAM, Scene, distinct_scenes
 from mmie.types import Example, Picture
 
-SIZES = {"train": 1200, "val": 200, "test": 400}  # pairs; a tweet has two on average
+SIZES = {"train": 800, "val": 200, "test": 400}  # pairs; a tweet has two on average
 
 
 class Pair(NamedTuple):
-    """Two entities ``(name, type)`` of a scene, and what the picture or the text says of them.
+    """Two entities ``(name, type)`` of a scene, in the order of the text.
 
     Attributes:
-        head, tail: in the order of the relation; without one, in that of the text.
+        head, tail: a relation of the world goes in this order, too.
         label: the relation with both types, or ``none``.
-        clue: the icon or the verb that gives the relation away, "" where nothing does.
+        verb: says the relation in the text; "" where none does.
     """
 
     head: tuple[str, str]
     tail: tuple[str, str]
     label: str
-    clue: str
+    verb: str
 
 
 class ToyMRESource(GeneratedSource):
@@ -41,11 +41,14 @@ class ToyMRESource(GeneratedSource):
     stream: ClassVar[str] = STREAM
     defaults: ClassVar[Mapping[str, int]] = SIZES
 
-    def distinct(self, rng: random.Random, count: int, seen: set[str]) -> list[Scene]:
-        """The next scenes, with at least ``count`` pairs in all."""
+    def distinct(self, split: str, rng: random.Random, count: int, seen: set[str]) -> list[Scene]:
+        """The next scenes, with at least ``count`` pairs in all.
+
+        Those for training leave out some pairs of icons that validation and test have.
+        """
         scenes: list[Scene] = []
         while count > 0:
-            scenes += distinct_scenes(rng, 1, seen)
+            scenes += distinct_scenes(rng, 1, seen, new=split != "train")
             count -= len(pairs_of(scenes[-1]))
         return scenes
 
@@ -63,18 +66,26 @@ class ToyMRESource(GeneratedSource):
 
 
 def pairs_of(scene: Scene) -> list[Pair]:
-    """Every two entities of the scene, in the order of the text."""
-    joined = {frozenset((fact.quintuple.head, fact.quintuple.tail)): fact for fact in scene.facts}
+    """Every two entities of the scene."""
+    facts = {(fact.quintuple.head, fact.quintuple.tail): fact for fact in scene.facts}
     pairs = []
-    for one, other in combinations(scene.entities, 2):
-        fact = joined.get(frozenset((one[0], other[0])))
+    for head, tail in combinations(scene.entities, 2):
+        fact = facts.get((head[0], tail[0]))
         if fact is None:
-            pairs.append(Pair(one, other, NONE, ""))
+            pairs.append(Pair(head, tail, NONE, ""))
         else:
-            head, head_type, tail, tail_type, relation = fact.quintuple
-            label, clue = f"{head_type}, {tail_type}, {relation}", fact.clue or fact.verb
-            pairs.append(Pair((head, head_type), (tail, tail_type), label, clue))
+            label = f"{head[1]}, {tail[1]}, {fact.quintuple.relation}"
+            pairs.append(Pair(head, tail, label, fact.verb))
     return pairs
+
+
+def joined(scene: Scene) -> str:
+    """``Ann Lee near Bob Ray via Apex Club``: the names with what stands between them."""
+    text = scene.text
+    for name, (colour, _) in scene.badge_of.items():
+        text = text.replace(f"{name} in {colour}", name)
+    first, last = scene.entities[0][0], scene.entities[-1][0]
+    return text[text.index(first) : text.index(last) + len(last)]
 
 
 def _extra(scene: Scene, pair: Pair) -> dict[str, object]:
@@ -82,7 +93,9 @@ def _extra(scene: Scene, pair: Pair) -> dict[str, object]:
     return {
         **names,
         "marked": mark_names(scene.text, names, "toy world: "),
-        "shown": describe(scene.icons),
+        "icons": [[colour, icon] for colour, icon, _ in scene.icons],
+        "badges": {name: list(badge) for name, badge in scene.badge_of.items()},
+        "joined": joined(scene),
         "types": [pair.head[1], pair.tail[1]],
-        "clue": pair.clue,
+        "verb": pair.verb,
     }

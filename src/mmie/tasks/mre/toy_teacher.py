@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mmie.distil.teacher import Request
 from mmie.tasks.mre.labels import NONE
-from mmie.toy.teacher import ScriptedTeacher
+from mmie.toy.teacher import ScriptedTeacher, misname
 from mmie.toy.words import RELATIONS
-from mmie.types import Example
+from mmie.toy.world import Fact, link, meaning, reason
+from mmie.types import Example, Quintuple
 
-READ = re.compile(r"reason : .+? (\w+) , .+? (\w+) , (?:\w+ means )?([\w ]+?) \.")
+TYPE = "per|org|loc|misc"
+READ = re.compile(
+    rf"reason : .+? (?P<head>{TYPE})(?: (?P<head_mood>\w+) and| \w+) "
+    rf".+? (?P<tail>{TYPE})(?: (?P<tail_mood>\w+))? means (?P<relation>[\w ]+) \."
+)
 
 
 class MRETemplateTeacher(ScriptedTeacher):
     """A teacher made of templates.
 
+    Before the reasoning a chain repeats what joins the names in the text, since this alone tells
+    whether two of them are related.
+
     Args:
         seed: of its errors.
+        wrong_description: share of chains in which one icon of the picture is misnamed throughout.
         wrong_relation: share of chains that decide for another relation of the two types, or for
             ``none``, or for any relation where ``none`` is right.
         broken_format: share that stop before the reasoning.
     """
 
-    model: ClassVar[str] = "mre-template"
-    known_by: ClassVar[str] = "clue"
+    model: ClassVar[str] = "mre-mood-joint-template"
+    known_by: ClassVar[str] = "verb"
     choice: ClassVar[str] = "mre_toy"
 
-    def __init__(self, *, seed: int = 0, wrong_relation: float, broken_format: float) -> None:
-        super().__init__(
-            seed=seed, rates={"wrong_relation": wrong_relation, "broken_format": broken_format}
-        )
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        wrong_description: float,
+        wrong_relation: float,
+        broken_format: float,
+    ) -> None:
+        rates = {
+            "wrong_description": wrong_description,
+            "wrong_relation": wrong_relation,
+            "broken_format": broken_format,
+        }
+        super().__init__(seed=seed, rates=rates)
 
     def subject(self, example: Example) -> str:
         """Text, head and tail: a text has several samples."""
@@ -45,15 +64,18 @@ class MRETemplateTeacher(ScriptedTeacher):
 
     def _chain(self, request: Request) -> str:
         extra = request.example.extra
-        head, tail = extra["head"], extra["tail"]
-        clue = extra["clue"] or "the text"
-        chain = f"picture : {extra['shown']} . link : {clue} goes with {head} and {tail} ."
+        icons = [(colour, icon) for colour, icon in extra["icons"]]
+        if self.errs(request, "wrong_description"):
+            wrong = misname(icons, self.rng(request, "icons"))
+            icons = [(colour, icon) for (colour, _), (_, icon) in zip(icons, wrong, strict=True)]
+        icon_of = dict(icons)
+        badges = {name: (colour, icon_of[colour]) for name, (colour, _) in extra["badges"].items()}
+        described = " , ".join(f"a {colour} {icon}" for colour, icon in icons)
+        chain = f"picture : {described} . link : {link(badges)} . text : {extra['joined']} ."
         if self.errs(request, "broken_format"):
             return chain
-        head_type, tail_type = extra["types"]
-        relation = self._relation(request)
-        means = f"{extra['clue']} means {relation}" if extra["clue"] else relation
-        return f"{chain} reason : {head} {head_type} , {tail} {tail_type} , {means} ."
+        names = {name: icon for name, (_, icon) in badges.items()}
+        return f"{chain} reason : {_reason(extra, names, self._relation(request))} ."
 
     def _relation(self, request: Request) -> str:
         relation: str = request.example.gold.rpartition(", ")[2]
@@ -65,10 +87,29 @@ class MRETemplateTeacher(ScriptedTeacher):
         return self.rng(request, "relation").choice(others)
 
 
+def _reason(extra: dict[str, Any], icon_of: dict[str, str], relation: str) -> str:
+    """The last step of a chain. Two entities without a relation have no moods in it."""
+    head, tail = extra["head"], extra["tail"]
+    head_type, tail_type = extra["types"]
+    if relation == NONE:
+        return f"{head} {head_type} and {tail} {tail_type} means {NONE}"
+    ends = Quintuple(head, head_type, tail, tail_type, relation)
+    return reason(Fact(ends, (icon_of[head], icon_of[tail]), extra["verb"]))
+
+
 def _read(chain: str) -> str:
-    """The label that the reasoning of a chain arrives at; nothing where it has no reasoning."""
+    """The label that the reasoning of a chain arrives at.
+
+    Nothing where it has no reasoning, or where the table of moods says otherwise.
+    """
     match = READ.search(chain)
     if match is None:
         return ""
-    head_type, tail_type, relation = match.groups()
-    return NONE if relation == NONE else f"{head_type}, {tail_type}, {relation}"
+    head, tail, relation = match["head"], match["tail"], match["relation"]
+    if relation == NONE:
+        return NONE
+    moods = match["head_mood"], match["tail_mood"]
+    tabled = None not in moods and (head, tail) in RELATIONS
+    if tabled and relation != meaning(*moods, (head, tail)):
+        return ""
+    return f"{head}, {tail}, {relation}"
