@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mmie.distil.teacher import Request
@@ -87,7 +88,7 @@ class MRETemplateTeacher(ScriptedTeacher):
         return self.rng(request, "relation").choice(others)
 
 
-def _reason(extra: dict[str, Any], icon_of: dict[str, str], relation: str) -> str:
+def _reason(extra: Mapping[str, Any], icon_of: dict[str, str], relation: str) -> str:
     """The last step of a chain. Two entities without a relation have no moods in it."""
     head, tail = extra["head"], extra["tail"]
     head_type, tail_type = extra["types"]
