@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${OUT:-experiments/results/toy}
-rows="zero_shot only_rl sft cot_sft jmere_r1
+rows="zero_shot only_rl only_rl_no_partial_reward sft cot_sft jmere_r1
   ablation_no_partial_reward ablation_no_rule_score_filter ablation_no_reprediction_filter ablation_no_filter
   cot_sft_no_reprediction_filter cot_sft_no_filter
   more_zero_shot more_sft more_r1 more_mixing_hard_only more_mixing_constant more_mixing_all
