@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import httpx2
 import openai
@@ -29,6 +31,8 @@ GENERATE, LOAD, UNLOAD = (
 LONGEST_REASON = 300  # characters of a server's complaint that go into our message
 AGAIN = "see that it runs and start the run again, it goes on from its last resume point"
 PROBED = 15.0  # seconds for a request that needs no model
+# What the HTTP library calls a connection that is made, without and with TLS.
+CONNECTED = ("connection.connect_tcp.complete", "connection.start_tls.complete")
 NOT_KEPT = "Cache miss"  # the server does not hold, or holds no longer, a picture named by its hash
 
 
@@ -58,6 +62,7 @@ class Client:
             http = openai.DefaultHttpxClient(
                 timeout=choice.timeout,
                 trust_env=False,
+                event_hooks={"request": [self._trace]},
                 limits=httpx2.Limits(max_connections=choice.concurrency + 1),
             )
             self._client = openai.OpenAI(
@@ -70,6 +75,7 @@ class Client:
         except (ValueError, OSError, httpx2.InvalidURL, openai.OpenAIError) as error:
             reason = _one_line(error)
             raise InputError(f"rollout.address={address}: no address ({reason})") from error
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._sent: set[str] = set()  # hashes of pictures that the server has got
         self._lock = threading.Lock()
 
@@ -164,8 +170,24 @@ class Client:
         return reply
 
     def close(self) -> None:
-        """Ends the connections, and so the requests that are under way."""
+        """Ends the connections, and so the requests that are under way.
+
+        A socket that another thread reads from stays open when it is closed, so it is shut down.
+        """
+        with self._lock:
+            connected = list(self._sockets)
+        for each in connected:
+            with suppress(OSError):  # the server has ended this one
+                each.shutdown(socket.SHUT_RDWR)
         self._client.close()
+
+    def _trace(self, request: httpx2.Request) -> None:
+        request.extensions["trace"] = self._note_socket
+
+    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in CONNECTED:
+            with self._lock:
+                self._sockets.add(info["return_value"].get_extra_info("socket"))
 
     @property
     def _quick(self) -> openai.OpenAI:
