@@ -333,6 +333,22 @@ def test_closing_ends_the_requests_under_way() -> None:
             end.set()
 
 
+def test_a_server_that_was_started_anew_between_two_updates_is_asked_on(
+    policy: Policy, tmp_path: Path, unproven: Session
+) -> None:
+    """It holds neither the adapter before nor the pictures."""
+    asked = questions(policy, tmp_path)
+    keys = [f"key-{question.id}" for question in asked]
+    with standing_in(unproven) as address, opened(address, policy, tmp_path) as engine:
+        engine.sample(asked, keys, sampling=NEUTRAL, group_size=3)
+        (old,) = unproven.loaded
+        unproven.loaded.clear()
+        adapt(policy, 2)
+        engine.sample(asked, keys, sampling=GREEDY)
+        assert old not in unproven.loaded
+        assert len(unproven.loaded) == 1
+
+
 def test_nothing_is_loaded_while_nothing_has_changed(
     policy: Policy, tmp_path: Path, unproven: Session
 ) -> None:

@@ -126,8 +126,12 @@ class Client:
         self._post(LOAD, body, tries=0)
 
     def unload(self, name: str) -> None:
-        """Makes the server forget an adapter. One that hangs is not waited for, as the run ends."""
-        with _explained(f"{self.address}{UNLOAD}", f"{PROBED:g} s"):
+        """Makes the server forget an adapter. One that hangs is not waited for, as the run ends.
+
+        A server that was started anew in between does not know it, and that is as good.
+        """
+        gone = suppress(openai.NotFoundError)
+        with _explained(f"{self.address}{UNLOAD}", f"{PROBED:g} s"), gone:
             self._quick.post(UNLOAD, cast_to=object, body={"lora_name": name})
 
     def generate(
