@@ -349,6 +349,28 @@ def test_a_server_that_was_started_anew_between_two_updates_is_asked_on(
         assert len(unproven.loaded) == 1
 
 
+def test_what_a_killed_run_has_left_is_removed_when_it_goes_on(
+    policy: Policy, tmp_path: Path
+) -> None:
+    """Its adapter lies in the folder and on the server; that of another run stays on both."""
+    session, folder = Session.read("whole"), tmp_path / "server" / "adapters"
+
+    def killed(address: str, run: str) -> str:
+        client = Client(choice_of(address), address, key=None)
+        settings = {"max_gap": 1.0, "leader": True, "run": run, "patience": 1.0}
+        name = ServedAdapter(client, policy, folder, **settings)._load([1])
+        client.close()
+        return name
+
+    with standing_in(session) as address:
+        left, others = killed(address, "test"), killed(address, "other")
+        session._count = 0
+        with opened(address, policy, tmp_path):
+            assert list(session.loaded) == [others]
+            assert [path.name for path in folder.glob("mmie-*")] == [others]
+    assert left != others
+
+
 def test_nothing_is_loaded_while_nothing_has_changed(
     policy: Policy, tmp_path: Path, unproven: Session
 ) -> None:
