@@ -265,6 +265,11 @@ def test_a_server_of_another_model_is_refused_before_the_run(tmp_path: Path) -> 
     ("status", "said", "message"),
     [
         (200, "<html>", r"^rollout\.address: .*/v1/models names no models: no vLLM answers there$"),
+        (
+            200,
+            {"data": [{"id": "base", "max_model_len": 12}]},
+            r"serves 12 tokens, which hold no prompt beside a response of 12: raise --max",
+        ),
         (200, {"object": "list"}, r"names no models: no vLLM answers there$"),
         (401, {"error": "Unauthorized"}, r"/v1/models answers 401: .* rollout\.api_key_env names$"),
         (

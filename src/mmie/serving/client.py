@@ -19,6 +19,7 @@ import httpx2
 import openai
 
 from mmie.errors import InputError
+from mmie.serving.choice import refuse_length
 
 if TYPE_CHECKING:
     from mmie.serving.choice import VLLM
@@ -79,19 +80,25 @@ class Client:
         self._sent: set[str] = set()  # hashes of pictures that the server has got
         self._lock = threading.Lock()
 
-    def check(self) -> None:
+    def check(self, new_tokens: int) -> None:
         """Asks a server what it can do.
 
+        Args:
+            new_tokens: the length limit of the responses that it will be asked for.
+
         Raises:
-            InputError: it is not there, serves no such model, or lacks an endpoint.
+            InputError: it is not there, serves no such model, lacks an endpoint, or holds no
+                prompt beside such a response.
         """
-        served = self.models()
+        lengths = self._lengths()
+        served = list(lengths)
         if self.model not in served:
             names = ", ".join(served) or "none"
             raise InputError(
                 f"rollout.model={self.model}: {self.address} serves {names}; name one of them, or "
                 "start the server with --served-model-name"
             )
+        refuse_length(lengths[self.model], f"rollout.address: {self.address} serves", new_tokens)
         remedies = {
             GENERATE: "start vLLM (0.32 or newer) with --enable-scale-out",
             LOAD: "start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True",
@@ -107,10 +114,14 @@ class Client:
 
     def models(self) -> list[str]:
         """The names that the server answers to, those of adapters among them."""
+        return list(self._lengths())
+
+    def _lengths(self) -> dict[str, int | None]:
+        """``--max-model-len`` of each model; None where the server does not say."""
         reply = self._get("/v1/models")
         try:
-            return [str(model["id"]) for model in reply["data"]]
-        except (KeyError, TypeError) as error:
+            return {str(model["id"]): model.get("max_model_len") for model in reply["data"]}
+        except (KeyError, TypeError, AttributeError) as error:
             what = f"{self.address}/v1/models names no models"
             raise InputError(f"rollout.address: {what}: no vLLM answers there") from error
 

@@ -67,7 +67,7 @@ def open_engine(choice: VLLM, policy: Policy, use: Use) -> VLLMEngine:
             patience=choice.timeout,
         )
         with telling_the_end(server):
-            client.check()
+            client.check(use.new_tokens)
             adapter.prove()
             engine = VLLMEngine(client, adapter, policy, choice, server=server)
         undo.pop_all()
