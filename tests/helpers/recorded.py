@@ -117,8 +117,8 @@ def standing_in(session: Session, **changes: Callable[[Any, Any], Answer]) -> It
         if path == LOAD and "lora_name" in body:
             session.note_load(body["lora_name"])
         if path == UNLOAD:
-            session.loaded.pop(body["lora_name"], None)
-            return 200, "Success"
+            known = session.loaded.pop(body["lora_name"], None)
+            return (200, "Success") if known else (404, {"error": {"message": "cannot be found"}})
         found = session.exchanges[session.compared(path, body)]
         if path == LOAD and found[0] != 200 and body:
             del session.loaded[body["lora_name"]]

@@ -67,6 +67,7 @@ def use_of(folder: Path, *, rank: int = RANK) -> Use:
         processes=1,
         leader=True,
         folder=folder,
+        new_tokens=12,
         run="test",
     )
 

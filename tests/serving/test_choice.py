@@ -45,6 +45,7 @@ def test_a_value_out_of_range_is_refused(changes: dict[str, Any], message: str) 
     [
         ({"rank": 600}, {}, "lora.rank: 600: vLLM serves at most 512"),
         ({"rank": 32}, {"max_lora_rank": 16}, "rollout.max_lora_rank: 16 is below lora.rank=32"),
+        ({"new_tokens": 9}, {"max_model_len": 9}, "rollout.max_model_len: 9 tokens, which hold no"),
         ({"processes": 4}, {}, "rollout.address: each of the 4 processes would start a server"),
         ({}, {"command": ["no-vllm"]}, "rollout.command: no-vllm is no program; install vLLM"),
         (

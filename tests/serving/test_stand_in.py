@@ -6,8 +6,10 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from helpers.served import (
 from mmie.errors import InputError
 from mmie.models.policy import Policy
 from mmie.serving import client as client_module
+from mmie.serving import vllm
 from mmie.serving.adapters import ServedAdapter
 from mmie.serving.client import Client
 from mmie.serving.local import LocalEngine
@@ -218,6 +221,19 @@ def test_the_end_of_a_server_of_our_own_is_told_with_its_last_words(
             engine.sample(asked, ["a", "b", "c"], sampling=GREEDY)
 
 
+def test_a_server_of_our_own_that_ends_in_the_proof_is_told_with_its_last_words(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof asks the first request that computes, where a server may find no memory."""
+    script = "print('killed for its memory'); raise SystemExit(9)"
+    server = Server([sys.executable, "-c", script], environment={}, log=tmp_path / "server.log")
+    server._process.wait()
+    monkeypatch.setattr(vllm, "start_server", lambda *_: server)
+    choice, use = choice_of(None, command=[sys.executable]), use_of(tmp_path)
+    with pytest.raises(InputError, match=r"is gone: .* status 9; .*\(killed for its memory\)"):
+        open_engine(choice, policy, use)
+
+
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
@@ -249,6 +265,11 @@ def test_a_server_of_another_model_is_refused_before_the_run(tmp_path: Path) -> 
     ("status", "said", "message"),
     [
         (200, "<html>", r"^rollout\.address: .*/v1/models names no models: no vLLM answers there$"),
+        (
+            200,
+            {"data": [{"id": "base", "max_model_len": 12}]},
+            r"serves 12 tokens, which hold no prompt beside a response of 12: raise --max",
+        ),
         (200, {"object": "list"}, r"names no models: no vLLM answers there$"),
         (401, {"error": "Unauthorized"}, r"/v1/models answers 401: .* rollout\.api_key_env names$"),
         (
@@ -294,6 +315,65 @@ def test_a_server_that_hangs_does_not_hold_up_the_end_of_a_run(
         pytest.raises(InputError, match=r"unload_lora_adapter gave no answer within 0\.05 s"),
     ):
         client.unload("mmie-1")
+
+
+def test_closing_ends_the_requests_under_way() -> None:
+    """A server waits for its connections before it ends, and Python for its threads."""
+    asked, end = Event(), Event()
+
+    def hanging(path: str, body: Any) -> tuple[int, Any]:
+        asked.set()
+        end.wait(10)
+        return 200, {}
+
+    with listening(Session(), hanging) as address, ThreadPoolExecutor() as pool:
+        client = Client(choice_of(address), address, key=None)
+        request = pool.submit(client.generate, "base", [1], [], {})
+        asked.wait(10)
+        client.close()
+        try:
+            with pytest.raises(InputError, match="is not there"):
+                request.result(timeout=5)
+        finally:
+            end.set()
+
+
+def test_a_server_that_was_started_anew_between_two_updates_is_asked_on(
+    policy: Policy, tmp_path: Path, unproven: Session
+) -> None:
+    """It holds neither the adapter before nor the pictures."""
+    asked = questions(policy, tmp_path)
+    keys = [f"key-{question.id}" for question in asked]
+    with standing_in(unproven) as address, opened(address, policy, tmp_path) as engine:
+        engine.sample(asked, keys, sampling=NEUTRAL, group_size=3)
+        (old,) = unproven.loaded
+        unproven.loaded.clear()
+        adapt(policy, 2)
+        engine.sample(asked, keys, sampling=GREEDY)
+        assert old not in unproven.loaded
+        assert len(unproven.loaded) == 1
+
+
+def test_what_a_killed_run_has_left_is_removed_when_it_goes_on(
+    policy: Policy, tmp_path: Path
+) -> None:
+    """Its adapter lies in the folder and on the server; that of another run stays on both."""
+    session, folder = Session.read("whole"), tmp_path / "server" / "adapters"
+
+    def killed(address: str, run: str) -> str:
+        client = Client(choice_of(address), address, key=None)
+        settings = {"max_gap": 1.0, "leader": True, "run": run, "patience": 1.0}
+        name = ServedAdapter(client, policy, folder, **settings)._load([1])
+        client.close()
+        return name
+
+    with standing_in(session) as address:
+        left, others = killed(address, "test"), killed(address, "other")
+        session._count = 0
+        with opened(address, policy, tmp_path):
+            assert list(session.loaded) == [others]
+            assert [path.name for path in folder.glob("mmie-*")] == [others]
+    assert left != others
 
 
 def test_nothing_is_loaded_while_nothing_has_changed(

@@ -43,7 +43,7 @@ class ServedAdapter:
         folder: where adapters are written, which the server must be able to read.
         max_gap: see ``VLLM``.
         leader: whether this process loads and proves; the others of a run wait for it.
-        run: see ``Use``; part of the adapters' names.
+        run: see ``Use``; the adapters' names begin with a hash of it.
         patience: seconds that these wait.
     """
 
@@ -63,7 +63,7 @@ class ServedAdapter:
         self.folder = folder.resolve()
         self.max_gap = max_gap
         self.leader = leader
-        self.run = run
+        self.prefix = f"mmie-{hashlib.sha256(run.encode()).hexdigest()[:8]}-"
         self.patience = patience
         self.name = ""
         self._mark: list[int] = []
@@ -95,6 +95,7 @@ class ServedAdapter:
         """
         if not self.leader:
             return
+        self._clear()
         base = self._base_scores()
         self._refuse_gap("the base", self.client.model, base)
         self._before = base
@@ -119,6 +120,14 @@ class ServedAdapter:
                     self.client.unload(name)
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self._held, self.name, self._mark = [], "", []
+
+    def _clear(self) -> None:
+        """Removes what this run has left behind where it was killed."""
+        for folder in self.folder.glob(f"{self.prefix}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in self.client.models():
+            if name.startswith(self.prefix):
+                self.client.unload(name)
 
     def _replace(self, mark: list[int]) -> None:
         start, old = time.perf_counter(), self.name
@@ -178,7 +187,7 @@ class ServedAdapter:
 
     def _name(self, mark: list[int]) -> str:
         """Run and weights name an adapter, so no two adapters share a name."""
-        return f"mmie-{hashlib.sha256(f'{self.run} {mark}'.encode()).hexdigest()[:12]}"
+        return f"{self.prefix}{hashlib.sha256(str(mark).encode()).hexdigest()[:12]}"
 
     def _load(self, mark: list[int]) -> str:
         name = self._name(mark)

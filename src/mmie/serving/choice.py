@@ -35,6 +35,7 @@ class Use:
         processes: of the run.
         leader: whether this is the first of them.
         folder: of the run, for adapters and the server's log.
+        new_tokens: the largest length limit of a response.
         run: tells this run from others that use the same server; the same in all its processes.
     """
 
@@ -44,6 +45,7 @@ class Use:
     processes: int
     leader: bool
     folder: Path
+    new_tokens: int
     run: str
 
 
@@ -169,13 +171,14 @@ class VLLM:
     def check(self, use: Use) -> None:
         """See ``Rollout.check``. A server that runs is asked what it can do."""
         self.served_rank(use.rank)
+        refuse_length(self.max_model_len, "rollout.max_model_len:", use.new_tokens)
         if use.targets is not None:
             _refuse_targets(use.targets, use.model["path"])
         if self.address is not None:
             from mmie.serving.client import Client  # it loads the client's libraries
 
             with closing(Client(self, self.address, key=self.key)) as client:
-                client.check()
+                client.check(use.new_tokens)
             return
         if use.processes > 1:
             what = f"each of the {use.processes} processes would start a server"
@@ -216,6 +219,25 @@ class VLLM:
         from mmie.serving.vllm import open_engine  # it loads torch
 
         return open_engine(self, policy, use)
+
+
+def refuse_length(length: int | None, where: str, new_tokens: int) -> None:
+    """A server cuts a response, or refuses a prompt, where both together are too long for it.
+
+    Args:
+        length: tokens of prompt and response together; None where nothing bounds them.
+        where: the beginning of the message.
+        new_tokens: the length limit of a response.
+
+    Raises:
+        InputError: there is no room for a prompt.
+    """
+    if length is not None and length <= new_tokens:
+        raise InputError(
+            f"{where} {length} tokens, which hold no prompt beside a response of {new_tokens}: "
+            "raise --max-model-len (rollout.max_model_len), or lower grpo.max_new_tokens or "
+            "evaluation.max_new_tokens"
+        )
 
 
 def _refuse_targets(targets: str, path: str) -> None:

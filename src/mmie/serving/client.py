@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import httpx2
 import openai
 
 from mmie.errors import InputError
+from mmie.serving.choice import refuse_length
 
 if TYPE_CHECKING:
     from mmie.serving.choice import VLLM
@@ -29,6 +32,8 @@ GENERATE, LOAD, UNLOAD = (
 LONGEST_REASON = 300  # characters of a server's complaint that go into our message
 AGAIN = "see that it runs and start the run again, it goes on from its last resume point"
 PROBED = 15.0  # seconds for a request that needs no model
+# What the HTTP library calls a connection that is made, without and with TLS.
+CONNECTED = ("connection.connect_tcp.complete", "connection.start_tls.complete")
 NOT_KEPT = "Cache miss"  # the server does not hold, or holds no longer, a picture named by its hash
 
 
@@ -58,6 +63,7 @@ class Client:
             http = openai.DefaultHttpxClient(
                 timeout=choice.timeout,
                 trust_env=False,
+                event_hooks={"request": [self._trace]},
                 limits=httpx2.Limits(max_connections=choice.concurrency + 1),
             )
             self._client = openai.OpenAI(
@@ -70,22 +76,29 @@ class Client:
         except (ValueError, OSError, httpx2.InvalidURL, openai.OpenAIError) as error:
             reason = _one_line(error)
             raise InputError(f"rollout.address={address}: no address ({reason})") from error
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._sent: set[str] = set()  # hashes of pictures that the server has got
         self._lock = threading.Lock()
 
-    def check(self) -> None:
+    def check(self, new_tokens: int) -> None:
         """Asks a server what it can do.
 
+        Args:
+            new_tokens: the length limit of the responses that it will be asked for.
+
         Raises:
-            InputError: it is not there, serves no such model, or lacks an endpoint.
+            InputError: it is not there, serves no such model, lacks an endpoint, or holds no
+                prompt beside such a response.
         """
-        served = self.models()
+        lengths = self._lengths()
+        served = list(lengths)
         if self.model not in served:
             names = ", ".join(served) or "none"
             raise InputError(
                 f"rollout.model={self.model}: {self.address} serves {names}; name one of them, or "
                 "start the server with --served-model-name"
             )
+        refuse_length(lengths[self.model], f"rollout.address: {self.address} serves", new_tokens)
         remedies = {
             GENERATE: "start vLLM (0.32 or newer) with --enable-scale-out",
             LOAD: "start vLLM with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True",
@@ -101,10 +114,14 @@ class Client:
 
     def models(self) -> list[str]:
         """The names that the server answers to, those of adapters among them."""
+        return list(self._lengths())
+
+    def _lengths(self) -> dict[str, int | None]:
+        """``--max-model-len`` of each model; None where the server does not say."""
         reply = self._get("/v1/models")
         try:
-            return [str(model["id"]) for model in reply["data"]]
-        except (KeyError, TypeError) as error:
+            return {str(model["id"]): model.get("max_model_len") for model in reply["data"]}
+        except (KeyError, TypeError, AttributeError) as error:
             what = f"{self.address}/v1/models names no models"
             raise InputError(f"rollout.address: {what}: no vLLM answers there") from error
 
@@ -120,8 +137,12 @@ class Client:
         self._post(LOAD, body, tries=0)
 
     def unload(self, name: str) -> None:
-        """Makes the server forget an adapter. One that hangs is not waited for, as the run ends."""
-        with _explained(f"{self.address}{UNLOAD}", f"{PROBED:g} s"):
+        """Makes the server forget an adapter. One that hangs is not waited for, as the run ends.
+
+        A server that was started anew in between does not know it, and that is as good.
+        """
+        gone = suppress(openai.NotFoundError)
+        with _explained(f"{self.address}{UNLOAD}", f"{PROBED:g} s"), gone:
             self._quick.post(UNLOAD, cast_to=object, body={"lora_name": name})
 
     def generate(
@@ -164,8 +185,24 @@ class Client:
         return reply
 
     def close(self) -> None:
-        """Ends the connections, and so the requests that are under way."""
+        """Ends the connections, and so the requests that are under way.
+
+        A socket that another thread reads from stays open when it is closed, so it is shut down.
+        """
+        with self._lock:
+            connected = list(self._sockets)
+        for each in connected:
+            with suppress(OSError):  # the server has ended this one
+                each.shutdown(socket.SHUT_RDWR)
         self._client.close()
+
+    def _trace(self, request: httpx2.Request) -> None:
+        request.extensions["trace"] = self._note_socket
+
+    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        if event in CONNECTED:
+            with self._lock:
+                self._sockets.add(info["return_value"].get_extra_info("socket"))
 
     @property
     def _quick(self) -> openai.OpenAI:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,6 @@ def open_engine(choice: VLLM, policy: Policy, use: Use) -> VLLMEngine:
             address, key = server.address, server.key
         client = Client(choice, address, key=key)
         undo.callback(client.close)
-        client.check()
         adapter = ServedAdapter(
             client,
             policy,
@@ -67,8 +66,10 @@ def open_engine(choice: VLLM, policy: Policy, use: Use) -> VLLMEngine:
             run=use.run,
             patience=choice.timeout,
         )
-        adapter.prove()
-        engine = VLLMEngine(client, adapter, policy, choice, server=server)
+        with telling_the_end(server):
+            client.check(use.new_tokens)
+            adapter.prove()
+            engine = VLLMEngine(client, adapter, policy, choice, server=server)
         undo.pop_all()
     return engine
 
@@ -111,20 +112,13 @@ class VLLMEngine:
         side_by_side: int | None = None,
     ) -> Completions:
         """See ``Engine.sample``. The server bounds its memory itself."""
-        try:
+        with telling_the_end(self.server):
             model = self.adapter.current()
             asked = [self._asked(question) for question in questions]
             ask = partial(self._ask, model, sampling=sampling, group_size=group_size)
             each = len(keys) // len(questions)
             jobs = [partial(ask, asked[n // each], key, n // each) for n, key in enumerate(keys)]
             rows = self._side_by_side(jobs)
-        except InputError as error:
-            reason = self.server and self.server.failure()
-            if not reason:
-                raise
-            raise InputError(
-                f"rollout: the server of this run is gone: {reason}; {AGAIN}"
-            ) from error
         completions = self._completions(rows)
         self._compare(model, questions, completions, sampling)
         return completions
@@ -250,6 +244,22 @@ class VLLMEngine:
         with self.policy.evaluating(), self.policy.markers_excluded():
             own = self.policy.logps(prompts, responses, temperature=temperature, memory=MEMORY)
         return rms((own - responses.logps)[responses.mask])
+
+
+@contextmanager
+def telling_the_end(server: Server | None) -> Iterator[None]:
+    """Inside, a request that fails as the run's own server has ended says why that has.
+
+    Raises:
+        InputError: a request has failed.
+    """
+    try:
+        yield
+    except InputError as error:
+        reason = server and server.failure()
+        if not reason:
+            raise
+        raise InputError(f"rollout: the server of this run is gone: {reason}; {AGAIN}") from error
 
 
 def seed_of(key: str) -> int:

@@ -209,6 +209,9 @@ class Context:
         from mmie.serving.choice import Use
 
         config = self.config
+        limits = [config.evaluation.max_new_tokens]
+        if config.grpo is not None and "grpo" in config.stages:
+            limits.append(config.grpo.max_new_tokens)
         return Use(
             model=config.model,
             rank=config.lora.rank,
@@ -216,6 +219,7 @@ class Context:
             processes=config.trainer.processes,
             leader=not self.follower,
             folder=self.output,
+            new_tokens=max(limits),
             run=str(heartbeat_files(config, self.store)[0].resolve()),
         )
 
