@@ -147,7 +147,6 @@ def test_runs(executed: Any, name: str, seen: str) -> None:
     assert seen in executed(name)
 
 
-@pytest.mark.slow
 def test_results_of_a_whole_run_are_tested_and_drawn(executed: Any, whole_run: Path) -> None:
     text = executed("results", whole_run)
     assert "ablation_no_filter, seed 0: no counts of JMERE-R1 here" in text
@@ -155,7 +154,6 @@ def test_results_of_a_whole_run_are_tested_and_drawn(executed: Any, whole_run: P
     assert text.count("<Figure size") == 2
 
 
-@pytest.mark.slow
 def test_case_study_marks_right_wrong_and_missed(executed: Any, whole_run: Path) -> None:
     text = executed("case_study", whole_run)
     assert "jmere_r1, toy profile, seed 0, test-0" in text
@@ -165,7 +163,6 @@ def test_case_study_marks_right_wrong_and_missed(executed: Any, whole_run: Path)
     assert "warm-up: 0 of 2 right; JMERE-R1 also has 2 more: test-0, test-1" in text
 
 
-@pytest.mark.slow
 def test_case_study_says_which_command_makes_predictions(executed: Any, whole_run: Path) -> None:
     for path in (whole_run / "predictions").iterdir():
         path.unlink()

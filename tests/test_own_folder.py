@@ -70,6 +70,7 @@ def test_two_runs_in_one_second(tmp_path: Path) -> None:
     assert (tmp_path / f"{parent}_2/.hydra/config.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_two_sweeps_in_one_second(tmp_path: Path) -> None:
     folder = tmp_path / "it's a $place"
     folder.mkdir()

@@ -150,7 +150,6 @@ def test_a_gpu_that_is_not_there_is_told_before_the_teacher_is_asked(tmp_path: P
     assert not (tmp_path / "artifacts").exists()
 
 
-@pytest.mark.slow
 def test_a_sweep_distils_once_and_warms_up_once(tmp_path: Path, finished: Finished) -> None:
     finished.copy_to(tmp_path)
     results = [
@@ -240,7 +239,6 @@ def test_results_have_every_key_and_every_file(
     assert not (tmp_path / "run/export").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("experiment", "models", "absent"),
     [
@@ -336,7 +334,6 @@ def test_a_run_killed_in_any_stage_goes_on_and_ends_the_same(
         assert len(record.read_text(encoding="utf-8").splitlines()) == 16 * 2 * 3
 
 
-@pytest.mark.slow
 def test_predict_and_export_take_a_finished_run_away(
     tmp_path: Path, finished: Finished, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -416,7 +413,6 @@ def test_more_r1_and_a_sweep_over_alpha(tmp_path: Path) -> None:
     assert results[1]["vision"]["from_disk"] > 8
 
 
-@pytest.mark.slow
 def test_progressive_mixing_works_for_jmere(tmp_path: Path, finished: Finished) -> None:
     finished.copy_to(tmp_path)
     found = go(tmp_path, "run", "schedule=progressive_mix", "grpo.epochs=0.25", "stages=[grpo]")

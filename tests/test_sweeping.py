@@ -125,6 +125,7 @@ def test_a_sweep_of_several_processes_is_refused(
     assert all(error.startswith("trainer.devices: ") for (error,) in picked(tmp_path, "error"))
 
 
+@pytest.mark.slow
 def test_a_sweep_that_goes_well_has_status_0_and_forgets_an_earlier_one_in_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipeline: Callable[..., None]
 ) -> None:
@@ -225,6 +226,7 @@ def test_a_sweeper_that_is_not_installed_is_one_line(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_figure")
 @pytest.mark.filterwarnings("ignore")
 def test_optuna_proposes_the_same_again_and_lives_with_failures(
@@ -302,6 +304,7 @@ module.run = run
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_figure")
 def test_jobs_run_side_by_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -66,6 +66,7 @@ def gib(*overrides: str) -> dict[str, Any]:
     return simulate(run_config(*SMALL, *overrides), prompt=64, response=96)
 
 
+@pytest.mark.slow
 def test_lean_passes_take_less() -> None:
     fast, lean = gib("memory=fast"), gib("memory=lean")
     assert set(fast) == {"weights_gib", "optimizer_gib", *PASSES, "peak_gib"}
@@ -115,7 +116,6 @@ def test_wrong_arguments_are_one_line(
     assert line.startswith(f"error: {message}")
 
 
-@pytest.mark.slow
 def test_several_values_make_one_row_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,6 +132,7 @@ def test_several_values_make_one_row_each(
     assert small["sft_gib"] < large["sft_gib"]
 
 
+@pytest.mark.slow
 def test_the_rollout_of_the_paper_profile_fits() -> None:
     """LLaVA-1.5 caches nine times as much as Qwen2.5-VL, whose sixteen responses fit."""
     qwen, llava = (
@@ -146,6 +147,7 @@ def test_the_rollout_of_the_paper_profile_fits() -> None:
     assert fixed + simulation.rollout().peak < 40 * GIB
 
 
+@pytest.mark.slow
 def test_responses_of_a_rollout_stay_within_their_bound() -> None:
     """The prompts' keys and values stay for the later parts."""
     bounds = ("null", "1", "0.0027", "0.00001")

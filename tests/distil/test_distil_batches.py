@@ -107,6 +107,7 @@ def test_the_record_has_batch_usage_and_the_reduced_price(api, tmp_path, png, mo
     assert again.ledger.total.dollars == pytest.approx(18 * full / 2)
 
 
+@pytest.mark.slow
 def test_files_are_bounded(api, tmp_path, png):
     api.limit = 4
     against_the_server(pictures(tmp_path / "few", png), batch_requests=4, **BATCH)

@@ -11,7 +11,6 @@ import pytest
 from helpers.teacher_server import against_the_server, honest, pictures
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fatal", [9, 13])
 def test_a_killed_run_repeats_no_request_that_was_answered(server, tmp_path, png, fatal):
     server.reply = honest(server)

@@ -230,7 +230,6 @@ def requests_of(folder):
     return record.asked, record.reused
 
 
-@pytest.mark.slow
 def test_two_processes_at_one_record_pay_once(server, tmp_path, png):
     def slow(handler, *_):
         server.ended.wait(0.02)

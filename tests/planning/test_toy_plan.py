@@ -177,6 +177,7 @@ def test_recorded_answers_are_not_asked_again(folder: Path, history: dict[str, A
     assert requests(made) == len(lines) - 40
 
 
+@pytest.mark.slow
 def test_memory_and_disk(folder: Path, history: dict[str, Any]) -> None:
     made = planned(folder, "plan.memory=true", "seed=3", "plan.cards.A40.memory_gb=0.1")
     assert made["memory"]["peak_gib"] > made["memory"]["weights_gib"] > 0

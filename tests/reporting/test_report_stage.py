@@ -100,7 +100,6 @@ def test_wrong_paths_are_told_before_anything_runs(
         )
 
 
-@pytest.mark.slow
 def test_the_command_line(
     tmp_path: Path,
     write_run: Write,

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "experiments" / "report"
 
 
+@pytest.mark.slow
 def test_the_shipped_report_is_what_the_results_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

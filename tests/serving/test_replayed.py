@@ -19,6 +19,7 @@ from helpers.served import opened, toy_policy
 from mmie.serving.adapters import ServedAdapter
 
 
+@pytest.mark.slow
 def test_the_gap_of_the_log_probabilities_explains_how_far_the_adapters_are_apart(
     pictures: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

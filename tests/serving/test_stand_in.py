@@ -51,6 +51,7 @@ def unproven(monkeypatch: pytest.MonkeyPatch) -> Session:
     return Session.read("whole", loaded_before=1)
 
 
+@pytest.mark.slow
 def test_a_session_gives_what_the_policy_itself_gives(policy: Policy, tmp_path: Path) -> None:
     asked, session = questions(policy, tmp_path), Session.read("whole")
     before = adapter_hash(policy)
@@ -354,6 +355,7 @@ def test_a_server_that_was_started_anew_between_two_updates_is_asked_on(
         assert len(unproven.loaded) == 1
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_has_left_is_removed_when_it_goes_on(
     policy: Policy, tmp_path: Path
 ) -> None:

@@ -88,6 +88,7 @@ def test_silence_ends_the_others(tmp_path: Path) -> None:
     assert "no sign of life of the first process of this run" in errors
 
 
+@pytest.mark.slow
 def test_a_first_process_that_lives_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ def test_several_processes_leave_the_files_of_one(
     assert files(tmp_path) == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dead", "name"), [(1, "process 1"), (0, "the first process")])
 def test_the_death_of_a_process_ends_the_others(dead: int, name: str, tmp_path: Path) -> None:
     start = time.monotonic()

@@ -67,6 +67,7 @@ def raising(error: BaseException) -> Any:
 NO_SERVER = {"WANDB_API_KEY": "a" * 40, "WANDB_BASE_URL": "http://127.0.0.1:9"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "warning"),
     [

@@ -211,7 +211,6 @@ def test_more_responses_are_another_vote_and_wider_passes_are_not(
     assert keys[2][0] != keys[0][0]
 
 
-@pytest.mark.slow
 def test_the_pipeline_votes_where_more_than_one_response_is_asked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

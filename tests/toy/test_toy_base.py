@@ -201,7 +201,6 @@ def test_an_earlier_base_is_taken_over_word_by_word(tmp_path: Path) -> None:
     assert torch.equal(model.state_dict()[name], earlier.state_dict()[name].bfloat16().float())
 
 
-@pytest.mark.slow
 def test_pre_training_writes_a_checkpoint_that_loads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
