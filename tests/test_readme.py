@@ -164,7 +164,9 @@ def test_the_example_works(conf: Path) -> None:
 
 def test_every_experiment_is_listed() -> None:
     assert set(experiment_files()) == set(
-        re.findall(r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep|Beyond)", EXPERIMENTS, re.MULTILINE)
+        re.findall(
+            r"^\| `(\w+)` \| (?:Table|Figure|MORE-R1|Sweep|Beyond)", EXPERIMENTS, re.MULTILINE
+        )
     )
 
 

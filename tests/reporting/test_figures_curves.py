@@ -45,7 +45,7 @@ def test_the_parts_of_the_reward_follow_it_whatever_they_are_called(tmp_path: Pa
     found = curves.select([recorded(tmp_path, rows)])
     assert [*found] == [
         "reward",
-        "r_z, part of the reward, before its weight",
+        "r_z, before its weight",
         "KL to the reference",
     ]
 

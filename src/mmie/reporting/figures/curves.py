@@ -78,10 +78,7 @@ def select(runs: Sequence[Run]) -> Panels:
 def _titles(recorded: Iterable[str]) -> dict[str, str]:
     """Measure → title, of those that are drawn, in their order: the reward and its parts first."""
     names = list(dict.fromkeys(recorded))
-    parts = {
-        name: f"{name.removeprefix('train/')}, part of the reward, before its weight"
-        for name in names
-    }
+    parts = {name: f"{name.removeprefix('train/')}, before its weight" for name in names}
     own = {name: title for name, title in parts.items() if name.startswith(PART)}
     titles = {"train/reward": "reward", **own, **LAST}
     return {name: title for name, title in titles.items() if name in names}
