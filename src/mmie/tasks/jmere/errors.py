@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from mmie.metrics import folded_set
-from mmie.tasks.kinds import DIRECTION, INVALID, INVENTED, MISSED, RELATION, SPAN, TRUNCATED, TYPE
+from mmie.tasks.kinds import DIRECTION, INVENTED, MISSED, RELATION, SPAN, TYPE, unreadable
 from mmie.types import Judged, Quintuple
 
 NEAR = 3  # parts of five that a quintuple must share with a gold one to count as a slip of it
@@ -35,11 +35,9 @@ def judge_quintuples(
             called truncated.
         invalid: the items of the answer that are wrong in form or label; each is an error.
     """
-    if predicted is None and truncated:
-        unreadable = [Judged(None, None, TRUNCATED)]
-    else:
-        unreadable = [Judged(None, None, INVALID)] * max(invalid, int(predicted is None))
-    return unreadable + [
+    answered = predicted is not None
+    unread = unreadable(answered=answered, truncated=truncated, invalid=invalid)
+    return unread + [
         Judged(said, meant, _kind(said, meant)) for said, meant in paired(predicted, gold)
     ]
 

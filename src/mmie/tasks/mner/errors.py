@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mmie.tasks.kinds import INVALID, INVENTED, MISSED, SPAN, TRUNCATED, TYPE
+from mmie.tasks.kinds import INVENTED, MISSED, SPAN, TYPE, unreadable
 from mmie.tasks.mner.entities import Entity
 from mmie.tasks.mner.matching import best_pairs
 from mmie.text import fold
@@ -33,12 +33,10 @@ def judge_entities(
             called truncated.
         invalid: the items of the answer that are wrong in form or type; each is an error.
     """
-    if predicted is None and truncated:
-        unreadable = [Judged(None, None, TRUNCATED)]
-    else:
-        unreadable = [Judged(None, None, INVALID)] * max(invalid, int(predicted is None))
+    answered = predicted is not None
+    unread = unreadable(answered=answered, truncated=truncated, invalid=invalid)
     pairs = paired(predicted or (), gold)
-    return unreadable + [Judged(said, meant, _kind(said, meant)) for said, meant in pairs]
+    return unread + [Judged(said, meant, _kind(said, meant)) for said, meant in pairs]
 
 
 def paired(predicted: Sequence[Entity], gold: Sequence[Entity]) -> list[Pair]:

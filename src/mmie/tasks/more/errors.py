@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from mmie.tasks.kinds import INVALID, INVENTED, MISSED, RELATION, TRUNCATED, TYPE
+from mmie.tasks.kinds import judged_label
 from mmie.tasks.more.metrics import NONE
 from mmie.types import Judged
 
 
 def judge_label(predicted: str | None, gold: str, *, truncated: bool = False) -> Judged:
-    """The label beside the gold one.
-
-    ``none`` in place of a relation is missed, a relation in place of ``none`` is invented.
-    """
-    said = None if predicted is None else (predicted,)
-    return Judged(said, (gold,), _kind(predicted, gold, truncated=truncated))
+    """The label beside the gold one; see ``judged_label``."""
+    return judged_label(predicted, gold, truncated=truncated, none=NONE, types_of=_types)
 
 
-def _kind(predicted: str | None, gold: str, *, truncated: bool) -> str:
-    if predicted is None:
-        return TRUNCATED if truncated else INVALID
-    if predicted == gold:
-        return ""
-    if predicted == NONE:
-        return MISSED
-    if gold == NONE:
-        return INVENTED
-    same_types = predicted.rpartition("/")[0] == gold.rpartition("/")[0]
-    return RELATION if same_types else TYPE
+def _types(label: str) -> str:
+    """``/per/misc`` of ``/per/misc/awarded``."""
+    return label.rpartition("/")[0]
