@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmie.training.plan import MicroBatch, StepLoader, plan_steps
+from mmie.training.plan import WINDOW, MicroBatch, StepLoader, group_by_length, plan_steps
 from mmie.training.schedules.uniform import Uniform
 
 
@@ -143,3 +143,28 @@ def test_each_rank_knows_its_own_part_of_the_step() -> None:
     for rank, expected in ((0, "ac"), (1, "bd")):
         loader = StepLoader("abcd", [[0, 1, 2, 3]], rank=rank, **options)
         assert ["".join(batch.step_items) for batch in loader] == [expected, expected]
+
+
+def test_grouping_by_length_by_hand() -> None:
+    plan = [[0, 1], [2, 3], [4, 5]]
+    lengths = [9, 1, 5, 9, 1, 4]
+    grouped = group_by_length(plan, lengths=lengths, seed=0)
+    assert sorted(grouped) == [[0, 3], [1, 4], [5, 2]]
+    assert grouped == group_by_length(plan, lengths=lengths, seed=0)
+
+
+def test_grouping_keeps_samples_within_their_window() -> None:
+    plan = plan_steps(Uniform(), samples=180, epochs=3, batch_size=4, seed=0)
+    grouped = group_by_length(plan, lengths=range(180), seed=0)
+    assert [len(step) for step in grouped] == [len(step) for step in plan]
+    for start in range(0, len(plan), WINDOW):
+        window = slice(start, start + WINDOW)
+        assert sorted(sum(grouped[window], [])) == sorted(sum(plan[window], []))
+    spread = [max(step) - min(step) for step in grouped]
+    assert sum(spread) / len(spread) < 5  # 110 for steps of random samples
+    starts = [min(step) for step in grouped[:WINDOW]]
+    assert starts != sorted(starts)  # no curriculum from short to long
+
+
+def test_no_steps_are_grouped_to_none() -> None:
+    assert group_by_length([], lengths=[], seed=0) == []

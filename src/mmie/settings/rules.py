@@ -37,5 +37,13 @@ def anything(*, key: Key) -> Any:
     return field(metadata={"key": key})
 
 
+def switch() -> Any:
+    """An option that is in the keys only where it is on.
+
+    What was computed before there was this option keeps its key.
+    """
+    return field(metadata={"key": True, "not in key": False})
+
+
 def _field(rule: str, holds: Callable[[Any], bool], *, key: Key) -> Any:
     return field(metadata={"rule": rule, "holds": holds, "key": key})

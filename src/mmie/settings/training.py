@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mmie.settings.rules import TRAININGS, above, anything, at_least, one_of, share
+from mmie.settings.rules import TRAININGS, above, anything, at_least, one_of, share, switch
 
 
 @dataclass(kw_only=True)
@@ -38,12 +38,14 @@ class LearningConfig:
 class SFTConfig(LearningConfig):
     """``batch_size`` is that of one update on all devices together.
 
-    ``micro_batch_size`` is that of one forward on one device.
+    ``micro_batch_size`` is that of one forward on one device. ``group_by_length`` puts samples of
+    similar length into one update.
     """
 
     response: str = one_of("reasoned", "direct")
     batch_size: int = at_least(1)
     micro_batch_size: int = at_least(1, key=False)
+    group_by_length: bool = switch()
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ changes all stages after it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmie.artifacts import Artifact, fingerprint
@@ -224,8 +224,12 @@ def key_of(section: Any, stage: str) -> dict[str, Any]:
             they belong; a field that says nothing belongs to all.
         stage: the stage's name.
     """
-    keyed = [entry.name for entry in fields(section) if _in_key(entry, stage)]
-    return {name: _plain(getattr(section, name), stage) for name in keyed}
+    keyed: dict[str, Any] = {}
+    for entry in fields(section):
+        value = getattr(section, entry.name)
+        if _in_key(entry, stage) and value != entry.metadata.get("not in key", MISSING):
+            keyed[entry.name] = _plain(value, stage)
+    return keyed
 
 
 def _plain(value: Any, stage: str) -> Any:

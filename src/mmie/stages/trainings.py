@@ -20,7 +20,7 @@ from mmie.tasks.task import Task
 from mmie.training.callbacks import RolloutRows
 from mmie.training.fit import Fit, fit
 from mmie.training.grpo import GRPOModule
-from mmie.training.plan import StepLoader
+from mmie.training.plan import StepLoader, group_by_length
 from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
 from mmie.training.shares import in_shares
@@ -47,6 +47,9 @@ def train_sft(
         epochs=config.epochs,
         seed=context.config.seed,
     )
+    if config.group_by_length:
+        lengths = [item.text_tokens(policy) for item in items]
+        plan = group_by_length(plan, lengths=lengths, seed=context.config.seed)
     module = SFTModule(
         policy,
         config,

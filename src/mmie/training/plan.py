@@ -8,9 +8,12 @@ state, and would form other batches for another number of processes.
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+WINDOW = 50  # steps within which samples are grouped by length
 
 
 class Schedule(Protocol):
@@ -60,6 +63,32 @@ def plan_steps(
         stream += indices[: round(share * len(indices))]
     starts = range(0, len(stream) - batch_size + 1, batch_size)
     return [stream[start : start + batch_size] for start in starts]
+
+
+def group_by_length(
+    plan: Sequence[Sequence[int]], *, lengths: Sequence[int], seed: int
+) -> list[list[int]]:
+    """The same samples in the same number of steps, with those of similar length in one step.
+
+    Rows of one forward pass are padded to the longest, so rows of similar length cost less. Samples
+    move within a window of ``WINDOW`` steps only, and the order of the steps in a window is random:
+    each part of the training still sees short and long ones.
+
+    Args:
+        plan: sample indices of each step, all steps of one size.
+        lengths: of each sample, in any unit.
+        seed: decides the order of the steps.
+    """
+    grouped: list[list[int]] = []
+    for start in range(0, len(plan), WINDOW):
+        window = plan[start : start + WINDOW]
+        indices = [index for step in window for index in step]
+        indices.sort(key=lambda index: lengths[index])  # equal lengths keep their random order
+        size = len(window[0])
+        steps = [indices[first : first + size] for first in range(0, len(indices), size)]
+        random.Random(f"lengths-{seed}-{start}").shuffle(steps)
+        grouped += steps
+    return grouped
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ class Demonstration:
     prompt: str
     response_ids: list[int]
 
+    def text_tokens(self, policy: Policy) -> int:
+        """Tokens of prompt and response, without those of the pictures."""
+        return len(policy.response_ids(self.prompt)) + len(self.response_ids)
+
 
 class SFTModule(AdapterModule):
     """Token-mean cross-entropy on the response, prompt masked (eq. 1, section 3.2).
