@@ -124,12 +124,13 @@ def head_logps(
     def scored(part: Tensor, wanted: Tensor) -> Tensor:
         return token_logps(head(part), wanted, temperature=temperature)
 
+    # Flat, because hidden is a slice. Over three dimensions that do not lie one behind the other in
+    # memory torch would copy the head's weight once per row.
+    flat, wanted = hidden.flatten(0, 1), tokens.flatten()
     if chunk is None:
-        return scored(hidden, tokens)
+        return scored(flat, wanted).view_as(tokens)
     parts = [
-        checkpoint(scored, part, wanted, use_reentrant=False)
-        for part, wanted in zip(
-            hidden.flatten(0, 1).split(chunk), tokens.flatten().split(chunk), strict=True
-        )
+        checkpoint(scored, part, of_part, use_reentrant=False)
+        for part, of_part in zip(flat.split(chunk), wanted.split(chunk), strict=True)
     ]
     return torch.cat(parts).view_as(tokens)
