@@ -315,6 +315,28 @@ def test_a_model_in_bfloat16_is_not_merged(policy: Any) -> None:
     assert not any("forward" in vars(layer) for layer in layers)
 
 
+def test_autocast_alone_casts_what_goes_into_an_adapter(policy: Any, score: Any) -> None:
+    """PEFT's detour over float32 has the same values and takes a fifth of an update."""
+    for name, value in policy.model.named_parameters():
+        value.data = value.data.to(torch.float32 if ".lora_" in name else torch.bfloat16)
+    layers = [part for part in policy.model.modules() if isinstance(part, LoraLayer)]
+    seen: set[torch.dtype] = set()
+    for layer in layers:
+        layer.lora_A[POLICY].register_forward_pre_hook(
+            lambda module, inputs: seen.add(inputs[0].dtype)
+        )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        values = score()
+    assert seen == {torch.bfloat16}
+    score()  # without autocast the adapter's own type is needed
+    assert seen == {torch.bfloat16, torch.float32}
+    for layer in layers:
+        layer._forward_pre_hooks.clear()
+        layer.cast_input_dtype_enabled = True
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(score(), values)
+
+
 def test_which_adapter_is_active(make_policy: Any) -> None:
     policy = make_policy()
     policy.add_reference()

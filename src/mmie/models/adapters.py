@@ -66,6 +66,8 @@ class AdaptedModel(nn.Module):
             task_type="CAUSAL_LM",
         )
         self.model: Any = get_peft_model(backbone.model, self.lora, adapter_name=POLICY)
+        for layer in self._adapted_layers():
+            layer.register_forward_pre_hook(_leave_casts_to_autocast)
 
     @property
     def device(self) -> torch.device:
@@ -74,8 +76,7 @@ class AdaptedModel(nn.Module):
     @property
     def active(self) -> str | None:
         """The adapter that runs; None for the bare base."""
-        layers = (part for part in self.model.modules() if isinstance(part, LoraLayer))
-        layer: Any = next(layers)
+        layer = self._adapted_layers()[0]
         return None if layer.disable_adapters else str(layer.active_adapters[0])
 
     def trainable(self) -> list[nn.Parameter]:
@@ -163,6 +164,9 @@ class AdaptedModel(nn.Module):
                 weights[f"{name}.weight"] = _weight_with(module, [POLICY])
         return weights
 
+    def _adapted_layers(self) -> list[Any]:
+        return [layer for layer in self.model.modules() if isinstance(layer, LoraLayer)]
+
     def _activate(self, name: str) -> None:
         """Chooses the adapter that runs.
 
@@ -210,10 +214,9 @@ class AdaptedModel(nn.Module):
         rounding the sum to them would lose most of what the adapter has learned.
         """
         computes_in_float32 = not torch.is_autocast_enabled(self.device.type)
-        layers = [layer for layer in self.model.modules() if isinstance(layer, LoraLayer)]
-        single: list[Any] = [
-            layer for layer in layers if computes_in_float32 and _in_float32(layer)
-        ]
+        single: list[Any] = []
+        if computes_in_float32:
+            single = [layer for layer in self._adapted_layers() if _in_float32(layer)]
         for layer in single:
             layer.forward = _as_one_product(layer)
         try:
@@ -221,6 +224,15 @@ class AdaptedModel(nn.Module):
         finally:
             for layer in single:
                 del layer.forward  # the class's method again
+
+
+def _leave_casts_to_autocast(layer: Any, inputs: tuple[Tensor, ...]) -> None:
+    """Keeps a layer from casting its input where autocast does so itself.
+
+    PEFT casts it to float32, the type of the adapter, and autocast casts it back to bfloat16. The
+    values are the same without the detour, which took a fifth of an update.
+    """
+    layer.cast_input_dtype_enabled = not torch.is_autocast_enabled(inputs[0].device.type)
 
 
 def _in_float32(layer: Any) -> bool:
