@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from mmie.answer_items import FIELD_CUT, ITEM_CUT, hide_tags, show_tags, split
-from mmie.text import fold
+from mmie.errors import InputError
+from mmie.text import fold, label_key
 
 _SPECIAL = re.compile(r"[,\[\]\\]")
 _MISREAD = re.compile(r"[\[\]\\]")
@@ -33,6 +34,23 @@ class Entity(NamedTuple):
 
     name: str
     type: str
+
+
+def refuse_wrong_types(types: Any, key: str) -> None:
+    """Holds a configured list of entity types against what an answer can say.
+
+    Raises:
+        InputError: it is no list, or one type is no word or differs from another in case alone.
+    """
+    if not isinstance(types, Sequence) or isinstance(types, str) or not types:
+        raise InputError(f"{key}: {types!r} is no list of types; write [per, org]")
+    for kind in types:
+        if not (isinstance(kind, str) and kind.isidentifier()):
+            raise InputError(f"{key}: {kind!r} is no type; write it as one word")
+    times = Counter(map(label_key, types))
+    for kind in types:
+        if times[label_key(kind)] > 1:
+            raise InputError(f"{key}: {kind!r} is given twice, whatever its case; take one out")
 
 
 def numbered(entities: Iterable[tuple[str, str]] | None) -> list[tuple[str, str, str]]:

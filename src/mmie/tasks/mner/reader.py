@@ -54,7 +54,8 @@ class TaggedTweets:
 
     Args:
         root: folder of the files.
-        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
+        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``. Without one
+            each is blank.
         types: the task's entity types.
         renamed: type in the files → type of the task, where they differ in more than case.
         missing_images: ``error`` or ``blank``.
@@ -70,7 +71,7 @@ class TaggedTweets:
     def __init__(
         self,
         root: str | Path,
-        images: str | Path,
+        images: str | Path | None,
         *,
         types: Collection[str],
         renamed: Mapping[str, str] | None = None,
