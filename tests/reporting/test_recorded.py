@@ -156,3 +156,14 @@ def test_rows_have_an_asterisk_and_an_origin(folder: Path) -> None:
         "* not trained by this run: recorded with seed 0, 3 at commit aaaaaaaaaa"
     )
     assert len([*summary(OWN, beside)]) == 3
+
+
+def test_a_row_has_the_scores_of_its_own_system(tmp_path: Path) -> None:
+    weak = replace(SCORES, f1=0.1, ci95=(0.0, 0.2))
+    systems = {"zero-shot": {"test/quintuple": weak}, "SFT": {"test/quintuple": SCORES}}
+    write_results(tmp_path / "results.json", of("SFT", "sft", systems=systems))
+    table = score_table(replace(OWN, systems={"JMERE-R1": {"test/quintuple": weak}}), {})
+    own = [str(cell) for cell in table.columns[-1].cells]
+    table = score_table(OWN, recorded_beside(OWN, tmp_path))
+    shown = [str(cell) for cell in table.columns[-1].cells]
+    assert shown[1] == shown[0] != own[0]  # OWN has the same scores as the recorded SFT
