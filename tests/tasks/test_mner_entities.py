@@ -12,7 +12,9 @@ from mmie.text import fold
 
 TYPES = ["per", "loc", "org", "misc"]
 ANN, APEX = Entity("Ann Lee", "per"), Entity("Apex", "org")
-NAMES = st.text("ab ,[]\\(){}\"'\u00e9", max_size=8) | st.sampled_from(["x, per", "a\\, per, b"])
+NAMES = st.text("ab ,[]\\(){}\"'\u00e9", max_size=8) | st.sampled_from(
+    ["x, per", "a\\, per, b", "<answer>", "a </Answer >", "<\\think>"]
+)
 ENTITIES = st.lists(st.builds(Entity, NAMES.map(fold).filter(bool), st.sampled_from(TYPES)))
 
 
@@ -28,6 +30,7 @@ ENTITIES = st.lists(st.builds(Entity, NAMES.map(fold).filter(bool), st.sampled_f
         (r"[a\[b\], misc]", [Entity("a[b]", "misc")]),
         (r"[x\, per, org]", [Entity("x, per", "org")]),
         (r"[AC\DC, org]", [Entity(r"AC\DC", "org")]),
+        (r"[<\answer>, misc]", [Entity("<answer>", "misc")]),
     ],
 )
 def test_strict_answers(answer: str, expected: list[Entity]) -> None:
@@ -64,6 +67,8 @@ def test_what_is_written_is_read_back(entities: list[Entity]) -> None:
     answer = format_entities(entities, types=TYPES)
     assert parse_entities(answer, types=TYPES) == entities
     assert read_entities(answer, types=TYPES) == (entities, 0)
+    response = f"<think> why </think> <answer> {answer} </answer>"
+    assert read_entities(response, types=TYPES) == (entities, 0)
 
 
 def test_plain_names_are_written_as_they_are() -> None:

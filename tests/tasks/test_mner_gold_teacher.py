@@ -56,6 +56,12 @@ def test_a_wrong_type_is_caught() -> None:
     assert chain_of(EMPTY, wrong_type=1.0).verdicts == {"repredicted": []}
 
 
+def test_one_type_cannot_be_mistaken() -> None:
+    teacher = GoldTeacher(seed=3, types=["name"], wrong_type=1.0)
+    tweet = Example("train-2", "Ann !", (), (Entity("Ann", "name"),))
+    assert teacher.write(Request("distil", tweet, 0, "", "")) == '"Ann !": Ann is name.'
+
+
 @pytest.mark.skipif(not REAL.exists(), reason=f"the tagged tweets are not at hand in {REAL}")
 def test_the_chains_of_real_tweets_lead_to_the_gold() -> None:
     source = TaggedTweets(REAL, None, types=TYPES, missing_images="blank")

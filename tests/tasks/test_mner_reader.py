@@ -65,11 +65,15 @@ def test_a_tweet_is_a_sample(tmp_path: Path) -> None:
         ("B-PER I-PER I-PER", ["a b c"]),
         ("O O O", []),
         ("B-per I-per O", ["a b"]),
+        ("B-PER I-per O", ["a b"]),
+        ("B-OTHER I-Other I-MISC", ["a b"]),  # two types of the file, one of the task
     ],
 )
 def test_where_entities_begin_and_end(tmp_path: Path, tags: str, names: list[str]) -> None:
     lines = [f"{word}\t{tag}\n" for word, tag in zip("abc", tags.split(), strict=True)]
-    [entities] = gold(tmp_path, "IMGID:1\n" + "".join(lines))
+    write(tmp_path, "IMGID:1\n" + "".join(lines))
+    [one] = source(tmp_path, renamed={"Other": "misc"}).load("train")
+    entities = one.gold
     assert [entity.name for entity in entities] == names
 
 
@@ -83,6 +87,12 @@ def test_words_may_be_empty_or_odd(tmp_path: Path) -> None:
     write(tmp_path, text)
     [one] = source(tmp_path).load("train")
     assert (one.text, one.gold) == ("IMGID: Ann Lee t’s", (Entity("Ann Lee", "per"),))
+
+
+def test_white_space_around_a_tag_is_no_part_of_it(tmp_path: Path) -> None:
+    write(tmp_path, TWEET.replace("\n", " \n").replace("\n \n", "\n\n"))
+    [one] = source(tmp_path).load("train")
+    assert one.gold == (Entity("Ann Lee", "per"), Entity("Apex", "org"))
 
 
 def test_types_may_be_renamed(tmp_path: Path) -> None:
@@ -100,6 +110,8 @@ def test_types_may_be_renamed(tmp_path: Path) -> None:
         ("word\tX-PER", "tag 'X-PER' is none of O, B-<type> and I-<type>"),
         ("word\tB-", "tag 'B-' is none of O"),
         ("word\t", "tag '' is none of O"),
+        ("word\tB-ANIMAL", "entity type 'ANIMAL' is none of per, loc, org, misc"),
+        ("word\tI-PRE", "entity type 'PRE' is none of per, loc, org, misc"),
         ("\n\nword\tO", r"'word\\tO' belongs to no tweet; begin each one with IMGID:<picture>"),
         ("IMGID:\n", "img_id '' is no file name"),
         ("IMGID:../2\n", "img_id '../2' is no file name inside data.images"),
@@ -119,7 +131,6 @@ def test_a_broken_line_is_named(tmp_path: Path, bad: str, message: str) -> None:
         ("IMGID:1\n\nIMGID:2\na\tO\n", 1, "the tweet has no words"),
         ("IMGID:1\na\tO\n\nIMGID:2\n", 4, "the tweet has no words"),
         ("IMGID:1\n \tO\n", 1, "'token' must be a list of words"),
-        ("IMGID:1\na\tB-ANIMAL\n", 1, "entity type 'ANIMAL' is none of per, loc, org, misc"),
         ("IMGID:1\n \tB-PER\na\tO\n", 1, "an entity is blank"),
         ("IMGID:1\na\x01\tO\n", 1, "'token' holds a control character"),
     ],
@@ -130,6 +141,12 @@ def test_a_broken_tweet_is_named_by_its_first_line(
     path = write(tmp_path, text)
     with pytest.raises(InputError, match=rf"^{path}:{line}: {message}"):
         source(tmp_path).load("train")
+
+
+@pytest.mark.parametrize("renamed", ["OTHER", ["OTHER"], {"OTHER": 1}])
+def test_what_renames_nothing_is_refused(tmp_path: Path, renamed: Any) -> None:
+    with pytest.raises(InputError, match=r"^data\.renamed=.*: write .*OTHER: misc"):
+        source(tmp_path, renamed=renamed)
 
 
 def test_other_files_are_told_from_annotations(tmp_path: Path) -> None:

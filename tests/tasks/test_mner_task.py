@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.configured import instruction
+from helpers.configured import instruction, prompts
 from mmie.errors import InputError
+from mmie.tasks.mner.chains import MNERChains
 from mmie.tasks.mner.entities import Entity
 from mmie.tasks.mner.errors import judge_entities
 from mmie.tasks.mner.task import MNER
@@ -127,7 +128,11 @@ def test_what_the_statistics_count() -> None:
     assert TASK.describe((GEORGE,)) == ["George Zimmerman · per"]
 
 
-@pytest.mark.parametrize("types", ["per", [], ["per", "a b"], ["per", "[x]"], [1]])
+@pytest.mark.parametrize(
+    "types", ["per", None, [], ["per", "a b"], ["per", "[x]"], [1], ["per", "per"], ["per", "PER"]]
+)
 def test_types_that_no_answer_can_hold_are_refused(types: object) -> None:
     with pytest.raises(InputError, match=r"^task\.types: "):
         MNER(types=types, response=Direct())  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^cot\.chains\.types: "):
+        MNERChains(types=types, **prompts("mner"))  # type: ignore[arg-type]

@@ -37,7 +37,9 @@ def test_the_parts_of_a_label() -> None:
 
 
 @pytest.mark.parametrize(
-    "paths", [[], "/per/per/peer", None, ["peer"], ["/per/per/peer", "/per/per/peer"], [1]]
+    "paths",
+    [[], "/per/per/peer", None, ["peer"], ["/per/per/peer", "/per/per/peer"], [1]]
+    + [["/per/per/peer", "/Per/per/Peer"]],
 )
 def test_labels_that_are_none_are_refused(paths: object) -> None:
     with pytest.raises(InputError, match=r"^task\.labels: .*/per/org/member_of"):

@@ -166,5 +166,12 @@ def test_grouping_keeps_samples_within_their_window() -> None:
     assert starts != sorted(starts)  # no curriculum from short to long
 
 
+def test_a_step_holds_no_sample_twice_though_a_window_holds_several_epochs() -> None:
+    plan = plan_steps(Uniform(), samples=24, epochs=4, batch_size=8, seed=0)
+    grouped = group_by_length(plan, lengths=[5] * 12 + [9] * 12, seed=0)
+    assert Counter(sum(grouped, [])) == Counter(sum(plan, []))
+    assert all(len(set(step)) == 8 for step in grouped)
+
+
 def test_no_steps_are_grouped_to_none() -> None:
     assert group_by_length([], lengths=[], seed=0) == []

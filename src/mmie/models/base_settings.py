@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import errors, get_session, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.utils import build_hf_headers
 
+from mmie.errors import InputError
 from mmie.files import parse_json
 from mmie.models.backbone import require_whole_weights, resolve_path
 
@@ -24,10 +25,13 @@ def refuse_quantised(path: str) -> None:
         path: a folder, a name on the hub, or ``mmie:…``.
 
     Raises:
-        InputError: the base is quantised, or its folder is not there. One that cannot be reached
-            is not refused here: loading it says why.
+        InputError: the base is quantised, or its folder is not there or holds no checkpoint. One
+            that cannot be reached is not refused here: loading it says why.
     """
     folder = resolve_path(path)
+    if Path(folder).is_dir() and not (Path(folder) / CONFIG).is_file():
+        reason = f"there is no {CONFIG} in it"
+        raise InputError(f"model.path={path}: {reason}; give the folder of a checkpoint")
     try:
         settings = parse_json(_content(folder))
     except UNREACHABLE:

@@ -13,6 +13,7 @@ empty line.
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -73,14 +74,15 @@ def write(folder: Path) -> None:
         InputError: a package is not installed, or the folder is there or cannot be written.
     """
     gguf, licence = packaged(".gguf"), packaged("LICENSE")
-    if folder.exists():
-        raise InputError(f"{folder}: is there already; delete it, or name another folder")
-    tokenizer = read_tokenizer(gguf)
-    model = behind_vision(read_language_model(gguf), tokenizer)
     partial = folder.with_name(f"{folder.name}.partial")
-    with disk_errors(folder, also=(SafetensorError,)):
+    with disk_errors(folder):
+        if os.path.lexists(folder):  # a link that leads nowhere as well
+            raise InputError(f"{folder}: is there already; delete it, or name another folder")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+    tokenizer = read_tokenizer(gguf)
+    model = behind_vision(read_language_model(gguf), tokenizer)
+    with disk_errors(folder, also=(SafetensorError,)):
         save(model, tokenizer, partial)
         shutil.copyfile(licence, partial / "LICENSE")
         (partial / "README.md").write_text(CARD, encoding="utf-8")
@@ -92,17 +94,20 @@ def packaged(ending: str) -> Path:
     """The file of the package whose name ends so. The package itself is not imported.
 
     Raises:
-        InputError: the package is not installed, or what reads its file.
+        InputError: the package is not installed, or has no such file, or what reads it is not
+            installed.
     """
     try:
         package = distribution(PACKAGE)
     except PackageNotFoundError as error:
         raise InputError(f"{PACKAGE} is not installed: {ADVICE}") from error
+    paths = [Path(str(file.locate())) for file in package.files or ()]
+    found = [path for path in paths if path.name.endswith(ending) and path.is_file()]
+    if not found:
+        raise InputError(f"{PACKAGE} {package.version} has no {ending} file: {ADVICE}")
     if not is_gguf_available():
         raise InputError(f"gguf is not installed: {ADVICE}")
-    return next(
-        Path(str(file.locate())) for file in package.files or () if file.name.endswith(ending)
-    )
+    return found[0]
 
 
 def read_tokenizer(gguf: Path) -> Any:

@@ -72,7 +72,9 @@ def group_by_length(
 
     Rows of one forward pass are padded to the longest, so rows of similar length cost less. Samples
     move within a window of ``WINDOW`` steps only, and the order of the steps in a window is random:
-    each part of the training still sees short and long ones.
+    each part of the training still sees short and long ones. Where a window holds several epochs, a
+    sample occurs in it more than once, and its occurrences go to different steps as far as there
+    are enough others.
 
     Args:
         plan: sample indices of each step, all steps of one size.
@@ -84,11 +86,23 @@ def group_by_length(
         window = plan[start : start + WINDOW]
         indices = [index for step in window for index in step]
         indices.sort(key=lambda index: lengths[index])  # equal lengths keep their random order
-        size = len(window[0])
-        steps = [indices[first : first + size] for first in range(0, len(indices), size)]
+        steps = _steps_in_order(indices, size=len(window[0]))
         random.Random(f"lengths-{seed}-{start}").shuffle(steps)
         grouped += steps
     return grouped
+
+
+def _steps_in_order(indices: Sequence[int], *, size: int) -> list[list[int]]:
+    """Steps of neighbours; a sample that the step already has waits for the next one."""
+    waiting, steps = [*indices], []
+    while waiting:
+        step = list(dict.fromkeys(waiting))[:size]
+        for index in step:
+            waiting.remove(index)
+        while len(step) < size:  # fewer samples are left than a step holds
+            step.append(waiting.pop(0))
+        steps.append(step)
+    return steps
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from mmie.distil.candidates import Ask
 from mmie.distil.chain_text import extract_chain
-from mmie.tasks.mner.entities import format_entities
+from mmie.tasks.mner.entities import format_entities, refuse_wrong_types
 from mmie.tasks.mner.reading import read_entities
 from mmie.templates import Places, fill
 from mmie.types import Candidate, Example
@@ -25,6 +25,9 @@ class MNERChains:
         types: the entity types that are offered at re-prediction.
         distil: the prompt that asks for a chain which leads to the gold answer.
         repredict: the prompt that asks for the entities of text and chain.
+
+    Raises:
+        InputError: see ``refuse_wrong_types``.
     """
 
     requests = 2  # per candidate: the chain, its re-prediction
@@ -36,6 +39,7 @@ class MNERChains:
         distil: Annotated[str, Places(needed=("text", "answer"))],
         repredict: Annotated[str, Places(("text", "chain"), optional=("types",))],
     ) -> None:
+        refuse_wrong_types(types, "cot.chains.types")
         self.types = types
         self.distil = distil
         self.repredict = repredict

@@ -4,7 +4,9 @@ An answer is ``[]`` or a sequence of items ``[name, type]``, separated by white 
 one comma. The last field is a known type, and what stands before it is the name, which may hold
 commas. A backslash before a comma, a bracket or a backslash takes that character literally. An item
 with a bracket that is not escaped is invalid, and so is one whose name has a type between its
-commas: it would be two items that were run together.
+commas: it would be two items that were run together. So a name that is itself a type, such as
+``org``, cannot be written; there is none in the public data. A backslash after the ``<`` of a think
+or answer tag belongs to no name and keeps the tag from ending the answer.
 
 An answer has no positions. So a name that is meant twice is written twice, and the mentions of one
 name and type are numbered where answers are compared (``numbered``). This counts like the spans of
@@ -15,11 +17,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, NamedTuple
 
-from mmie.answer_items import FIELD_CUT, ITEM_CUT, split
-from mmie.text import fold
+from mmie.answer_items import FIELD_CUT, ITEM_CUT, hide_tags, show_tags, split
+from mmie.errors import InputError
+from mmie.text import fold, label_key
 
 _SPECIAL = re.compile(r"[,\[\]\\]")
 _MISREAD = re.compile(r"[\[\]\\]")
@@ -31,6 +34,23 @@ class Entity(NamedTuple):
 
     name: str
     type: str
+
+
+def refuse_wrong_types(types: Any, key: str) -> None:
+    """Holds a configured list of entity types against what an answer can say.
+
+    Raises:
+        InputError: it is no list, or one type is no word or differs from another in case alone.
+    """
+    if not isinstance(types, Sequence) or isinstance(types, str) or not types:
+        raise InputError(f"{key}: {types!r} is no list of types; write [per, org]")
+    for kind in types:
+        if not (isinstance(kind, str) and kind.isidentifier()):
+            raise InputError(f"{key}: {kind!r} is no type; write it as one word")
+    times = Counter(map(label_key, types))
+    for kind in types:
+        if times[label_key(kind)] > 1:
+            raise InputError(f"{key}: {kind!r} is given twice, whatever its case; take one out")
 
 
 def numbered(entities: Iterable[tuple[str, str]] | None) -> list[tuple[str, str, str]]:
@@ -51,10 +71,10 @@ def format_entities(entities: Iterable[Entity], *, types: Collection[str]) -> st
     """``[Josh Gordon, per], [Browns, org]``; ``[]`` for none.
 
     ``parse_entities`` reads the same entities back. A name is written unchanged unless it has a
-    bracket or a backslash, or one of the types between its commas.
+    bracket, a backslash or a tag, or one of the types between its commas.
     """
     items = [f"[{_escape(name, types)}, {kind}]" for name, kind in entities]
-    return ", ".join(items) or "[]"
+    return hide_tags(", ".join(items)) or "[]"
 
 
 def parse_entities(answer: str, *, types: Collection[str]) -> list[Entity] | None:
@@ -67,7 +87,7 @@ def parse_entities(answer: str, *, types: Collection[str]) -> list[Entity] | Non
     Returns:
         The entities in order; ``[]`` for the valid empty answer; None if any item is invalid.
     """
-    text = answer.strip()
+    text = show_tags(answer).strip()
     if text == "[]":
         return []
     if not (text.startswith("[") and text.endswith("]")):

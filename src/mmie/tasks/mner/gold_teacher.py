@@ -30,7 +30,7 @@ class GoldTeacher(ScriptedTeacher):
     Args:
         seed: of the errors.
         types: those of the task.
-        wrong_type: the share of chains in which one entity has another type.
+        wrong_type: the share of chains in which one entity has another type, if there is one.
     """
 
     model: ClassVar[str] = "mner-templates"
@@ -54,7 +54,8 @@ class GoldTeacher(ScriptedTeacher):
         if entities and self.errs(request, "wrong_type"):
             rng = self.rng(request, "type")
             place = rng.randrange(len(entities))
-            others = [kind for kind in self.types if kind != entities[place].type]
+            right = entities[place].type
+            others = [kind for kind in self.types if kind != right] or [right]
             entities[place] = entities[place]._replace(type=rng.choice(others))
         quoted = quotations(request.example.text, entities)
         return "\n".join(map(line, quoted, entities)) or NOTHING

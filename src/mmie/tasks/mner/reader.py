@@ -2,6 +2,7 @@
 
 A tweet is a line ``IMGID:<picture>``, then one line ``word<TAB>tag`` for each word, then a blank
 line. The tags are BIO: an entity begins at ``B-`` and goes on through the ``I-`` of the same type.
+Types are compared without regard to case, and each must be known, also where it belongs to nothing.
 Twitter-2015 has ``I-`` tags where nothing goes on: these words belong to no entity. Their number is
 logged. Twitter-2017 has two apostrophes of Windows-1252 that someone read as Latin-1, which makes
 them control characters: they are put right.
@@ -10,11 +11,11 @@ them control characters: they are put right.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from mmie.data.files import file_of, read_text
 from mmie.data.labels import Spellings
@@ -22,7 +23,7 @@ from mmie.data.pictures import PictureFolder, Track, untracked
 from mmie.data.source import SPLITS, digest, known_split, limits, picture_name, text_of
 from mmie.errors import InputError
 from mmie.tasks.mner.entities import Entity
-from mmie.text import clean
+from mmie.text import clean, label_key
 from mmie.types import Example
 
 FILES = {"train": ["train.txt"], "val": ["valid.txt", "val.txt", "dev.txt"], "test": ["test.txt"]}
@@ -53,7 +54,8 @@ class TaggedTweets:
 
     Args:
         root: folder of the files.
-        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
+        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``. Without one
+            each is blank.
         types: the task's entity types.
         renamed: type in the files → type of the task, where they differ in more than case.
         missing_images: ``error`` or ``blank``.
@@ -69,7 +71,7 @@ class TaggedTweets:
     def __init__(
         self,
         root: str | Path,
-        images: str | Path,
+        images: str | Path | None,
         *,
         types: Collection[str],
         renamed: Mapping[str, str] | None = None,
@@ -79,7 +81,7 @@ class TaggedTweets:
         self.root = Path(root)
         self.pictures = PictureFolder(images, missing_images)
         self.types = Spellings(types)
-        self.renamed = dict(renamed or {})
+        self.renamed = _by_key(renamed)
         self.limit = limits(limit)
 
     @property
@@ -91,7 +93,7 @@ class TaggedTweets:
 
     def load(self, split: str, *, track: Track = untracked) -> list[Example]:
         path = self._file(known_split(split))
-        tweets = list(islice(_tweets(path), self.limit.get(split)))
+        tweets = list(islice(_tweets(path, self._type), self.limit.get(split)))
         pictures = self.pictures.find(split, [tweet.img_id for tweet in tweets], track=track)
         examples = []
         for number, (tweet, picture) in enumerate(zip(tweets, pictures, strict=True)):
@@ -112,7 +114,7 @@ class TaggedTweets:
             yield Entity(name, self._type(tweet.tags[start][2:], tweet.where))
 
     def _type(self, kind: str, where: str) -> str:
-        known = self.types.of(self.renamed.get(kind, kind))
+        known = self.types.of(self.renamed.get(label_key(kind), kind))
         if known is None:
             types = ", ".join(self.types.labels)
             advice = "extend task.types or data.renamed"
@@ -120,8 +122,21 @@ class TaggedTweets:
         return known
 
 
-def _tweets(path: Path) -> Iterator[_Tweet]:
-    """The tweets of a file; lines end with a line feed alone, as a word may be another line end."""
+def _by_key(renamed: Any) -> dict[str, str]:
+    """``data.renamed`` checked, with the keys as labels are compared."""
+    given = {} if renamed is None else renamed
+    if not isinstance(given, Mapping) or not all(isinstance(kind, str) for kind in given.values()):
+        raise InputError(f"data.renamed={renamed!r}: write types as {{OTHER: misc}}")
+    return {label_key(str(kind)): known for kind, known in given.items()}
+
+
+def _tweets(path: Path, type_of: Callable[[str, str], str]) -> Iterator[_Tweet]:
+    """The tweets of a file; lines end with a line feed alone, as a word may be another line end.
+
+    Args:
+        path: the file.
+        type_of: refuses an unknown type, given the place of its line.
+    """
     tweet: _Tweet | None = None
     for number, line in enumerate(read_text(path).translate(WINDOWS).split("\n"), start=1):
         where, line = f"{path}:{number}", line.removesuffix("\r")
@@ -136,6 +151,8 @@ def _tweets(path: Path) -> Iterator[_Tweet]:
             raise InputError(f"{where}: {reason}; begin each one with IMGID:<picture>")
         else:
             word, tag = _word_and_tag(line, where)
+            if tag != "O":
+                type_of(tag[2:], where)
             tweet.words.append(word)
             tweet.tags.append(tag)
     yield from _finished(tweet)
@@ -150,6 +167,7 @@ def _finished(tweet: _Tweet | None) -> Iterator[_Tweet]:
 
 def _word_and_tag(line: str, where: str) -> tuple[str, str]:
     word, tab, tag = line.rpartition("\t")
+    tag = tag.strip()
     if not tab or "\t" in word:
         raise InputError(f"{where}: {line[:40]!r} is no word, tabulator and tag; correct the line")
     if tag != "O" and not (tag.startswith(("B-", "I-")) and tag[2:]):
@@ -162,9 +180,13 @@ def _spans(tags: list[str]) -> Iterator[tuple[int, int]]:
     for start, tag in enumerate(tags):
         if tag.startswith("B-"):
             end = start + 1
-            while end < len(tags) and tags[end] == f"I-{tag[2:]}":
+            while end < len(tags) and _goes_on(tags[end], tag):
                 end += 1
             yield start, end
+
+
+def _goes_on(tag: str, begun: str) -> bool:
+    return tag.startswith("I-") and label_key(tag[2:]) == label_key(begun[2:])
 
 
 def _astray(tags: list[str]) -> int:

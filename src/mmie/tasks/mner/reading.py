@@ -20,6 +20,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 
+from mmie.answer_items import show_tags
 from mmie.reading.item_reader import without_marks
 from mmie.response_blocks import answer_text, has_answer_block
 from mmie.tasks.mner.entities import Entity, parse_entities
@@ -43,7 +44,7 @@ def read_entities(text: str, *, types: Collection[str]) -> tuple[list[Entity] | 
 
     The first value is None where there is no valid item and the answer is not the empty ``[]``.
     """
-    answer = answer_text(text).strip()
+    answer = show_tags(answer_text(text)).strip()
     exact = parse_entities(answer, types=types)
     if exact is not None:
         return exact, 0

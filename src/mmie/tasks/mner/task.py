@@ -8,9 +8,14 @@ from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Annotated, Any, ClassVar
 
-from mmie.errors import InputError
 from mmie.metrics import Invalid, counts_of, micro_prf, per_relation
-from mmie.tasks.mner.entities import Entity, format_entities, numbered, parse_entities
+from mmie.tasks.mner.entities import (
+    Entity,
+    format_entities,
+    numbered,
+    parse_entities,
+    refuse_wrong_types,
+)
 from mmie.tasks.mner.errors import judge_entities
 from mmie.tasks.mner.reading import read_entities
 from mmie.tasks.task import Counts, Task
@@ -32,7 +37,7 @@ class MNER(Task):
         instruction: the prompt, with the place ``{text}`` and, where wanted, ``{types}``.
 
     Raises:
-        InputError: the types are no list, or one of them cannot be written in an answer.
+        InputError: see ``refuse_wrong_types``.
     """
 
     types: Sequence[str]
@@ -44,12 +49,7 @@ class MNER(Task):
     selection_metric: ClassVar[str] = "entity"
 
     def __post_init__(self) -> None:
-        listed = isinstance(self.types, Sequence) and not isinstance(self.types, str)
-        if not (listed and self.types):
-            raise InputError(f"task.types: {self.types!r} is no list of types; write [per, org]")
-        for kind in self.types:
-            if not (isinstance(kind, str) and kind.isidentifier()):
-                raise InputError(f"task.types: {kind!r} is no type; write it as one word")
+        refuse_wrong_types(self.types, "task.types")
 
     def places(self, example: Example) -> dict[str, str]:
         """The text and the types."""

@@ -32,19 +32,19 @@ def checked_labels(paths: Sequence[str]) -> list[str]:
     """The labels of paths such as ``/per/org/member_of``.
 
     Raises:
-        InputError: they are no list, or one has another form or is given twice.
+        InputError: they are no list, or one has another form or is given twice, whatever its case.
     """
     if not isinstance(paths, Sequence) or isinstance(paths, str) or not paths:
         reason = f"{paths!r} is no list of labels"
         raise InputError(f"task.labels: {reason}; name at least one like /per/org/member_of")
-    labels: list[str] = []
+    labels: dict[str, str] = {}
     for path in paths:
         label = label_of(str(path))
-        if label is None or label in labels:
+        if label is None or label_key(label) in labels:
             reason = f"{path!r} is given twice or not of the form /per/org/member_of"
             raise InputError(f"task.labels: {reason}; correct it")
-        labels.append(label)
-    return labels
+        labels[label_key(label)] = label
+    return [*labels.values()]
 
 
 def parts_of(label: str) -> list[str]:

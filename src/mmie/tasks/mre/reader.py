@@ -43,7 +43,8 @@ class MNREFacts:
     Args:
         root: folder of ``mnre_train.txt``, ``mnre_val .txt`` (with or without the blank) and
             ``mnre_test.txt``.
-        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``.
+        images: folder of the pictures, flat or with ``train/``, ``val/``, ``test/``. Without one
+            each is blank.
         labels: the task's, without none.
         missing_images: ``error`` or ``blank``.
         limit: the number of samples to take of a split, the first ones; all without a number.
@@ -58,7 +59,7 @@ class MNREFacts:
     def __init__(
         self,
         root: str | Path,
-        images: str | Path,
+        images: str | Path | None,
         *,
         labels: Sequence[str],
         missing_images: str = "error",
