@@ -15,7 +15,7 @@ VERSIONS = {
     "divide": 2,
     "distil": 4,
     "filter": 2,
-    "sft": 3,
+    "sft": 2,
     "difficulty": 3,
     "grpo": 2,
     "evaluate": 6,
