@@ -60,6 +60,20 @@ def folders(tmp_path: Path, stage: str) -> list[str]:
     return sorted(path.name for path in (tmp_path / "artifacts" / stage).iterdir() if path.is_dir())
 
 
+def test_recorded_rows_stand_below_those_of_the_run(
+    finished: Finished, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished.copy_to(tmp_path)
+    recorded = {**finished.results, "experiment": "sft"}
+    for part in ("systems", "analysis"):
+        recorded[part] = {"SFT": finished.results[part]["warm-up"]}
+    kept = tmp_path / "recorded" / "results.json"
+    kept.parent.mkdir()
+    kept.write_text(json.dumps(recorded), encoding="utf-8")
+    go(tmp_path, "again", "+experiment=jmere_r1", f"report.recorded={kept.parent}")
+    assert "SFT *" in capsys.readouterr().out
+
+
 def test_a_process_does_not_wait_for_one_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
