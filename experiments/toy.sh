@@ -69,4 +69,4 @@ if [ -z "${EXPERIMENTS:-}" ]; then
   python -m mmie.reporting.case_study "${runs[@]}" --out experiments/figure4.md
 fi
 
-python run.py 'stages=[report]' report.runs="$out" report.folder=experiments/report
+python run.py 'stages=[report]' report.runs="${OUT:-experiments/results}" report.folder=experiments/report
