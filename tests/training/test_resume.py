@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
 from helpers.adapters import adapter_hash
@@ -222,3 +223,30 @@ def test_a_training_goes_on_from_what_is_whole(
         ends.append((adapter_hash(policy), best.history, metrics))
         assert json.loads((folder / "step-3.json").read_text())["step"] == 3
     assert ends[0] == ends[1]
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+class KillBefore(pl.Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step == self.step:
+            raise Killed
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 1), (1, 4)])
+def test_all_steps_are_made_whatever_the_micro_batches_were_before(
+    before: int, after: int, make_policy: Any, examples: list[Any], tmp_path: Path
+) -> None:
+    """Lightning counts micro-batches, and goes on counting those of the resume point."""
+    options: dict[str, Any] = {"epochs": 4, "loop": loop_config(checkpoint_every=1)}
+    kill = KillBefore(step=5)
+    with pytest.raises(Killed):
+        train_sft(make_policy(), examples, tmp_path, micro=before, callbacks=[kill], **options)
+    best = train_sft(make_policy(), examples, tmp_path, micro=after, **options)
+    assert [step for step, _ in best.history] == [4, 8]
+    assert (tmp_path / "step-7.ckpt").exists()

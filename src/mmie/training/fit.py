@@ -175,6 +175,9 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
 
     Returns:
         The callback with the best F1, its step and the history of validations.
+
+    Raises:
+        RuntimeError: Lightning ended before the last step.
     """
     start_processes(trainer_config)
     module = training.module
@@ -192,6 +195,8 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
     )
     device = module.policy.device
     _fit_from(trainer, module, _StepData(training.loader), resume.latest())
+    if trainer.global_step != module.steps:  # a part of a training must not pass for the whole
+        raise RuntimeError(f"the training ended after {trainer.global_step} of {module.steps} steps")
     module.to(device)  # Lightning leaves the model on the CPU
     if best.adapter:
         module.policy.load_adapter_state(best.adapter)

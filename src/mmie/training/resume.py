@@ -113,6 +113,18 @@ class ResumePoint(pl.Callback):
             ) from error
         trainer.strategy.barrier()
 
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: Any, checkpoint: dict[str, Any]
+    ) -> None:
+        """Counts the micro-batches that are done as this run cuts its steps.
+
+        Lightning ends a training when it has counted all micro-batches. The run before may have had
+        others of another size, or another number of processes.
+        """
+        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+        done = checkpoint["global_step"] * trainer.accumulate_grad_batches
+        progress.update(dict.fromkeys(progress, done))
+
     def _is_due(self, step: int, updates: int) -> bool:
         """Whether a multiple of ``every`` was reached since the last group of updates."""
         if step == 0 or step in self.saved_steps:
