@@ -225,7 +225,7 @@ def test_a_training_goes_on_from_what_is_whole(
     assert ends[0] == ends[1]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process."""
 
 
@@ -235,7 +235,7 @@ class KillBefore(pl.Callback):
 
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step == self.step:
-            raise Killed
+            raise KilledError
 
 
 @pytest.mark.parametrize(("before", "after"), [(4, 1), (1, 4)])
@@ -245,7 +245,7 @@ def test_all_steps_are_made_whatever_the_micro_batches_were_before(
     """Lightning counts micro-batches, and goes on counting those of the resume point."""
     options: dict[str, Any] = {"epochs": 4, "loop": loop_config(checkpoint_every=1)}
     kill = KillBefore(step=5)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train_sft(make_policy(), examples, tmp_path, micro=before, callbacks=[kill], **options)
     best = train_sft(make_policy(), examples, tmp_path, micro=after, **options)
     assert [step for step, _ in best.history] == [4, 8]

@@ -195,8 +195,9 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
     )
     device = module.policy.device
     _fit_from(trainer, module, _StepData(training.loader), resume.latest())
-    if trainer.global_step != module.steps:  # a part of a training must not pass for the whole
-        raise RuntimeError(f"the training ended after {trainer.global_step} of {module.steps} steps")
+    made, steps = trainer.global_step, module.steps
+    if made != steps:  # a part of a training must not pass for the whole
+        raise RuntimeError(f"the training ended after {made} of {steps} steps")
     module.to(device)  # Lightning leaves the model on the CPU
     if best.adapter:
         module.policy.load_adapter_state(best.adapter)
