@@ -25,3 +25,10 @@ def test_open_nodes_and_unknown_keys_count_whole() -> None:
         "filter": "{}",
         "older.key": "[1]",
     }
+
+
+def test_an_option_that_is_off_is_like_one_that_older_runs_do_not_know() -> None:
+    older = {"sft": {"epochs": 2}}
+    assert effective({"sft": {"epochs": 2, "group_by_length": False}}) == effective(older)
+    on = effective({"sft": {"epochs": 2, "group_by_length": True}})
+    assert on == {"sft.epochs": "2", "sft.group_by_length": "true"}

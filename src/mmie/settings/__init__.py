@@ -10,7 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mmie.settings.rules import TRAININGS, Key, above, anything, at_least, inner_share, one_of
+from mmie.settings.rules import (
+    NOT_IN_KEY,
+    TRAININGS,
+    Key,
+    above,
+    anything,
+    at_least,
+    inner_share,
+    one_of,
+)
 from mmie.settings.training import (
     ALL_AT_ONCE,
     GRPOConfig,
@@ -28,6 +37,7 @@ __all__ = [
     "EvaluationConfig",
     "ExportConfig",
     "GRPOConfig",
+    "NOT_IN_KEY",
     "Key",
     "LearningConfig",
     "LoggerConfig",

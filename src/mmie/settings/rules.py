@@ -10,6 +10,7 @@ from typing import Any
 # Which stage keys a field belongs to: all that its section goes into, none, or the named stages.
 Key = bool | tuple[str, ...]
 TRAININGS = ("sft", "grpo")
+NOT_IN_KEY = "not in key"  # in a field's metadata: the value at which the field is in no key
 
 
 def at_least(bound: float, *, key: Key = True) -> Any:
@@ -42,7 +43,7 @@ def switch() -> Any:
 
     What was computed before there was this option keeps its key.
     """
-    return field(metadata={"key": True, "not in key": False})
+    return field(metadata={"key": True, NOT_IN_KEY: False})
 
 
 def _field(rule: str, holds: Callable[[Any], bool], *, key: Key) -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mmie.artifacts import Artifact, fingerprint
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.data.pictures import picture_to_json
-from mmie.settings import Key
+from mmie.settings import NOT_IN_KEY, Key
 from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 from mmie.stages.system import System
@@ -227,7 +227,7 @@ def key_of(section: Any, stage: str) -> dict[str, Any]:
     keyed: dict[str, Any] = {}
     for entry in fields(section):
         value = getattr(section, entry.name)
-        if _in_key(entry, stage) and value != entry.metadata.get("not in key", MISSING):
+        if _in_key(entry, stage) and value != entry.metadata.get(NOT_IN_KEY, MISSING):
             keyed[entry.name] = _plain(value, stage)
     return keyed
 
