@@ -89,6 +89,15 @@ class _CutMetrics(Callback):
         self.metrics.start_at(trainer.global_step)
 
 
+class _AllSteps(Callback):
+    """Keeps a part of a training from passing for the whole."""
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        made, steps = trainer.global_step, pl_module.steps
+        if made != steps:
+            raise RuntimeError(f"the training ended after {made} of {steps} steps")
+
+
 class ZeRO2(DeepSpeedStrategy):
     """ZeRO-2 whose checkpoints leave out the frozen base."""
 
@@ -185,7 +194,7 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
     resume = ResumePoint(training.folder, every=loop.checkpoint_every)
     metrics = MetricsLog(training.folder / "metrics.csv")
     # Lightning calls callbacks in this order. The resume point comes after all that it must hold.
-    callbacks = [OwnSignals(), _CutMetrics(metrics), best, *training.callbacks, resume]
+    callbacks = [OwnSignals(), _CutMetrics(metrics), _AllSteps(), best, *training.callbacks, resume]
     trainer = make_trainer(
         trainer_config,
         accumulate_grad_batches=training.loader(0, trainer_config.processes).accumulate,
@@ -195,9 +204,6 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
     )
     device = module.policy.device
     _fit_from(trainer, module, _StepData(training.loader), resume.latest())
-    made, steps = trainer.global_step, module.steps
-    if made != steps:  # a part of a training must not pass for the whole
-        raise RuntimeError(f"the training ended after {made} of {steps} steps")
     module.to(device)  # Lightning leaves the model on the CPU
     if best.adapter:
         module.policy.load_adapter_state(best.adapter)
