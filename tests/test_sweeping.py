@@ -75,6 +75,7 @@ def test_a_sweep_with_a_failure_ends_and_is_not_repeated(
     assert picked(second, "job", "state") == [("0", "ok"), ("1", "failed"), ("2", "ok")]
 
 
+@pytest.mark.slow
 def test_a_defect_stops_no_other_and_keeps_its_traceback(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

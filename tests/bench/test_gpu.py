@@ -85,6 +85,7 @@ def policy() -> Any:
     return make_policy(TINY.config())
 
 
+@pytest.mark.slow
 def test_a_step_is_measured_by_phase(policy: Any, tmp_path: Path) -> None:
     size = replace(TINY, new_tokens=12)
     examples = make_examples(policy, size, tmp_path)

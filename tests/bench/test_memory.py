@@ -83,6 +83,7 @@ def test_lean_passes_take_less() -> None:
     assert fast["weights_gib"] * GIB > 4 * base
 
 
+@pytest.mark.slow
 def test_eager_attention_holds_its_weights() -> None:
     eager = gib("memory=fast", "model.attention=eager")
     assert eager["update_gib"] > 1.1 * gib("memory=fast")["update_gib"]

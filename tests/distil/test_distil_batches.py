@@ -75,6 +75,7 @@ def leftovers(folder):
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".png")
 
 
+@pytest.mark.slow
 def test_they_give_the_same_candidates_as_single_requests(server, api, tmp_path, png):
     server.reply, api.steps = honest(server), ALL_STEPS
     folders = [pictures(tmp_path / name, png) for name in ("online", "batch")]

@@ -54,6 +54,7 @@ def execute_miniature(conf: Path, folder: Path, *overrides: str) -> Results:
     return read_results(path)
 
 
+@pytest.mark.slow
 def test_it_runs_through_every_stage(conf: Path, tmp_path: Path, no_pictures: None) -> None:
     questions = tmp_path / "questions.jsonl"
     picture = tmp_path / "red.png"
