@@ -117,6 +117,7 @@ def train_sft(
     callbacks: Sequence[Any] = (),
     loop: Any = None,
     config: Any = None,
+    lines: Any = None,
 ) -> BestAdapter:
     items = demonstrations(policy, examples)
     plan = plan_steps(Uniform(), samples=len(items), epochs=epochs, batch_size=batch_size, seed=0)
@@ -128,9 +129,8 @@ def train_sft(
             items, plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world_size
         )
 
-    return fit(
-        Fit(module, loader, validate, folder, (), list(callbacks)), loop or loop_config(), TRAINER
-    )
+    training = Fit(module, loader, validate, folder, (), list(callbacks), lines)
+    return fit(training, loop or loop_config(), TRAINER)
 
 
 def train_grpo(

@@ -19,7 +19,7 @@ from helpers.training_runs import TRAINER, train_grpo, train_sft
 from mmie.config import TrainerConfig
 from mmie.errors import InputError
 from mmie.pipeline import execute
-from mmie.training.fit import TrainingBar
+from mmie.training.progress import TrainingBar
 
 TRAINED = {
     "accelerator": ["cpu", "auto"],

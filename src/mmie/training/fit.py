@@ -11,11 +11,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins.environments import LightningEnvironment
-from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.strategies import DeepSpeedStrategy
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from pytorch_lightning.utilities import rank_zero_only
-from rich.progress import TextColumn
 from torch import Tensor
 
 from mmie import stopping
@@ -24,6 +23,7 @@ from mmie.training.callbacks import BestAdapter, OwnSignals
 from mmie.training.metrics_log import MetricsLog
 from mmie.training.module import AdapterModule
 from mmie.training.plan import StepLoader
+from mmie.training.progress import Progress, TrainingBar, TrainingLines
 from mmie.training.resume import PlainCheckpoints, ResumePoint
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Fit:
         folder: working folder for resume points and ``metrics.csv``.
         loggers: further ones, besides ``metrics.csv``.
         callbacks: further ones, besides those that every training has.
+        lines: prints lines on how far it has come; None where a terminal shows a bar.
     """
 
     module: AdapterModule
@@ -48,15 +49,7 @@ class Fit:
     folder: Path
     loggers: Sequence[Any] = ()
     callbacks: Sequence[Callback] = field(default_factory=list)
-
-
-class TrainingBar(RichProgressBar):
-    """Counts micro-batches over the whole training, which to Lightning is one epoch."""
-
-    def configure_columns(self, trainer: pl.Trainer) -> list[Any]:
-        """Lightning's columns, with "training" in place of "Epoch 0/0"."""
-        description, *others = super().configure_columns(trainer)
-        return [TextColumn("training"), *others]
+    lines: Progress | None = None
 
 
 class _StepData(pl.LightningDataModule):
@@ -195,12 +188,15 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
     metrics = MetricsLog(training.folder / "metrics.csv")
     # Lightning calls callbacks in this order. The resume point comes after all that it must hold.
     callbacks = [OwnSignals(), _CutMetrics(metrics), _AllSteps(), best, *training.callbacks, resume]
+    lines = training.lines
+    shown = TrainingBar(leave=True) if lines is None else TrainingLines(best, lines)
     trainer = make_trainer(
         trainer_config,
+        enable_progress_bar=lines is None,
         accumulate_grad_batches=training.loader(0, trainer_config.processes).accumulate,
         gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *training.loggers],
-        callbacks=[*callbacks, TrainingBar(leave=True)],
+        callbacks=[*callbacks, shown],
     )
     device = module.policy.device
     _fit_from(trainer, module, _StepData(training.loader), resume.latest())
