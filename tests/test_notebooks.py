@@ -68,6 +68,9 @@ def executed(kernel: Any) -> Any:
     import nbformat
     from nbclient import NotebookClient
 
+    def shown(data: dict[str, Any]) -> str:
+        return "\n".join(["", *map(str, data.values()), ""])
+
     def execute(name: str, results: str | Path = RESULTS) -> str:
         notebook = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
         for cell in notebook.cells:
@@ -78,9 +81,8 @@ def executed(kernel: Any) -> Any:
         client.kc.stop_channels()
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
         assert not [output["text"] for output in outputs if output.get("name") == "stderr"]
-        return "\n".join(
-            output.get("text") or "\n".join(map(str, output["data"].values())) for output in outputs
-        )
+        texts = (output.get("text") or shown(output["data"]) for output in outputs)
+        return "".join(texts)  # a busy kernel sends one print in several pieces
 
     return execute
 
