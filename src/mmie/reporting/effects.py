@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 from mmie.config import RunConfig
-from mmie.settings import NOT_IN_KEY
+from mmie.settings import left_out
 
 
 def effective(config: Mapping[str, Any]) -> dict[str, str]:
@@ -35,7 +35,7 @@ def _counts(kind: Any, name: str, value: Any) -> bool:
     known = {field.name: field.metadata for field in fields(kind)} if kind else {}
     if name not in known:
         return True
-    return value != known[name].get(NOT_IN_KEY, MISSING) and bool(known[name].get("key", True))
+    return bool(known[name].get("key", True)) and not left_out(known[name], value)
 
 
 def _kind_of(kind: Any, name: str) -> Any:

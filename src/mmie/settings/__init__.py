@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmie.settings.rules import (
-    NOT_IN_KEY,
     TRAININGS,
     Key,
     above,
     anything,
     at_least,
     inner_share,
+    left_out,
     one_of,
 )
 from mmie.settings.training import (
@@ -37,7 +37,6 @@ __all__ = [
     "EvaluationConfig",
     "ExportConfig",
     "GRPOConfig",
-    "NOT_IN_KEY",
     "Key",
     "LearningConfig",
     "LoggerConfig",
@@ -50,6 +49,7 @@ __all__ = [
     "TrainerConfig",
     "VisionConfig",
     "ZeroShotConfig",
+    "left_out",
 ]
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import field
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, field
 from math import inf
 from typing import Any
 
 # Which stage keys a field belongs to: all that its section goes into, none, or the named stages.
 Key = bool | tuple[str, ...]
 TRAININGS = ("sft", "grpo")
-NOT_IN_KEY = "not in key"  # in a field's metadata: the value at which the field is in no key
+_NOT_IN_KEY = "not in key"  # in a field's metadata: the value at which the field is in no key
 
 
 def at_least(bound: float, *, key: Key = True) -> Any:
@@ -43,7 +43,12 @@ def switch() -> Any:
 
     What was computed before there was this option keeps its key.
     """
-    return field(metadata={"key": True, NOT_IN_KEY: False})
+    return field(metadata={"key": True, _NOT_IN_KEY: False})
+
+
+def left_out(metadata: Mapping[str, Any], value: Any) -> bool:
+    """Whether a field is in no key because of its value, see ``switch``."""
+    return bool(value == metadata.get(_NOT_IN_KEY, MISSING))
 
 
 def _field(rule: str, holds: Callable[[Any], bool], *, key: Key) -> Any:

@@ -8,13 +8,13 @@ changes all stages after it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from mmie.artifacts import Artifact, fingerprint
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.data.pictures import picture_to_json
-from mmie.settings import NOT_IN_KEY, Key
+from mmie.settings import Key, left_out
 from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 from mmie.stages.system import System
@@ -227,7 +227,7 @@ def key_of(section: Any, stage: str) -> dict[str, Any]:
     keyed: dict[str, Any] = {}
     for entry in fields(section):
         value = getattr(section, entry.name)
-        if _in_key(entry, stage) and value != entry.metadata.get(NOT_IN_KEY, MISSING):
+        if _in_key(entry, stage) and not left_out(entry.metadata, value):
             keyed[entry.name] = _plain(value, stage)
     return keyed
 
