@@ -105,20 +105,25 @@ def test_the_first_two_bash_blocks_are_one_line_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("oldest", "status", "message"),
-    [
-        ("(3, 11)", 0, ""),
-        ("(99, 0)", 1, "mmie needs Python 3.11 or newer: write its name for python3\n"),
-    ],
+    ("supported", "status"),
+    [("(3, 11) <= (3, 13)", 0), ("(99, 0) <= (99, 1)", 1), ("(3, 0) <= (3, 1)", 1)],
 )
-def test_a_python_that_is_too_old_ends_in_one_line(oldest: str, status: int, message: str) -> None:
-    """The first step of the line, also as if a later version were needed than the one that runs."""
+def test_another_python_than_the_supported_ends_in_one_line(supported: str, status: int) -> None:
+    """The first step of the line, also as if it were for older or for newer versions."""
     main = next(text for kind, text in BLOCKS if kind == "bash")
     program, option, code = shlex.split(main.split(" && ")[0])
     assert (program, option) == ("python3", "-c")
-    command = [sys.executable, option, code.replace("(3, 11)", oldest)]
+    oldest, newest = supported.split(" <= ")
+    assert "(3, 11)" in code
+    assert "(3, 13)" in code
+    code = code.replace("(3, 11)", oldest).replace("(3, 13)", newest)
+    command = [sys.executable, option, code]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (status, message)
+    line = (
+        "mmie needs Python 3.11, 3.12 or 3.13: in this line, put its name, such as python3.12, "
+        "in place of python3\n"
+    )
+    assert (done.returncode, done.stderr) == (status, line if status else "")
 
 
 def test_commands_are_found() -> None:

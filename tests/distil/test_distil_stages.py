@@ -264,6 +264,21 @@ def test_a_line_without_a_terminal_has_the_ledger_as_well(capsys):
     assert capsys.readouterr().out == "asking: 2 of 5 after 0 s; $0.10\n"
 
 
+def test_a_bar_that_goes_on_begins_where_the_earlier_run_ended():
+    console = Console(file=StringIO(), force_terminal=True, width=80)
+    with progress(console, "updates", 5, done=3) as advance:
+        advance(1)
+    assert "4/5" in console.file.getvalue()
+
+
+def test_the_end_is_not_said_twice(monkeypatch, capsys):
+    clock = iter([0, 61, 61, 62])
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with progress(Console(), "asking", 2) as advance:
+        advance(2)
+    assert capsys.readouterr().out == "asking: 2 of 2 after 1 min\n"
+
+
 def test_without_a_terminal_there_is_one_line_per_period_and_a_last_one(monkeypatch, capsys):
     clock = iter([0, 20, 61, 70, 125, 130, 131, 132])
     monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))

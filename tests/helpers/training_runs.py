@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
+
 from mmie.config import shipped
 from mmie.settings import GRPOConfig, SFTConfig
 from mmie.training.callbacks import BestAdapter, RolloutRows
@@ -15,6 +17,7 @@ from mmie.training.fit import Fit, fit
 from mmie.training.generate import Sampling, respond
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader, plan_steps
+from mmie.training.progress import silent
 from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
 from mmie.types import Example, Picture, Reading
@@ -117,7 +120,7 @@ def train_sft(
     callbacks: Sequence[Any] = (),
     loop: Any = None,
     config: Any = None,
-    lines: Any = None,
+    progress: Any = silent,
 ) -> BestAdapter:
     items = demonstrations(policy, examples)
     plan = plan_steps(Uniform(), samples=len(items), epochs=epochs, batch_size=batch_size, seed=0)
@@ -129,7 +132,7 @@ def train_sft(
             items, plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world_size
         )
 
-    training = Fit(module, loader, validate, folder, (), list(callbacks), lines)
+    training = Fit(module, loader, validate, folder, (), list(callbacks), progress)
     return fit(training, loop or loop_config(), TRAINER)
 
 
@@ -148,6 +151,7 @@ def train_grpo(
     config: Any = None,
     engine: Any = None,
     task: Any = None,
+    progress: Any = silent,
 ) -> BestAdapter:
     plan = plan_steps(
         Uniform(), samples=len(examples), epochs=epochs, batch_size=batch_size, seed=0
@@ -175,10 +179,23 @@ def train_grpo(
         # Eval mode is intended: GRPO has no dropout.
         warnings.filterwarnings("ignore", "Found .* in eval mode")
         return fit(
-            Fit(module, loader, validate, folder, (), [rows, *callbacks]),
+            Fit(module, loader, validate, folder, (), [rows, *callbacks], progress),
             loop or loop_config(),
             TRAINER,
         )
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+class KillBefore(pl.Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step == self.step:
+            raise KilledError
 
 
 def mean_length(policy: Any, examples: Sequence[Example]) -> Callable[[], float]:

@@ -5,26 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable
-from functools import partial
-from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
-from rich.console import Console
 
 from helpers.adapters import adapter_hash
-from helpers.training_runs import loop_config, mean_length, train_sft
+from helpers.training_runs import KillBefore, KilledError, loop_config, mean_length, train_sft
 from mmie.errors import InputError
 from mmie.integrity import file_digests
-from mmie.stages.progress import progress
 from mmie.training.plan import MicroBatch, StepLoader
 from mmie.training.resume import PlainCheckpoints, ResumePoint
 
@@ -230,19 +224,6 @@ def test_a_training_goes_on_from_what_is_whole(
     assert ends[0] == ends[1]
 
 
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
-class KillBefore(pl.Callback):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
-        if trainer.global_step == self.step:
-            raise KilledError
-
-
 @pytest.mark.parametrize(("before", "after"), [(4, 1), (1, 4)])
 def test_all_steps_are_made_whatever_the_micro_batches_were_before(
     before: int, after: int, make_policy: Any, examples: list[Any], tmp_path: Path
@@ -255,28 +236,3 @@ def test_all_steps_are_made_whatever_the_micro_batches_were_before(
     best = train_sft(make_policy(), examples, tmp_path, micro=after, **options)
     assert [step for step, _ in best.history] == [4, 8]
     assert (tmp_path / "step-7.ckpt").exists()
-
-
-def test_in_a_file_lines_say_how_far_a_training_has_come(
-    make_policy: Any, examples: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also of one that goes on: what was made before counts."""
-    monkeypatch.setattr("mmie.stages.progress.PERIOD", 0.0)
-    output = StringIO()
-    options: dict[str, Any] = {
-        "epochs": 2,
-        "validate": lambda: 0.25,
-        "loop": loop_config(checkpoint_every=2),
-        "lines": partial(progress, Console(file=output, width=200)),
-    }
-    with pytest.raises(KilledError):
-        train_sft(make_policy(), examples[:8], tmp_path, callbacks=[KillBefore(3)], **options)
-    assert "updates: 3 of 4 after " in output.getvalue().splitlines()[-1]  # the last before the end
-    output.truncate(0)
-    output.seek(0)
-    train_sft(make_policy(), examples[:8], tmp_path, **options)
-    lines = output.getvalue().splitlines()
-    assert lines[0] == "updates: 2 of 4 after 0 s; validation F1 0.25"
-    assert re.fullmatch(
-        r"updates: 4 of 4 after \d+ s; loss \d+\.\d+, validation F1 0\.25", lines[-1]
-    )

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import torch
-from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.utilities import rank_zero_only
 
 from helpers import training_runs
@@ -19,7 +18,6 @@ from helpers.training_runs import TRAINER, train_grpo, train_sft
 from mmie.config import TrainerConfig
 from mmie.errors import InputError
 from mmie.pipeline import execute
-from mmie.training.progress import TrainingBar
 
 TRAINED = {
     "accelerator": ["cpu", "auto"],
@@ -61,15 +59,6 @@ def test_it_trains(
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     assert adapter_hash(policy) != before
-
-
-def test_the_progress_bar_says_training_instead_of_an_epoch() -> None:
-    trainer: Any = None  # Lightning's columns do not ask for it
-    lightnings = RichProgressBar().configure_columns(trainer)
-    description, *others = TrainingBar().configure_columns(trainer)
-    assert "{task.description}" in lightnings[0].text_format
-    assert description.text_format == "training"
-    assert [type(column) for column in others] == [type(column) for column in lightnings[1:]]
 
 
 def test_one_process_writes_its_metrics_whatever_the_environment_says(

@@ -268,10 +268,10 @@ class Context:
 
     @contextmanager
     def progress(
-        self, description: str, total: int, note: Callable[[], str] = str
+        self, description: str, total: int, note: Callable[[], str] = str, *, done: int = 0
     ) -> Iterator[Callable[[int], None]]:
         """See ``mmie.stages.progress``."""
-        with progress(self.console, description, total, note) as advance:
+        with progress(self.console, description, total, note, done=done) as advance:
             yield advance
 
     def track(self, items: Sequence[Any], description: str) -> Iterable[Any]:

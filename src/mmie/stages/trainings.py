@@ -177,8 +177,7 @@ def _validation(context: Context, task: Task, data: Artifact) -> Callable[[], fl
 
 def _train(context: Context, config: SFTConfig | GRPOConfig, training: Fit) -> None:
     """Trains, and writes the adapter of the best validation."""
-    if not context.console.is_terminal:
-        training.lines = context.progress
+    training.progress = context.progress
     best = fit(training, config, context.config.trainer)
     if context.follower:
         return

@@ -23,7 +23,7 @@ from mmie.training.callbacks import BestAdapter, OwnSignals
 from mmie.training.metrics_log import MetricsLog
 from mmie.training.module import AdapterModule
 from mmie.training.plan import StepLoader
-from mmie.training.progress import Progress, TrainingBar, TrainingLines
+from mmie.training.progress import CountedUpdates, Progress, silent
 from mmie.training.resume import PlainCheckpoints, ResumePoint
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Fit:
         folder: working folder for resume points and ``metrics.csv``.
         loggers: further ones, besides ``metrics.csv``.
         callbacks: further ones, besides those that every training has.
-        lines: prints lines on how far it has come; None where a terminal shows a bar.
+        progress: shows how many updates are made.
     """
 
     module: AdapterModule
@@ -49,7 +49,7 @@ class Fit:
     folder: Path
     loggers: Sequence[Any] = ()
     callbacks: Sequence[Callback] = field(default_factory=list)
-    lines: Progress | None = None
+    progress: Progress = silent
 
 
 class _StepData(pl.LightningDataModule):
@@ -188,18 +188,21 @@ def fit(training: Fit, loop: LearningConfig, trainer_config: TrainerConfig) -> B
     metrics = MetricsLog(training.folder / "metrics.csv")
     # Lightning calls callbacks in this order. The resume point comes after all that it must hold.
     callbacks = [OwnSignals(), _CutMetrics(metrics), _AllSteps(), best, *training.callbacks, resume]
-    lines = training.lines
-    shown = TrainingBar(leave=True) if lines is None else TrainingLines(best, lines)
+    counted = CountedUpdates(best)
     trainer = make_trainer(
         trainer_config,
-        enable_progress_bar=lines is None,
+        enable_progress_bar=False,
         accumulate_grad_batches=training.loader(0, trainer_config.processes).accumulate,
         gradient_clip_val=loop.max_grad_norm,
         logger=[metrics, *training.loggers],
-        callbacks=[*callbacks, shown],
+        callbacks=[*callbacks, counted],
     )
     device = module.policy.device
-    _fit_from(trainer, module, _StepData(training.loader), resume.latest())
+    start = resume.latest()
+    done = 0 if start is None else resume.saved_steps[-1]
+    with training.progress("updates", module.steps, lambda: counted.note, done=done) as advance:
+        counted.advance = advance
+        _fit_from(trainer, module, _StepData(training.loader), start)
     module.to(device)  # Lightning leaves the model on the CPU
     if best.adapter:
         module.policy.load_adapter_state(best.adapter)

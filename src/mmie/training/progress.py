@@ -1,67 +1,68 @@
-"""How far a training has come: a bar on a terminal, one line per minute elsewhere."""
+"""How far a training has come, counted in updates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, RichProgressBar
-from rich.progress import TextColumn
+from pytorch_lightning.callbacks import Callback
 
 from mmie.training.callbacks import BestAdapter
 
-SHOWN = {"train/loss": "loss", "train/reward": "reward"}
-
-Counter = Callable[[int], None]
-Progress = Callable[[str, int, Callable[[], str]], AbstractContextManager[Counter]]
-
-
-class TrainingBar(RichProgressBar):
-    """Counts micro-batches over the whole training, which to Lightning is one epoch."""
-
-    def configure_columns(self, trainer: pl.Trainer) -> list[Any]:
-        """Lightning's columns, with "training" in place of "Epoch 0/0"."""
-        description, *others = super().configure_columns(trainer)
-        return [TextColumn("training"), *others]
+# The first of them that is logged. With one update per group, GRPO's loss is the weighted KL alone
+# (docs/metrics.md), so the reward says more. The loss of SFT is that of the last micro-batch.
+MEASURES = {"train/reward": "reward", "train/loss": "loss"}
 
 
-class TrainingLines(Callback):
-    """``updates: 75 of 436 after 9 min; loss 0.743``: Lightning's bar is silent in a file.
+class Progress(Protocol):
+    """Shows the progress while its context is open; see ``mmie.stages.progress.progress``."""
+
+    def __call__(
+        self, description: str, total: int, note: Callable[[], str], *, done: int
+    ) -> AbstractContextManager[Callable[[int], None]]: ...
+
+
+@contextmanager
+def silent(
+    description: str, total: int, note: Callable[[], str], *, done: int
+) -> Iterator[Callable[[int], None]]:
+    """A progress that shows nothing."""
+    yield lambda updates: None
+
+
+class CountedUpdates(Callback):
+    """Counts the updates, and notes how good the policy is.
 
     Args:
-        validated: holds the F1 of every validation.
-        progress: (description, total, note) → a context that yields what counts the updates; see
-            ``mmie.stages.progress``.
+        best: holds the F1 of each validation. As a callback it comes before this one.
+
+    Attributes:
+        note: the last reward or loss and the last validation F1, as far as they are known.
+        advance: is told how many updates were made since its last call.
     """
 
-    def __init__(self, validated: BestAdapter, progress: Progress) -> None:
-        self._validated = validated
-        self._progress = progress
-        self._shown = ExitStack()
+    def __init__(self, best: BestAdapter) -> None:
+        self.note = ""
+        self.advance: Callable[[int], None] = lambda updates: None
+        self._best = best
         self._counted = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        def note() -> str:
-            metrics = trainer.callback_metrics
-            parts = [f"{SHOWN[name]} {metrics[name]:.3g}" for name in SHOWN if name in metrics]
-            parts += [f"validation F1 {f1:.3g}" for _, f1 in self._validated.history[-1:]]
-            return ", ".join(parts)
-
-        self._advance = self._shown.enter_context(self._progress("updates", pl_module.steps, note))
-        self._count(trainer)  # those before a resume
+        self._counted = trainer.global_step
 
     def on_train_batch_end(self, trainer: pl.Trainer, *others: Any) -> None:
-        self._count(trainer)
+        step = trainer.global_step
+        if step == self._counted:
+            return  # a micro-batch after which no update is made yet
+        self.note = ", ".join(self._measured(trainer))
+        self.advance(step - self._counted)
+        self._counted = step
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        self._shown.close()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: Any, exception: BaseException) -> None:
-        self._shown.close()
-
-    def _count(self, trainer: pl.Trainer) -> None:
-        made = trainer.global_step
-        self._advance(made - self._counted)
-        self._counted = made
+    def _measured(self, trainer: pl.Trainer) -> Iterator[str]:
+        logged = trainer.callback_metrics
+        for name in [name for name in MEASURES if name in logged][:1]:
+            yield f"{MEASURES[name]} {logged[name]:.3g}"
+        for _, f1 in self._best.history[-1:]:
+            yield f"validation F1 {f1:.3g}"
