@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mmie.losses import grpo_loss
+from mmie.models.llava import Llava
 from mmie.models.policy import build_policy
 from mmie.models.qwen2_5_vl import Qwen25VL
 from mmie.models.rows import row_logps
@@ -173,6 +174,30 @@ def test_shared_prefix_equals_repeated_rows(
     one, other = gradient(policy, shared, mask), gradient(policy, rows, mask)
     assert one.norm() > 0
     assert (one - other).norm() < 1e-4 * other.norm()
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize(("kind", "backbone"), [("qwen", Qwen25VL), ("llava", Llava)])
+def test_tokens_are_sampled_with_the_probabilities_of_the_update(
+    checkpoint_folders: dict[str, Path],
+    pictures: list[Any],
+    kind: str,
+    backbone: Any,
+    attention: str,
+) -> None:
+    """With every kernel, also behind the padding of prompts of other lengths."""
+    loaded = backbone(str(checkpoint_folders[kind]), attention=attention)
+    policy = build_policy(loaded, rank=4, alpha=8, dropout=0.0, seed=1).eval()
+    pairs = zip(TEXTS, pictures_of_prompts(pictures), strict=True)
+    batch = policy.batch([policy.encode(text, part) for text, part in pairs])
+    assert not batch.mask.all()
+    uniforms = torch.rand(12, 10, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    sampled = policy.sample(batch, uniforms, temperature=TEMPERATURE)
+    shared = policy.logps(batch, sampled, temperature=TEMPERATURE)
+    mask = sampled.mask
+    torch.testing.assert_close(sampled.logps[mask], shared[mask], atol=1e-5, rtol=0)
+    rows = row_logps(policy.model, batch, sampled, temperature=TEMPERATURE)
+    torch.testing.assert_close(shared[mask], rows[mask], atol=1e-5, rtol=0)
 
 
 def sliding(source: Path, folder: Path) -> Path:

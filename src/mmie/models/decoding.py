@@ -4,8 +4,8 @@
 with far fewer launches: a step of a model of 7B has a few thousand kernels, most of them so short
 that launching them one by one takes longer than running them.
 
-Neither of them waits for the device, unless the model has sliding windows. No GPU has captured a
-graph with this code yet.
+Neither of them waits for the device, unless ``takes_one_mask`` is false for the model. No GPU has
+captured a graph with this code yet.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class RunningRows:
         self._mask = torch.cat([prompt_mask, prompt_mask.new_ones(len(owners), limit)], dim=1)
         self._first_positions = prompts.next_position[owners]
         self._channels = len(prompts.positions)
-        self._slides = has_sliding_windows(model)
+        self._takes_one_mask = takes_one_mask(model)
 
     def keep(self, going: Tensor) -> None:
         """Drops all other rows; ``going`` holds the places of those that stay, int64 [rows]."""
@@ -76,11 +76,11 @@ class RunningRows:
             mask: True on the places of the cache that attention sees, [rows, places].
             cache: of these rows.
         """
-        # With a mask of two dimensions transformers makes those of sliding windows itself. But it
-        # first looks whether the mask is all True, for which the host waits for the device.
+        # From a mask of two dimensions transformers makes what each layer and its kernel need. But
+        # it first looks whether the mask is all True, for which the host waits for the device.
         outputs = self._model(
             input_ids=tokens[:, None],
-            attention_mask=mask.long() if self._slides else mask[:, None, None],
+            attention_mask=mask[:, None, None] if self._takes_one_mask else mask.long(),
             position_ids=as_model_positions(
                 positions[None, :, None].expand(self._channels, -1, -1)
             ),
@@ -90,18 +90,24 @@ class RunningRows:
         return outputs.logits[:, -1]
 
 
-def has_sliding_windows(model: Any) -> bool:
-    """Whether some layers see the last tokens only."""
-    kinds = getattr(model.config.get_text_config(), "layer_types", None) or []
-    return "sliding_attention" in kinds
+def takes_one_mask(model: Any) -> bool:
+    """Whether all layers can be given one mask of booleans, [rows, 1, 1, places].
+
+    transformers hands a mask of four dimensions on as it is. Only ``sdpa`` reads booleans in it:
+    ``eager`` adds them to the scores, so that padding would be seen. Layers with sliding windows
+    need a mask of their own, because they see the last tokens only.
+    """
+    config = model.config.get_text_config()
+    kinds = getattr(config, "layer_types", None) or []
+    return config._attn_implementation == "sdpa" and "sliding_attention" not in kinds
 
 
 class GraphedRows(RunningRows):
     """The same, with the step captured as a CUDA graph that is replayed for each token.
 
     A graph repeats its kernels on the same addresses, so all that a step reads lies in tensors that
-    stay where they are. It is captured anew when rows are dropped and when the cache is full. Not
-    for models with sliding windows.
+    stay where they are. It is captured anew when rows are dropped and when the cache is full. Only
+    for models of which ``takes_one_mask`` is true.
 
     Args:
         model, prompts, owners, limit: see ``RunningRows``.

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mmie.models.batch import Completions, PromptBatch, concatenate
 from mmie.models.decode_cache import decode_cache
-from mmie.models.decoding import GraphedRows, RunningRows, captured, has_sliding_windows
+from mmie.models.decoding import GraphedRows, RunningRows, captured, takes_one_mask
 from mmie.models.shared_prefix import prefill
 
 # Dropping ended rows copies the whole cache, so it waits until at most this share is still running.
@@ -94,7 +94,7 @@ def sample(
     for start in range(0, responses, width):
         part = slice(start, start + width)
         running: RunningRows
-        if graphs and not has_sliding_windows(model):
+        if graphs and takes_one_mask(model):
             running = GraphedRows(
                 model, prompts, owners[part], prompt_cache, limit, capture=captured
             )

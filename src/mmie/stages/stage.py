@@ -16,11 +16,11 @@ VERSIONS = {
     "distil": 4,
     "filter": 2,
     "sft": 2,
-    "difficulty": 3,
-    "grpo": 2,
-    "evaluate": 6,
-    "vote": 5,
-    "predict": 1,
+    "difficulty": 4,
+    "grpo": 3,
+    "evaluate": 7,
+    "vote": 6,
+    "predict": 2,
 }
 # The stages in which all processes of a run take part.
 COLLECTIVE = (*TRAININGS, "difficulty", "evaluate", "vote")
