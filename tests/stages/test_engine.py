@@ -57,7 +57,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> list[Noting]:
 def test_answers_and_votes_are_sampled_by_the_engine(tmp_path: Path, engines: list[Noting]) -> None:
     config = config_of(tmp_path, "evaluation.samples=2")
     context = Context(config, Store(tmp_path / "artifacts"), tmp_path)
-    assert len(ask_policy(context, context.reasoned)(SAMPLES)) == 2
+    assert len(ask_policy(context, context.reasoned, context.config.evaluation)(SAMPLES)) == 2
     assert engines[0].keys == ["respond-0-test-0", "respond-0-test-1"]
     engines[0].keys.clear()
     base = System("base", context.reasoned, None)

@@ -23,6 +23,7 @@ A_TEXT, B_TEXT = (
 )
 LENIENT = EvaluationConfig(
     temperature=0.8,
+    training_temperature=None,
     max_new_tokens=8,
     batch_size=1,
     bootstrap_samples=0,

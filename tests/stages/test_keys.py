@@ -231,6 +231,8 @@ CHANGES = [
     ("grpo.rollout_correction", "mask", POLICY),
     ("evaluation.reader", "strict", {*after("sft"), *SCORES, "evaluate teacher"}),
     ("evaluation.validation_samples", 1, after("sft")),
+    ("evaluation.temperature", 0.0, {*after("sft"), *SCORES, "evaluate teacher"}),
+    ("evaluation.training_temperature", 0.0, after("sft")),
     ("evaluation.bootstrap_samples", 7, {*SCORES, "evaluate teacher"}),
     ("evaluation.samples", 9, VOTES),
 ]
@@ -241,6 +243,14 @@ def test_a_change_concerns_the_stages_that_depend_on_it(
     path: str, value: Any, stages: set[str]
 ) -> None:
     assert changed(with_value(path, value)) == stages
+
+
+def test_another_temperature_for_the_test_split_alone_trains_nothing_anew() -> None:
+    as_before = composed().evaluation.temperature
+    config = with_value("evaluation.training_temperature", as_before)
+    assert changed(config) == set()
+    config.evaluation.temperature = 0.0
+    assert changed(config) == {*SCORES, "evaluate teacher"}
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ from torch import distributed
 
 from helpers.training_runs import WordTask, end_early
 from mmie.artifacts import Artifact, Store
+from mmie.config import EvaluationConfig
 from mmie.serving.local import LocalEngine
-from mmie.stages import trainings
+from mmie.stages import difficulty, trainings
 from mmie.stages.answers import answer, ask_policy
 from mmie.stages.context import Context
+from mmie.stages.system import System
 from mmie.training.shares import in_shares, interleaved
 from mmie.types import Example
 
@@ -37,8 +39,16 @@ class Scored(WordTask):
 
 
 def context_of(folder: Path, policy: Any, examples: list[Example]) -> Context:
-    evaluation = SimpleNamespace(
-        temperature=0.8, max_new_tokens=5, batch_size=2, validation_samples=100, lenient=True
+    evaluation = EvaluationConfig(
+        temperature=0.8,
+        training_temperature=None,
+        max_new_tokens=5,
+        batch_size=2,
+        bootstrap_samples=0,
+        validation_samples=100,
+        samples=1,
+        vote_rows=1,
+        reader="lenient",
     )
     trainer = SimpleNamespace(processes=1)
     config: Any = SimpleNamespace(trainer=trainer, evaluation=evaluation, seed=0)
@@ -52,7 +62,7 @@ def context_of(folder: Path, policy: Any, examples: list[Example]) -> Context:
 def validated(context: Context, examples: list[Example]) -> dict[str, Any]:
     """F1 and the responses of a validation, and the samples that this process was asked for."""
     asked: list[str] = []
-    ask = ask_policy(context, Scored())
+    ask = ask_policy(context, Scored(), context.config.evaluation)
 
     def work(share: Sequence[Example]) -> list[Any]:
         asked.extend(example.id for example in share)
@@ -102,3 +112,35 @@ def test_several_processes_validate_as_one_does(
         result = json.loads((tmp_path / f"{rank}.json").read_text(encoding="utf-8"))
         assert result.pop("asked") == ids[rank::size]
         assert result == one
+
+
+def test_a_validation_has_a_temperature_of_its_own(
+    make_policy: Any, examples: list[Example], tmp_path: Path
+) -> None:
+    context = context_of(tmp_path, end_early(make_policy("qwen")), examples)
+    settings = context.config.evaluation
+
+    def f1(temperature: float, training_temperature: float | None) -> float:
+        settings.temperature = temperature
+        settings.training_temperature = training_temperature
+        data = Artifact(context.output, "")
+        return trainings._validation(context, Scored(), data)()  # type: ignore[arg-type]
+
+    assert f1(0.8, 0.0) == f1(0.0, None)
+    assert f1(0.0, 0.8) == f1(0.8, None) != f1(0.0, None)
+
+
+def test_so_has_the_division_into_hard_and_easy_samples(
+    make_policy: Any, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_of(tmp_path, make_policy("qwen"), examples)
+    context.config.evaluation.training_temperature = 0.3
+    asked_at = []
+
+    def answers(*arguments: Any) -> None:
+        asked_at.append(arguments[-1].temperature)
+
+    monkeypatch.setattr(difficulty, "answers", answers)
+    system = System("warm-up", Scored(), None)  # type: ignore[arg-type]
+    difficulty._write_easy(context, system, examples, tmp_path)
+    assert asked_at == [0.3]

@@ -7,7 +7,7 @@ it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mmie.settings.rules import (
@@ -19,6 +19,7 @@ from mmie.settings.rules import (
     inner_share,
     left_out,
     one_of,
+    optional,
 )
 from mmie.settings.training import (
     ALL_AT_ONCE,
@@ -70,6 +71,7 @@ class EvaluationConfig:
     """
 
     temperature: float = at_least(0)
+    training_temperature: float | None = optional(at_least(0, key=(*TRAININGS, "difficulty")))
     max_new_tokens: int = at_least(1)
     batch_size: int = at_least(1, key=False)
     bootstrap_samples: int = at_least(0, key=("evaluate", "vote"))
@@ -82,6 +84,15 @@ class EvaluationConfig:
     def lenient(self) -> bool:
         """Whether answers are read item by item; the reward is strict in any case."""
         return self.reader == "lenient"
+
+    def for_training(self) -> EvaluationConfig:
+        """How the answers are sampled that a training depends on.
+
+        These are the validations, and the answers that tell which samples are hard.
+        """
+        if self.training_temperature is None:
+            return self
+        return replace(self, temperature=self.training_temperature, training_temperature=None)
 
 
 @dataclass(kw_only=True)

@@ -17,6 +17,11 @@ def at_least(bound: float, *, key: Key = True) -> Any:
     return _field(f"at least {bound}", lambda value: bound <= value < inf, key=key)
 
 
+def optional(rule: Any) -> Any:
+    """A field with this rule that is in the keys only where it is not None; see ``switch``."""
+    return field(metadata={**rule.metadata, _NOT_IN_KEY: None})
+
+
 def above(bound: float, *, key: Key = True) -> Any:
     return _field(f"above {bound}", lambda value: bound < value < inf, key=key)
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from mmie.data.pictures import picture_from_json, picture_to_json
 from mmie.files import disk_errors, read_and_repair_jsonl, read_jsonl, to_json_types, write_text
+from mmie.settings import EvaluationConfig
 from mmie.stages.context import Context
 from mmie.tasks.task import Task
 from mmie.types import Example, Responded, Sampling
@@ -104,8 +105,14 @@ def ask_in_batches(
     return answers
 
 
-def ask_policy(context: Context, task: Task) -> Ask[Responded]:
-    """Asks the policy as it is, with the adapter that is active, for one response per sample."""
+def ask_policy(context: Context, task: Task, config: EvaluationConfig) -> Ask[Responded]:
+    """Asks the policy as it is, with the adapter that is active, for one response per sample.
+
+    Args:
+        context: the run.
+        task: makes the prompts.
+        config: how responses are sampled.
+    """
 
     def ask(examples: Sequence[Example]) -> list[Responded]:
         from mmie.training.generate import respond  # it loads the model's libraries
@@ -114,7 +121,7 @@ def ask_policy(context: Context, task: Task) -> Ask[Responded]:
             context.policy,
             task,
             examples,
-            sampling=sampling(context),
+            sampling=sampling(config),
             batch_size=len(examples),
             seed=context.config.seed,
             engine=context.engine,
@@ -123,9 +130,9 @@ def ask_policy(context: Context, task: Task) -> Ask[Responded]:
     return ask
 
 
-def sampling(context: Context) -> Sampling:
+def sampling(config: EvaluationConfig) -> Sampling:
     """How responses are sampled in everything but GRPO's rollouts."""
-    return Sampling(context.config.evaluation.temperature, context.config.evaluation.max_new_tokens)
+    return Sampling(config.temperature, config.max_new_tokens)
 
 
 def response_file(

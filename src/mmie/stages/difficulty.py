@@ -36,13 +36,13 @@ def difficulty(context: Context, samples: Samples, sft: Artifact) -> Artifact:
 def _write_easy(
     context: Context, system: System, examples: Sequence[Example], folder: Path
 ) -> None:
-    task, lenient = system.task, context.config.evaluation.lenient
+    task, config = system.task, context.config.evaluation.for_training()
     easy = {}
-    responses = answers(context, system, examples, folder / "answers.jsonl")
+    responses = answers(context, system, examples, folder / "answers.jsonl", config)
     if responses is None:
         return
     for example, response in zip(examples, responses, strict=True):
-        reading = task.read(response.text, lenient=lenient)
+        reading = task.read(response.text, lenient=config.lenient)
         easy[example.id] = task.is_right(reading.prediction, example, invalid=reading.invalid)
     write_json(folder / "easy.json", easy)
 

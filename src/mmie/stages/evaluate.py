@@ -32,7 +32,8 @@ def evaluate(context: Context, system: System, data: Artifact) -> Artifact:
     with context.open("evaluate", parts, label=f"evaluate {system.name}") as stage:
         if stage.new:
             examples = context.examples(data.folder, "test")
-            responses = answers(context, system, examples, stage.work / "predictions.jsonl")
+            path = stage.work / "predictions.jsonl"
+            responses = answers(context, system, examples, path, context.config.evaluation)
             if responses is not None:
                 write_scores(context, system.task, examples, responses, stage.work)
     return stage.artifact

@@ -35,7 +35,7 @@ def export(context: Context) -> Path:
     taken = delivered(context)
     taken.load(context)
     folder, base = export_folder(context), base_name(context)
-    draws = sampling(context)
+    draws = sampling(context.config.evaluation)
     export_adapter(context.policy, folder / "adapter", base=base, sampling=draws)
     parts = ["adapter"]
     if context.config.export.merged:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mmie.artifacts import Artifact, fingerprint
 from mmie.config import GRPOConfig, SFTConfig, node
 from mmie.data.pictures import picture_to_json
-from mmie.settings import Key, left_out
+from mmie.settings import EvaluationConfig, Key, left_out
 from mmie.stages.context import Context
 from mmie.stages.samples import Samples
 from mmie.stages.system import System
@@ -95,11 +95,13 @@ def grpo(
 
 
 def difficulty(context: Context, system: System, samples: Samples) -> Parts:
-    return {**_samples(samples), **_answers(context, system, "difficulty")}
+    evaluation = context.config.evaluation.for_training()
+    return {**_samples(samples), **_answers(context, system, "difficulty", evaluation)}
 
 
 def evaluate(context: Context, system: System, data: Artifact) -> Parts:
-    return {"data": data.key, **_answers(context, system, "evaluate")}
+    evaluation = context.config.evaluation
+    return {"data": data.key, **_answers(context, system, "evaluate", evaluation)}
 
 
 def evaluate_teacher(context: Context, system: System, data: Artifact) -> Parts:
@@ -116,7 +118,8 @@ def evaluate_teacher(context: Context, system: System, data: Artifact) -> Parts:
 
 
 def vote(context: Context, system: System, data: Artifact) -> Parts:
-    return {"data": data.key, **_answers(context, system, "vote")}
+    evaluation = context.config.evaluation
+    return {"data": data.key, **_answers(context, system, "vote", evaluation)}
 
 
 def predict(context: Context, delivered: Delivered, examples: Sequence[Example]) -> Parts:
@@ -149,7 +152,7 @@ def _samples(samples: Samples) -> Parts:
     return {"data": samples.data.key, "samples": _key(samples.division)}
 
 
-def _answers(context: Context, system: System, stage: str) -> Parts:
+def _answers(context: Context, system: System, stage: str, evaluation: EvaluationConfig) -> Parts:
     """What the answers of a system and their scores depend on, apart from the samples."""
     config = context.config
     return {
@@ -157,7 +160,7 @@ def _answers(context: Context, system: System, stage: str) -> Parts:
         "response": _response(system.task),
         "model": context.model_identity,
         "adapter": _key(system.adapter),
-        "evaluation": key_of(config.evaluation, stage),
+        "evaluation": key_of(evaluation, stage),
         "trainer": _trainer(context, stage),
         "seed": config.seed,
         **_engine(context),
@@ -172,7 +175,7 @@ def _training(context: Context, task: Task, stage: str) -> Parts:
         "response": _response(task),
         "model": context.model_identity,
         "lora": key_of(config.lora, stage),
-        "validation": key_of(config.evaluation, stage),
+        "validation": key_of(config.evaluation.for_training(), stage),
         "trainer": _trainer(context, stage),
         "seed": config.seed,
         **_engine(context),

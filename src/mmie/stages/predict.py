@@ -36,7 +36,7 @@ def predict(context: Context) -> None:
 def _answer_one(context: Context, taken: Delivered) -> None:
     taken.load(context)
     (question,) = context.questions.examples
-    (response,) = ask_policy(context, taken.task)([question])
+    (response,) = ask_policy(context, taken.task, context.config.evaluation)([question])
     row = _row(context, taken, question, response)
     written = {key: row[key] for key in ("text", "response", "parsed", "invalid")}
     write_json(context.output / "prediction.json", written | made_by(context.engine.name))
@@ -67,7 +67,7 @@ def _answer_all(context: Context, taken: Delivered) -> None:
 def _fill(context: Context, taken: Delivered, path: Path) -> None:
     message = f"each answer is written as it comes: {path}"
     context.console.print(plain_text(message, "dim"), soft_wrap=True)
-    ask = ask_policy(context, taken.task)
+    ask = ask_policy(context, taken.task, context.config.evaluation)
 
     def ask_once(examples: Sequence[Example]) -> list[Responded]:
         with context.policy.forgetting():

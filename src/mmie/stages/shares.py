@@ -16,6 +16,7 @@ from typing import Any
 
 from mmie.errors import InputError
 from mmie.files import complete_object, read_and_repair_jsonl, write_text
+from mmie.settings import EvaluationConfig
 from mmie.stages.answers import (
     Answer,
     AnswerFile,
@@ -35,17 +36,22 @@ PARTS = "part-*-of-*.jsonl"
 
 
 def answers(
-    context: Context, system: System, examples: Sequence[Example], path: Path
+    context: Context,
+    system: System,
+    examples: Sequence[Example],
+    path: Path,
+    config: EvaluationConfig,
 ) -> list[Responded] | None:
     """One response of a system to each sample, in order, written to a file as they come.
 
     A killed run goes on after the last whole line. All processes of the run must call it.
 
     Args:
-        context: the run; ``evaluation`` says how responses are sampled.
+        context: the run.
         system: who answers.
         examples: the samples.
         path: the file, see ``response_file``.
+        config: how responses are sampled.
 
     Returns:
         The responses; None in all processes but the first.
@@ -54,8 +60,8 @@ def answers(
         return answer_in_shares(
             context,
             examples,
-            ask_policy(context, system.task),
-            batch_size=context.config.evaluation.batch_size,
+            ask_policy(context, system.task, config),
+            batch_size=config.batch_size,
             file=response_file(context, system.task, path, engine=context.engine.name),
             label=f"answering ({system.name})",
         )

@@ -153,9 +153,9 @@ def _validation(context: Context, task: Task, data: Artifact) -> Callable[[], fl
 
     The processes of a training share the samples, and all of them learn the F1.
     """
-    config = context.config.evaluation
+    config = context.config.evaluation.for_training()
     examples = context.examples(data.folder, "val")[: config.validation_samples]
-    ask = ask_policy(context, task)
+    ask = ask_policy(context, task, config)
 
     def answered(share: Sequence[Example]) -> list[Responded]:
         return answer(context, share, ask, batch_size=config.batch_size)

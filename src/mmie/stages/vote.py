@@ -111,7 +111,7 @@ def _ask_often(context: Context, task: Task) -> Ask[list[str]]:
             examples,
             samples=config.samples,
             side_by_side=config.vote_rows,
-            sampling=sampling(context),
+            sampling=sampling(context.config.evaluation),
             seed=context.config.seed,
             engine=context.engine,
         )
