@@ -211,12 +211,21 @@ class GRPOSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """``config.evaluation``, as far as it decides which scores can be compared."""
+
+    temperature: float | None = None
+    max_new_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What tables and figures read of ``config``; ``filter`` is name → its parameters."""
 
     model: Node = Node()
     data: Node = Node()
     grpo: GRPOSettings | None = None
+    evaluation: EvaluationSettings = EvaluationSettings()
     filter: dict[str, dict[str, Any]] | None = None
 
 

@@ -104,6 +104,8 @@ def test_one_file_may_be_named(folder: Path) -> None:
         {"systems": {"SFT": {"test/quintuple": SCORES, "test/quintuple_strict": SCORES}}},
         {"notes": {"text_only": "every picture is blank"}},
         {"task": "mner"},
+        {"config": {"evaluation": {"temperature": 0.0}}},
+        {"config": {"evaluation": {"max_new_tokens": 8}}},
     ],
 )
 def test_what_is_not_measured_alike_does_not_stand_beside(

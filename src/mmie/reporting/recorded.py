@@ -28,8 +28,8 @@ def recorded_beside(results: Results, place: Path) -> dict[str, Run]:
 
     Returns:
         System → the run that has it, for each system of the task's first table that ``results``
-        lacks. Only runs of the same profile, model, measures and test samples count. The run with
-        the same seed comes before the others, and of several with one seed the newest.
+        lacks. Only runs of the same profile, model, decoding, measures and test samples count. The
+        run with the same seed comes before the others, and of several with one seed the newest.
     """
     if results.method not in results.analysis:
         return {}
@@ -82,7 +82,8 @@ def _gives(results: Results, row: Row) -> bool:
 def _alike(one: Results, other: Results) -> bool:
     same = (one.task, one.profile) == (other.task, other.profile)
     models = {name_of(each.settings.model, profile=each.profile) for each in (one, other)}
-    return same and len(models) == 1 and bool(one.text_only) == bool(other.text_only)
+    decoded = one.settings.evaluation == other.settings.evaluation
+    return same and decoded and len(models) == 1 and bool(one.text_only) == bool(other.text_only)
 
 
 def _comparable(recorded: Results, system: str, results: Results) -> bool:
