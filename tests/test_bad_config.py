@@ -48,6 +48,7 @@ def message(*overrides: str) -> str:
         ("sft.warmup_ratio", 1),
         ("sft.batch_size", 20),
         ("evaluation.temperature", -0.1),
+        ("evaluation.training_temperature", -0.1),
         ("evaluation.validation_samples", 0),
         ("evaluation.samples", 0),
         ("evaluation.vote_rows", 0),

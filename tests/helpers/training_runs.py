@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from mmie.training.fit import Fit, fit
 from mmie.training.generate import Sampling, respond
 from mmie.training.grpo import GRPOModule
 from mmie.training.plan import StepLoader, plan_steps
-from mmie.training.progress import silent
 from mmie.training.schedules.uniform import Uniform
 from mmie.training.sft import Demonstration, SFTModule
 from mmie.types import Example, Picture, Reading
@@ -108,6 +108,14 @@ def loop_config(**changes: Any) -> GRPOConfig:
     return grpo_config(**{"validations": 2, "checkpoint_every": 100, **changes})
 
 
+@contextmanager
+def silent(
+    description: str, total: int, note: Callable[[], str], *, done: int
+) -> Iterator[Callable[[int], None]]:
+    """A progress that shows nothing."""
+    yield lambda updates: None
+
+
 def train_sft(
     policy: Any,
     examples: Sequence[Example],
@@ -132,7 +140,7 @@ def train_sft(
             items, plan, sizes=sizes, micro_batch_size=micro, rank=rank, world_size=world_size
         )
 
-    training = Fit(module, loader, validate, folder, (), list(callbacks), progress)
+    training = Fit(module, loader, validate, folder, progress, (), list(callbacks))
     return fit(training, loop or loop_config(), TRAINER)
 
 
@@ -179,7 +187,7 @@ def train_grpo(
         # Eval mode is intended: GRPO has no dropout.
         warnings.filterwarnings("ignore", "Found .* in eval mode")
         return fit(
-            Fit(module, loader, validate, folder, (), [rows, *callbacks], progress),
+            Fit(module, loader, validate, folder, progress, (), [rows, *callbacks]),
             loop or loop_config(),
             TRAINER,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from helpers.training_runs import WordTask, end_early
 from mmie.artifacts import Artifact, Store
 from mmie.config import EvaluationConfig
 from mmie.serving.local import LocalEngine
-from mmie.stages import difficulty, trainings
+from mmie.stages import difficulty, evaluate, trainings
 from mmie.stages.answers import answer, ask_policy
 from mmie.stages.context import Context
 from mmie.stages.system import System
@@ -144,3 +145,25 @@ def test_so_has_the_division_into_hard_and_easy_samples(
     system = System("warm-up", Scored(), None)  # type: ignore[arg-type]
     difficulty._write_easy(context, system, examples, tmp_path)
     assert asked_at == [0.3]
+
+
+def test_the_test_split_is_answered_at_the_other_temperature(
+    make_policy: Any, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = context_of(tmp_path, make_policy("qwen"), examples)
+    context.config.evaluation.training_temperature = 0.3
+    asked_at = []
+
+    def answers(*arguments: Any) -> None:
+        asked_at.append(arguments[-1].temperature)
+
+    @contextmanager
+    def opened(*_: Any, **__: Any) -> Iterator[Any]:
+        yield SimpleNamespace(new=True, work=tmp_path, artifact=None)
+
+    monkeypatch.setattr(evaluate, "answers", answers)
+    monkeypatch.setattr(evaluate.keys, "evaluate", lambda *_: {})
+    monkeypatch.setattr(context, "open", opened)
+    system = System("warm-up", Scored(), None)  # type: ignore[arg-type]
+    evaluate.evaluate(context, system, Artifact(tmp_path, ""))
+    assert asked_at == [0.8]

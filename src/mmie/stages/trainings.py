@@ -69,7 +69,8 @@ def train_sft(
         )
 
     validate = _validation(context, task, samples.data)
-    _train(context, config, Fit(module, loader, validate, folder, wandb_loggers(context, "sft")))
+    loggers = wandb_loggers(context, "sft")
+    _train(context, config, Fit(module, loader, validate, folder, context.progress, loggers))
 
 
 def _demonstrations(
@@ -137,7 +138,8 @@ def train_grpo(
     rows = RolloutRows(path, every=logger.rollouts_every, per_step=logger.rollouts_kept)
     validate = _validation(context, task, samples.data)
     loggers = wandb_loggers(context, "grpo")
-    _train(context, config, Fit(module, loader, validate, folder, loggers, [rows]))
+    training = Fit(module, loader, validate, folder, context.progress, loggers, [rows])
+    _train(context, config, training)
 
 
 def _start_of_grpo(context: Context, reference: Artifact | None) -> Policy:
@@ -177,7 +179,6 @@ def _validation(context: Context, task: Task, data: Artifact) -> Callable[[], fl
 
 def _train(context: Context, config: SFTConfig | GRPOConfig, training: Fit) -> None:
     """Trains, and writes the adapter of the best validation."""
-    training.progress = context.progress
     best = fit(training, config, context.config.trainer)
     if context.follower:
         return

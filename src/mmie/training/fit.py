@@ -23,7 +23,7 @@ from mmie.training.callbacks import BestAdapter, OwnSignals
 from mmie.training.metrics_log import MetricsLog
 from mmie.training.module import AdapterModule
 from mmie.training.plan import StepLoader
-from mmie.training.progress import CountedUpdates, Progress, silent
+from mmie.training.progress import CountedUpdates, Progress
 from mmie.training.resume import PlainCheckpoints, ResumePoint
 
 log = logging.getLogger(__name__)
@@ -38,18 +38,18 @@ class Fit:
         loader: (rank, world size) → the micro-batches of that process.
         validate: F1 of the current policy on the validation split.
         folder: working folder for resume points and ``metrics.csv``.
+        progress: shows how many updates are made.
         loggers: further ones, besides ``metrics.csv``.
         callbacks: further ones, besides those that every training has.
-        progress: shows how many updates are made.
     """
 
     module: AdapterModule
     loader: Callable[[int, int], StepLoader]
     validate: Callable[[], float]
     folder: Path
+    progress: Progress
     loggers: Sequence[Any] = ()
     callbacks: Sequence[Callback] = field(default_factory=list)
-    progress: Progress = silent
 
 
 class _StepData(pl.LightningDataModule):

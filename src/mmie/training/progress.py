@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import pytorch_lightning as pl
@@ -22,14 +22,6 @@ class Progress(Protocol):
     def __call__(
         self, description: str, total: int, note: Callable[[], str], *, done: int
     ) -> AbstractContextManager[Callable[[int], None]]: ...
-
-
-@contextmanager
-def silent(
-    description: str, total: int, note: Callable[[], str], *, done: int
-) -> Iterator[Callable[[int], None]]:
-    """A progress that shows nothing."""
-    yield lambda updates: None
 
 
 class CountedUpdates(Callback):
