@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)
 EXPLAINED = {name for cell in ROWS for name in re.findall(r"`(.*?)`", cell)}
-ELSEWHERE = {results.Settings, results.Node, results.GRPOSettings}
+ELSEWHERE = {results.Settings, results.Node, results.GRPOSettings, results.EvaluationSettings}
 
 
 def test_every_logged_value_is_explained() -> None:
