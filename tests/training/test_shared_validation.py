@@ -6,6 +6,7 @@ import json
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,8 @@ import pytest
 import torch
 from torch import distributed
 
-from helpers.training_runs import WordTask, end_early
+from helpers.training_runs import SHIPPED, WordTask, end_early
 from mmie.artifacts import Artifact, Store
-from mmie.config import EvaluationConfig
 from mmie.serving.local import LocalEngine
 from mmie.stages import difficulty, evaluate, trainings
 from mmie.stages.answers import answer, ask_policy
@@ -40,17 +40,8 @@ class Scored(WordTask):
 
 
 def context_of(folder: Path, policy: Any, examples: list[Example]) -> Context:
-    evaluation = EvaluationConfig(
-        temperature=0.8,
-        training_temperature=None,
-        max_new_tokens=5,
-        batch_size=2,
-        bootstrap_samples=0,
-        validation_samples=100,
-        samples=1,
-        vote_rows=1,
-        reader="lenient",
-    )
+    small = {"max_new_tokens": 5, "batch_size": 2, "validation_samples": 100}
+    evaluation = replace(SHIPPED.evaluation, temperature=0.8, **small)
     trainer = SimpleNamespace(processes=1)
     config: Any = SimpleNamespace(trainer=trainer, evaluation=evaluation, seed=0)
     context = Context(config, Store(folder), folder)
@@ -131,17 +122,23 @@ def test_a_validation_has_a_temperature_of_its_own(
     assert f1(0.0, 0.8) == f1(0.8, None) != f1(0.0, None)
 
 
+def temperatures(monkeypatch: pytest.MonkeyPatch, stage: Any) -> list[float]:
+    """Those at which the stage asks from now on; it gets no answers."""
+    asked_at: list[float] = []
+
+    def answers(*arguments: Any) -> None:
+        asked_at.append(arguments[-1].temperature)
+
+    monkeypatch.setattr(stage, "answers", answers)
+    return asked_at
+
+
 def test_so_has_the_division_into_hard_and_easy_samples(
     make_policy: Any, examples: list[Example], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = context_of(tmp_path, make_policy("qwen"), examples)
     context.config.evaluation.training_temperature = 0.3
-    asked_at = []
-
-    def answers(*arguments: Any) -> None:
-        asked_at.append(arguments[-1].temperature)
-
-    monkeypatch.setattr(difficulty, "answers", answers)
+    asked_at = temperatures(monkeypatch, difficulty)
     system = System("warm-up", Scored(), None)  # type: ignore[arg-type]
     difficulty._write_easy(context, system, examples, tmp_path)
     assert asked_at == [0.3]
@@ -152,16 +149,12 @@ def test_the_test_split_is_answered_at_the_other_temperature(
 ) -> None:
     context = context_of(tmp_path, make_policy("qwen"), examples)
     context.config.evaluation.training_temperature = 0.3
-    asked_at = []
-
-    def answers(*arguments: Any) -> None:
-        asked_at.append(arguments[-1].temperature)
 
     @contextmanager
     def opened(*_: Any, **__: Any) -> Iterator[Any]:
         yield SimpleNamespace(new=True, work=tmp_path, artifact=None)
 
-    monkeypatch.setattr(evaluate, "answers", answers)
+    asked_at = temperatures(monkeypatch, evaluate)
     monkeypatch.setattr(evaluate.keys, "evaluate", lambda *_: {})
     monkeypatch.setattr(context, "open", opened)
     system = System("warm-up", Scored(), None)  # type: ignore[arg-type]
