@@ -41,11 +41,19 @@ def of_systems(**more: object) -> Results:
 
 def test_one_row_per_system_by_the_chosen_reader() -> None:
     shown = lines(score_table(of_systems()))
-    assert shown[0] == "Test set, toy profile, seed 0: % and the 95 % bootstrap interval of F1"
+    title = "Test set, toy profile, seed 0: % and the 95 % bootstrap interval of F1"
+    assert " ".join(shown).startswith(title)
     assert "system P R quintuple F1 P R entity F1" in shown
     assert shown[-3:-1] == [
         f"{name} 50.0 50.0 50.0 [40.0, 60.0] 50.0 50.0 75.0" for name in ("warm-up", "JMERE-R1")
     ]
+
+
+def test_perfect_entity_scores_are_not_cut() -> None:
+    perfect = replace(SCORES, precision=1.0, recall=1.0, f1=1.0, ci95=(1.0, 1.0))
+    measures = {"test/quintuple": SCORES, "test/entity": perfect, "test/quintuple_strict": SCORES}
+    shown = lines(score_table(results_of(systems={"CoT-SFT *": measures})))
+    assert "CoT-SFT * 50.0 50.0 50.0 [40.0, 60.0] 100.0 100.0 100.0 [100.0, 100.0]" in shown
 
 
 def test_labels_have_an_accuracy() -> None:

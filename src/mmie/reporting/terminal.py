@@ -66,7 +66,7 @@ def score_table(results: Results, recorded: Mapping[str, Run] | None = None) -> 
         columns += ["Acc"] * (scores.accuracy is not None) + ["P", "R", f"{measure} F1"]
     rows = [_row(system, results.scores(system)) for system in results.systems]
     rows += [_row(f"{system} *", run.systems[system]) for system, run in beside.items()]
-    table = grid(title, columns, rows)
+    table = grid(title, columns, rows, collapse_padding=True)  # 80 columns hold entities at 100.0
     if beside:
         table.rows[len(results.systems) - 1].end_section = True
         table.caption = plain_text(_origin(beside))
