@@ -7,8 +7,8 @@
 #   EXTRA="trainer.threads=1" bash experiments/toy.sh     more overrides for every run
 #
 # Each run leaves results.json and metrics/*.csv in experiments/results/toy/<experiment>-seed<seed>/.
-# The first seed also keeps the predictions of the systems of Figure 4, makes the points of the
-# sweeps, and votes for Figure 5.
+# The first seed also keeps the predictions of the systems of Figure 4 and makes the points of the
+# sweeps over α and β.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${OUT:-experiments/results/toy}
@@ -61,8 +61,10 @@ if [ -z "${EXPERIMENTS:-}" ]; then
   for beta in 0 0.1 0.2 0.4; do
     point sweep_beta "$beta" "$first" "reward.beta=$beta"
   done
-  for experiment in figure5_voting_cot_sft figure5_voting; do
-    keep "$(run +experiment="$experiment" seed="$first")" "$experiment-seed$first"
+  for seed in "${seeds[@]}"; do # Figure 5
+    for experiment in figure5_voting_cot_sft figure5_voting; do
+      keep "$(run +experiment="$experiment" seed="$seed")" "$experiment-seed$seed"
+    done
   done
   runs=()
   for experiment in $case_study; do runs+=("$out/$experiment-seed$first"); done
