@@ -18,6 +18,7 @@ from mmie import artifacts
 from mmie.artifacts import Store, commit, fingerprint, versions
 from mmie.errors import InputError
 from mmie.files import to_json_types, write_json, write_text
+from mmie.hardware import hardware
 from mmie.types import Quintuple
 
 GOLD = Quintuple("Josh Gordon", "per", "Browns", "org", "member of")
@@ -104,6 +105,7 @@ def test_finished_work_stands_under_its_key(tmp_path: Path) -> None:
     assert (meta["stage"], meta["key"], meta["parts"]) == ("sft", "abc", {"lr": 0.1, "path": "x"})
     assert 0 <= meta["seconds"] < 10
     assert meta["versions"]["python"] == versions()["python"]
+    assert meta["hardware"] == hardware()
     assert {"commit", "date"} < set(meta)
 
 

@@ -26,6 +26,7 @@ from typing import Any
 from mmie.errors import InputError
 from mmie.files import disk_errors, parse_json, to_json_types, write_json
 from mmie.files import lock as lock_file
+from mmie.hardware import hardware
 from mmie.integrity import SCRATCH, file_digests, find_damage, sync_file, sync_tree
 
 PACKAGES = ("mmie", "torch", "transformers", "peft", "pytorch-lightning", "deepspeed", "numpy")
@@ -166,6 +167,7 @@ def _write_meta(folder: Path, **known: Any) -> None:
         **known,
         "commit": commit(),
         "versions": versions(),
+        "hardware": hardware(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "files": file_digests(folder, hashed_up_to=HASHED, skip=[*SCRATCH, META]),
     }

@@ -240,6 +240,8 @@ class Results:
         method, warmed_up: the systems that are the whole method and its first stage, whether or
             not this run has them.
         commit, key, versions, command, date: what made it; ``key`` is the hash of ``config``.
+        hardware: where the run ended. A stage found finished may come from elsewhere, see its
+            ``meta.json``. "" in results from before it was recorded.
         stages: stage → what it took.
         systems: row of the run's table → ``test/<measure>`` → scores, weakest paradigm first.
         cost: of the teacher's chains.
@@ -262,6 +264,7 @@ class Results:
     command: str
     date: str
     versions: dict[str, str]
+    hardware: str = ""
     main_measure: str
     unit: str
     method: str

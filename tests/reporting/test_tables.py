@@ -300,6 +300,17 @@ def test_seeds_of_other_settings_or_commits_are_told(
     )
 
 
+def test_seeds_of_other_hardware_are_told_where_it_is_known(
+    tmp_path: Path, write_run: Write, scores: Scores
+) -> None:
+    for seed, hardware in enumerate(["", "Intel Xeon", "AMD EPYC"]):
+        shares = {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}
+        write_run("jmere_r1", shares, seed=seed, hardware=hardware)
+    told = [note for note in made(tmp_path)["toy-jmere-table-1"].notes if "hardware" in note]
+    different = "were made on different hardware: Intel Xeon and AMD EPYC."
+    assert told == [f"jmere_r1: the runs of its seeds {different}"]
+
+
 @pytest.mark.parametrize(
     ("path", "row"),
     [

@@ -16,6 +16,7 @@ from typing import Any
 from mmie.artifacts import Artifact, commit, fingerprint, versions
 from mmie.config import RunConfig, shipped
 from mmie.files import disk_errors, make_folder, slug
+from mmie.hardware import hardware
 from mmie.json_types import from_json
 from mmie.reporting.published import paper_row
 from mmie.reporting.recorded import recorded_beside
@@ -68,6 +69,7 @@ def results_of(
         command=command,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=versions(),
+        hardware=hardware(),
         main_measure=main,
         unit=task.unit,
         method=task.method,
