@@ -14,6 +14,7 @@ SRC = ROOT / "src"
 LOWEST = """
     types errors settings results json_types text answer_items response_blocks templates markers
     reading parsing metrics significance voting files integrity stopping display costs spending
+    hardware
 """
 HIGHEST = """
     stages pipeline job artifacts config checks contradictions resolvers command_line sweeping
