@@ -16,7 +16,8 @@ rows="zero_shot only_rl only_rl_no_partial_reward sft cot_sft jmere_r1
   ablation_no_partial_reward ablation_no_rule_score_filter ablation_no_reprediction_filter ablation_no_filter
   cot_sft_no_reprediction_filter cot_sft_no_filter
   more_zero_shot more_sft more_r1 more_mixing_hard_only more_mixing_constant more_mixing_all
-  mner_zero_shot mner_sft mner_r1 mre_zero_shot mre_sft mre_r1"
+  mner_zero_shot mner_sft mner_r1 mre_zero_shot mre_sft mre_r1
+  figure5_voting_cot_sft figure5_voting"
 case_study="sft cot_sft only_rl jmere_r1"
 seeds=("${@:-0}")
 if [ $# -eq 0 ]; then seeds=(0 1 2); fi
@@ -60,11 +61,6 @@ if [ -z "${EXPERIMENTS:-}" ]; then
   done
   for beta in 0 0.1 0.2 0.4; do
     point sweep_beta "$beta" "$first" "reward.beta=$beta"
-  done
-  for seed in "${seeds[@]}"; do # Figure 5
-    for experiment in figure5_voting_cot_sft figure5_voting; do
-      keep "$(run +experiment="$experiment" seed="$seed")" "$experiment-seed$seed"
-    done
   done
   runs=()
   for experiment in $case_study; do runs+=("$out/$experiment-seed$first"); done

@@ -66,7 +66,8 @@ def score_table(results: Results, recorded: Mapping[str, Run] | None = None) -> 
         columns += ["Acc"] * (scores.accuracy is not None) + ["P", "R", f"{measure} F1"]
     rows = [_row(system, results.scores(system)) for system in results.systems]
     rows += [_row(f"{system} *", run.systems[system]) for system, run in beside.items()]
-    table = grid(title, columns, rows, collapse_padding=True)  # 80 columns hold entities at 100.0
+    # 80 columns hold entities at 100.0, and the title stays in one line.
+    table = grid(title, columns, rows, collapse_padding=True, min_width=len(title))
     if beside:
         table.rows[len(results.systems) - 1].end_section = True
         table.caption = plain_text(_origin(beside))
