@@ -1,4 +1,7 @@
-"""What computes: a training ends elsewhere on another processor, where sums round differently."""
+"""The names of the processor and the GPUs.
+
+Another processor rounds sums differently, so a training gives another model there.
+"""
 
 from __future__ import annotations
 

@@ -307,7 +307,7 @@ def test_seeds_of_other_hardware_are_told_where_it_is_known(
         shares = {"JMERE-R1": {"quintuple": scores(4, 8, 12)}}
         write_run("jmere_r1", shares, seed=seed, hardware=hardware)
     told = [note for note in made(tmp_path)["toy-jmere-table-1"].notes if "hardware" in note]
-    different = "were made on different hardware: Intel Xeon and AMD EPYC."
+    different = "ended on different hardware: Intel Xeon and AMD EPYC."
     assert told == [f"jmere_r1: the runs of its seeds {different}"]
 
 

@@ -100,7 +100,7 @@ def _unlike(seeds: Sequence[Run]) -> Iterator[str]:
         yield f"{runs} are of the commits {', '.join(commits)}."
     machines = dict.fromkeys(run.results.hardware for run in seeds if run.results.hardware)
     if len(machines) > 1:
-        yield f"{runs} were made on different hardware: {' and '.join(machines)}."
+        yield f"{runs} ended on different hardware: {' and '.join(machines)}."
 
 
 def backbone(run: Run) -> str:
